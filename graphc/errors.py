@@ -1,0 +1,63 @@
+"""Every error that graphc raises.
+
+Each derives from GraphcError and from the builtin that a caller would catch. A message names the operation, the
+types, what was needed, and the user's own source line.
+"""
+
+from __future__ import annotations
+
+
+class GraphcError(Exception):
+    """Base of all errors of graphc."""
+
+
+class TraceError(GraphcError, TypeError):
+    """A function does something that a static graph cannot hold; the message says what to write instead."""
+
+
+class ShapeError(GraphcError, ValueError):
+    """Shapes do not fit an operation."""
+
+
+class DTypeError(GraphcError, TypeError):
+    """An element type does not fit an operation, or a value does not fit an element type."""
+
+
+class IndexRangeError(GraphcError, IndexError):
+    """A constant index lies outside its axis."""
+
+
+class GraphError(GraphcError, ValueError):
+    """A graph or plan breaks an invariant: an error in a pass, or in a graph built by hand."""
+
+
+class DeviceError(GraphcError, RuntimeError):
+    """A device is missing, closed, unknown, or refuses a program."""
+
+
+class DeviceLostError(DeviceError):
+    """The device was lost while it was in use."""
+
+
+class OutOfMemoryError(DeviceError, MemoryError):
+    """The device has no memory left."""
+
+
+class MemoryLimitError(GraphcError, MemoryError):
+    """A plan cannot hold the memory limit that was asked for."""
+
+
+class MiscompileError(GraphcError, AssertionError):
+    """A compiled program disagrees with the NumPy reference."""
+
+
+class CheckpointError(GraphcError, ValueError):
+    """A checkpoint cannot be read or written."""
+
+
+class DataError(GraphcError, ValueError):
+    """Training data is missing, empty or unreadable."""
+
+
+class NonFiniteError(GraphcError, ArithmeticError):
+    """A loss or gradient became NaN or infinite."""

@@ -1,0 +1,168 @@
+"""Op: one record with everything graphc knows of one operation.
+
+A record is written once, in `graphc/ops/`. Its cases generate the reference, finite-difference, GPU and docs checks,
+so an op without a gradient, a reference or a kernel fails the suite. Passes ask for traits, not for names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graphc.index import Index
+from graphc.types import DType, NDArray, TensorType
+
+if TYPE_CHECKING:
+    from graphc.ir import Node, Value
+
+Attrs = Mapping[str, Any]
+Traced = Any
+"""A traced array inside a vjp rule: it behaves as an ndarray, so rules are written in plain NumPy."""
+
+Infer = Callable[..., "TensorType | tuple[TensorType, ...]"]
+Reference = Callable[..., "NDArray | tuple[NDArray, ...]"]
+VjpRule = Callable[..., "tuple[Traced | None, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotDifferentiable:
+    """Stands in the place of a vjp: the op has no gradient (it is zero, or there is none), for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A WGSL expression for the value of a tensor at an index: `width` lanes wide (1: scalar, 4: vec4)."""
+
+    text: str
+    width: int
+    dtype: DType
+
+
+class Emitter(Protocol):
+    """What a lowering may ask of the code generator."""
+
+    def read(self, value: Value, index: Index) -> Term:
+        """The element of `value` at `index` (a scalar where the index is the same in every lane)."""
+
+    def literal(self, value: float | int | bool, dtype: DType) -> Term:
+        """A constant."""
+
+    def cond(self, text: str, width: int) -> Term:
+        """A boolean WGSL expression as a Term."""
+
+    def select(self, when: Term, then: Term, otherwise: Term) -> Term:
+        """`then` where `when` holds, else `otherwise`; widths are joined."""
+
+    def call(self, text: Callable[..., str], args: tuple[Term, ...], dtype: DType) -> Term:
+        """`text(*args)` over arguments brought to one width."""
+
+    def index_of(self, term: Term, bound: int) -> Any:
+        """An integer Term as an `Idx` below `bound` (clamped into [0, bound))."""
+
+    def value_of(self, idx: Any, dtype: DType) -> Term:
+        """An `Idx` as a Term of an element type (iota)."""
+
+
+class Width(Protocol):
+    """Names of WGSL types at the width of an expression: `w(f32)` is "f32" or "vec4<f32>"."""
+
+    def __call__(self, dtype: DType) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """Lowering of an op that maps elements: `wgsl(width, node, *args)` is an expression good for scalars and vec4.
+
+    Functions named `gc_*` are taken from kernels/math.wgsl, rendered for the width in use.
+    """
+
+    wgsl: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Lowering of an op whose output elements are elements of its inputs at computed indices (views, gather, pad)."""
+
+    emit: Callable[[Emitter, Node, Index], Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Lowering of a reduction over attrs["axes"].
+
+    init(dtype): the neutral element, a WGSL literal. combine(a, b): joins two partial results (NaN must propagate).
+    subgroup: name of the WGSL subgroup built-in that joins the lanes, or None where only `combine` is right.
+    finish(acc, count): applied once to the result. arg: "max" or "min" for argmax and argmin (ties: first index).
+    """
+
+    init: Callable[[DType], str]
+    combine: Callable[[str, str], str]
+    subgroup: str | None = None
+    finish: Callable[[str, int], str] | None = None
+    arg: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Lowering of matmul: the matmul family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """Lowering by a kernel of its own: `kernel` names the builder in graphc.lower that makes it."""
+
+    kernel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """The op holds a sub-graph (attrs["body"]) that takes its place before lowering."""
+
+
+Lowering = Pointwise | Indexed | Reduce | Contract | Custom | Inline
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One example of an op: inputs (arrays), attrs, and the tolerances its GPU result must meet.
+
+    rtol, atol: against the reference in float32. grad: whether finite differences are checked on it (ties and
+    kinks are no points to difference at).
+    """
+
+    inputs: tuple[Any, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    rtol: float = 1e-6
+    atol: float = 1e-6
+    grad: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """An operation; compared by identity.
+
+    infer(*types, **attrs): output type or types. reference(*arrays, **attrs): the NumPy result. vjp(g, out, *inputs,
+    **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
+    axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
+    "random", "structured".
+    """
+
+    name: str
+    infer: Infer
+    reference: Reference
+    vjp: VjpRule | NotDifferentiable
+    lowering: Lowering
+    traits: frozenset[str] = frozenset()
+    cases: Callable[[], tuple[Case, ...]] = tuple
+    doc: str = ""
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        from graphc.ops import by_name
+
+        return by_name, (self.name,)

@@ -1,0 +1,19 @@
+"""All operations, one record each. A record found in one of these modules is an op of graphc: nothing else to register."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graphc.op import Op
+from graphc.ops import elementwise, indexing, linalg, movement, random, reduce, structured
+
+MODULES: Final = (elementwise, reduce, movement, linalg, indexing, random, structured)
+
+OPS: Final[dict[str, Op]] = {
+    op.name: op for module in MODULES for op in vars(module).values() if isinstance(op, Op)
+}
+
+
+def by_name(name: str) -> Op:
+    """The op of this name; raises KeyError for a name that no op has."""
+    return OPS[name]

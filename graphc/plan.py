@@ -1,0 +1,162 @@
+"""Plan: a compiled program as plain data. Buffers, kernels, dispatches; printable, serialisable, replayable elsewhere.
+
+Nothing here refers to Python objects of the graph: a node is known by its printed line, a tensor by its name. Two
+executors run a plan: `graphc.runtime` on a GPU, and `graphc.reference.run_plan` in NumPy with poisoned memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from graphc.errors import GraphError
+from graphc.types import Shape
+
+BufferKind = Literal["input", "output", "constant", "arena"]
+Access = Literal["read", "read_write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """One GPU buffer. An arena holds many tensors at offsets; the other kinds hold one tensor each.
+
+    slot: position among the program's inputs, outputs or constants (arena: its number).
+    """
+
+    name: str
+    kind: BufferKind
+    nbytes: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Where a tensor lives: buffer, byte offset, size, and the first and last dispatch that touch it.
+
+    alias: the tensor lies in the bytes of another one on purpose (a reshape, or an in-place update).
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    buffer: int
+    offset: int
+    nbytes: int
+    start: int
+    end: int
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A window of a buffer bound to a kernel: `tensor` is a position in Plan.tensors."""
+
+    tensor: int
+    buffer: int
+    offset: int
+    nbytes: int
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A WGSL module with one entry point `main`. Its bindings 0..n-1 are all storage buffers of group 0."""
+
+    name: str
+    wgsl: str
+    access: tuple[Access, ...]
+    family: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One launch of a kernel.
+
+    nodes: printed lines of the ops it computes. node: position of its node in the lowered graph. bytes_read and
+    bytes_written count each operand once; flops counts a multiply-add as two.
+    """
+
+    label: str
+    kernel: int
+    node: int
+    nodes: tuple[str, ...]
+    lines: tuple[str, ...]
+    phase: str
+    bindings: tuple[Binding, ...]
+    workgroups: tuple[int, int, int]
+    bytes_read: int
+    bytes_written: int
+    flops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Buffers, tensors, kernels and the dispatches in order.
+
+    inputs, outputs, constants: positions in `tensors`. donated: input slots whose buffer an output takes over, as
+    (input slot, output slot) pairs.
+    """
+
+    buffers: tuple[Buffer, ...]
+    tensors: tuple[Tensor, ...]
+    kernels: tuple[Kernel, ...]
+    dispatches: tuple[Dispatch, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    constants: tuple[int, ...]
+    donated: tuple[tuple[int, int], ...] = ()
+    memory: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The plan as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that `to_json` wrote; raises GraphError for text that is none."""
+        try:
+            raw = json.loads(text)
+            return cls(
+                buffers=tuple(Buffer(**b) for b in raw["buffers"]),
+                tensors=tuple(Tensor(**{**t, "shape": tuple(t["shape"])}) for t in raw["tensors"]),
+                kernels=tuple(
+                    Kernel(**{**k, "access": tuple(k["access"]), "needs": tuple(k["needs"])}) for k in raw["kernels"]
+                ),
+                dispatches=tuple(_dispatch(d) for d in raw["dispatches"]),
+                inputs=tuple(raw["inputs"]),
+                outputs=tuple(raw["outputs"]),
+                constants=tuple(raw["constants"]),
+                donated=tuple((a, b) for a, b in raw["donated"]),
+                memory=raw["memory"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise GraphError(f"this is not a plan: {error}") from error
+
+    def __str__(self) -> str:
+        lines = [f"plan: {len(self.dispatches)} dispatches, {len(self.kernels)} kernels, {len(self.buffers)} buffers"]
+        for number, buffer in enumerate(self.buffers):
+            lines.append(f"  buffer {number}: {buffer.kind} {buffer.name}, {buffer.nbytes} bytes")
+        for number, dispatch in enumerate(self.dispatches):
+            kernel = self.kernels[dispatch.kernel]
+            bound = ", ".join(
+                f"{self.tensors[b.tensor].name}@{b.buffer}+{b.offset}{'*' if b.access == 'read_write' else ''}"
+                for b in dispatch.bindings
+            )
+            groups = "x".join(map(str, dispatch.workgroups))
+            lines.append(f"  {number:4d} {kernel.name}[{groups}]({bound})" + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else ""))
+        return "\n".join(lines)
+
+
+def _dispatch(raw: dict[str, Any]) -> Dispatch:
+    return Dispatch(
+        **{
+            **raw,
+            "nodes": tuple(raw["nodes"]),
+            "lines": tuple(raw["lines"]),
+            "workgroups": tuple(raw["workgroups"]),
+            "bindings": tuple(Binding(**b) for b in raw["bindings"]),
+        }
+    )
