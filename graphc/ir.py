@@ -254,7 +254,9 @@ class Builder:
         inputs = tuple(env.get(v, v) for v in node.inputs)
         self.nodes.append(node if inputs == node.inputs else replace(node, inputs=inputs))
 
-    def inline(self, graph: Graph, arguments: Sequence[Value], source: Callable[[Source], Source] | None = None) -> list[Value]:
+    def inline(
+        self, graph: Graph, arguments: Sequence[Value], source: Callable[[Source], Source] | None = None
+    ) -> list[Value]:
         """Copy the nodes of `graph` in, its inputs bound to `arguments`; returns what its outputs became."""
         env: dict[Value, Value] = dict(zip(graph.inputs, arguments, strict=True))
         for value, array in graph.constants.items():

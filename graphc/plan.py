@@ -146,7 +146,10 @@ class Plan:
                 for b in dispatch.bindings
             )
             groups = "x".join(map(str, dispatch.workgroups))
-            lines.append(f"  {number:4d} {kernel.name}[{groups}]({bound})" + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else ""))
+            lines.append(
+                f"  {number:4d} {kernel.name}[{groups}]({bound})"
+                + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
+            )
         return "\n".join(lines)
 
 

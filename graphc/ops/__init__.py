@@ -9,9 +9,7 @@ from graphc.ops import elementwise, indexing, linalg, movement, random, reduce, 
 
 MODULES: Final = (elementwise, reduce, movement, linalg, indexing, random, structured)
 
-OPS: Final[dict[str, Op]] = {
-    op.name: op for module in MODULES for op in vars(module).values() if isinstance(op, Op)
-}
+OPS: Final[dict[str, Op]] = {op.name: op for module in MODULES for op in vars(module).values() if isinstance(op, Op)}
 
 
 def by_name(name: str) -> Op:
