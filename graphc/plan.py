@@ -163,3 +163,24 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a device allows, as far as lowering needs to know. The defaults are WebGPU's baseline.
+
+    subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. invocations: most
+    threads in a workgroup. features: names of WebGPU features that kernels may use ("shader-f16", "subgroup", ...).
+    """
+
+    name: str = "baseline"
+    max_storage_buffers: int = 8
+    max_binding_bytes: int = 128 << 20
+    max_buffer_bytes: int = 256 << 20
+    max_workgroups: int = 65535
+    max_invocations: int = 256
+    max_shared_bytes: int = 16384
+    alignment: int = 256
+    subgroup: int = 0
+    software: bool = False
+    features: frozenset[str] = frozenset()
