@@ -22,7 +22,7 @@ LANES = 4
 class Idx:
     """A u32 index in WGSL.
 
-    text: expression of lane 0 (a scalar u32) where `lane` is a number; of all four lanes (a vec4<u32>) where it is None.
+    text: expression of lane 0 (a scalar u32) where `lane` is a number, of all four (a vec4<u32>) where it is None.
     lane: what is added from one lane to the next (0: the same in all lanes), or None where it follows no such rule.
     align: the value of lane 0 is a multiple of this. bound: every lane is below this. const: its value, if known.
     """
@@ -172,7 +172,7 @@ def reverse(a: Idx, n: int) -> Idx:
 
 
 class Index:
-    """The position of an element in a tensor of `shape`: coordinates, flat offset, or both, each made when asked for."""
+    """The position of an element in a tensor of `shape`: coordinates and flat offset, each made when asked for."""
 
     __slots__ = ("_dims", "_flat", "shape")
 

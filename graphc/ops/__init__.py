@@ -1,4 +1,4 @@
-"""All operations, one record each. A record found in one of these modules is an op of graphc: nothing else to register."""
+"""All operations, one record each. A record found in one of these modules is an op: nothing else to register."""
 
 from __future__ import annotations
 

@@ -6,14 +6,12 @@ traced arrays; autodiff sums their results over broadcast axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from graphc.errors import DTypeError
-from graphc.ir import Node
-from graphc.op import Case, NotDifferentiable, Op, Pointwise, Traced, Width
+from graphc.op import Case, Op, Pointwise
 from graphc.types import NDArray, TensorType, broadcast_shapes
 
 NUMERIC: Final = ("float", "int", "uint")
