@@ -18,10 +18,19 @@ BufferKind = Literal["input", "output", "constant", "arena"]
 Access = Literal["read", "read_write"]
 
 
+def padded(nbytes: int) -> int:
+    """Bytes that a buffer or arena slot holds for a tensor of `nbytes`: whole vectors of 16 bytes, at least one.
+
+    Kernels read and write the last vec4 whole, so every buffer that is bound as a tensor must be this large.
+    """
+    return max(16, -(-nbytes // 16) * 16)
+
+
 @dataclass(frozen=True, slots=True)
 class Buffer:
     """One GPU buffer. An arena holds many tensors at offsets; the other kinds hold one tensor each.
 
+    nbytes: the size to allocate, `padded` for the kinds that hold one tensor.
     slot: position among the program's inputs, outputs or constants (arena: its number).
     """
 

@@ -1,0 +1,164 @@
+"""What a kernel builder returns: WGSL without its declarations, and the tensors it binds.
+
+Every family (map, row, column, matmul) and every custom kernel is a `KernelBuilder`: it gets the body graph of one
+node, asks `site.bindings(body)` for operands, writes WGSL that reaches memory only through `Operand.load` and
+`Operand.store`, and returns one KernelSource for each dispatch. Assembly adds what depends on placement: the `@binding`
+declarations, access modes, windows of tensors that exceed one binding, in-place sharing, and the `gc_*` helpers of
+kernels/math.wgsl that the text calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graphc.ir import Graph, Value
+from graphc.plan import Target, padded
+from graphc.types import DType
+
+OperandAccess = Literal["read", "write", "read_write"]
+
+LANES = 4
+"""Elements in one vector."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operand:
+    """A tensor bound to a kernel.
+
+    name: its identifier in the WGSL. value: the tensor: a value of the outer graph, or scratch that the builder made
+    with `ir.new_value`. vector: declared as array<vec4<T>>, so that indices count vectors of 4 elements (a tensor's
+    bytes are padded to whole vectors: lanes past its end may be read and written). windows: how many bindings it
+    takes. window: elements (or vectors) in each window but the last.
+    """
+
+    name: str
+    value: Value
+    access: OperandAccess
+    vector: bool
+    windows: int = 1
+    window: int = 0
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self.value.type.dtype
+
+    @property
+    def element(self) -> str:
+        """WGSL type of one element of the array: "f32", "vec4<u32>" (bool is stored as u32)."""
+        stored = self.dtype.wgsl_storage
+        return f"vec4<{stored}>" if self.vector else stored
+
+    def load(self, index: str) -> str:
+        """Expression of the element (or vector) at `index`, a u32 expression, as a register value (bool as bool)."""
+        text = f"{self.name}[{index}]" if self.windows == 1 else f"load_{self.name}({index})"
+        if self.dtype.kind != "bool":
+            return text
+        return f"({text} != vec4<u32>(0u))" if self.vector else f"({text} != 0u)"
+
+    def store(self, index: str, value: str) -> str:
+        """Statement that writes the register value `value` at `index`."""
+        if self.dtype.kind == "bool":
+            value = f"select(vec4<u32>(0u), vec4<u32>(1u), {value})" if self.vector else f"select(0u, 1u, {value})"
+        return f"{self.name}[{index}] = {value};" if self.windows == 1 else f"store_{self.name}({index}, {value});"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSource:
+    """One kernel launch, before placement.
+
+    name: family and op names, an identifier. wgsl: functions, workgroup variables and the entry point
+    `@compute ... fn main(...)`; no storage declarations, no `enable`, no gc_* helpers (assembly adds them).
+    operands: in binding order. workgroups: at most `target.max_workgroups` in each dimension (see `grid`). flops: a
+    multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
+    that may share bytes, because every invocation reads the input exactly at the elements that it alone then writes.
+    """
+
+    name: str
+    family: str
+    wgsl: str
+    operands: tuple[Operand, ...]
+    workgroups: tuple[int, int, int]
+    flops: int = 0
+    needs: tuple[str, ...] = ()
+    inplace: tuple[tuple[str, str], ...] = ()
+
+
+class Bindings:
+    """The operands of one kernel, named x0, x1, ... (read) and y0, y1, ... (written) as they are asked for.
+
+    Body inputs that lie in the same bytes (a tensor passed twice, a reshape of it) share one operand.
+    """
+
+    def __init__(self, target: Target, storage: Mapping[Value, Value]) -> None:
+        self.target = target
+        self._storage = storage
+        self._found: dict[tuple[Value, bool], Operand] = {}
+
+    def storage(self, value: Value) -> Value:
+        """The outer tensor whose bytes hold a body input or output."""
+        return self._storage.get(value, value)
+
+    def read(self, value: Value, vector: bool = False) -> Operand:
+        """The operand that `value` is read through; one kernel must ask for a tensor with one `vector` only."""
+        key = (self.storage(value), False)
+        if key not in self._found:
+            reads = sum(not written for _, written in self._found)
+            self._found[key] = self._operand(f"x{reads}", key[0], value, "read", vector)
+        found = self._found[key]
+        assert found.vector == vector, f"{value!r} is read both as scalars and as vectors"
+        return found
+
+    def write(self, value: Value, vector: bool = False, access: OperandAccess = "write") -> Operand:
+        """The operand that an output, or scratch, is written through."""
+        key = (self.storage(value), True)
+        if key not in self._found:
+            writes = sum(written for _, written in self._found)
+            self._found[key] = self._operand(f"y{writes}", key[0], value, access, vector)
+        return self._found[key]
+
+    def operands(self) -> tuple[Operand, ...]:
+        """All operands: those read, then those written."""
+        return tuple(sorted(self._found.values(), key=lambda operand: operand.access != "read"))
+
+    def _operand(self, name: str, outer: Value, value: Value, access: OperandAccess, vector: bool) -> Operand:
+        limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes)
+        if size <= limit:
+            return Operand(name, outer, access, vector)
+        window = limit // self.target.alignment * self.target.alignment
+        each = outer.type.dtype.itemsize * (LANES if vector else 1)
+        return Operand(name, outer, access, vector, -(-size // window), window // each)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
+
+    label: the op names, for the kernel's name.
+    """
+
+    target: Target
+    storage: Mapping[Value, Value] = field(default_factory=dict)
+    label: str = ""
+
+    def bindings(self) -> Bindings:
+        """An empty set of operands for one kernel."""
+        return Bindings(self.target, self.storage)
+
+
+KernelBuilder = Callable[[Graph, Site], list[KernelSource]]
+"""Body of one node (an unfused node is a body of one node) -> its kernels, in order of dispatch."""
+
+
+def grid(groups: int, target: Target) -> tuple[int, int, int]:
+    """Workgroup counts (x, y, 1) that cover `groups`, folded into y where x would pass the limit.
+
+    The kernel takes `group.x + group.y * X` with X = grid(...)[0] as its number, and must ignore numbers past `groups`.
+    """
+    limit = target.max_workgroups
+    if groups <= limit:
+        return groups, 1, 1
+    rows = -(-groups // limit)
+    return -(-groups // rows), rows, 1
