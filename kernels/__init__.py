@@ -1,1 +1,129 @@
-"""kernels"""
+"""WGSL templates and the strict renderer that fills them. Imports nothing of graphc.
+
+A template is a file `kernels/<name>.wgsl` with holes written `{{hole}}`. Rendering needs exactly the holes that the
+template has. `math.wgsl` and `random.wgsl` are libraries: functions written once for scalars and for vec4, of which
+a kernel takes only those that it calls, with what those call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+FOLDER: Final = Path(__file__).resolve().parent
+LIBRARIES: Final = ("math", "random")
+SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
+"""What is appended to the name of a library function, by the width of its arguments."""
+
+_HOLE = re.compile(r"\{\{(\w+)\}\}")
+_SECTION = re.compile(r"^(?:fn|const|struct) (\w+)", re.MULTILINE)
+_CALL = re.compile(r"\b(gc_\w+)\{\{S\}\}|\b(GC_\w+)\b")
+
+
+class TemplateError(ValueError):
+    """A template does not exist, or its holes are not those that were given."""
+
+
+@cache
+def template(name: str) -> str:
+    """The text of `kernels/<name>.wgsl`; raises TemplateError where there is none."""
+    path = FOLDER / f"{name}.wgsl"
+    if not name.isidentifier() or not path.is_file():
+        raise TemplateError(f"there is no kernel template {name!r}; there are: {', '.join(templates())}")
+    return path.read_text(encoding="utf-8")
+
+
+def templates() -> list[str]:
+    """Names of all templates, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.wgsl"))
+
+
+def fill(text: str, holes: Mapping[str, object], name: str = "text") -> str:
+    """`text` with each `{{hole}}` replaced; raises TemplateError for a hole that is missing or unknown."""
+    wanted = set(_HOLE.findall(text))
+    if missing := sorted(wanted - set(holes)):
+        raise TemplateError(f"{name}: no value for {', '.join(missing)}")
+    if unknown := sorted(set(holes) - wanted):
+        raise TemplateError(f"{name}: has no hole {', '.join(unknown)}")
+    return _HOLE.sub(lambda match: str(holes[match[1]]), text)
+
+
+def render(name: str, /, **holes: object) -> str:
+    """The template `kernels/<name>.wgsl` with its holes filled; raises TemplateError unless they match exactly."""
+    return fill(template(name), holes, name)
+
+
+@cache
+def _library() -> Mapping[str, str]:
+    """Each declaration of the libraries by its name without width suffix, in the order in which they stand."""
+    found: dict[str, str] = {}
+    for library in LIBRARIES:
+        text = template(library)
+        starts = list(_SECTION.finditer(text))
+        for match in starts:
+            end = (
+                text.find("\n", match.start()) if match[0].startswith("const") else text.find("\n}", match.start()) + 2
+            )
+            found[match[1]] = text[match.start() : end]
+    return MappingProxyType(found)
+
+
+def _types(width: int) -> dict[str, str]:
+    if width == 1:
+        return {"S": "", "F": "f32", "I": "i32", "U": "u32", "B": "bool"}
+    return {"S": SUFFIX[width], **{hole: f"vec{width}<{t}>" for hole, t in zip("FIUB", _SCALARS, strict=True)}}
+
+
+_SCALARS = ("f32", "i32", "u32", "bool")
+
+
+@cache
+def _needs(name: str) -> frozenset[str]:
+    text = _library()[name]
+    called = {a or b for a, b in _CALL.findall(text)} - {name}
+    return frozenset(called)
+
+
+def math_functions() -> list[str]:
+    """Names of all library functions, without width suffix."""
+    return [name for name in _library() if name.startswith("gc_")]
+
+
+def math_source(names: Iterable[tuple[str, int]]) -> str:
+    """WGSL of the library functions `(name, width)`, width 1 or 4, with everything that they call, each once.
+
+    A name may carry the width suffix already ("gc_exp_v4"). Raises TemplateError for a function that does not exist.
+    """
+    wanted: dict[tuple[str, int], None] = {}
+    stack = [(name.removesuffix(SUFFIX[4]), width) for name, width in names]
+    library = _library()
+    while stack:
+        name, width = stack.pop()
+        if name not in library:
+            raise TemplateError(f"there is no library function {name!r}; there are: {', '.join(math_functions())}")
+        key = (name, 1 if "{{S}}" not in library[name] else width)
+        if key in wanted:
+            continue
+        wanted[key] = None
+        stack += [(called, width) for called in _needs(name)]
+    order = {name: position for position, name in enumerate(library)}
+    texts = []
+    for name, width in sorted(wanted, key=lambda key: (order[key[0]], key[1])):
+        text = library[name]
+        holes = {hole: t for hole, t in _types(width).items() if f"{{{{{hole}}}}}" in text}
+        texts.append(fill(text, holes, name))
+    return "\n".join(texts) + ("\n" if texts else "")
+
+
+def calls(text: str) -> set[tuple[str, int]]:
+    """The library functions that WGSL text calls, as (name, width): what `math_source` needs to complete it."""
+    found = set()
+    for name in set(re.findall(r"\bgc_\w+(?=\()", text)):
+        base = name.removesuffix(SUFFIX[4])
+        if base in _library():
+            found.add((base, 4 if base != name else 1))
+    return found
