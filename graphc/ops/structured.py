@@ -1,18 +1,45 @@
 """Ops that hold a sub-graph: what a pass fused, and what the user bundled.
 
 `fused` is made by passes: its body is the graph of the ops that became one kernel, and the reference runs the body
-unchanged. `call` is made by tracing (custom_vjp, checkpoint): its body takes its place before fusion.
+unchanged. `call` is made by tracing (custom_vjp, checkpoint): its body takes its place before fusion. `barrier` is
+made by autodiff.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from graphc.op import Custom, Inline, NotDifferentiable, Op
+from graphc.op import Custom, Indexed, Inline, NotDifferentiable, Op
 from graphc.types import NDArray, TensorType
 
 if TYPE_CHECKING:
     from graphc.ir import Graph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CustomVjp:
+    """Rule of a `call`: its gradient as the user wrote it.
+
+    fwd: takes the call's inputs; its outputs are those of the call, then the residuals. bwd: takes the residuals,
+    then one cotangent for each output of the call; its outputs are the gradients of those inputs i of the call for
+    which has_grad[i] holds, in order (the other inputs get none).
+    """
+
+    fwd: Graph
+    bwd: Graph
+    has_grad: tuple[bool, ...]
+
+    def __repr__(self) -> str:
+        return "custom_vjp"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Rule of a `call`: keep only its inputs for the backward pass, and compute the body again there."""
+
+    def __repr__(self) -> str:
+        return "checkpoint"
 
 
 def _infer_body(*types: TensorType, body: Graph, **attrs: Any) -> tuple[TensorType, ...]:
@@ -46,5 +73,16 @@ call: Final = Op(
     vjp=NotDifferentiable("autodiff applies attrs['rule'] or differentiates the body"),
     lowering=Inline(),
     traits=frozenset({"structured"}),
-    doc="A sub-graph that acts as one op for autodiff. attrs: body, name, rule (how to differentiate it).",
+    doc="A sub-graph that acts as one op for autodiff. attrs: body, name, rule (CustomVjp, Checkpoint, or None, which "
+    "means: differentiate the body).",
+)
+
+barrier: Final = Op(
+    "barrier",
+    infer=lambda x: x,
+    reference=lambda x: x,
+    vjp=lambda g, out, x: (g,),
+    lowering=Indexed(lambda emitter, node, index: emitter.read(node.inputs[0], index)),
+    traits=frozenset({"structured", "barrier"}),
+    doc="Its input, unchanged. Common subexpressions are not merged across it, which keeps a recomputation apart.",
 )

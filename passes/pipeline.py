@@ -1,0 +1,51 @@
+"""The pass pipeline: a pass maps a Graph to a Graph; `run` applies a tuple of them and verifies after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from graphc.errors import GraphError
+from graphc.ir import Graph
+from graphc.passes.cse import cse
+from graphc.passes.dce import dce
+from graphc.passes.inline import inline
+
+GraphPass = Callable[[Graph], Graph]
+"""A pass. One with options is a frozen dataclass with `__call__`."""
+
+Observe = Callable[[str, Graph, Graph], None]
+"""Called after each pass with its name, the graph before it and the graph after it."""
+
+DEFAULT: Final[tuple[GraphPass, ...]] = (inline, cse, dce)
+
+
+def pass_name(graph_pass: GraphPass) -> str:
+    """The name of a pass: that of its function or class."""
+    return str(getattr(graph_pass, "__name__", type(graph_pass).__name__))
+
+
+def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = None) -> Graph:
+    """Apply `passes` in order, verifying the graph after each.
+
+    Raises GraphError that names the pass, and the node where there is one, if a pass fails, breaks an invariant of
+    the graph, or changes the types of its inputs or outputs.
+    """
+    for graph_pass in passes:
+        name = pass_name(graph_pass)
+        before = graph
+        try:
+            graph = graph_pass(before)
+            graph.verify()
+            _same_interface(before, graph)
+        except Exception as error:
+            raise GraphError(f"pass {name}: {type(error).__name__}: {error}") from error
+        if observe is not None:
+            observe(name, before, graph)
+    return graph
+
+
+def _same_interface(before: Graph, after: Graph) -> None:
+    for what, old, new in (("inputs", before.inputs, after.inputs), ("outputs", before.outputs, after.outputs)):
+        if [v.type for v in old] != [v.type for v in new]:
+            raise GraphError(f"the {what} were {[v.type for v in old]} and became {[v.type for v in new]}")
