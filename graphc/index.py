@@ -45,7 +45,8 @@ class Idx:
             return self.text
         if self.lane == 0:
             return f"vec4<u32>({self.text})"
-        steps = ", ".join(f"{k * self.lane}u" for k in range(LANES))
+        # A lane below zero counts down: u32 addition wraps around.
+        steps = ", ".join(f"{(k * self.lane) & 0xFFFFFFFF}u" for k in range(LANES))
         if self.const == 0:
             return f"vec4<u32>({steps})"
         return f"({self.text} + vec4<u32>({steps}))"

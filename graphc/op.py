@@ -67,15 +67,33 @@ class Emitter(Protocol):
 
 
 class Width(Protocol):
-    """Names of WGSL types at the width of an expression: `w(f32)` is "f32" or "vec4<f32>"."""
+    """Names in WGSL at the width of an expression: `w(f32)` is "f32" or "vec4<f32>", `w.fn("gc_log")` the function."""
 
     def __call__(self, dtype: DType) -> str: ...
+
+    def fn(self, name: str) -> str:
+        """The name of a library function at this width: "gc_log" or "gc_log_v4"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The Width of `count` lanes, 1 or 4."""
+
+    count: int = 1
+
+    def __call__(self, dtype: DType) -> str:
+        return dtype.wgsl if self.count == 1 else f"vec{self.count}<{dtype.wgsl}>"
+
+    def fn(self, name: str) -> str:
+        """The name of a library function at this width."""
+        return name if self.count == 1 else f"{name}_v{self.count}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pointwise:
     """Lowering of an op that maps elements: `wgsl(width, node, *args)` is an expression good for scalars and vec4.
 
+    args are names or literals of one width, so that an expression may use one twice at no cost; bool is WGSL's bool.
     Functions named `gc_*` are taken from kernels/math.wgsl, rendered for the width in use.
     """
 
@@ -93,16 +111,21 @@ class Indexed:
 class Reduce:
     """Lowering of a reduction over attrs["axes"].
 
-    init(dtype): the neutral element, a WGSL literal. combine(a, b): joins two partial results (NaN must propagate).
-    subgroup: name of the WGSL subgroup built-in that joins the lanes, or None where only `combine` is right.
-    finish(acc, count): applied once to the result. arg: "max" or "min" for argmax and argmin (ties: first index).
+    The accumulator has the input's dtype, except that bool is accumulated as u32 (0 and 1; init and combine are then
+    asked for u32) and f16 as f32. init(dtype): the neutral element, a scalar WGSL expression. combine(w, dtype, a, b):
+    joins two partial results of width w; NaN propagates. subgroup: name of the WGSL subgroup built-in that joins the
+    lanes, or None where only `combine` is right. finish(acc, count): applied once to the result.
+    arg: "max" or "min" for argmax and argmin, which reduce to a position: better(w, dtype, a, b) says that value a goes
+    before value b; where neither goes before the other, the lower index does. init is then a value that no element
+    goes after, and `combine` keeps the better value.
     """
 
     init: Callable[[DType], str]
-    combine: Callable[[str, str], str]
+    combine: Callable[[Width, DType, str, str], str]
     subgroup: str | None = None
     finish: Callable[[str, int], str] | None = None
     arg: str | None = None
+    better: Callable[[Width, DType, str, str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
