@@ -213,6 +213,46 @@ def run_node(node: Node, arrays: Sequence[NDArray]) -> tuple[NDArray, ...]:
     return tuple(np.asarray(r, dtype=v.type.dtype.numpy) for r, v in zip(results, node.outputs, strict=True))
 
 
+def prune(graph: Graph) -> Graph:
+    """The graph without the nodes and constants that no output depends on; the inputs stay."""
+    live: set[Value] = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if not live.isdisjoint(node.outputs):
+            kept.append(node)
+            live.update(node.inputs)
+    constants = {value: array for value, array in graph.constants.items() if value in live}
+    if len(kept) == len(graph.nodes) and len(constants) == len(graph.constants):
+        return graph
+    return Graph(graph.inputs, constants, tuple(reversed(kept)), graph.outputs)
+
+
+def inline_bodies(graph: Graph, chosen: Callable[[Node], bool]) -> Graph:
+    """Put attrs["body"] in the place of each chosen node, also within bodies (it recurs only as deep as these nest).
+
+    The nodes of a body keep their own source lines and take the phase of the node that they replace.
+    """
+    if not any(chosen(node) for node in graph.nodes):
+        return graph
+    builder = Builder()
+    builder.inputs = list(graph.inputs)
+    builder.constants = dict(graph.constants)
+    env: dict[Value, Value] = {}
+    for node in graph.nodes:
+        if not chosen(node):
+            builder.copy(node, env)
+            continue
+
+        def located(source: Source, outer: Source = node.source) -> Source:
+            phase = outer.phase if source.phase == FORWARD else source.phase
+            return replace(source, lines=source.lines or outer.lines, phase=phase)
+
+        body = inline_bodies(node.attrs["body"], chosen)
+        outputs = builder.inline(body, [env.get(v, v) for v in node.inputs], located)
+        env.update(zip(node.outputs, outputs, strict=True))
+    return builder.build([env.get(v, v) for v in graph.outputs])
+
+
 class Builder:
     """Makes a Graph, node by node. Shape rules run as nodes are added, and their errors name op, types and source."""
 
