@@ -9,7 +9,7 @@ nothing where the arithmetic cancels, and a load is a vec4 load wherever the lan
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphc.types import Shape, strides_of
@@ -213,9 +213,14 @@ class Index:
         return all(d.uniform for d in self.dims)
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """Equal keys mean equal positions (the converse need not hold)."""
-        return tuple(f"{d.text}|{d.lane}" for d in self.dims)
+    def key(self) -> tuple[str, int | None]:
+        """Equal keys mean equal positions in tensors of one shape (the converse need not hold)."""
+        return self.flat.text, self.flat.lane
+
+    def map(self, change: Callable[[Idx], Idx]) -> Index:
+        """The same position with each expression it holds replaced by an equal one."""
+        dims = None if self._dims is None else [change(d) for d in self._dims]
+        return Index(self.shape, dims, None if self._flat is None else change(self._flat))
 
     def reshaped(self, shape: Shape) -> Index:
         """The position of the same element in a tensor reshaped to `shape`."""

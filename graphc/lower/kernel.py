@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from graphc.ir import Graph, Value
 from graphc.plan import Target, padded
@@ -92,9 +92,13 @@ class Bindings:
     Body inputs that lie in the same bytes (a tensor passed twice, a reshape of it) share one operand.
     """
 
-    def __init__(self, target: Target, storage: Mapping[Value, Value]) -> None:
+    def __init__(
+        self, target: Target, storage: Mapping[Value, Value], scalars: frozenset[Value] = frozenset()
+    ) -> None:
         self.target = target
+        self.conflicts: set[Value] = set()
         self._storage = storage
+        self._scalars = scalars
         self._found: dict[tuple[Value, bool], Operand] = {}
 
     def storage(self, value: Value) -> Value:
@@ -102,14 +106,19 @@ class Bindings:
         return self._storage.get(value, value)
 
     def read(self, value: Value, vector: bool = False) -> Operand:
-        """The operand that `value` is read through; one kernel must ask for a tensor with one `vector` only."""
+        """The operand that `value` is read through.
+
+        A tensor that is asked for both ways is noted in `conflicts`; `settle` then generates again with that tensor
+        declared as scalars, so the caller must look at `vector` of what it gets.
+        """
         key = (self.storage(value), False)
+        vector = vector and key[0] not in self._scalars
         if key not in self._found:
             reads = sum(not written for _, written in self._found)
             self._found[key] = self._operand(f"x{reads}", key[0], value, "read", vector)
-        found = self._found[key]
-        assert found.vector == vector, f"{value!r} is read both as scalars and as vectors"
-        return found
+        if self._found[key].vector != vector:
+            self.conflicts.add(key[0])
+        return self._found[key]
 
     def write(self, value: Value, vector: bool = False, access: OperandAccess = "write") -> Operand:
         """The operand that an output, or scratch, is written through."""
@@ -143,9 +152,23 @@ class Site:
     storage: Mapping[Value, Value] = field(default_factory=dict)
     label: str = ""
 
-    def bindings(self) -> Bindings:
-        """An empty set of operands for one kernel."""
-        return Bindings(self.target, self.storage)
+    def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
+        """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""
+        return Bindings(self.target, self.storage, scalars)
+
+
+T = TypeVar("T")
+
+
+def settle(site: Site, generate: Callable[[Bindings], T]) -> T:
+    """`generate` run until no tensor is read both as vectors and as scalars: such a tensor is declared as scalars."""
+    scalars: frozenset[Value] = frozenset()
+    while True:
+        bindings = site.bindings(scalars)
+        result = generate(bindings)
+        if not bindings.conflicts:
+            return result
+        scalars |= bindings.conflicts
 
 
 KernelBuilder = Callable[[Graph, Site], list[KernelSource]]

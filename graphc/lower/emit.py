@@ -1,0 +1,332 @@
+"""Demand-driven code generation: the WGSL for the value of a tensor at an index.
+
+`Emitter.read(value, index)` walks from a wanted element back to loads. A pointwise op reads its operands at the same
+place, a view at another one, so views cost nothing and nothing is written to memory in between. Results are memoised
+on (value, position) within a scope (a loop body), and each gets a short name with `let`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.index import LANES, Idx, Index, clamp
+from graphc.ir import Graph, Node, Value
+from graphc.lower.kernel import Bindings, Operand
+from graphc.op import Indexed, Lanes, Pointwise, Term
+from graphc.types import DType, bool_, i32, u32
+
+Reader = Callable[[Index], Term]
+"""Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
+
+_LONG = 24
+"""An index expression longer than this is named, so that chains of views do not multiply its text."""
+
+
+@dataclass(slots=True)
+class _Scope:
+    indent: str
+    lines: list[str] = field(default_factory=list)
+    terms: dict[object, Term] = field(default_factory=dict)
+    indices: dict[tuple[str, int | None], Idx] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One way in which a kernel touches a tensor: the offset, how it moves along the lanes, and whether as vectors."""
+
+    offset: str
+    lane: int | None
+    vector: bool
+
+
+class Emitter:
+    """Generates WGSL statements for the body of one kernel; implements the protocol `graphc.op.Emitter`.
+
+    reads, writes: how each operand was touched so far, by its name (see `shareable`).
+    """
+
+    def __init__(self, body: Graph, bindings: Bindings, indent: str = "  ") -> None:
+        self.bindings = bindings
+        self.reads: dict[str, set[Touch]] = {}
+        self.writes: dict[str, set[Touch]] = {}
+        self._constants: Mapping[Value, object] = body.constants
+        self._producers = body.producers()
+        self._inputs = frozenset(body.inputs)
+        self._bound: dict[Value, Reader] = {}
+        self._scopes = [_Scope(indent)]
+        self._count = 0
+
+    # Statements
+
+    @contextmanager
+    def scope(self) -> Iterator[list[str]]:
+        """A block: what is computed inside is forgotten after it; yields its lines."""
+        inner = _Scope(self._scopes[-1].indent + "  ")
+        self._scopes.append(inner)
+        try:
+            yield inner.lines
+        finally:
+            self._scopes.pop()
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """A block with its braces, `head { ... }`, added to the code."""
+        with self.scope() as lines:
+            yield
+        self.line(f"{head} {{")
+        self._scopes[-1].lines += lines
+        self.line("}")
+
+    def line(self, text: str) -> None:
+        """Add a statement."""
+        self._scopes[-1].lines.append(self._scopes[-1].indent + text)
+
+    @property
+    def text(self) -> str:
+        """The statements so far."""
+        return "\n".join(self._scopes[0].lines)
+
+    def fresh(self, prefix: str = "v") -> str:
+        """A name not used before in this kernel."""
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def name(self, term: Term, prefix: str = "v") -> Term:
+        """The term as a name: bound with `let` unless it is a name or a literal already."""
+        if _is_atom(term.text):
+            return term
+        name = self.fresh(prefix)
+        self.line(f"let {name} = {term.text};")
+        return replace(term, text=name)
+
+    def bind(self, value: Value, reader: Reader) -> None:
+        """From now on, read `value` with `reader`."""
+        self._bound[value] = reader
+
+    # Reading and writing
+
+    def read(self, value: Value, index: Index) -> Term:
+        """The element of `value` at `index` (a scalar where the index is the same in every lane)."""
+        index = self._settled(index)
+        key = (value, index.key)
+        for scope in reversed(self._scopes):
+            if key in scope.terms:
+                return scope.terms[key]
+        term = self._make(value, index)
+        self._scopes[-1].terms[key] = term
+        return term
+
+    def write(self, operand: Operand, index: Index, term: Term) -> None:
+        """Store a term of an output at `index`, whose lanes are consecutive where the term is a vector."""
+        flat = index.flat
+        if operand.vector:
+            self._touch(self.writes, operand, flat, True)
+            self.line(operand.store(_quarter(flat), self.widened(term, LANES).text))
+            return
+        self._touch(self.writes, operand, flat, False)
+        if flat.uniform and term.width == 1:
+            self.line(operand.store(flat.text, term.text))
+            return
+        value, offsets = self.widened(self.name(term), LANES), self._offsets(flat)
+        for lane, offset in enumerate(offsets):
+            self.line(operand.store(offset, f"{self.name(value).text}.{'xyzw'[lane]}"))
+
+    def shareable(self, output: Operand, source: Operand) -> bool:
+        """Whether `output` may take over the bytes of `source`: it is read only where the same lanes then write."""
+        return (
+            output.windows == source.windows == 1
+            and output.dtype.wgsl_storage == source.dtype.wgsl_storage
+            and output.value.type.size == source.value.type.size
+            and output.vector == source.vector
+            and bool(self.writes.get(output.name))
+            and self.reads.get(source.name, set()) <= self.writes[output.name]
+        )
+
+    def _make(self, value: Value, index: Index) -> Term:
+        if value in self._bound:
+            return self._bound[value](index)
+        if value in self._constants:
+            return self.literal(np.asarray(self._constants[value]).item(), value.type.dtype)
+        if value in self._inputs:
+            return self._load(value, index)
+        node = self._producers[value]
+        lowering = node.op.lowering
+        if isinstance(lowering, Indexed):
+            return self.name(lowering.emit(self, node, index))
+        if isinstance(lowering, Pointwise):
+            return self._pointwise(node, lowering, index)
+        raise GraphError(f"{node!r} is read in the middle of a kernel that does not compute it")
+
+    def _pointwise(self, node: Node, lowering: Pointwise, index: Index) -> Term:
+        terms = [self.read(v, index.broadcast_from(v.type.shape)) for v in node.inputs]
+        dtype = node.out.type.dtype
+        # Literals alone would be folded by the WGSL compiler, which rejects overflow and division by zero in them.
+        if all(map(_is_literal, terms)) or dtype.kind in ("int", "uint"):
+            terms = [self._bind_literal(t) for t in terms]
+        width = max((t.width for t in terms), default=1)
+        args = [self.name(self.widened(t, width)).text for t in terms]
+        return self.name(Term(lowering.wgsl(Lanes(width), node, *args), width, dtype))
+
+    def _bind_literal(self, term: Term) -> Term:
+        if not _is_literal(term):
+            return term
+        name = self.fresh()
+        self.line(f"let {name} = {term.text};")
+        return replace(term, text=name)
+
+    def _load(self, value: Value, index: Index) -> Term:
+        flat, dtype = index.flat, value.type.dtype
+        if flat.uniform:
+            operand = self.bindings.read(value)
+            self._touch(self.reads, operand, flat, False)
+            return self.name(Term(operand.load(flat.text), 1, dtype))
+        if flat.lane == 1 and flat.align % LANES == 0:
+            operand = self.bindings.read(value, vector=True)
+            if operand.vector:
+                self._touch(self.reads, operand, flat, True)
+                return self.name(Term(operand.load(_quarter(flat)), LANES, dtype))
+        operand = self.bindings.read(value)
+        self._touch(self.reads, operand, flat, False)
+        loads = ", ".join(operand.load(offset) for offset in self._offsets(flat))
+        return self.name(Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
+
+    def _offsets(self, flat: Idx) -> list[str]:
+        """The offset of each lane."""
+        if flat.uniform:
+            return [flat.text] * LANES
+        if flat.lane is None:
+            name = self._named(flat).text
+            return [f"{name}.{c}" for c in "xyzw"]
+        base = self._named(flat, longer=0).text
+        sign = "+" if flat.lane > 0 else "-"
+        return [base] + [f"{base} {sign} {k * abs(flat.lane)}u" for k in range(1, LANES)]
+
+    def _touch(self, found: dict[str, set[Touch]], operand: Operand, flat: Idx, vector: bool) -> None:
+        found.setdefault(operand.name, set()).add(Touch(flat.text, flat.lane, vector))
+
+    # Indices
+
+    def _settled(self, index: Index) -> Index:
+        """The index with its long expressions named."""
+        return index.map(self._named)
+
+    def _named(self, idx: Idx, longer: int = _LONG) -> Idx:
+        if len(idx.text) <= longer or _is_atom(idx.text):
+            return idx
+        key = (idx.text, idx.lane)
+        for scope in reversed(self._scopes):
+            if key in scope.indices:
+                return scope.indices[key]
+        name = self.fresh("i")
+        self.line(f"let {name} = {idx.text};")
+        named = replace(idx, text=name)
+        self._scopes[-1].indices[key] = named
+        return named
+
+    def index_of(self, term: Term, bound: int) -> Idx:
+        """An integer Term as an `Idx` below `bound`: a value outside [0, bound) is brought to the nearest end."""
+        lane = 0 if term.width == 1 else None
+        if term.dtype.kind == "uint":
+            return clamp(Idx(self.name(term).text, lane), bound)
+        kind = Lanes(term.width)
+        text = f"{kind(u32)}(clamp({term.text}, {kind(i32)}(0), {kind(i32)}({bound - 1})))"
+        return Idx(self.name(Term(text, term.width, u32), "i").text, lane, 1, bound)
+
+    def value_of(self, idx: Idx, dtype: DType) -> Term:
+        """An `Idx` as a Term of an element type (iota)."""
+        if idx.const is not None:
+            return self.literal(idx.const, dtype)
+        width = 1 if idx.uniform else LANES
+        return self.name(Term(f"{Lanes(width)(dtype)}({idx.text if width == 1 else idx.vector})", width, dtype))
+
+    # Terms
+
+    def literal(self, value: float | int | bool, dtype: DType) -> Term:
+        """A constant, exact in `dtype`."""
+        text = literal_text(value, dtype)
+        if text is not None:
+            return Term(text, 1, dtype)
+        # A bitcast of literals to NaN or infinity is an error in WGSL; of a variable it is not.
+        bits = self.fresh("bits")
+        array = np.asarray(value, dtype.storage)
+        if dtype.itemsize == 2:
+            self.line(f"var {bits} = {array.view(np.uint16).item():#x}u;")
+            return self.name(Term(f"bitcast<vec2<f16>>({bits}).x", 1, dtype))
+        self.line(f"var {bits} = {array.astype(np.float32).view(np.uint32).item():#x}u;")
+        return self.name(Term(f"{dtype.wgsl}(bitcast<f32>({bits}))", 1, dtype))
+
+    def cond(self, text: str, width: int) -> Term:
+        """A boolean WGSL expression as a Term."""
+        return self.name(Term(text, width, bool_))
+
+    def select(self, when: Term, then: Term, otherwise: Term) -> Term:
+        """`then` where `when` holds, else `otherwise`; widths are joined."""
+        return self.call(lambda a, b, c: f"select({c}, {b}, {a})", (when, then, otherwise), then.dtype)
+
+    def call(self, text: Callable[..., str], args: tuple[Term, ...], dtype: DType) -> Term:
+        """`text(*args)` over arguments brought to one width."""
+        width = max((t.width for t in args), default=1)
+        names = [self.name(self.widened(t, width)).text for t in args]
+        return self.name(Term(text(*names), width, dtype))
+
+    def widened(self, term: Term, width: int) -> Term:
+        """The term with its scalar repeated in every lane, where `width` asks for it."""
+        if term.width == width:
+            return term
+        return Term(f"vec4<{term.dtype.wgsl}>({term.text})", LANES, term.dtype)
+
+
+def _quarter(flat: Idx) -> str:
+    """The number of the vector that starts at `flat`."""
+    if flat.const is not None:
+        return f"{flat.const // LANES}u"
+    suffix = f" * {LANES}u)"
+    if flat.text.startswith("(") and flat.text.endswith(suffix) and _is_atom(flat.text[1 : -len(suffix)]):
+        return flat.text[1 : -len(suffix)]
+    return f"{flat.text} / {LANES}u"
+
+
+def _is_atom(text: str) -> bool:
+    """Whether the text is a name, or a literal, alone or in a vector constructor."""
+    inner = text.partition("(")
+    if inner[1] and inner[0].startswith("vec4<") and text.endswith(")") and "(" not in inner[2]:
+        text = inner[2][:-1]
+    return text.replace("_", "").replace(".", "", 1).lstrip("-").isalnum()
+
+
+def _is_literal(term: Term) -> bool:
+    return term.width == 1 and (term.text[0].isdigit() or term.text[0] == "-" or term.text in ("true", "false"))
+
+
+def literal_text(value: float | int | bool, dtype: DType) -> str | None:
+    """A WGSL literal that is exactly `value` in `dtype`, or None where only a bitcast at run time will do.
+
+    That is so for NaN and infinity, and, because compilers differ, for subnormal numbers, -0.0 and numbers at the edge of
+    the range.
+    """
+    if dtype.kind == "bool":
+        return "true" if value else "false"
+    if dtype.kind in ("int", "uint"):
+        number = int(np.asarray(value).astype(dtype.storage))
+        suffix = {"i32": "i", "u32": "u", "i64": "li"}[dtype.wgsl]
+        return f"{dtype.wgsl}({number})" if number == -(2**31) else f"{number}{suffix}"
+    rounded = np.asarray(value, np.float64).astype(dtype.storage)
+    edge = float(np.finfo(dtype.storage).max) / 2
+    tiny = float(np.finfo(dtype.storage).tiny)
+    number = float(rounded)
+    if not math.isfinite(number) or abs(number) > edge or (number != 0 and abs(number) < tiny):
+        return None
+    if number == 0:
+        return None if math.copysign(1.0, number) < 0 else "0.0" + _SUFFIX[dtype.wgsl]
+    text = np.format_float_scientific(rounded[()], unique=True, trim="0")
+    short = np.format_float_positional(rounded[()], unique=True, trim="0")
+    return (short if len(short) <= len(text) + 4 else text) + _SUFFIX[dtype.wgsl]
+
+
+_SUFFIX = {"f32": "f", "f16": "h", "f64": "lf"}
