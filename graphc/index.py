@@ -94,12 +94,12 @@ def add(a: Idx, b: Idx) -> Idx:
 
 
 def subtract(a: Idx, c: int) -> Idx:
-    """a - c for a constant c that the caller knows to be at most a (else it wraps around, and must be clamped)."""
+    """a - c for a constant c; where c is more than a, the result wraps around, and must be clamped."""
     if c == 0:
         return a
     if a.const is not None:
         return constant(max(a.const - c, 0))
-    return Idx(f"({a.text} - {c}u)", a.lane, math.gcd(a.align, c), a.bound if a.bound > c else 1)
+    return Idx(f"({a.text} - {c}u)", a.lane, 1 if a.lane is None else math.gcd(a.align, c))
 
 
 def multiply(a: Idx, c: int) -> Idx:
@@ -156,7 +156,8 @@ def _stays_within(a: Idx, c: int) -> bool:
 
 
 def clamp(a: Idx, limit: int) -> Idx:
-    """min(a, limit - 1): an index that may lie outside, brought inside."""
+    """min(a, limit - 1): an index that may lie outside, brought inside (0 where there is no inside)."""
+    limit = max(limit, 1)
     if a.const is not None:
         return constant(min(a.const, limit - 1))
     if a.lane == 0:

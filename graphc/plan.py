@@ -84,8 +84,9 @@ class Kernel:
 class Dispatch:
     """One launch of a kernel.
 
-    nodes: printed lines of the ops it computes. node: position of its node in the lowered graph. bytes_read and
-    bytes_written count each operand once; flops counts a multiply-add as two.
+    nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, or -1 for a copy of
+    the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
+    bytes_read and bytes_written count each operand once; flops counts a multiply-add as two.
     """
 
     label: str
