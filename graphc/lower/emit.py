@@ -307,8 +307,8 @@ def _is_literal(term: Term) -> bool:
 def literal_text(value: float | int | bool, dtype: DType) -> str | None:
     """A WGSL literal that is exactly `value` in `dtype`, or None where only a bitcast at run time will do.
 
-    That is so for NaN and infinity, and, because compilers differ, for subnormal numbers, -0.0 and numbers at the edge of
-    the range.
+    That is so for NaN and infinity, and, because compilers differ, for subnormal numbers, -0.0 and numbers at the edge
+    of the range.
     """
     if dtype.kind == "bool":
         return "true" if value else "false"

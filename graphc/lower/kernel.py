@@ -92,9 +92,7 @@ class Bindings:
     Body inputs that lie in the same bytes (a tensor passed twice, a reshape of it) share one operand.
     """
 
-    def __init__(
-        self, target: Target, storage: Mapping[Value, Value], scalars: frozenset[Value] = frozenset()
-    ) -> None:
+    def __init__(self, target: Target, storage: Mapping[Value, Value], scalars: frozenset[Value] = frozenset()) -> None:
         self.target = target
         self.conflicts: set[Value] = set()
         self._storage = storage
