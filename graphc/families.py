@@ -1,0 +1,263 @@
+"""Kernel families: what the body of a fused node may hold, so that one kernel can compute it.
+
+`passes.fuse` builds bodies, `graphc.lower` writes their kernels, and both ask here what is legal. The questions are
+answered from how an op reads its operands (`kept`), not from its name:
+
+- map: pointwise and indexed ops; every output has one shape.
+- row: reductions over trailing axes with one number of rows R and one row length L; a value that depends on a
+  reduction is read only within its own row; an output has R elements (one a row) or R x L.
+- column: reductions over one other set of axes of one shape; outputs have as many elements as a result.
+- matmul: one matmul whose operands are views of inputs; what depends on it is read at the same flat position; outputs
+  have as many elements as its result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from graphc.errors import GraphError
+from graphc.index import Idx, Index, variable
+from graphc.ir import Graph, Node, Value
+from graphc.op import Contract, Indexed, Pointwise, Reduce, Term
+from graphc.types import DType, Shape, bool_
+
+FAMILIES: Final = ("map", "row", "column", "matmul")
+
+
+class _Probe:
+    """An Emitter that writes nothing: it notes at which index an indexed op reads each operand."""
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[Value, Index]] = []
+        self._unknown = 0
+
+    def read(self, value: Value, index: Index) -> Term:
+        self.reads.append((value, index))
+        return Term("x", 1, value.type.dtype)
+
+    def literal(self, value: float | int | bool, dtype: DType) -> Term:
+        return Term("1", 1, dtype)
+
+    def cond(self, text: str, width: int) -> Term:
+        return Term("c", width, bool_)
+
+    def select(self, when: Term, then: Term, otherwise: Term) -> Term:
+        return Term("x", max(when.width, then.width, otherwise.width), then.dtype)
+
+    def call(self, text: Callable[..., str], args: tuple[Term, ...], dtype: DType) -> Term:
+        return Term("x", max((a.width for a in args), default=1), dtype)
+
+    def index_of(self, term: Term, bound: int) -> Any:
+        self._unknown += 1
+        return Idx(f"unknown{self._unknown}", 0, 1, bound)
+
+    def value_of(self, idx: Any, dtype: DType) -> Term:
+        return Term("x", 1, dtype)
+
+
+def kept(node: Node) -> tuple[int, ...]:
+    """For each operand, the number of leading positions P that reading it keeps.
+
+    Seen as P rows, the output's element (row, .) is computed from the operand's elements (row, .): so it is for every
+    divisor of P too. P is the operand's size where each element is computed from the one at its own flat position.
+    1 promises nothing. Reductions and matmul read every operand whole: their operands count as kept.
+    """
+    lowering = node.op.lowering
+    if isinstance(lowering, Pointwise):
+        return tuple(_kept_broadcast(node.out.type.shape, v.type.shape) for v in node.inputs)
+    if isinstance(lowering, Indexed):
+        return _kept_indexed(node, lowering)
+    return tuple(v.type.size for v in node.inputs)
+
+
+def _kept_broadcast(out: Shape, operand: Shape) -> int:
+    if out == operand:
+        return math.prod(out)
+    aligned = (1,) * (len(out) - len(operand)) + operand
+    total = 1
+    for n, m in zip(out, aligned, strict=True):
+        if n != m:
+            break
+        total *= n
+    return total
+
+
+def _kept_indexed(node: Node, lowering: Indexed) -> tuple[int, ...]:
+    out = node.out.type
+    if not node.inputs or out.size == 0:
+        return (1,) * len(node.inputs)
+    flat = _reads(node, lowering, Index(out.shape, flat=variable("flat", out.size)))
+    dims = _reads(node, lowering, Index(out.shape, [variable(f"d{i}", n) for i, n in enumerate(out.shape)]))
+    found = []
+    for value in node.inputs:
+        at = [index for read, index in flat if read is value]
+        if at and value.type.size == out.size and all(index.flat.text == "flat" for index in at):
+            found.append(out.size)
+        else:
+            found.append(min((_kept_dims(out.shape, index) for read, index in dims if read is value), default=1))
+    return tuple(found)
+
+
+def _reads(node: Node, lowering: Indexed, index: Index) -> list[tuple[Value, Index]]:
+    probe = _Probe()
+    lowering.emit(probe, node, index)
+    return probe.reads
+
+
+def _kept_dims(out: Shape, index: Index) -> int:
+    names = [(f"d{axis}", n) for axis, n in enumerate(out) if n != 1]
+    read = [(idx.text, n) for idx, n in zip(index.dims, index.shape, strict=True) if n != 1]
+    total = 1
+    for expected, got in zip(names, read, strict=False):
+        if expected != got:
+            break
+        total *= expected[1]
+    return total
+
+
+def trailing(shape: Shape, axes: tuple[int, ...]) -> tuple[int, int] | None:
+    """(R, L) where reducing `axes` of `shape` reduces R rows of L consecutive elements each, else None.
+
+    Axes of one element count on neither side, so the flat order of the elements is row-major in (R, L).
+    """
+    rows, length = 1, 1
+    for axis, n in enumerate(shape):
+        if n == 1:
+            continue
+        if axis in axes:
+            length *= n
+        elif length > 1:
+            return None
+        else:
+            rows *= n
+    return rows, length
+
+
+def reduced_rows(node: Node) -> tuple[int, int] | None:
+    """`trailing` of a reduction node."""
+    return trailing(node.inputs[0].type.shape, node.attrs["axes"])
+
+
+def reductions(body: Graph) -> list[Node]:
+    """The reductions of a body, in order."""
+    return [node for node in body.nodes if isinstance(node.op.lowering, Reduce)]
+
+
+def row_space(body: Graph) -> tuple[int, int]:
+    """(R, L): rows and row length of the body of a row kernel; raises GraphError where it has no such space."""
+    spaces = {reduced_rows(node) for node in reductions(body)}
+    if len(spaces) != 1:
+        raise GraphError(f"a row kernel needs reductions over one row space, got {sorted(map(str, spaces))}")
+    (space,) = spaces
+    if space is None:
+        raise GraphError("a row kernel reduces trailing axes")
+    return space
+
+
+def column_space(body: Graph) -> tuple[Shape, tuple[int, ...]]:
+    """(shape, axes) that every reduction of a column kernel reduces; raises GraphError where they differ."""
+    spaces = {(node.inputs[0].type.shape, tuple(node.attrs["axes"])) for node in reductions(body)}
+    if len(spaces) != 1:
+        raise GraphError("a column kernel needs reductions of one shape over one set of axes")
+    (space,) = spaces
+    return space
+
+
+def family_of(node: Node) -> str | None:
+    """The family that computes a node on its own; None for a node with a kernel of its own kind."""
+    lowering = node.op.lowering
+    if isinstance(lowering, Pointwise | Indexed):
+        return "map"
+    if isinstance(lowering, Reduce):
+        return "row" if reduced_rows(node) is not None else "column"
+    return "matmul" if isinstance(lowering, Contract) else None
+
+
+def check_family(body: Graph, family: str) -> None:
+    """Raise GraphError, saying what stands in the way, unless one kernel of `family` can compute `body`."""
+    checks = {"map": _check_map, "row": _check_row, "column": _check_column, "matmul": _check_matmul}
+    if family not in checks:
+        raise GraphError(f"there is no kernel family {family!r}: there are {', '.join(FAMILIES)}")
+    anchors = {"map": (), "row": (Reduce,), "column": (Reduce,), "matmul": (Contract,)}[family]
+    if not body.outputs:
+        raise GraphError(f"a {family} kernel has outputs")
+    for value, array in body.constants.items():
+        if array.size != 1:
+            raise GraphError(f"the constant {value!r} is no scalar: it must be an input")
+    for node in body.nodes:
+        if not isinstance(node.op.lowering, (Pointwise, Indexed, *anchors)):
+            raise GraphError(f"a {family} kernel does not compute {node.op.name}")
+    produced = {v for node in body.nodes for v in node.outputs}
+    for value in body.outputs:
+        if value not in produced:
+            raise GraphError(f"output {value!r} is not computed in the body")
+    checks[family](body)
+
+
+def dependents(body: Graph, anchors: set[Value]) -> set[Value]:
+    """`anchors` and the values computed from them."""
+    found = set(anchors)
+    for node in body.nodes:
+        if not found.isdisjoint(node.inputs):
+            found.update(node.outputs)
+    return found
+
+
+def _check_map(body: Graph) -> None:
+    shapes = {v.type.shape for v in body.outputs}
+    if len(shapes) > 1:
+        raise GraphError(f"the outputs of a map kernel have one shape, got {sorted(map(str, shapes))}")
+
+
+def _check_row(body: Graph) -> None:
+    rows, length = row_space(body)
+    bound = dependents(body, {node.out for node in reductions(body)})
+    for node in body.nodes:
+        for value, leading in zip(node.inputs, kept(node), strict=True):
+            if rows and value in bound and leading % rows:
+                raise GraphError(f"{node.op.name} reads {value!r} outside of its row ({rows} rows)")
+    for value in body.outputs:
+        if value.type.size not in (rows, rows * length):
+            raise GraphError(f"output {value!r} of a row kernel has neither {rows} nor {rows * length} elements")
+
+
+def _check_column(body: Graph) -> None:
+    sums = reductions(body)
+    column_space(body)
+    if reduced_rows(sums[0]) is not None:
+        raise GraphError("a column kernel reduces axes that are not the last ones")
+    _check_epilogue(body, {node.out for node in sums}, sums[0].out.type.size)
+
+
+def _check_matmul(body: Graph) -> None:
+    found = [node for node in body.nodes if isinstance(node.op.lowering, Contract)]
+    if len(found) != 1:
+        raise GraphError(f"a matmul kernel holds one matmul, got {len(found)}")
+    producers = body.producers()
+    for operand in found[0].inputs:
+        value = operand
+        while value in producers:
+            node = producers[value]
+            if "view" not in node.op.traits:
+                raise GraphError(f"an operand of matmul is read through {node.op.name}, which is no view")
+            value = node.inputs[0]
+        if value in body.constants:
+            raise GraphError("an operand of matmul is a scalar constant")
+    _check_epilogue(body, {found[0].out}, found[0].out.type.size)
+
+
+def _check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:
+    bound = dependents(body, anchors)
+    for node in body.nodes:
+        for value, leading in zip(node.inputs, kept(node), strict=True):
+            if value not in bound:
+                continue
+            if not isinstance(node.op.lowering, Pointwise | Indexed):
+                raise GraphError(f"{node.op.name} reads {value!r}, which is known only after the sums")
+            if leading != size or node.out.type.size != size:
+                raise GraphError(f"{node.op.name} reads {value!r} at another position than its own")
+    for value in body.outputs:
+        if value.type.size != size:
+            raise GraphError(f"output {value!r} has not the {size} elements of the result")
