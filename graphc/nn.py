@@ -1,0 +1,230 @@
+"""Neural network functions in plain NumPy: they run at once on ndarrays and trace like any other function.
+
+Nothing here is an operation of its own. A softmax is five NumPy calls; the compiler finds that they are one kernel.
+Shapes are written `[..., C]`, where `...` stands for any leading axes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.ops import by_name
+from graphc.random import bernoulli
+from graphc.trace import apply
+
+Array = Any
+"""An ndarray or a traced array; each function takes either and gives the same kind back."""
+
+
+def _array(x: Any) -> Array:
+    """`x` itself where it is an array of some kind, else the ndarray of a number or list."""
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0) for each element; NaN stays NaN. The gradient at 0 is 0, as in PyTorch."""
+    x = _array(x)
+    # Not np.maximum: its gradient at a tie is shared between both sides.
+    return np.where(x <= 0, 0, x)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) for each element, accurate for all x."""
+    return apply(by_name("sigmoid"), _array(x))
+
+
+def silu(x: Array) -> Array:
+    """x * sigmoid(x), also called swish. Source: arXiv:1702.03118."""
+    x = _array(x)
+    return x * sigmoid(x)
+
+
+def gelu(x: Array, approximate: bool = False) -> Array:
+    """x * Phi(x), with Phi the normal distribution function; `approximate` takes its tanh form.
+
+    Source: arXiv:1606.08415.
+    """
+    x = _array(x)
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + apply(by_name("erf"), x * math.sqrt(0.5)))
+
+
+def softmax(x: Array, axis: int = -1) -> Array:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    weights = np.exp(_shifted(x, axis))
+    return weights / np.sum(weights, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """log(softmax(x)) along `axis`, without overflow and without losing small probabilities."""
+    shifted = _shifted(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def _shifted(x: Array, axis: int) -> Array:
+    """x less its maximum along `axis`. The result of either softmax does not depend on the shift, nor its gradient."""
+    x = _array(x)
+    return x - apply(by_name("stop_gradient"), np.max(x, axis=axis, keepdims=True))
+
+
+def cross_entropy(logits: Array, labels: Array, mask: Array | None = None) -> Array:
+    """Mean of -log softmax(logits)[label], in nats.
+
+    logits: [..., C]. labels: integers [...] in [0, C). mask: [...], bool or weights: the mean is taken over the
+    positions it keeps, and labels at the others may be anything in range. Raises ShapeError, DTypeError, and, on
+    ndarrays, IndexRangeError for a label out of range.
+    """
+    logits, labels = _array(logits), _array(labels)
+    if logits.ndim < 1 or logits.shape[:-1] != labels.shape:
+        raise ShapeError(
+            f"cross_entropy: logits have shape {logits.shape} and labels {labels.shape}: "
+            "need labels.shape == logits.shape[:-1]"
+        )
+    _check_ids("cross_entropy: label", labels, logits.shape[-1])
+    chosen = np.take_along_axis(log_softmax(logits), labels[..., None], axis=-1)
+    losses = -np.reshape(chosen, labels.shape)
+    if mask is None:
+        return np.mean(losses)
+    weights = _array(mask).astype(logits.dtype)
+    return np.sum(losses * weights) / np.sum(weights)
+
+
+def one_hot(ids: Array, n: int, dtype: Any = np.float32) -> Array:
+    """[..., n] with 1 at each id and 0 elsewhere; an id out of range gives a row of zeros."""
+    ids = _array(ids)
+    _check_integer("one_hot: ids", ids)
+    return (ids[..., None] == np.arange(n, dtype=np.int32)).astype(dtype)
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x @ weight + bias. x: [..., I], weight: [I, O], bias: [O] -> [..., O]. Raises ShapeError."""
+    if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[0]:
+        raise ShapeError(f"linear: x has shape {x.shape} and weight {weight.shape}: need [..., I] and [I, O]")
+    y = x @ weight
+    if bias is None:
+        return y
+    if bias.shape != weight.shape[1:]:
+        raise ShapeError(f"linear: weight has shape {weight.shape} and bias {bias.shape}: need [I, O] and [O]")
+    return y + bias
+
+
+def embedding(table: Array, ids: Array) -> Array:
+    """Rows of a table. table: [V, D], ids: integers [...] in [0, V) -> [..., D]. Raises as `cross_entropy` does."""
+    ids = _array(ids)
+    _check_ids("embedding: id", ids, table.shape[0])
+    return np.take(table, ids, axis=0)
+
+
+def layer_norm(x: Array, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
+    """(x - mean) / sqrt(var + eps) * gain + bias over the last axis. x: [..., D], gain and bias: [D].
+
+    Source: arXiv:1607.06450.
+    """
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    y = centred * apply(by_name("rsqrt"), np.mean(centred * centred, axis=-1, keepdims=True) + eps)
+    return _affine(y, gain, bias)
+
+
+def rms_norm(x: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
+    """x / sqrt(mean(x^2) + eps) * gain over the last axis. x: [..., D], gain: [D]. Source: arXiv:1910.07467."""
+    y = x * apply(by_name("rsqrt"), np.mean(x * x, axis=-1, keepdims=True) + eps)
+    return _affine(y, gain, None)
+
+
+def _affine(y: Array, gain: Array | None, bias: Array | None) -> Array:
+    if gain is not None:
+        y = y * gain
+    return y if bias is None else y + bias
+
+
+def batch_norm(
+    x: Array,
+    gain: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+    *,
+    train: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Array, tuple[Array, Array]]:
+    """Normalise each channel (last axis) and return (y, (mean, var)) with the running statistics after this batch.
+
+    x: [..., C]; gain, bias, mean, var: [C]. In training the batch's own mean and variance normalise, and the running
+    ones move towards them by `momentum` (the variance unbiased, as in PyTorch); in evaluation the running ones
+    normalise and stay. Raises ShapeError for a training batch of fewer than two rows. Source: arXiv:1502.03167.
+    """
+    if not train:
+        return (x - mean) * apply(by_name("rsqrt"), var + eps) * gain + bias, (mean, var)
+    axes = tuple(range(x.ndim - 1))
+    count = math.prod(x.shape[:-1])
+    if count < 2:
+        raise ShapeError(f"batch_norm: x has shape {x.shape}: training needs at least two rows")
+    batch_mean = np.mean(x, axis=axes)
+    centred = x - batch_mean
+    batch_var = np.mean(centred * centred, axis=axes)
+    y = centred * apply(by_name("rsqrt"), batch_var + eps) * gain + bias
+    stop = by_name("stop_gradient")
+    new_mean = (1 - momentum) * mean + momentum * apply(stop, batch_mean)
+    new_var = (1 - momentum) * var + momentum * (count / (count - 1)) * apply(stop, batch_var)
+    return y, (new_mean, new_var)
+
+
+def causal_mask(queries: int, keys: int | None = None) -> Array:
+    """Bool [queries, keys]: True where a query may see a key, which is not after it. The last query sees all keys."""
+    keys = queries if keys is None else keys
+    return np.tril(np.ones((queries, keys), dtype=np.bool_), k=keys - queries)
+
+
+def attention(
+    q: Array, k: Array, v: Array, *, causal: bool = False, scale: float | None = None, mask: Array | None = None
+) -> Array:
+    """softmax(scale * q @ k^T) @ v: [..., T, D], [..., S, D], [..., S, E] -> [..., T, E].
+
+    scale: 1 / sqrt(D) unless given. causal: a query sees no later key (the last query is level with the last key).
+    mask: bool, broadcast to [..., T, S], True where a query may see a key; a query that sees none weighs all keys
+    alike. Raises ShapeError. Source: arXiv:1706.03762.
+    """
+    if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise ShapeError(
+            f"attention: q has shape {q.shape}, k {k.shape} and v {v.shape}: need [..., T, D], [..., S, D], [..., S, E]"
+        )
+    scores = (q @ np.swapaxes(k, -1, -2)) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    # Far below every score, yet finite: no row of weights becomes NaN, and WGSL has no literal for infinity.
+    hidden = -0.5 * float(np.finfo(scores.dtype).max)
+    if causal:
+        scores = np.where(causal_mask(q.shape[-2], k.shape[-2]), scores, hidden)
+    if mask is not None:
+        scores = np.where(mask, scores, hidden)
+    return softmax(scores) @ v
+
+
+def dropout(key: Array, x: Array, rate: float) -> Array:
+    """x with each element set to 0 with probability `rate`, the others scaled by 1 / (1 - rate).
+
+    key: u32[2], see graphc.random. rate: in [0, 1), else ValueError.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate is {rate}: need 0 <= rate < 1")
+    if rate == 0:
+        return x
+    return np.where(bernoulli(key, 1 - rate, x.shape), x * (1 / (1 - rate)), 0)
+
+
+def _check_integer(what: str, ids: Array) -> None:
+    if ids.dtype.kind not in "iu":
+        raise DTypeError(f"{what} must be integers, got {ids.dtype}")
+
+
+def _check_ids(what: str, ids: Array, size: int) -> None:
+    """Integers, and in range where the values are known, which they are on ndarrays."""
+    _check_integer(f"{what}s", ids)
+    if isinstance(ids, np.ndarray | np.generic) and ids.size:
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= size:
+            raise IndexRangeError(f"{what} {low if low < 0 else high} is out of range: need 0 <= id < {size}")

@@ -1,0 +1,196 @@
+"""Optimizers and learning-rate schedules as pure functions of trees of arrays.
+
+    optimizer = adam(linear(0.01, 0.0, 1000))
+    state = optimizer.init(params)
+    params, state = optimizer.update(grads, state, params)
+
+`update` returns the new parameters, not a difference. A learning rate is a number, or a schedule: a function from the
+number of updates made so far (0 in the first, possibly traced) to a number. Everything runs at once on ndarrays and
+traces, so that an update compiles into the training step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc import tree
+
+Array = Any
+Tree = Any
+Schedule = Callable[[Array], Array]
+Rate = float | Schedule
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A change of gradients: `update(grads, state, params)` returns (gradients, state)."""
+
+    init: Callable[[Tree], Tree]
+    update: Callable[[Tree, Tree, Tree], tuple[Tree, Tree]]
+
+
+@dataclass(frozen=True)
+class Optimizer(Transform):
+    """A step: `update(grads, state, params)` returns (new parameters, state). `init(params)` is the first state."""
+
+
+def sgd(rate: Rate) -> Optimizer:
+    """p - rate * g."""
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        now = _at(rate, state["step"])
+        return tree.map(lambda p, g: p - now(p) * g, params, grads), {"step": state["step"] + 1}
+
+    return Optimizer(lambda params: {"step": _zero_step()}, update)
+
+
+def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer:
+    """v = beta v + g; p - rate * v, or with `nesterov` p - rate * (g + beta v). Source: torch.optim.SGD."""
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        now = _at(rate, state["step"])
+        velocity = tree.map(lambda v, g: beta * v + g, state["velocity"], grads)
+        direction = tree.map(lambda v, g: g + beta * v, velocity, grads) if nesterov else velocity
+        new = tree.map(lambda p, d: p - now(p) * d, params, direction)
+        return new, {"step": state["step"] + 1, "velocity": velocity}
+
+    return Optimizer(lambda params: {"step": _zero_step(), "velocity": _zeros(params)}, update)
+
+
+def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimizer:
+    """p - rate * m' / (sqrt(v') + eps), where m' and v' are the bias-corrected moments. Source: arXiv:1412.6980."""
+    return adamw(rate, beta1, beta2, eps, weight_decay=0.0)
+
+
+def adamw(
+    rate: Rate,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    mask: Callable[[Tree], Tree] | None = None,
+) -> Optimizer:
+    """Adam that first shrinks each parameter by rate * weight_decay * p.
+
+    mask(params) gives a tree of bools, True for the parameters that shrink (all, unless it is given).
+    Source: arXiv:1711.05101.
+    """
+
+    def init(params: Tree) -> Tree:
+        return {"step": _zero_step(), "m": _zeros(params), "v": _zeros(params)}
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        count = state["step"] + 1
+        now, bias1, bias2 = _at(rate, state["step"]), _bias(beta1, count), _bias(beta2, count)
+        m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state["m"], grads)
+        v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (g * g), state["v"], grads)
+        kept = params
+        if weight_decay:
+            decays = mask(params) if mask else tree.map(lambda p: True, params)
+            kept = tree.map(lambda p, on: p * (1 - weight_decay * now(p)) if on else p, params, decays)
+        new = tree.map(
+            lambda p, m, v: p - now(p) / bias1(p) * m / (np.sqrt(v / bias2(p)) + eps),
+            kept,
+            m,
+            v,
+        )
+        return new, {"step": count, "m": m, "v": v}
+
+    return Optimizer(init, update)
+
+
+def clip_by_global_norm(limit: float) -> Transform:
+    """Scale all gradients by one factor, so that the root of the sum of all their squares is at most `limit`."""
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        norm = global_norm(grads)
+        factor = limit / np.maximum(norm, limit)
+        return tree.map(lambda g: g * factor.astype(g.dtype), grads), state
+
+    return Transform(lambda params: {}, update)
+
+
+def global_norm(grads: Tree) -> Array:
+    """The root of the sum of the squares of all elements of a tree."""
+    squares = [np.sum(g * g) for g in tree.leaves(grads)]
+    return np.sqrt(sum(squares[1:], start=squares[0])) if squares else np.float32(0)
+
+
+def chain(*parts: Transform) -> Optimizer:
+    """The gradients pass through each part in turn; the last part, an optimizer, makes the step.
+
+    chain(clip_by_global_norm(1.0), adam(1e-3)). Raises ValueError unless the last part, and it alone, is an Optimizer.
+    """
+    if not parts or [isinstance(part, Optimizer) for part in parts] != [False] * (len(parts) - 1) + [True]:
+        raise ValueError("chain: the last part must be an optimizer, and no other part may be one")
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        states = []
+        for part, part_state in zip(parts, state, strict=True):
+            grads, new_state = part.update(grads, part_state, params)
+            states.append(new_state)
+        return grads, tuple(states)
+
+    return Optimizer(lambda params: tuple(part.init(params) for part in parts), update)
+
+
+def constant(value: float) -> Schedule:
+    """The same value always."""
+    return lambda step: value
+
+
+def linear(start: float, end: float, steps: int) -> Schedule:
+    """From `start` at step 0 straight to `end` at `steps`, then level."""
+    return lambda step: start + (end - start) * np.minimum(step / steps, 1.0)
+
+
+def step(value: float, every: int, factor: float = 0.1) -> Schedule:
+    """`value`, multiplied by `factor` once every `every` steps."""
+    return lambda step: value * factor ** (step // every)
+
+
+def cosine(value: float, steps: int, end: float = 0.0) -> Schedule:
+    """From `value` at step 0 down half a cosine wave to `end` at `steps`, then level. Source: arXiv:1608.03983."""
+    return lambda step: end + (value - end) * (0.5 + 0.5 * np.cos(math.pi * np.minimum(step / steps, 1.0)))
+
+
+def warmup(rate: Rate, steps: int) -> Schedule:
+    """From 0 at step 0 straight up to `rate` at `steps`; from there on `rate`, a schedule counting from that step."""
+
+    def schedule(step: Array) -> Array:
+        after = rate(np.maximum(step - steps, 0)) if callable(rate) else rate
+        return after * np.minimum(step / steps, 1.0)
+
+    return schedule if steps > 0 else _schedule(rate)
+
+
+def _schedule(rate: Rate) -> Schedule:
+    return rate if callable(rate) else constant(rate)
+
+
+def _at(rate: Rate, count: Array) -> Callable[[Array], Array]:
+    """The rate at this step, in the element type of the parameter it is asked for."""
+    value = _schedule(rate)(count)
+    return lambda p: value.astype(p.dtype) if hasattr(value, "astype") else value
+
+
+def _bias(beta: float, count: Array) -> Callable[[Array], Array]:
+    """1 - beta^count, in the element type of the parameter it is asked for."""
+    if beta == 0:
+        return lambda p: 1.0
+    # In float32, 1 - 0.999^1 by subtraction would have lost half of its digits.
+    value = -np.expm1(count * math.log(beta))
+    return lambda p: value.astype(p.dtype)
+
+
+def _zero_step() -> Array:
+    return np.zeros((), dtype=np.int32)
+
+
+def _zeros(params: Tree) -> Tree:
+    return tree.map(lambda p: np.zeros(p.shape, dtype=p.dtype), params)

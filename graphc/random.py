@@ -1,0 +1,133 @@
+"""Random numbers from keys: the same key gives the same bits on every device, at once or compiled.
+
+A key is a u32[2] array. There is no hidden state: draw with a key once, and `split` it for more. The bits come from
+the counter-based generator threefry2x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError, ShapeError
+from graphc.ops import by_name
+from graphc.trace import apply
+
+Array = Any
+Shape = int | Sequence[int]
+
+_SPLIT = np.array([0x73706C69, 0x74000000], dtype=np.uint32)
+_FOLD = np.array([0x666F6C64, 0x00000000], dtype=np.uint32)
+"""Drawing, splitting and folding must not give the same bits: each of the latter two works on a key of its own."""
+
+
+def key(seed: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """The key of a seed: u32[2] holding its low 64 bits, high word first."""
+    return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], dtype=np.uint32)
+
+
+def split(key: Array, n: int = 2) -> Array:
+    """`n` new keys, u32[n, 2], independent of each other and of what `key` itself gives."""
+    return bits(_checked(key) ^ _SPLIT, (n, 2))
+
+
+def fold_in(key: Array, data: Array) -> Array:
+    """A new key made of a key and an integer, such as the number of a step or a layer; `data` may be traced."""
+    word = data.astype(np.uint32) if hasattr(data, "astype") else np.uint32(int(data) & 0xFFFFFFFF)
+    # The key is scrambled first, so that (seed 5, data 3) and (seed 6, data 0) do not meet.
+    return bits(bits(_checked(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
+
+
+def bits(key: Array, shape: Shape = ()) -> Array:
+    """32 random bits in each element: u32 of `shape`."""
+    return apply(by_name("random_bits"), _checked(key), shape=_shape(shape))
+
+
+def uniform(key: Array, shape: Shape = (), low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+    """Uniform in [low, high), in steps of 2^-24 of the span (2^-53 for float64)."""
+    unit = _unit(key, _shape(shape), dtype)
+    if (low, high) == (0.0, 1.0):
+        return unit
+    # Rounding could carry the sum up to `high`.
+    below = float(np.nextafter(np.asarray(high, dtype), np.asarray(low, dtype)))
+    return np.minimum(unit * (high - low) + low, max(below, low))
+
+
+def normal(key: Array, shape: Shape = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
+    """Normal with this mean and standard deviation, by the method of Box and Muller."""
+    pair = _unit(key, (2, *_shape(shape)), dtype)
+    # 1 - u is in (0, 1], so that the logarithm is finite.
+    radius = np.sqrt(-2 * np.log(1 - pair[0]))
+    sample = radius * np.cos(2 * math.pi * pair[1])
+    return sample if (mean, std) == (0.0, 1.0) else sample * std + mean
+
+
+def randint(key: Array, shape: Shape, low: int, high: int) -> Array:
+    """Integers i32 in [low, high), each alike to within 2^-32. Raises ValueError for an empty range."""
+    span = high - low
+    if not 0 < span < 1 << 32 or low < -(1 << 31) or high > 1 << 31:
+        raise ValueError(f"randint: [{low}, {high}) is empty, or not a part of the 32-bit integers")
+    words, size = bits(key, (2, *_shape(shape))), np.uint32(span)
+    # The high word of (64 random bits) * span / 2^32, in 32-bit arithmetic that wraps (NumPy warns of it on scalars).
+    with np.errstate(over="ignore"):
+        low_part = words[0] * size
+        carry = low_part + _multiply_high(words[1], span) < low_part
+        offset = _multiply_high(words[0], span) + carry.astype(np.uint32)
+        return (offset + np.uint32(low & 0xFFFFFFFF)).astype(np.int32)
+
+
+def _multiply_high(a: Array, b: int) -> Array:
+    """The high 32 bits of the 64-bit product of u32 values and a constant."""
+    half, mask = np.uint32(16), np.uint32(0xFFFF)
+    a_high, a_low, b_high, b_low = a >> half, a & mask, np.uint32(b >> 16), np.uint32(b & 0xFFFF)
+    cross, other = a_low * b_high, a_high * b_low
+    middle = (a_low * b_low >> half) + (cross & mask) + (other & mask)
+    return a_high * b_high + (cross >> half) + (other >> half) + (middle >> half)
+
+
+def bernoulli(key: Array, p: Array = 0.5, shape: Shape | None = None) -> Array:
+    """Bool, True with probability p; of `shape`, or of the shape of p."""
+    return uniform(key, (p.shape if hasattr(p, "shape") else np.shape(p)) if shape is None else shape) < p
+
+
+def gumbel(key: Array, shape: Shape = (), dtype: Any = np.float32) -> Array:
+    """Standard Gumbel: -log(-log(u)), finite."""
+    # 23 bits and a half: u is never 0 nor 1, in float32 too.
+    u = (bits(key, shape) >> np.uint32(9)).astype(dtype) * 2.0**-23 + 2.0**-24
+    return -np.log(-np.log(u))
+
+
+def categorical(key: Array, logits: Array, axis: int = -1) -> Array:
+    """i32 indices along `axis`, each drawn with probability softmax(logits). logits: [..., C] -> [...]."""
+    noise = gumbel(key, logits.shape, logits.dtype)
+    return np.argmax(logits + noise, axis=axis).astype(np.int32)
+
+
+def _unit(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Uniform in [0, 1) with as many bits as the element type holds."""
+    dtype = np.dtype(dtype)
+    if dtype == np.float64:
+        words = bits(key, (2, *shape))
+        high, low = (words[0] >> np.uint32(5)).astype(dtype), (words[1] >> np.uint32(6)).astype(dtype)
+        return (high * 2.0**26 + low) * 2.0**-53
+    if dtype == np.float32:
+        return (bits(key, shape) >> np.uint32(8)).astype(dtype) * 2.0**-24
+    if dtype == np.float16:
+        return (bits(key, shape) >> np.uint32(21)).astype(dtype) * 2.0**-11
+    raise DTypeError(f"random numbers are float16, float32 or float64, not {dtype}")
+
+
+def _shape(shape: Shape) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(n) for n in shape)
+
+
+def _checked(key: Array) -> Array:
+    """`key`, if it is one."""
+    if not hasattr(key, "dtype") or key.dtype != np.uint32:
+        raise DTypeError(f"a key is a uint32 array, as graphc.random.key makes it; got {key!r}")
+    if key.shape != (2,):
+        raise ShapeError(f"a key has shape (2,), got {key.shape}; take one row of what split gives")
+    return key

@@ -1,0 +1,81 @@
+"""Drawing tokens one after another from a model that keeps a cache of its past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+import graphc
+import graphc.random
+from graphc.errors import DataError
+
+Array = Any
+Decode = Callable[[Any, Array, Array, Any, Any], tuple[Array, Any]]
+
+
+def draw(key: Array, logits: Array, temperature: Array | None, top_k: int | None = None) -> Array:
+    """One token for each row of logits [B, V] -> i32 [B]: from softmax(logits / temperature), or the likeliest (None).
+
+    top_k keeps the k largest logits of a row, and all that equal the smallest of them.
+    """
+    if temperature is None:
+        return np.argmax(logits, axis=-1).astype(np.int32)
+    if top_k is not None and top_k < logits.shape[-1]:
+        larger = np.sum(logits[:, None, :] > logits[:, :, None], axis=-1)
+        logits = np.where(larger < top_k, logits, -1e9)
+    return graphc.random.categorical(key, logits / temperature)
+
+
+def generate(
+    decode: Decode,
+    params: Any,
+    cache: Any,
+    key: Array,
+    config: Any,
+    *,
+    prompt: tuple[int, ...] = (),
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    device: Any = None,
+) -> list[list[int]]:
+    """Documents of up to config.context tokens, one for each row of the cache, begun with `prompt`.
+
+    decode(params, tokens [B], position, cache, config) -> (logits [B, V], cache). The end token is the last of the
+    vocabulary. The tokens stay on the device from one position to the next; the host waits once, at the end.
+    """
+    if len(prompt) >= config.context:
+        raise DataError(f"the prompt has {len(prompt)} tokens: need fewer than the context, {config.context}")
+    if temperature < 0 or (top_k is not None and top_k < 1):
+        raise DataError(f"temperature {temperature} and top-k {top_k}: need temperature >= 0 and top-k >= 1")
+    end = config.vocab_size - 1
+    count = graphc.tree.leaves(cache)[0].shape[0]
+    step = _compiled_step(decode, config, temperature > 0, top_k, device)
+    tokens: Any = np.full(count, end, dtype=np.int32)
+    drawn: list[Any] = []
+    for position in range(config.context):
+        tokens, cache = step(params, cache, tokens, np.int32(position), key, np.float32(temperature or 1.0))
+        if position < len(prompt):
+            tokens = np.full(count, prompt[position], dtype=np.int32)
+        drawn.append(tokens)
+    columns = np.stack([np.asarray(t) for t in drawn], axis=1)
+    return [_until(row, end) for row in columns.tolist()]
+
+
+@lru_cache(maxsize=16)
+def _compiled_step(decode: Decode, config: Any, random: bool, top_k: int | None, device: Any) -> Callable[..., Any]:
+    """The program of one position, compiled once for each way of drawing."""
+
+    def sample_step(params: Any, cache: Any, tokens: Array, position: Array, key: Array, temperature: Array) -> Any:
+        logits, cache = decode(params, tokens, position, cache, config)
+        return draw(graphc.random.fold_in(key, position), logits, temperature if random else None, top_k), cache
+
+    compiled: Callable[..., Any] = graphc.compile(sample_step, device=device, donate=("cache",))
+    return compiled
+
+
+def _until(tokens: list[int], end: int) -> list[int]:
+    """The tokens with the first end token as the last."""
+    return tokens[: tokens.index(end) + 1] if end in tokens else tokens
