@@ -1,0 +1,172 @@
+"""Array: a result or argument that lives on a device. A future until what computes it has finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DeviceError
+from graphc.runtime.adapter import device as find_device
+from graphc.runtime.base import Device
+from graphc.types import NDArray, TensorType
+
+
+class Array(np.lib.mixins.NDArrayOperatorsMixin):
+    """A dense tensor on a device, immutable.
+
+    Reading it waits: `float(a)`, `np.asarray(a)`, `a.numpy()`, `await a`. NumPy functions and arithmetic on it
+    work on the host, on a copy. After the Array was donated, or its device closed, use raises DeviceError.
+    """
+
+    __slots__ = ("_data", "_device", "_gone", "_type")
+    __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
+
+    def __init__(self, device: Device, data: Any, type: TensorType) -> None:
+        self._device = device
+        self._data = data
+        self._type = type
+        self._gone = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self._type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype of the elements."""
+        return self._type.dtype.numpy
+
+    @property
+    def type(self) -> TensorType:
+        """Shape and element type as graphs print them."""
+        return self._type
+
+    @property
+    def device(self) -> Device:
+        """Where the Array lives."""
+        return self._device
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._type.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._type.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements at the API (as `ndarray.nbytes`)."""
+        return self._type.size * self.dtype.itemsize
+
+    def numpy(self) -> NDArray:
+        """The elements as a new ndarray; waits for them."""
+        return self._device.fetch(self._alive(), self._type)
+
+    def item(self) -> Any:
+        """The only element as a Python scalar; raises ValueError if there is not exactly one."""
+        return self.numpy().item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python scalars."""
+        return self.numpy().tolist()
+
+    def is_ready(self) -> bool:
+        """Whether the elements have been computed; never blocks."""
+        return self._device.is_ready(self._alive())
+
+    def block_until_ready(self) -> Array:
+        """Wait until the elements have been computed; returns the Array itself."""
+        self._device.wait(self._alive())
+        return self
+
+    def _alive(self) -> Any:
+        if self._gone:
+            raise DeviceError(f"this Array ({self._type}) {self._gone}")
+        self._device.check_open()
+        return self._data
+
+    def _retire(self, why: str) -> None:
+        """Make every further use raise; `why` completes "this Array ..."."""
+        self._gone, self._data = why, None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError("an Array lives on a device: its elements cannot be had without a copy")
+        host = self.numpy()
+        return host if dtype is None else host.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if not all(
+            isinstance(x, Array | np.ndarray | np.generic | int | float | bool | complex | list) for x in inputs
+        ):
+            return NotImplemented  # a tracer knows what to do
+        return getattr(ufunc, method)(*(x.numpy() if isinstance(x, Array) else x for x in inputs), **options)
+
+    def __await__(self) -> Generator[Any, None, Array]:
+        if not self.is_ready():
+            yield from asyncio.to_thread(self.block_until_ready).__await__()
+        return self
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an Array with no axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over an Array with no axes")
+        return iter(self.numpy())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.numpy()[index]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._type.dtype.kind not in ("int", "uint"):
+            raise TypeError(f"an Array of {self._type} is no index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return str(self.numpy())
+
+    def __repr__(self) -> str:
+        if self._gone or self._device.closed:
+            return f"Array({self._type}, {self._gone or 'of a closed device'})"
+        body = np.array2string(self.numpy(), separator=", ", prefix="Array(", threshold=100)
+        return f"Array({body}, dtype={self.dtype.name}, device={self._device.name})"
+
+
+_HOST_OPERANDS = (Array, np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
+def asarray(value: Any, device: Device | str | None = None) -> Array:
+    """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
+
+    An Array that lives there already is returned as it is. 64-bit types are narrowed unless x64 is on. Raises
+    DTypeError for an integer that does not fit 32 bits, DeviceError for an unknown device.
+    """
+    target = find_device(device)
+    if isinstance(value, Array):
+        if value.device is target:
+            value._alive()
+            return value
+        value = value.numpy()
+    return target.upload(np.asarray(value))

@@ -1,0 +1,96 @@
+"""Device: where programs run. Two kinds: a WebGPU adapter, and the NumPy reference."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphc.errors import DeviceError
+from graphc.plan import Plan, Target
+from graphc.types import NDArray, TensorType
+
+if TYPE_CHECKING:
+    from graphc.ir import Graph
+    from graphc.runtime.array import Array
+
+Argument = "NDArray | Array"
+
+
+class Runner(ABC):
+    """A program made ready on a device."""
+
+    @abstractmethod
+    def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+        """Start the program. arguments: an ndarray or an Array for each input, of the graph's types.
+
+        Returns at once with the outputs. ndarrays are copied before it returns; donated Arrays are dead afterwards.
+        """
+
+
+class Device(ABC):
+    """A place where programs run and Arrays live. Get one from `graphc.device` or `graphc.devices`.
+
+    name: "wgpu:0", "numpy". target: what lowering may use. Threads may share a device. After `close`, everything that
+    belongs to the device raises DeviceError.
+    """
+
+    name: str
+    closed: bool = False
+    software: bool = False
+
+    @property
+    @abstractmethod
+    def target(self) -> Target:
+        """What the device allows, as lowering needs to know it."""
+
+    @property
+    def needs_plan(self) -> bool:
+        """Whether programs must be lowered to a Plan to run here."""
+        return True
+
+    @property
+    @abstractmethod
+    def features(self) -> frozenset[str]:
+        """Names of the optional features that kernels may use."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> dict[str, int]:
+        """Limits by their WebGPU names."""
+
+    @abstractmethod
+    def upload(self, array: NDArray) -> Array:
+        """A copy of `array` on the device, narrowed like every input."""
+
+    @abstractmethod
+    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
+        """Make a program ready: pipelines, constants, memory. donated: inputs whose buffers it may take over."""
+
+    @abstractmethod
+    def fetch(self, data: Any, type: TensorType) -> NDArray:
+        """What an Array's data holds, as a new ndarray; waits for it."""
+
+    @abstractmethod
+    def is_ready(self, data: Any) -> bool:
+        """Whether what computes `data` has finished; never blocks."""
+
+    @abstractmethod
+    def wait(self, data: Any) -> None:
+        """Block until what computes `data` has finished."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Block until everything submitted so far has finished."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the memory back. Waits for running programs first. Closing twice is fine."""
+
+    def check_open(self) -> None:
+        """Raise DeviceError if the device was closed."""
+        if self.closed:
+            raise DeviceError(f"device {self.name} is closed")
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r}{', closed' if self.closed else ''})"

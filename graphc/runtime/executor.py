@@ -1,0 +1,312 @@
+"""Runs a Plan on a WebGPU device: everything is made once, and a step is one encoder, one compute pass, one submit.
+
+Where a buffer of the plan comes from:
+- arena, constant: buffers of the runner, bound once;
+- input: the caller's Array, or a buffer of the runner into which ndarrays are packed at each call;
+- output: taken from the device's pool at each call, or a donated input's buffer.
+The last two change from call to call, so bind groups are cached by the buffers they name.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from graphc.errors import DeviceError, GraphError, ShapeError
+from graphc.plan import Dispatch, Plan, Tensor
+from graphc.runtime import native
+from graphc.runtime.array import Array
+from graphc.runtime.base import Runner
+from graphc.runtime.memory import Memory, padded
+from graphc.types import NDArray, TensorType, dtype_of
+
+if TYPE_CHECKING:
+    from graphc.runtime.wgpu_device import WgpuDevice
+
+PACKED_LIMIT: Final = 1 << 18
+"""Inputs up to this many bytes share one upload buffer; larger ones get their own when an ndarray is first passed."""
+
+GAP_LIMIT: Final = 4096
+"""Packed inputs that lie closer than this are written with one call."""
+
+CACHED_STEPS: Final = 8
+CACHED_GROUPS: Final = 8
+
+
+@dataclass(slots=True)
+class _Bound:
+    """What a plan buffer stands for in one call."""
+
+    memory: Memory
+    base: int = 0
+
+
+@dataclass(slots=True)
+class _Step:
+    """One dispatch, made ready."""
+
+    dispatch: Dispatch
+    pipeline: Any
+    buffers: tuple[int, ...]
+    groups: OrderedDict[tuple[int, ...], Any]
+
+
+class PlanRunner(Runner):
+    """A plan with its pipelines, constants and arenas on one device."""
+
+    def __init__(self, device: WgpuDevice, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> None:
+        self._device = device
+        self._plan = plan
+        self._donated = donated
+        self._input_types = [_type(plan.tensors[t]) for t in plan.inputs]
+        self._output_types = [_type(plan.tensors[t]) for t in plan.outputs]
+        self._buffer_of_input = {b.slot: n for n, b in enumerate(plan.buffers) if b.kind == "input"}
+        self._taken_over = dict(plan.donated)
+        self._direct, self._copies = _output_routes(plan)
+        self._check_limits()
+        self._steps = self._make_steps()
+        self._offsets, self._packed_bytes = self._layout_inputs()
+        self._host = np.zeros(self._packed_bytes, np.uint8)
+        self._packed: Memory | None = None
+        self._own_inputs: dict[int, Memory] = {}
+        self._cache: OrderedDict[tuple[int, ...], tuple[list[native.Step], list[Any]]] = OrderedDict()
+        self._fixed: dict[int, _Bound] = {}
+        self._place_constants(constants)
+
+    # -- made once
+
+    def _check_limits(self) -> None:
+        limit = self._device.limits["max-buffer-size"]
+        for buffer in self._plan.buffers:
+            if buffer.nbytes > limit:
+                raise DeviceError(
+                    f"buffer {buffer.name} needs {buffer.nbytes} bytes; {self._device.name} allows {limit} a buffer"
+                )
+        most = self._device.limits["max-compute-workgroups-per-dimension"]
+        for dispatch in self._plan.dispatches:
+            if max(dispatch.workgroups) > most:
+                raise GraphError(f"{dispatch.label}: {dispatch.workgroups} workgroups, at most {most} a dimension")
+
+    def _make_steps(self) -> list[_Step]:
+        pipelines = self._device.pipelines.get(self._plan.kernels)
+        return [
+            _Step(d, pipelines[d.kernel], tuple(b.buffer for b in d.bindings), OrderedDict())
+            for d in self._plan.dispatches
+        ]
+
+    def _layout_inputs(self) -> tuple[dict[int, int], int]:
+        """Offset of each small input in the packed upload buffer, and its size."""
+        offsets: dict[int, int] = {}
+        total = 0
+        for slot, type in enumerate(self._input_types):
+            if 0 < type.nbytes <= PACKED_LIMIT and slot not in self._taken_over:
+                offsets[slot] = total
+                total += padded(type.nbytes)
+        return offsets, total
+
+    def _place_constants(self, constants: Sequence[NDArray]) -> None:
+        from graphc.runtime.wgpu_device import to_storage
+
+        with self._device.lock:
+            for number, buffer in enumerate(self._plan.buffers):
+                if buffer.kind in ("constant", "arena") and buffer.nbytes:
+                    memory = self._device.pool.take(buffer.nbytes, self)
+                    self._fixed[number] = _Bound(memory)
+                if buffer.kind == "constant" and buffer.nbytes:
+                    array = constants[buffer.slot]
+                    type = TensorType(tuple(array.shape), dtype_of(array.dtype))
+                    self._device.write(memory, 0, to_storage(array, type))
+
+    # -- a call
+
+    def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+        device = self._device
+        if len(arguments) != len(self._input_types):
+            raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
+        arguments = [self._local(a) for a in arguments]
+        with device.lock:
+            device.check_open()
+            bound = dict(self._fixed)
+            with device.guard("running a program"):
+                encoder = device.handle.create_command_encoder()
+                self._bind_inputs(arguments, bound, encoder)
+                outputs = self._take_outputs(bound)
+                steps, kept = self._native_steps(bound)
+                if steps:
+                    compute = encoder.begin_compute_pass()
+                    native.encode(compute, steps)
+                    compute.end()
+                for slot, source, offset, nbytes in self._copies:
+                    target = outputs[slot]
+                    if target is not None:
+                        origin = bound[source]
+                        encoder.copy_buffer_to_buffer(
+                            origin.memory.buffer, origin.base + offset, target.buffer, 0, -(-nbytes // 4) * 4
+                        )
+            submission = device.submit(encoder, "running a program")
+            for memory in outputs:
+                if memory is not None:
+                    memory.writer = submission
+            self._retire(arguments)
+        del kept
+        return [Array(device, m, type) for m, type in zip(outputs, self._output_types, strict=True)]
+
+    def _local(self, argument: Any) -> Any:
+        """An Array of this device or an ndarray; an Array of another device is copied through the host."""
+        if not isinstance(argument, Array):
+            return argument
+        argument._alive()
+        return argument if argument.device is self._device else argument.numpy()
+
+    def _bind_inputs(self, arguments: Sequence[Any], bound: dict[int, _Bound], encoder: Any) -> None:
+        packed: list[tuple[int, NDArray]] = []
+        uids = [a._data.uid for a in arguments if isinstance(a, Array) and a._data is not None]
+        for slot, (argument, type) in enumerate(zip(arguments, self._input_types, strict=True)):
+            number = self._buffer_of_input.get(slot)
+            if tuple(np.shape(argument)) != type.shape:
+                raise ShapeError(f"input {slot} is {type}, got shape {list(np.shape(argument))}")
+            if number is None or type.size == 0:
+                continue
+            if isinstance(argument, Array):
+                bound[number] = self._bind_array(slot, argument, uids, encoder)
+            elif slot in self._offsets:
+                packed.append((slot, self._to_storage(slot, argument)))
+                bound[number] = _Bound(self._upload_buffer(), self._offsets[slot])
+            else:
+                memory = self._memory_for(slot)
+                self._device.write(memory, 0, self._to_storage(slot, argument))
+                bound[number] = _Bound(memory)
+        self._write_packed(packed)
+
+    def _bind_array(self, slot: int, argument: Array, uids: list[int], encoder: Any) -> _Bound:
+        memory: Memory = argument._data
+        if slot in self._taken_over and uids.count(memory.uid) > 1:
+            # The same Array is also another argument, which must not see what is written in place.
+            copy = self._device.pool.take(memory.nbytes, (self, "copy", slot))
+            encoder.copy_buffer_to_buffer(memory.buffer, 0, copy.buffer, 0, memory.nbytes)
+            return _Bound(copy)
+        return _Bound(memory)
+
+    def _to_storage(self, slot: int, argument: Any) -> NDArray:
+        from graphc.runtime.wgpu_device import to_storage
+
+        return to_storage(np.asarray(argument), self._input_types[slot], f"input {slot}")
+
+    def _upload_buffer(self) -> Memory:
+        if self._packed is None:
+            self._packed = self._device.pool.take(self._packed_bytes, (self, "packed"))
+        return self._packed
+
+    def _memory_for(self, slot: int) -> Memory:
+        """Where a large ndarray argument goes: a buffer of its own, a new one if an output takes it over."""
+        nbytes = self._input_types[slot].nbytes
+        if slot in self._taken_over:
+            return self._device.pool.take(nbytes, (self, "output", self._taken_over[slot]))
+        if slot not in self._own_inputs:
+            self._own_inputs[slot] = self._device.pool.take(nbytes, (self, "input", slot))
+        return self._own_inputs[slot]
+
+    def _write_packed(self, packed: list[tuple[int, NDArray]]) -> None:
+        """Write ndarrays (in order of slot) to the upload buffer, in as few calls as their gaps allow."""
+        if not packed:
+            return
+        memory = self._upload_buffer()
+        start = end = self._offsets[packed[0][0]]
+        for slot, data in packed:
+            offset = self._offsets[slot]
+            if offset - end > GAP_LIMIT:
+                self._device.write(memory, start, self._host[start:end])
+                start = offset
+            self._host[offset : offset + data.nbytes] = data.reshape(-1).view(np.uint8)
+            end = offset + data.nbytes
+        self._device.write(memory, start, self._host[start:end])
+
+    def _take_outputs(self, bound: dict[int, _Bound]) -> list[Memory | None]:
+        outputs: list[Memory | None] = []
+        for slot, type in enumerate(self._output_types):
+            number = self._direct.get(slot)
+            if type.size == 0:
+                outputs.append(None)
+            elif number is not None and self._plan.buffers[number].kind == "input":
+                outputs.append(bound[number].memory)
+            else:
+                memory = self._device.pool.take(type.nbytes, (self, "output", slot))
+                outputs.append(memory)
+                if number is not None:
+                    bound[number] = _Bound(memory)
+        return outputs
+
+    def _native_steps(self, bound: dict[int, _Bound]) -> tuple[list[native.Step], list[Any]]:
+        """The dispatches as native calls, and the bind groups to keep alive meanwhile."""
+        key = tuple(b.memory.uid for b in bound.values())
+        found = self._cache.get(key)
+        if found is not None:
+            self._cache.move_to_end(key)
+            return found
+        steps: list[native.Step] = []
+        kept: list[Any] = []
+        last = None
+        for step in self._steps:
+            group = self._group(step, bound)
+            pipeline = None if step.pipeline is last else step.pipeline._internal
+            last = step.pipeline
+            kept.append(group)
+            steps.append((pipeline, group._internal, *step.dispatch.workgroups))
+        self._cache[key] = steps, kept
+        if len(self._cache) > CACHED_STEPS:
+            self._cache.popitem(last=False)
+        return steps, kept
+
+    def _group(self, step: _Step, bound: dict[int, _Bound]) -> Any:
+        key = tuple(bound[n].memory.uid for n in step.buffers)
+        group = step.groups.get(key)
+        if group is not None:
+            step.groups.move_to_end(key)
+            return group
+        windows = []
+        for binding in step.dispatch.bindings:
+            where = bound[binding.buffer]
+            windows.append((where.memory.buffer, where.base + binding.offset, -(-binding.nbytes // 4) * 4))
+        access = self._plan.kernels[step.dispatch.kernel].access
+        group = step.groups[key] = self._device.pipelines.bind(access, windows)
+        if len(step.groups) > CACHED_GROUPS:
+            step.groups.popitem(last=False)
+        return group
+
+    def _retire(self, arguments: Sequence[Any]) -> None:
+        for slot in self._donated:
+            argument = arguments[slot]
+            if isinstance(argument, Array):
+                argument._retire(f"was donated to a compiled function (argument {slot})")
+
+
+def _type(tensor: Tensor) -> TensorType:
+    return TensorType(tensor.shape, dtype_of(tensor.dtype))
+
+
+def _output_routes(plan: Plan) -> tuple[dict[int, int], list[tuple[int, int, int, int]]]:
+    """How each output slot gets its bytes: kernels write them (slot -> buffer), or they are copied afterwards.
+
+    A copy is (slot, buffer, byte offset, bytes) of where the tensor lies; it serves outputs that are inputs, constants,
+    parts of an arena, or the same tensor as another output.
+    """
+    direct: dict[int, int] = {}
+    copies: list[tuple[int, int, int, int]] = []
+    donated = set(plan.donated)
+    for slot, number in enumerate(plan.outputs):
+        tensor = plan.tensors[number]
+        if not tensor.nbytes:
+            continue
+        buffer = plan.buffers[tensor.buffer]
+        owner = (buffer.kind == "output" and buffer.slot == slot) or (
+            buffer.kind == "input" and (buffer.slot, slot) in donated
+        )
+        if owner and tensor.offset == 0:
+            direct[slot] = tensor.buffer
+        else:
+            copies.append((slot, tensor.buffer, tensor.offset, tensor.nbytes))
+    return direct, copies

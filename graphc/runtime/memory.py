@@ -1,0 +1,152 @@
+"""Device memory: buffers that are used again, and staging buffers for reading back.
+
+All commands of a device go through one queue, in order, so a buffer may be handed out again while the GPU still works
+on its last use: the next use is queued behind it. Buffers are never destroyed while a program may still name them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import wgpu
+
+from graphc.errors import OutOfMemoryError
+
+GRAIN: Final = 256
+"""Buffer sizes are multiples of this many bytes, so that near sizes share buffers and vec4 tails stay inside."""
+
+STORAGE_USAGE: Final = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
+STAGING_USAGE: Final = wgpu.BufferUsage.MAP_READ | wgpu.BufferUsage.COPY_DST
+
+_uids: Final = itertools.count(1)
+
+
+def padded(nbytes: int) -> int:
+    """The buffer size for a tensor of this size."""
+    return max(GRAIN, -(-nbytes // GRAIN) * GRAIN)
+
+
+class Memory:
+    """One GPU buffer in use. It goes back to its pool when nothing refers to it any more.
+
+    uid: never used twice, so caches may be keyed by it. tag: who had it last. writer: the submission that writes it.
+    """
+
+    __slots__ = ("buffer", "nbytes", "pool", "tag", "uid", "writer")
+
+    def __init__(self, pool: Pool, buffer: Any, nbytes: int, uid: int, tag: object) -> None:
+        self.pool = pool
+        self.buffer = buffer
+        self.nbytes = nbytes
+        self.uid = uid
+        self.tag = tag
+        self.writer: Any = None
+
+    def __del__(self) -> None:
+        # Runs in any thread at any moment, so it takes no lock: appending to a deque is atomic.
+        self.pool.returned.append((self.buffer, self.nbytes, self.uid, self.tag))
+
+
+class Pool:
+    """Buffers by size. `take` prefers the one that the same tag had last, so that bind groups can be used again.
+
+    keep_bytes: unused buffers beyond this are destroyed, oldest first. Not safe for threads: callers hold the
+    device's lock; only `returned` may be appended to from anywhere.
+    """
+
+    def __init__(self, create: Callable[[int, int], Any], keep_bytes: int) -> None:
+        self._create = create
+        self._keep_bytes = keep_bytes
+        self._free: dict[int, list[tuple[Any, int, object]]] = {}
+        self._order: deque[int] = deque()
+        self._free_bytes = 0
+        self.in_use_bytes = 0
+        self.returned: deque[tuple[Any, int, int, object]] = deque()
+
+    def take(self, nbytes: int, tag: object = None) -> Memory:
+        """A buffer of at least `nbytes`; its contents are whatever was there."""
+        self.collect()
+        size = padded(nbytes)
+        free = self._free.get(size)
+        self.in_use_bytes += size
+        if free:
+            position = next((i for i, entry in enumerate(free) if entry[2] == tag), len(free) - 1)
+            buffer, uid, _ = free.pop(position)
+            self._free_bytes -= size
+            return Memory(self, buffer, size, uid, tag)
+        try:
+            buffer = self._create(size, STORAGE_USAGE)
+        except OutOfMemoryError:
+            if not self._free_bytes:
+                raise
+            self.trim(0)
+            buffer = self._create(size, STORAGE_USAGE)
+        return Memory(self, buffer, size, next(_uids), tag)
+
+    def collect(self) -> None:
+        """Take in the buffers that were given back since the last call."""
+        while self.returned:
+            buffer, size, uid, tag = self.returned.popleft()
+            self.in_use_bytes -= size
+            self._free_bytes += size
+            self._free.setdefault(size, []).append((buffer, uid, tag))
+            self._order.append(size)
+        if self._free_bytes > self._keep_bytes:
+            self.trim(self._keep_bytes)
+        elif len(self._order) > 4096:
+            self._order = deque(size for size, free in self._free.items() for _ in free)
+
+    def trim(self, keep_bytes: int) -> None:
+        """Destroy unused buffers, those of the sizes returned longest ago first, until `keep_bytes` are left."""
+        while self._free_bytes > keep_bytes and self._order:
+            size = self._order.popleft()
+            free = self._free.get(size)
+            if free:
+                free.pop(0)[0].destroy()
+                self._free_bytes -= size
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of the buffers that wait to be used again."""
+        return self._free_bytes
+
+
+class StagingRing:
+    """MAP_READ buffers for reading results, a few of each power of two; used in turn, safe for threads."""
+
+    def __init__(self, create: Callable[[int, int], Any], largest: int = 16 << 20, each: int = 2) -> None:
+        self._create = create
+        self._largest = largest
+        self._each = each
+        self._free: dict[int, list[Any]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, nbytes: int) -> tuple[Any, int]:
+        """A buffer of at least `nbytes`, and its size."""
+        size = max(GRAIN, 1 << (nbytes - 1).bit_length()) if nbytes <= self._largest else padded(nbytes)
+        with self._lock:
+            free = self._free.get(size)
+            if free:
+                return free.pop(), size
+        return self._create(size, STAGING_USAGE), size
+
+    def give(self, buffer: Any, size: int) -> None:
+        """Give a buffer back, unmapped."""
+        with self._lock:
+            free = self._free.setdefault(size, [])
+            if size <= self._largest and len(free) < self._each:
+                free.append(buffer)
+            else:
+                buffer.destroy()
+
+    def clear(self) -> None:
+        """Destroy the waiting buffers."""
+        with self._lock:
+            for free in self._free.values():
+                for buffer in free:
+                    buffer.destroy()
+            self._free.clear()

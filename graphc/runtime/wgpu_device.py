@@ -1,0 +1,281 @@
+"""A WebGPU adapter as a Device: limits and features, memory, pipelines, transfers, submission.
+
+Baseline limits are asked for, whatever the adapter offers, so that a program that runs here runs everywhere. Commands
+are recorded and submitted under one lock, after lifetimes were checked: wgpu-native aborts the process when a submit
+names a destroyed buffer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import wgpu
+
+from graphc.errors import DeviceError, DeviceLostError, OutOfMemoryError
+from graphc.ir import Graph
+from graphc.plan import Plan, Target
+from graphc.runtime import native
+from graphc.runtime.adapter import AdapterInfo
+from graphc.runtime.array import Array
+from graphc.runtime.base import Device, Runner
+from graphc.runtime.memory import Memory, Pool, StagingRing
+from graphc.runtime.pipelines import Pipelines, probe_subgroup
+from graphc.types import NDArray, TensorType, dtype_of, narrow
+
+BASELINE: Final = {
+    "max-storage-buffers-per-shader-stage": 8,
+    "max-compute-invocations-per-workgroup": 256,
+    "max-compute-workgroup-size-x": 256,
+    "max-compute-workgroup-size-y": 256,
+    "max-compute-workgroup-size-z": 64,
+    "max-compute-workgroup-storage-size": 16384,
+    "max-compute-workgroups-per-dimension": 65535,
+    "max-storage-buffer-binding-size": 128 << 20,
+    "max-buffer-size": 256 << 20,
+    "min-storage-buffer-offset-alignment": 256,
+}
+"""WebGPU's default limits, of those that compute kernels meet. Source: W3C WebGPU, section "Limits"."""
+
+FEATURES: Final = ("subgroup", "timestamp-query", "timestamp-query-inside-passes", "shader-f16", "shader-f64")
+IN_FLIGHT: Final = 3
+KEEP_BYTES: Final = 512 << 20
+FLUSH_BYTES: Final = 64 << 20
+
+
+def translate(error: Exception, what: str) -> DeviceError:
+    """The graphc error for an error of the binding; `what` says what was being done."""
+    text = str(error)
+    if "Not enough memory left" in text or isinstance(error, MemoryError | wgpu.GPUOutOfMemoryError):
+        return OutOfMemoryError(f"{what}: the device has no memory left")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "Caused by" not in line]
+    if "device is lost" in text.lower():
+        return DeviceLostError(f"{what}: the device was lost; get a new one with graphc.device()")
+    if lines and lines[0] == "Validation Error":
+        lines = lines[1:]
+    return DeviceError(f"{what}: {' '.join(lines[:12])}")
+
+
+class WgpuDevice(Device):
+    """A GPU (or a software adapter) reached through WebGPU. Opened when it is first used."""
+
+    def __init__(self, name: str, adapter: AdapterInfo) -> None:
+        self.name = name
+        self.adapter = adapter
+        self.software = adapter.software
+        self.lock = threading.RLock()
+        self._lost = ""
+        self._readers = 0
+        self._idle = threading.Condition(self.lock)
+        self._opened = False
+        self._in_flight: deque[native.Submission] = deque()
+        self._pending_bytes = 0
+
+    def _open(self) -> None:
+        with self.lock:
+            if self._opened:
+                return
+            handle = self.adapter.handle
+            wanted = [f for f in FEATURES if f in handle.features]
+            limits = {
+                name: max(value, handle.limits[name]) if name.startswith("min") else min(value, handle.limits[name])
+                for name, value in BASELINE.items()
+            }
+            try:
+                self._wgpu = handle.request_device_sync(required_features=wanted, required_limits=limits)
+            except (wgpu.GPUError, RuntimeError) as error:
+                raise DeviceError(f"adapter {self.adapter.name} gives no device: {error}") from error
+            self._opened = True
+            self.pool = Pool(self.create_buffer, KEEP_BYTES)
+            self._staging = StagingRing(self.create_buffer)
+            self.pipelines = Pipelines(self)
+
+    @property
+    def handle(self) -> Any:
+        """The wgpu device; opens it. Raises DeviceError if it is closed or lost."""
+        self.check_open()
+        if not self._opened:
+            self._open()
+        return self._wgpu
+
+    def check_open(self) -> None:
+        """Raise DeviceError if the device was closed, DeviceLostError if it was lost."""
+        super().check_open()
+        if self._lost:
+            raise DeviceLostError(f"device {self.name} was lost while {self._lost}; get a new one with graphc.device()")
+
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """The optional features that the device was opened with."""
+        return frozenset(f for f in FEATURES if f in self.handle.features)
+
+    @cached_property
+    def limits(self) -> dict[str, int]:
+        """The limits that the device was opened with."""
+        return {name: int(self.handle.limits[name]) for name in BASELINE}
+
+    @cached_property
+    def target(self) -> Target:
+        """Limits, features, and the subgroup size as a small kernel finds it."""
+        limits = self.limits
+        return Target(
+            name=self.adapter.name,
+            max_storage_buffers=limits["max-storage-buffers-per-shader-stage"],
+            max_binding_bytes=limits["max-storage-buffer-binding-size"],
+            max_buffer_bytes=limits["max-buffer-size"],
+            max_workgroups=limits["max-compute-workgroups-per-dimension"],
+            max_invocations=limits["max-compute-invocations-per-workgroup"],
+            max_shared_bytes=limits["max-compute-workgroup-storage-size"],
+            alignment=limits["min-storage-buffer-offset-alignment"],
+            subgroup=probe_subgroup(self),
+            software=self.software,
+            features=self.features,
+        )
+
+    # -- memory and transfers
+
+    @contextmanager
+    def guard(self, what: str) -> Iterator[None]:
+        """Turn errors of the binding into graphc's, and remember a lost device."""
+        try:
+            yield
+        except (wgpu.GPUError, MemoryError) as error:
+            ours = translate(error, what)
+            if isinstance(ours, DeviceLostError):
+                self._lost = what
+            raise ours from error
+
+    def create_buffer(self, size: int, usage: int) -> Any:
+        """A new buffer; raises OutOfMemoryError where there is no room."""
+        limit = self.limits["max-buffer-size"]
+        if size > limit:
+            raise OutOfMemoryError(f"a tensor needs {size} bytes, but a buffer holds at most {limit} on {self.name}")
+        with self.guard(f"allocating {size} bytes on {self.name}"):
+            return self.handle.create_buffer(size=size, usage=usage)
+
+    def write(self, memory: Memory, offset: int, data: NDArray) -> None:
+        """Copy host bytes into a buffer, ordered before later submits. Call with the lock held."""
+        with self.guard("uploading"):
+            self.handle.queue.write_buffer(memory.buffer, offset, data)
+            self._pending_bytes += data.nbytes
+            if self._pending_bytes > FLUSH_BYTES:
+                # The queue keeps a copy of what was written until the next submit.
+                self.submit(self.handle.create_command_encoder(), "uploading")
+
+    def upload(self, array: NDArray) -> Array:
+        """A copy of `array` in a buffer of its own."""
+        type = TensorType(tuple(array.shape), dtype_of(array.dtype))
+        self.check_dtype(type)
+        data = to_storage(array, type)
+        with self.lock:
+            self.check_open()
+            if type.size == 0:
+                return Array(self, None, type)
+            _ = self.handle
+            memory = self.pool.take(data.nbytes)
+            self.write(memory, 0, data)
+        return Array(self, memory, type)
+
+    def check_dtype(self, type: TensorType) -> None:
+        """Raise DeviceError for an element type that the device cannot compute with."""
+        needs = {"f64": "shader-f64", "f16": "shader-f16"}.get(type.dtype.name)
+        if (needs and needs not in self.features) or type.dtype.name == "i64":
+            raise DeviceError(
+                f"{self.name} ({self.adapter.name}) has no {type.dtype.numpy.name}; device 'numpy' computes with it"
+            )
+
+    def fetch(self, data: Any, type: TensorType) -> NDArray:
+        """The elements of an Array as a new ndarray; waits for them, while other threads may submit."""
+        if data is None:
+            return np.zeros(type.shape, type.dtype.numpy)
+        nbytes = type.size * type.dtype.itemsize
+        raw = self.read(data, nbytes)[:nbytes]
+        return raw.view(type.dtype.storage).reshape(type.shape).astype(type.dtype.numpy, copy=False)
+
+    def read(self, memory: Memory, nbytes: int, offset: int = 0) -> NDArray:
+        """Bytes of a buffer (a multiple of 4 of them) on the host."""
+        length = -(-nbytes // 4) * 4
+        with self.lock:
+            self.check_open()
+            staging, size = self._staging.take(length)
+            with self.guard("reading a result"):
+                encoder = self.handle.create_command_encoder()
+                encoder.copy_buffer_to_buffer(memory.buffer, offset, staging, 0, length)
+                submission = self.submit(encoder, "reading a result")
+            self._readers += 1
+        try:
+            raw = native.read_mapped(staging, length, submission)
+        finally:
+            with self.lock:
+                self._readers -= 1
+                self._idle.notify_all()
+        self._staging.give(staging, size)
+        return raw
+
+    # -- submission
+
+    def submit(self, encoder: Any, what: str) -> native.Submission:
+        """Finish and submit an encoder. Blocks while too many submits are in flight. Call with the lock held."""
+        with self.guard(what):
+            commands = encoder.finish()
+        while len(self._in_flight) >= IN_FLIGHT:
+            self._in_flight.popleft().wait()
+        self._pending_bytes = 0
+        submission = native.submit(self.handle, commands)
+        self._in_flight.append(submission)
+        return submission
+
+    def is_ready(self, data: Any) -> bool:
+        """Whether the submission that writes a buffer is done."""
+        return data is None or data.writer is None or data.writer.done()
+
+    def wait(self, data: Any) -> None:
+        """Wait for the submission that writes a buffer."""
+        if data is not None and data.writer is not None:
+            data.writer.wait()
+
+    def synchronize(self) -> None:
+        """Wait for everything submitted so far."""
+        self.check_open()
+        with self.lock:
+            waiting = list(self._in_flight)
+        for submission in waiting:
+            submission.wait()
+
+    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
+        """Pipelines and constants of a plan, ready to be called."""
+        from graphc.runtime.executor import PlanRunner
+
+        assert plan is not None
+        for value in (*graph.inputs, *graph.outputs):
+            self.check_dtype(value.type)
+        return PlanRunner(self, plan, list(graph.constants.values()), donated)
+
+    def close(self) -> None:
+        """Wait for running programs, then destroy every buffer of the device."""
+        with self.lock:
+            if self.closed:
+                return
+            if self._opened and not self._lost:
+                self.synchronize()
+                while self._readers:
+                    self._idle.wait()
+                self.pool.collect()
+                self.pool.trim(0)
+                self._staging.clear()
+                self.pipelines.clear()
+            self._in_flight.clear()
+            self.closed = True
+
+
+def to_storage(array: NDArray, type: TensorType, what: str = "array") -> NDArray:
+    """`array` as contiguous bytes in device layout: 64-bit narrowed, bool in 32 bits, padded to 4 bytes."""
+    host = np.ascontiguousarray(narrow(array, what).astype(type.dtype.storage, copy=False))
+    if host.nbytes % 4:
+        host = np.concatenate([host.reshape(-1).view(np.uint8), np.zeros(4 - host.nbytes % 4, np.uint8)])
+    return host
