@@ -25,6 +25,12 @@ Reference = Callable[..., "NDArray | tuple[NDArray, ...]"]
 VjpRule = Callable[..., "tuple[Traced | None, ...]"]
 
 
+def apply(op: Op, *args: Traced, **attrs: Any) -> Traced:
+    """Apply an op inside a vjp rule, where NumPy has no function for it; one of `args` at least is a traced array."""
+    traced = next(arg for arg in args if hasattr(arg, "apply"))
+    return traced.apply(op, *args, **attrs)
+
+
 @dataclass(frozen=True, slots=True)
 class NotDifferentiable:
     """Stands in the place of a vjp: the op has no gradient (it is zero, or there is none), for this reason."""

@@ -1,8 +1,8 @@
 """WGSL templates and the strict renderer that fills them. Imports nothing of graphc.
 
 A template is a file `kernels/<name>.wgsl` with holes written `{{hole}}`. Rendering needs exactly the holes that the
-template has. `math.wgsl` and `random.wgsl` are libraries: functions written once for scalars and for vec4, of which
-a kernel takes only those that it calls, with what those call.
+template has. `math.wgsl`, `arith.wgsl` and `random.wgsl` are libraries: functions written once for scalars and for
+vec4, of which a kernel takes only those that it calls, with what those call.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
-LIBRARIES: Final = ("math", "random")
+LIBRARIES: Final = ("math", "arith", "random")
 SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 """What is appended to the name of a library function, by the width of its arguments."""
 

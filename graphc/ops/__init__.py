@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from graphc.op import Op
-from graphc.ops import elementwise, indexing, linalg, movement, random, reduce, structured
+from graphc.ops import elementwise, indexing, linalg, logic, movement, random, reduce, structured, transcendental
 
-MODULES: Final = (elementwise, reduce, movement, linalg, indexing, random, structured)
+MODULES: Final = (
+    elementwise,
+    transcendental,
+    logic,
+    reduce,
+    movement,
+    linalg,
+    indexing,
+    random,
+    structured,
+)
 
 OPS: Final[dict[str, Op]] = {op.name: op for module in MODULES for op in vars(module).values() if isinstance(op, Op)}
 

@@ -1,1 +1,369 @@
-"""indexing ops."""
+"""Indexing by integer tensors, and tensors that are functions of position.
+
+Indices that are known only at run time are never out of range: a negative one counts from the end, as in NumPy, and
+what is still outside is clamped to the nearest end. Reference, gradient and kernels agree on that.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.index import Idx, Index, add, constant
+from graphc.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
+from graphc.ops.elementwise import NUMERIC
+from graphc.ops.movement import INDEXED, compare, unbroadcast
+from graphc.ops.samples import booleans, integers, sample
+from graphc.types import DType, NDArray, Shape, TensorType, broadcast_shapes, f32, i32, u32
+
+
+def wrap(ids: NDArray, n: int) -> NDArray:
+    """Indices into an axis of n elements, brought into [0, n)."""
+    positions = ids.astype(np.int64)
+    return np.clip(np.where(positions < 0, positions + n, positions), 0, max(n - 1, 0))
+
+
+def wrap_traced(ids: Any, n: int) -> Any:
+    """The same in a vjp rule, in the indices' own dtype."""
+    if ids.dtype.kind == "u":
+        return np.minimum(ids, max(n - 1, 0))
+    return np.clip(np.where(ids < 0, ids + n, ids), 0, max(n - 1, 0))
+
+
+def emit_wrapped(em: Emitter, ids: Term, n: int) -> Idx:
+    """The same in WGSL; `index_of` clamps."""
+    if ids.dtype.kind == "int":
+        t = Lanes(ids.width)(ids.dtype)
+        ids = em.call(lambda i: f"select({i}, {i} + {t}({n}), {i} < {t}(0))", (ids,), ids.dtype)
+    found: Idx = em.index_of(ids, n)
+    return found
+
+
+def check_ids(ids: TensorType, x: Shape, axis: int) -> None:
+    """Raise unless `ids` are integers that can point at an element along `axis`."""
+    if ids.dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"indices must be integers, got {ids.dtype.name}")
+    if not 0 <= axis < len(x):
+        raise ShapeError(f"axis {axis} is out of range for {len(x)} axes")
+    if x[axis] == 0 and ids.size:
+        raise IndexRangeError(f"axis {axis} of {list(x)} has no element to point at")
+
+
+def taken_shape(x: Shape, ids: Shape, axis: int) -> Shape:
+    """Shape of np.take: the indices' shape in the place of the axis."""
+    return (*x[:axis], *ids, *x[axis + 1 :])
+
+
+def _infer_take(x: TensorType, ids: TensorType, *, axis: int) -> TensorType:
+    check_ids(ids, x.shape, axis)
+    return x.with_shape(taken_shape(x.shape, ids.shape, axis))
+
+
+def _take(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
+    if not ids.size:
+        return np.zeros(taken_shape(x.shape, ids.shape, axis), x.dtype)
+    return np.take(x, wrap(ids, x.shape[axis]), axis=axis)
+
+
+def _emit_take(em: Emitter, node: Any, index: Index) -> Term:
+    x, ids = node.inputs
+    axis, rank = node.attrs["axis"], len(ids.type.shape)
+    where = em.read(ids, Index(ids.type.shape, index.dims[axis : axis + rank]))
+    row = emit_wrapped(em, where, x.type.shape[axis])
+    return em.read(x, Index(x.type.shape, [*index.dims[:axis], row, *index.dims[axis + rank :]]))
+
+
+def _take_cases() -> tuple[Case, ...]:
+    ids = np.array([[0, 4, -1], [2, 2, -5]], np.int32)
+    return (
+        Case((sample(5, 3), ids), {"axis": 0}),
+        Case((sample(5, 8), ids), {"axis": 0}),
+        Case((sample(3, 5), ids), {"axis": 1}),
+        Case((sample(2, 5, 3), np.array([4, 0], np.uint32)), {"axis": 1}),
+        Case((sample(5), np.array(3, np.int32)), {"axis": 0}),
+        Case((sample(5, 3), np.array([], np.int32)), {"axis": 0}),
+        Case((sample(0, 3), np.zeros((0, 2), np.int32)), {"axis": 0}),
+        Case((sample(5, 0), ids), {"axis": 0}),
+        Case((sample(5, 3), np.array([7, -9, 5], np.int32)), {"axis": 0}),
+        Case((booleans(5), ids), {"axis": 0}),
+        Case((integers(1, 3), np.zeros(3, np.int32)), {"axis": 0}),
+    )
+
+
+take: Final = Op(
+    "take",
+    _infer_take,
+    _take,
+    lambda g, out, x, ids, *, axis: (apply(scatter_add, ids, g, axis=axis, size=x.shape[axis]), None),
+    Indexed(_emit_take),
+    INDEXED,
+    _take_cases,
+    "the elements of x at `ids` along an axis (np.take); ids out of range are clamped",
+)
+
+
+def _infer_take_along_axis(x: TensorType, ids: TensorType, *, axis: int) -> TensorType:
+    check_ids(ids, x.shape, axis)
+    if ids.ndim != x.ndim:
+        raise ShapeError(f"indices have {ids.ndim} axes, need {x.ndim} as in {list(x.shape)}")
+    without = [(*s[:axis], 1, *s[axis + 1 :]) for s in (x.shape, ids.shape)]
+    shape = broadcast_shapes(*without)
+    return x.with_shape((*shape[:axis], ids.shape[axis], *shape[axis + 1 :]))
+
+
+def _spread_but(x: Any, shape: Shape, axis: int) -> Any:
+    """x broadcast to `shape`, save along `axis`."""
+    return np.broadcast_to(x, (*shape[:axis], x.shape[axis], *shape[axis + 1 :]))
+
+
+def _take_along_axis(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
+    shape = np.broadcast_shapes(*((*s[:axis], 1, *s[axis + 1 :]) for s in (x.shape, ids.shape)))
+    x, ids = _spread_but(x, shape, axis), _spread_but(ids, shape, axis)
+    if not ids.size:
+        return np.zeros(ids.shape, x.dtype)
+    return np.take_along_axis(x, wrap(ids, x.shape[axis]), axis=axis)
+
+
+def _take_along_axis_vjp(g: Any, out: Any, x: Any, ids: Any, *, axis: int) -> tuple[Any, None]:
+    n = x.shape[axis]
+    full = (*g.shape[:axis], n, *g.shape[axis + 1 :])
+    places = wrap_traced(_spread_but(ids, g.shape, axis), n)
+    if g.shape[axis] == 1:
+        # One element a row, as in cross-entropy: a comparison, which fuses, and no scatter.
+        line = np.reshape(np.arange(n, dtype=ids.dtype), tuple(n if k == axis else 1 for k in range(x.ndim)))
+        return unbroadcast(np.where(places == line, g, 0), x.shape), None
+    outer, inner = math.prod(full[:axis]), math.prod(full[axis + 1 :])
+    before = np.arange(outer, dtype=np.int32)[:, None, None] * (n * inner)
+    after = np.arange(inner, dtype=np.int32)[None, None, :]
+    flat = np.reshape(places, (outer, g.shape[axis], inner)).astype(np.int32) * inner + (before + after)
+    added = apply(scatter_add, np.reshape(flat, (-1,)), np.reshape(g, (-1,)), axis=0, size=outer * n * inner)
+    return unbroadcast(np.reshape(added, full), x.shape), None
+
+
+def _emit_take_along_axis(em: Emitter, node: Any, index: Index) -> Term:
+    x, ids = node.inputs
+    axis = node.attrs["axis"]
+
+    def operand(shape: Shape, along: Idx) -> Index:
+        dims = [constant(0) if n == 1 else d for d, n in zip(index.dims, shape, strict=True)]
+        return Index(shape, [along if k == axis else d for k, d in enumerate(dims)])
+
+    where = em.read(ids, operand(ids.type.shape, index.dims[axis]))
+    return em.read(x, operand(x.type.shape, emit_wrapped(em, where, x.type.shape[axis])))
+
+
+take_along_axis: Final = Op(
+    "take_along_axis",
+    _infer_take_along_axis,
+    _take_along_axis,
+    _take_along_axis_vjp,
+    Indexed(_emit_take_along_axis),
+    INDEXED,
+    lambda: (
+        Case((sample(4, 7), integers(4, 1, low=-7, high=7)), {"axis": 1}),
+        Case((sample(4, 7), integers(4, 3, low=-7, high=7)), {"axis": 1}),
+        Case((sample(4, 7), integers(2, 7, low=-4, high=4)), {"axis": 0}),
+        Case((sample(2, 4, 3), integers(2, 5, 3, low=0, high=4, dtype="uint32")), {"axis": 1}),
+        Case((sample(4, 8), integers(1, 8, low=0, high=8)), {"axis": 1}),
+        Case((sample(1, 8), integers(4, 1, low=0, high=8)), {"axis": 1}),
+        Case((sample(4, 7), np.zeros((4, 0), np.int32)), {"axis": 1}),
+        Case((sample(0, 7), np.zeros((0, 1), np.int32)), {"axis": 1}),
+        Case((sample(4), np.array([9, -9, 2], np.int32)), {"axis": 0}),
+    ),
+    "for each position of `ids` the element of x at that place along an axis; ids out of range are clamped",
+)
+
+
+def _infer_scatter_add(ids: TensorType, updates: TensorType, *, axis: int, size: int) -> TensorType:
+    rest = updates.ndim - ids.ndim
+    if not 0 <= axis <= rest or updates.shape[axis : axis + ids.ndim] != ids.shape or size < 0:
+        raise ShapeError(f"updates {list(updates.shape)} need the indices' shape {list(ids.shape)} at axis {axis}")
+    if updates.dtype.kind not in NUMERIC:
+        raise DTypeError(f"needs {' or '.join(NUMERIC)} updates, got {updates.dtype.name}")
+    shape = (*updates.shape[:axis], size, *updates.shape[axis + ids.ndim :])
+    check_ids(ids, shape, axis)
+    return updates.with_shape(shape)
+
+
+def _scatter_add(ids: NDArray, updates: NDArray, *, axis: int, size: int) -> NDArray:
+    before, after = updates.shape[:axis], updates.shape[axis + ids.ndim :]
+    out_shape = (*before, size, *after)
+    if not updates.size:
+        return np.zeros(out_shape, updates.dtype)
+    outer, inner = math.prod(before), math.prod(after)
+    rows = updates.reshape(outer, ids.size, inner)
+    places = wrap(ids.reshape(-1), size)
+    flat = (np.arange(outer)[:, None, None] * size + places[None, :, None]) * inner + np.arange(inner)
+    if updates.dtype.kind == "f":  # bincount adds in float64
+        total = np.bincount(flat.reshape(-1), rows.reshape(-1), outer * size * inner)
+        return total.astype(updates.dtype).reshape(out_shape)
+    out = np.zeros(outer * size * inner, updates.dtype)
+    np.add.at(out, flat.reshape(-1), rows.reshape(-1))
+    return out.reshape(out_shape)
+
+
+def _scatter_cases() -> tuple[Case, ...]:
+    ids = np.array([[0, 4, -1], [2, 2, -5]], np.int32)
+    many = integers(3000, low=0, high=5)
+    return (
+        Case((ids, sample(2, 3, 4)), {"axis": 0, "size": 5}),
+        Case((ids, sample(2, 3, 8)), {"axis": 0, "size": 5}),
+        Case((ids, sample(2, 2, 3)), {"axis": 1, "size": 5}),
+        Case((ids, sample(2, 2, 3, 3)), {"axis": 1, "size": 5}),
+        Case((np.array(3, np.int32), sample(4)), {"axis": 0, "size": 5}),
+        Case((np.array([1, 0, 1], np.uint32), sample(3)), {"axis": 0, "size": 2}),
+        Case((np.zeros(0, np.int32), sample(0, 3)), {"axis": 0, "size": 5}),
+        Case((np.zeros(0, np.int32), sample(0, 3)), {"axis": 0, "size": 0}),
+        Case((np.array([7, -9, 5], np.int32), sample(3, 2)), {"axis": 0, "size": 5}),
+        Case((many, sample(3000, 3, low=0, high=1)), {"axis": 0, "size": 5}, 3e-6, 1e-5, grad=False),
+        Case((ids, integers(2, 3)), {"axis": 0, "size": 5}),
+    )
+
+
+scatter_add: Final[Op] = Op(
+    "scatter_add",
+    _infer_scatter_add,
+    _scatter_add,
+    lambda g, out, ids, updates, *, axis, size: (None, np.take(g, ids, axis=axis)),
+    Custom("scatter_add"),
+    frozenset(),
+    _scatter_cases,
+    "zeros with `size` along an axis, to which the updates are added at `ids`; ids out of range are clamped",
+)
+
+
+def _infer_index_update(x: TensorType, ids: TensorType, values: TensorType, *, axis: int) -> TensorType:
+    check_ids(ids, x.shape, axis)
+    if values.dtype != x.dtype:
+        raise DTypeError(f"operands need one element type, got {x.dtype.name} and {values.dtype.name}")
+    need = taken_shape(x.shape, ids.shape, axis)
+    if values.shape != need:
+        raise ShapeError(f"values are {list(values.shape)}, need {list(need)}")
+    return x
+
+
+def _index_update(x: NDArray, ids: NDArray, values: NDArray, *, axis: int) -> NDArray:
+    out = np.moveaxis(x, axis, 0).copy()
+    places = wrap(ids.reshape(-1), x.shape[axis])
+    merged = values.reshape(*x.shape[:axis], ids.size, *x.shape[axis + 1 :])
+    rows = np.moveaxis(merged, axis, 0)
+    # Of equal places the last one counts; NumPy leaves open which one an assignment takes.
+    kept, last = np.unique(places[::-1], return_index=True)
+    out[kept] = rows[::-1][last]
+    return np.ascontiguousarray(np.moveaxis(out, 0, axis))
+
+
+def _index_update_vjp(g: Any, out: Any, x: Any, ids: Any, values: Any, *, axis: int) -> tuple[Any, None, Any]:
+    cleared = apply(index_update, g, ids, np.zeros(values.shape, values.dtype), axis=axis)
+    count = math.prod(ids.shape)
+    number = np.reshape(np.arange(count, dtype=np.int32), ids.shape)
+    writer = apply(index_update, np.zeros((x.shape[axis],), np.int32), ids, number, axis=0)
+    lasts = np.take(writer, ids, axis=0) == number if x.shape[axis] else number == number
+    mask = np.reshape(lasts, (1,) * axis + tuple(ids.shape) + (1,) * (x.ndim - axis - 1))
+    return cleared, None, np.where(mask, np.take(g, ids, axis=axis), 0)
+
+
+index_update: Final[Op] = Op(
+    "index_update",
+    _infer_index_update,
+    _index_update,
+    _index_update_vjp,
+    Custom("index_update"),
+    frozenset(),
+    lambda: (
+        Case((sample(5, 3), np.array([1, -1], np.int32), sample(2, 3, seed=1)), {"axis": 0}),
+        Case((sample(5, 8), np.array([1, 1, 4], np.int32), sample(3, 8, seed=1)), {"axis": 0}),
+        Case((sample(2, 5, 3), np.array([[0, 3]], np.uint32), sample(2, 1, 2, 3, seed=1)), {"axis": 1}),
+        Case((sample(5, 3), np.array(2, np.int32), sample(3, seed=1)), {"axis": 0}),
+        Case((sample(7), np.array([9, -9, 2], np.int32), sample(3, seed=1)), {"axis": 0}),
+        Case((sample(5, 3), np.zeros(0, np.int32), sample(0, 3)), {"axis": 0}),
+        Case((integers(5), np.array([1, 1], np.int32), np.array([7, 8], np.int32)), {"axis": 0}),
+    ),
+    "x with the values written at `ids` along an axis: of equal ids the last, ids out of range are clamped",
+)
+
+
+def _infer_triangle(x: TensorType, *, k: int) -> TensorType:
+    if x.ndim < 2:
+        raise ShapeError(f"needs at least 2 axes, got {list(x.shape)}")
+    return x
+
+
+def _emit_triangle(upper: bool) -> Indexed:
+    def emit(em: Emitter, node: Any, index: Index) -> Term:
+        x, k = node.inputs[0], node.attrs["k"]
+        row, column = index.dims[-2], index.dims[-1]
+        # Lower: column <= row + k. Upper: column >= row + k. Indices are unsigned, so k goes where it is positive.
+        row, column = add(row, constant(max(k, 0))), add(column, constant(max(-k, 0)))
+        kept = compare(em, column, ">=", row) if upper else compare(em, row, ">=", column)
+        if kept is False:
+            return em.literal(0, x.type.dtype)
+        element = em.read(x, index)
+        return element if kept is True else em.select(kept, element, em.literal(0, x.type.dtype))
+
+    return Indexed(emit)
+
+
+def _triangle_cases() -> tuple[Case, ...]:
+    shapes = ((5, 5), (3, 8), (8, 3), (2, 4, 4), (0, 3), (1, 1))
+    found = [Case((sample(*shape),), {"k": k}) for shape in shapes for k in (0, 1, -2)]
+    found.append(Case((np.full((3, 3), np.inf, np.float32),), {"k": 0}, grad=False))
+    found.append(Case((booleans(4, 4),), {"k": -1}))
+    return tuple(found)
+
+
+tril: Final = Op(
+    "tril",
+    _infer_triangle,
+    lambda x, *, k: np.tril(x, k),
+    lambda g, out, x, *, k: (np.tril(g, k),),
+    _emit_triangle(upper=False),
+    INDEXED,
+    _triangle_cases,
+    "x with zeros above the k-th diagonal of its last two axes",
+)
+
+triu: Final = Op(
+    "triu",
+    _infer_triangle,
+    lambda x, *, k: np.triu(x, k),
+    lambda g, out, x, *, k: (np.triu(g, k),),
+    _emit_triangle(upper=True),
+    INDEXED,
+    _triangle_cases,
+    "x with zeros below the k-th diagonal of its last two axes",
+)
+
+
+def _infer_iota(*, shape: Shape, axis: int, dtype: DType) -> TensorType:
+    if not 0 <= axis < len(shape) or min(shape) < 0:
+        raise ShapeError(f"axis {axis} is out of range for the shape {list(shape)}")
+    if dtype.kind not in NUMERIC:
+        raise DTypeError(f"needs a numeric element type, got {dtype.name}")
+    return TensorType(tuple(shape), dtype)
+
+
+def _iota(*, shape: Shape, axis: int, dtype: DType) -> NDArray:
+    line = np.arange(shape[axis]).astype(dtype.numpy)
+    return np.broadcast_to(line.reshape([-1 if k == axis else 1 for k in range(len(shape))]), shape)
+
+
+iota: Final = Op(
+    "iota",
+    _infer_iota,
+    _iota,
+    NotDifferentiable("it has no operands"),
+    Indexed(lambda em, node, index: em.value_of(index.dims[node.attrs["axis"]], node.attrs["dtype"])),
+    INDEXED,
+    lambda: (
+        Case((), {"shape": (7,), "axis": 0, "dtype": i32}),
+        Case((), {"shape": (3, 5), "axis": 0, "dtype": f32}),
+        Case((), {"shape": (3, 8), "axis": 1, "dtype": u32}),
+        Case((), {"shape": (0,), "axis": 0, "dtype": i32}),
+        Case((), {"shape": (2, 1, 3), "axis": 1, "dtype": i32}),
+    ),
+    "each element's position along an axis",
+)
