@@ -1,0 +1,266 @@
+"""The NumPy executor of graphs and of plans: the oracle of every stage, and the device "numpy".
+
+`run` executes a graph by the reference of each op. `run_plan` executes a plan dispatch by dispatch in byte arenas, as
+a GPU would, where every word knows the tensor that it belongs to: reading bytes that were never written, that died, or
+that another tensor has taken over is an error that names both tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
+from graphc.ir import Graph, Node, Value, run_node
+from graphc.plan import Dispatch, Plan, Tensor, padded
+from graphc.printer import describe, value_names
+from graphc.types import NDArray, TensorType, dtype_of
+
+POISON: Final = 0xFF
+"""The byte that fills memory which holds no value: NaN in every float type, -1 in every int type."""
+
+
+def run(graph: Graph, arrays: Sequence[Any], check_indices: bool = True) -> list[NDArray]:
+    """The outputs of a graph for these inputs, by the NumPy reference of each op.
+
+    Inputs must have the graph's types: ShapeError or DTypeError names the one that has not. An index outside its axis
+    raises IndexRangeError as in NumPy; with `check_indices=False` it is clamped, which is what a GPU does.
+    """
+    inputs = check_inputs(graph, arrays)
+    return _Interpreter(check_indices).run(graph, inputs)
+
+
+def check_inputs(graph: Graph, arrays: Sequence[Any]) -> list[NDArray]:
+    """`arrays` as ndarrays of exactly the types of the graph's inputs.
+
+    Raises ShapeError where their number or a shape differs, DTypeError where an element type does.
+    """
+    if len(arrays) != len(graph.inputs):
+        raise ShapeError(f"the graph takes {len(graph.inputs)} inputs, got {len(arrays)}")
+    names = value_names(graph)
+    found = []
+    for value, given in zip(graph.inputs, arrays, strict=True):
+        array = np.asarray(given)
+        if array.shape != value.type.shape:
+            raise ShapeError(f"input {names[value]} is {value.type}, got an array of shape {list(array.shape)}")
+        if array.dtype != value.type.dtype.numpy:
+            raise DTypeError(f"input {names[value]} is {value.type}, got {array.dtype.name}")
+        found.append(array)
+    return found
+
+
+class _Interpreter:
+    """Runs graphs node by node; bodies of nodes too, so that what fails inside is named."""
+
+    def __init__(self, check_indices: bool) -> None:
+        self.check_indices = check_indices
+
+    def run(self, graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
+        last = {value: position for position, node in enumerate(graph.nodes) for value in node.inputs}
+        kept = set(graph.outputs)
+        env: dict[Value, NDArray] = dict(graph.constants)
+        env.update(zip(graph.inputs, arrays, strict=True))
+        for position, node in enumerate(graph.nodes):
+            results = self.run_node(graph, node, [env[v] for v in node.inputs])
+            env.update(zip(node.outputs, results, strict=True))
+            for value in set(node.inputs):
+                if last[value] == position and value not in kept:
+                    del env[value]
+        return [env[v] for v in graph.outputs]
+
+    def run_node(self, graph: Graph, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
+        body = node.attrs.get("body")
+        if "structured" in node.op.traits and isinstance(body, Graph):
+            return self.run(body, arrays)
+        if self.check_indices and node.op.name in _INDICES:
+            ids, size = _INDICES[node.op.name](node, arrays)
+            _check_range(graph, node, ids, size)
+        return run_node(node, arrays)
+
+
+def _axis_size(node: Node) -> int:
+    return int(node.inputs[0].type.shape[node.attrs["axis"]])
+
+
+_INDICES: Final[dict[str, Callable[[Node, Sequence[NDArray]], tuple[NDArray, int]]]] = {
+    "take": lambda node, arrays: (arrays[1], _axis_size(node)),
+    "take_along_axis": lambda node, arrays: (arrays[1], _axis_size(node)),
+    "index_update": lambda node, arrays: (arrays[1], _axis_size(node)),
+    "scatter_add": lambda node, arrays: (arrays[0], node.attrs["size"]),
+}
+"""Where the ops that index find their indices, and the size of the axis that these must lie in."""
+
+
+def _check_range(graph: Graph, node: Node, ids: NDArray, size: int) -> None:
+    bad = ids[(ids >= size) | (ids < -size)] if ids.dtype.kind == "i" else ids[ids >= size]
+    if bad.size:
+        raise IndexRangeError(
+            f"{node.op.name}: index {bad.flat[0]} is out of range for an axis of {size}\n  in  {describe(graph, node)}"
+        )
+
+
+def run_plan(plan: Plan, graph: Graph, inputs: Sequence[Any], poison: bool = True) -> list[NDArray]:
+    """The outputs of a plan, each dispatch executed by the reference of its node in the bytes the plan gives it.
+
+    graph: the lowered graph; Dispatch.node is a position in its nodes, and tensors have the names of its values.
+    With `poison`, raises GraphError naming the tensors where a dispatch reads bytes that do not hold its operand or
+    writes into a read-only buffer; without, only what such a plan computes would be wrong.
+    """
+    return _PlanRun(plan, graph, poison).run(check_inputs(graph, inputs))
+
+
+class _PlanRun:
+    """One execution of a plan. `owners[b][w]` is the tensor (its position) that word w of buffer b holds, or -1."""
+
+    def __init__(self, plan: Plan, graph: Graph, poison: bool) -> None:
+        self.plan = plan
+        self.graph = graph
+        self.poison = poison
+        self.memory = [np.full(-(-b.nbytes // 4) * 4, POISON, np.uint8) for b in plan.buffers]
+        self.owners = [np.full(len(m) // 4, -1, np.int32) for m in self.memory]
+        self.position = {t.name: i for i, t in enumerate(plan.tensors)}
+        names = value_names(graph)
+        self.tensor_of = {value: self.position[name] for value, name in names.items() if name in self.position}
+        self.named = set(self.tensor_of.values())
+        self.last_dispatch = {d.node: i for i, d in enumerate(plan.dispatches) if d.node >= 0}
+        written = {self.tensor_of.get(v) for n in self.last_dispatch for v in graph.nodes[n].outputs}
+        written |= {d.bindings[-1].tensor for d in plan.dispatches if d.node < 0}
+        self.owner_of = [self._owner(i, written) for i in range(len(plan.tensors))]
+        self.dying = self._deaths()
+        self.captured: dict[Value, NDArray] = {}
+        self.writable = {(d.node, b.tensor) for d in plan.dispatches for b in d.bindings if b.access == "read_write"}
+        donated = {slot for slot, _ in plan.donated}
+        self.read_only = {
+            number
+            for number, b in enumerate(plan.buffers)
+            if b.kind == "constant" or (b.kind == "input" and b.slot not in donated)
+        }
+
+    def _owner(self, position: int, written: set[int | None]) -> int:
+        """The tensor whose writing gives this one its value: itself, or what it is a view of if nothing writes it."""
+        while position not in written:
+            alias = self.plan.tensors[position].alias
+            if alias is None:
+                break
+            position = self.position[alias]
+        return position
+
+    def _deaths(self) -> dict[int, list[int]]:
+        """The tensors whose bytes die after each dispatch: in an arena, with no later reader, and no output."""
+        end: dict[int, int] = {}
+        for tensor, owner in zip(self.plan.tensors, self.owner_of, strict=True):
+            end[owner] = max(end.get(owner, -1), tensor.end)
+        outputs = {self.owner_of[i] for i in self.plan.outputs}
+        dying: dict[int, list[int]] = {}
+        for owner, last in end.items():
+            if owner not in outputs and self.plan.buffers[self.plan.tensors[owner].buffer].kind == "arena":
+                dying.setdefault(last, []).append(owner)
+        return dying
+
+    def run(self, inputs: Sequence[NDArray]) -> list[NDArray]:
+        """Load inputs and constants, run all dispatches, read the outputs."""
+        for tensor, array in zip(self.plan.inputs, inputs, strict=True):
+            self._store(tensor, array)
+        for tensor, array in zip(self.plan.constants, self.graph.constants.values(), strict=True):
+            self._store(tensor, array)
+        for number, dispatch in enumerate(self.plan.dispatches):
+            self._step(number, dispatch)
+        return [self._load(tensor, "the program's end") for tensor in self.plan.outputs]
+
+    def _step(self, number: int, dispatch: Dispatch) -> None:
+        """One dispatch, and the deaths after it."""
+        who = f"dispatch {number} ({dispatch.label})"
+        if dispatch.node < 0:
+            self._copy(dispatch, who)
+        else:
+            self._launch(number, dispatch, who)
+        for owner in self.dying.get(number, ()):
+            self._kill(owner)
+
+    def _copy(self, dispatch: Dispatch, who: str) -> None:
+        array = self._load(dispatch.bindings[0].tensor, who)
+        self._claim(dispatch.bindings[-1].tensor, who)
+        self._store(dispatch.bindings[-1].tensor, array)
+
+    def _launch(self, number: int, dispatch: Dispatch, who: str) -> None:
+        """Operands are read where they are bound; the last dispatch of a node writes its outputs."""
+        node = self.graph.nodes[dispatch.node]
+        last = self.last_dispatch[dispatch.node] == number
+        bound = {self.owner_of[b.tensor] for b in dispatch.bindings}
+        for value in dict.fromkeys(node.inputs):
+            if self._owner_of(value) in bound or (last and value not in self.captured):
+                self.captured[value] = self._value(value, who)
+        outputs = {self.tensor_of[v] for v in node.outputs if v.type.size}
+        for binding in dispatch.bindings:
+            if binding.tensor in outputs or binding.tensor not in self.named:
+                self._claim(binding.tensor, who)
+        if last:
+            self._compute(node, dispatch, who)
+            self.captured.clear()
+
+    def _compute(self, node: Node, dispatch: Dispatch, who: str) -> None:
+        results = run_node(node, [self.captured[v] for v in node.inputs])
+        for value, array in zip(node.outputs, results, strict=True):
+            if not value.type.size:
+                continue
+            tensor = self.tensor_of[value]
+            if (dispatch.node, tensor) not in self.writable:
+                raise GraphError(f"{who} has no binding through which to write {self.plan.tensors[tensor].name}")
+            self._claim(tensor, who)
+            self._store(tensor, array)
+
+    def _owner_of(self, value: Value) -> int | None:
+        return self.owner_of[self.tensor_of[value]] if value in self.tensor_of else None
+
+    def _value(self, value: Value, who: str) -> NDArray:
+        if not value.type.size:
+            return np.empty(value.type.shape, value.type.dtype.numpy)
+        if value not in self.tensor_of:
+            raise GraphError(f"{who} reads {value!r}, for which the plan has no tensor")
+        return self._load(self.tensor_of[value], who)
+
+    def _words(self, tensor: Tensor, nbytes: int) -> NDArray:
+        """The owners of the words of the first `nbytes` bytes of a tensor."""
+        return self.owners[tensor.buffer][tensor.offset // 4 : -(-(tensor.offset + nbytes) // 4)]
+
+    def _load(self, position: int, who: str) -> NDArray:
+        """A tensor's value; raises GraphError if `poison` and some of its bytes hold something else."""
+        tensor = self.plan.tensors[position]
+        type = TensorType(tensor.shape, dtype_of(tensor.dtype))
+        if self.poison:
+            owners = self._words(tensor, type.nbytes)
+            wrong = owners[owners != self.owner_of[position]]
+            if wrong.size:
+                state = "hold no value" if wrong[0] < 0 else f"hold {self.plan.tensors[wrong[0]].name}"
+                raise GraphError(f"{who} reads {tensor.name}, but {wrong.size} of its words {state}")
+        stored = self.memory[tensor.buffer][tensor.offset : tensor.offset + type.nbytes].view(type.dtype.storage)
+        return stored.astype(type.dtype.numpy).reshape(tensor.shape)
+
+    def _store(self, position: int, array: NDArray) -> None:
+        """Give a tensor its value and the words it lies in."""
+        tensor = self.plan.tensors[position]
+        data = np.ascontiguousarray(array, dtype_of(tensor.dtype).storage).reshape(-1).view(np.uint8)
+        self.memory[tensor.buffer][tensor.offset : tensor.offset + data.size] = data
+        self._words(tensor, data.size)[:] = position
+
+    def _claim(self, position: int, who: str) -> None:
+        """Take the words that a kernel writing this tensor may write, whole vectors, and fill them with poison."""
+        tensor = self.plan.tensors[position]
+        size, nbytes = self.plan.buffers[tensor.buffer].nbytes, padded(tensor.nbytes)
+        if tensor.offset + nbytes > size:
+            raise GraphError(f"{who} writes {tensor.name}, which leaves its buffer of {size} bytes")
+        if self.poison and tensor.buffer in self.read_only:
+            raise GraphError(f"{who} writes {tensor.name} into a buffer that may only be read")
+        self.memory[tensor.buffer][tensor.offset : tensor.offset + nbytes] = POISON
+        self._words(tensor, nbytes)[:] = position
+
+    def _kill(self, owner: int) -> None:
+        """Poison the words that still hold a tensor after its last reader."""
+        tensor = self.plan.tensors[owner]
+        words = self._words(tensor, padded(tensor.nbytes))
+        dead = np.repeat(words == owner, 4)
+        region = self.memory[tensor.buffer][tensor.offset : tensor.offset + dead.size]
+        region[dead[: region.size]] = POISON
+        words[words == owner] = -1
