@@ -261,6 +261,7 @@ class Builder:
         self.constants: dict[Value, NDArray] = {}
         self.nodes: list[Node] = []
         self.source = source
+        self.trace: object | None = None  # tracing's own state of a builder that it wraps
 
     def input(self, type: TensorType, hint: str = "") -> Value:
         """A new graph input."""

@@ -1,0 +1,252 @@
+"""Tracing: a NumPy function becomes a Graph.
+
+The function is run once on tracers, which stand for its arguments; what it does to them is recorded as nodes. Plain
+NumPy code traces as it stands, since NumPy hands its ufuncs and functions to the tracers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc import tree
+from graphc.errors import GraphcError, ShapeError, TraceError
+from graphc.ir import Builder, Graph, Value, prune
+from graphc.op import Op
+from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.promote import converted
+from graphc.tracing.tracer import Tracer
+from graphc.types import DType, Shape, TensorType, dtype_of, narrow
+
+__all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
+
+
+class Spec:
+    """An argument known by shape and element type only."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and (self.shape, self.dtype) == (other.shape, other.dtype)
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"spec({self.shape}, {self.dtype.name!r})"
+
+
+def spec(shape: int | Sequence[int], dtype: Any = "float32") -> Spec:
+    """An abstract argument for `trace` and `lower`: an array of this shape and element type, without numbers.
+
+    Raises ShapeError for a negative length, DTypeError for an element type that graphc has none for.
+    """
+    lengths = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if any(n < 0 for n in lengths):
+        raise ShapeError(f"spec: shape {lengths} has a negative length")
+    return Spec(lengths, dtype_of(dtype).numpy)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A traced function: its graph, and how arguments and results map to the graph's inputs and outputs.
+
+    in_tree: structure of (args, kwargs) without the static ones; its leaves are the first inputs, in order. captured:
+    tracers of enclosing traces that the function used; they are the inputs after those. weak: whether each output
+    stands for a Python number.
+    """
+
+    graph: Graph
+    in_tree: tree.TreeDef
+    out_tree: tree.TreeDef
+    captured: tuple[Tracer, ...] = ()
+    weak: tuple[bool, ...] = ()
+
+
+def trace(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
+    """The graph of `fn` for arguments like these: pytrees of ndarrays, Arrays, numbers or specs.
+
+    Raises TraceError where the function does what a graph cannot hold, ShapeError, DTypeError and IndexRangeError for
+    operations that do not fit; each names the line.
+    """
+    program = trace_program(fn, args, kwargs)
+    if program.captured:
+        raise located(TraceError("trace: the function uses values of a trace that is still running"))
+    return program.graph
+
+
+def trace_program(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], static: Iterable[int | str] = ()
+) -> Program:
+    """Trace `fn`. The arguments named in `static` (positions or names) are passed as they are, and are no inputs."""
+    chosen = static_arguments(fn, static, len(args)) if static else frozenset()
+    dynamic = [a for i, a in enumerate(args) if i not in chosen]
+    named = {k: v for k, v in kwargs.items() if k not in chosen}
+    leaves, in_tree = tree.flatten((tuple(dynamic), named))
+    names = _argument_names(fn, args, kwargs)
+    positions = [i for i in range(len(args)) if i not in chosen]
+    with running() as state:
+        paths = tree.paths(in_tree)
+        inputs = [
+            _input(state, leaf, _full_path(path, positions, names)) for leaf, path in zip(leaves, paths, strict=True)
+        ]
+        given, given_named = tree.unflatten(in_tree, inputs)
+        rest = iter(given)
+        full = [a if i in chosen else next(rest) for i, a in enumerate(args)]
+        result = fn(*full, **{k: given_named.get(k, v) for k, v in kwargs.items()})
+        found, out_tree = tree.flatten(result)
+        made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
+        graph = prune(state.builder.build([state.value_of(x) for x in made]))
+    return Program(graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made))
+
+
+def static_arguments(fn: Callable[..., Any], static: Iterable[int | str], count: int) -> frozenset[int | str]:
+    """Positions and names of static arguments; a name also by its position, a position also by its name.
+
+    Raises TraceError for a name or position that the function has no parameter for.
+    """
+    names = _parameter_names(fn)
+    chosen: set[int | str] = set()
+    for item in static:
+        if isinstance(item, str):
+            chosen.add(item)
+            if item in names:
+                chosen.add(names.index(item))
+            elif names and not _has_star(fn, inspect.Parameter.VAR_KEYWORD):
+                raise TraceError(f"static names {item!r}, which is no parameter: there are {', '.join(names)}")
+        else:
+            at = item + max(count, len(names)) if item < 0 else item
+            chosen.add(at)
+            if 0 <= at < len(names):
+                chosen.add(names[at])
+    return frozenset(chosen)
+
+
+def apply(op: Op, *args: Any, **attrs: Any) -> Any:
+    """An op on arrays: a node where an argument is traced, else its NumPy reference at once.
+
+    Arguments that are not traced become constants; a Python number takes the element type of the first traced operand.
+    An op with several outputs gives a tuple.
+    """
+    tracers = [x for x in args if is_tracer(x)]
+    if not tracers:
+        with np.errstate(all="ignore"):
+            return op.reference(*args, **attrs)
+    owning = owner(args)
+    like = tracers[0].value.type.dtype
+    operands = [
+        converted(owning, x, like) if type(x) in (int, float, bool) and not is_tracer(x) else constant(owning, x)
+        for x in args
+    ]
+    made = emit_all(op, *operands, **attrs)
+    return made[0] if len(made) == 1 else made
+
+
+def wrap(builder: Builder, value: Value) -> Tracer:
+    """A tracer for a value of a graph under construction: NumPy operations on it add nodes to `builder`."""
+    return Tracer(wrapping(builder), value)
+
+
+def inline(program: Program, operands: Sequence[Any]) -> Any:
+    """The nodes of a traced function put where tracing stands now; its results as traced values, in their tree.
+
+    operands: what the leaves of its arguments are here (tracers or arrays).
+    """
+    found = [*operands, *program.captured]
+    owning = current() if not any(is_tracer(x) for x in found) else owner(found)
+    assert owning is not None, "functions are inlined while a trace runs"
+    values = []
+    for x, value in zip(found, program.graph.inputs, strict=True):
+        values.append(owning.value_of(converted(owning, x, value.type.dtype)))
+    results = owning.builder.inline(program.graph, values)
+    tracers = [Tracer(owning, v, w) for v, w in zip(results, program.weak, strict=True)]
+    return tree.unflatten(program.out_tree, tracers)
+
+
+def leaf_type(leaf: Any) -> tuple[TensorType, bool]:
+    """Type of an argument's leaf, and whether it is a Python number; raises TraceError for what is no array."""
+    if is_tracer(leaf):
+        return leaf.value.type, leaf.weak
+    if isinstance(leaf, bool | int | float):
+        narrow(leaf)
+        return TensorType((), dtype_of(type(leaf))), not isinstance(leaf, bool)
+    shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
+    if shape is None or dtype is None:
+        raise TraceError(
+            f"is a {type(leaf).__name__}, which is no array or number: pass it as static, or let the function close "
+            "over it"
+        )
+    return TensorType(tuple(int(n) for n in shape), dtype if isinstance(dtype, DType) else dtype_of(dtype)), False
+
+
+def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
+    try:
+        if isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "iu":
+            narrow(leaf)
+        type, weak = leaf_type(leaf)
+    except GraphcError as error:
+        what = f"argument {path[0]}{tree.format_path(path[1:])}"
+        raise located(error.__class__(f"{what} {error}".replace(" value:", ":"))) from None
+    return Tracer(state, state.builder.input(type, _hint(path)), weak)
+
+
+def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
+    if is_tracer(leaf):
+        return Tracer(state, state.value_of(leaf), leaf.weak)
+    try:
+        return constant(state, leaf)
+    except GraphcError as error:
+        raise located(error.__class__(f"result{tree.format_path(path)}: {error}")) from None
+
+
+def _full_path(path: tree.Path, positions: list[int], names: list[str]) -> tree.Path:
+    """A path within (args, kwargs) that starts at the argument's name."""
+    if path[0] == 0:
+        return (names[positions[path[1]]], *path[2:])
+    return path[1:]
+
+
+def _hint(path: tree.Path) -> str:
+    """The last name in a path, with the positions after it: w, layers_0."""
+    tail: list[str] = []
+    for key in reversed(path):
+        tail.append(str(key))
+        if isinstance(key, str):
+            break
+    text = "_".join(reversed(tail))
+    return "".join(c if c.isalnum() or c in "_." else "_" for c in text)
+
+
+def _argument_names(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    names = _parameter_names(fn)
+    return [names[i] if i < len(names) else f"arg{i}" for i in range(len(args))]
+
+
+def _parameter_names(fn: Callable[..., Any]) -> list[str]:
+    """Names of the parameters that may be given by position."""
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def _has_star(fn: Callable[..., Any], kind: Any) -> bool:
+    try:
+        return any(p.kind in (kind, inspect.Parameter.KEYWORD_ONLY) for p in inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):
+        return True

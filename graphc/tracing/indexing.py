@@ -1,0 +1,210 @@
+"""x[key] with NumPy's rules: slices, ints, None, Ellipsis, and integer arrays, known or traced."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphcError, IndexRangeError, TraceError
+from graphc.tracing.core import constant, emit, is_tracer, located, owner
+from graphc.tracing.promote import cast
+from graphc.tracing.selection import constant_ids
+from graphc.tracing.shaping import permuted, reshape
+from graphc.tracing.tracer import Tracer
+from graphc.tracing.ufuncs import scalar
+from graphc.types import NDArray, Shape, broadcast_shapes, i32
+
+Advanced = dict[int, Any]
+"""Integer arrays (ndarray or Tracer) by the axis of the sliced array that they index."""
+
+
+def getitem(x: Tracer, key: Any) -> Tracer:
+    """x[key]. Raises TraceError for boolean masks and other keys, IndexRangeError for a known index out of range."""
+    try:
+        return _getitem(x, key)
+    except GraphcError as error:
+        raise located(error, "indexing") from None
+
+
+def _getitem(x: Tracer, key: Any) -> Tracer:
+    items = _expanded(x, key if isinstance(key, tuple) else (key,))
+    if any(_is_array(item) for item in items):
+        # A plain integer beside an array is an index array of no axes, and takes part in where the result's axes go.
+        items = [np.asarray(k) if isinstance(k, int) else k for k in items]
+    x, shape, arrays, split = _basic(x, items)
+    x = reshape(x, shape)
+    return _advanced(x, arrays, split) if arrays else x
+
+
+def _is_array(item: Any) -> bool:
+    return is_tracer(item) or isinstance(item, np.ndarray)
+
+
+def _expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
+    """The key with plain ints, arrays in the place of lists, and slices for what Ellipsis and the end leave out."""
+    items: list[Any] = []
+    for item in key:
+        if item is None or item is Ellipsis or isinstance(item, slice):
+            items.append(item)
+        elif is_tracer(item):
+            items.append(_checked_tracer(x, item))
+        elif isinstance(item, bool | np.bool_):
+            raise TraceError("a bool as index is a mask: write x[None] or np.where")
+        elif isinstance(item, int | np.integer):
+            items.append(int(item))
+        else:
+            items.append(_known_array(x, item))
+    used = sum(item is not None and item is not Ellipsis for item in items)
+    if used > x.ndim:
+        raise IndexRangeError(f"{used} indices for {x.value.type}, which has {x.ndim} axes")
+    if sum(item is Ellipsis for item in items) > 1:
+        raise IndexRangeError("more than one Ellipsis")
+    fill = [slice(None)] * (x.ndim - used)
+    if not any(item is Ellipsis for item in items):
+        return items + fill
+    at = next(i for i, item in enumerate(items) if item is Ellipsis)
+    return items[:at] + fill + items[at + 1 :]
+
+
+def _checked_tracer(x: Tracer, item: Tracer) -> Tracer:
+    kind = item.value.type.dtype.kind
+    if kind == "bool":
+        raise TraceError(
+            f"{x.value.type} is indexed by a mask ({item.value.type}), and the shape of the result would depend on its "
+            "values: write np.where(mask, x, y), or np.sum(np.where(mask, x, 0))"
+        )
+    if kind not in ("int", "uint"):
+        raise TraceError(f"{x.value.type} is indexed by {item.value.type}: write ids.astype(np.int32)")
+    return item.as_strong() if item.weak else item
+
+
+def _known_array(x: Tracer, item: Any) -> Any:
+    if isinstance(item, list | tuple) and any(is_tracer(i) for i in item):
+        return _checked_tracer(x, np.stack([np.asarray(i) if not is_tracer(i) else i for i in item]))  # type: ignore[arg-type]
+    array = np.asarray(item)
+    if array.dtype.kind == "b":
+        raise TraceError(
+            f"{x.value.type} is indexed by a mask of shape {array.shape}: write np.where(mask, x, y), or index with "
+            "np.nonzero(mask) where the mask is known"
+        )
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int32)
+    if array.dtype.kind not in "iu":
+        raise TraceError(f"{x.value.type} is indexed by {type(item).__name__} {array.dtype.name}: needs integers")
+    return array
+
+
+def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
+    """Apply slices and ints. Returns the sliced array, its shape with ints taken out and None put in, the index arrays
+    by axis of that shape, and whether something stands between those arrays."""
+    starts, stops, steps, flips = [], [], [], []
+    shape: list[int] = []
+    arrays: Advanced = {}
+    places: list[int] = []
+    axis = 0
+    for place, item in enumerate(items):
+        if item is None:
+            shape.append(1)
+            continue
+        n = x.shape[axis]
+        start, count, step = 0, n, 1
+        if isinstance(item, slice):
+            start, count, step = _range_of(item, n)
+            shape.append(count)
+        elif isinstance(item, int):
+            start, count = _position(item, n, axis), 1
+        else:
+            places.append(place)
+            arrays[len(shape)] = item if is_tracer(item) else constant_ids(item, n, f"axis {axis}")
+            shape.append(n)
+        if step < 0:
+            flips.append(axis)
+            start, step = (start + (count - 1) * step if count else 0), -step
+        starts.append(start)
+        stops.append(start + (count - 1) * step + 1 if count else start)
+        steps.append(step)
+        axis += 1
+    if tuple(starts) != (0,) * x.ndim or tuple(stops) != x.shape or any(s != 1 for s in steps):
+        x = emit("slice", x, start=tuple(starts), stop=tuple(stops), step=tuple(steps))
+    if flips and x.size:
+        x = emit("flip", x, axes=tuple(flips))
+    apart = bool(places) and places[-1] - places[0] != len(places) - 1
+    return x, tuple(shape), arrays, apart
+
+
+def _range_of(item: slice, n: int) -> tuple[int, int, int]:
+    """First index, number of elements and step of a slice of an axis of length n."""
+    if any(is_tracer(v) for v in (item.start, item.stop, item.step)):
+        raise TraceError(
+            "a slice bound is traced, but shapes have to be known: mark the argument static, or write "
+            "np.take(x, start + np.arange(length), axis=0) for a moving window of known length"
+        )
+    try:
+        start, stop, step = item.indices(n)
+    except (TypeError, ValueError) as error:
+        raise TraceError(f"slice {item}: {error}") from None
+    return start, len(range(start, stop, step)), step
+
+
+def _position(index: int, n: int, axis: int) -> int:
+    if not -n <= index < n:
+        raise IndexRangeError(f"index {index} is out of range for axis {axis} of length {n}")
+    return index % n
+
+
+def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
+    """Gather by index arrays: one of them is a take, several index their axes made one."""
+    axes = sorted(arrays)
+    if len(axes) == 1:
+        axis = axes[0]
+        return emit("take", x, _as_operand(x, arrays[axis]), axis=axis)
+    shape = broadcast_shapes(*(np.shape(arrays[a]) for a in axes))
+    flat = _flat_ids(x, arrays, axes)
+    first = axes[0]
+    if apart or axes != list(range(first, first + len(axes))):
+        rest = [a for a in range(x.ndim) if a not in axes]
+        to = 0 if apart else first
+        x = permuted(x, [*rest[:to], *axes, *rest[to:]])
+        first = to
+    lead, tail = x.shape[:first], x.shape[first + len(axes) :]
+    x = reshape(x, (*lead, math.prod(x.shape[first : first + len(axes)]), *tail))
+    ids = _as_operand(x, flat)
+    if ids.shape != shape:
+        ids = emit("broadcast_to", ids, shape=shape)
+    return emit("take", x, ids, axis=first)
+
+
+def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
+    """Positions in the indexed axes made one, row-major."""
+    if not any(is_tracer(arrays[a]) for a in axes):
+        sizes = [x.shape[a] for a in axes]
+        total: NDArray = np.zeros((), np.int64)
+        for a, n in zip(axes, sizes, strict=True):
+            total = total * n + arrays[a]
+        return total.astype(np.int32)
+    made: Any = None
+    for a in axes:
+        n = x.shape[a]
+        ids = arrays[a]
+        if is_tracer(ids):
+            ids = _inside(ids, n)
+        made = ids if made is None else made * np.int32(n) + ids
+    return made
+
+
+def _inside(ids: Tracer, n: int) -> Tracer:
+    """Traced indices into an axis of length n as int32 in [0, n): negative ones from the end, others clamped."""
+    if ids.value.type.dtype.kind == "int":
+        ids = cast(ids, i32)
+        ids = emit("where", emit("lt", ids, scalar(ids, 0)), emit("add", ids, scalar(ids, n)), ids)
+        ids = emit("maximum", ids, scalar(ids, 0))
+        return emit("minimum", ids, scalar(ids, max(n - 1, 0)))
+    return cast(emit("minimum", ids, scalar(ids, max(n - 1, 0))), i32)
+
+
+def _as_operand(x: Tracer, ids: Any) -> Tracer:
+    if is_tracer(ids):
+        return ids if ids.value.type.dtype.kind == "uint" else cast(ids, i32)
+    return constant(owner((x,)), np.asarray(ids, np.int32))

@@ -1,0 +1,266 @@
+"""Sums, means, extrema and scans along axes, and the reduce and accumulate methods of ufuncs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import ShapeError, TraceError
+from graphc.tracing.core import emit, is_tracer, owner
+from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
+from graphc.tracing.tracer import Tracer
+from graphc.tracing.ufuncs import scalar, truth
+from graphc.types import Shape, bool_, dtype_of, normalize_axis
+
+NO: Final[Any] = np._NoValue
+"""NumPy's own mark for an argument that was not given."""
+
+
+def traced(x: Any) -> Tracer:
+    """An operand as a tracer of the running trace, strongly typed."""
+    if is_tracer(x):
+        return x.as_strong() if x.weak else x
+    return converted(owner(()), x, common_dtype((x,)))
+
+
+def axes_of(x: Tracer, axis: Any) -> Shape:
+    """An axis= argument as sorted axes counted from the front; None means all of them."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    given = axis if isinstance(axis, tuple | list) else (axis,)
+    if any(is_tracer(a) for a in given):
+        raise TraceError("axis= is traced, but has to be known: mark the argument static")
+    axes = tuple(sorted(normalize_axis(int(a), x.ndim) for a in given))
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {tuple(given)} names an axis twice")
+    return axes
+
+
+def no_out(out: Any) -> None:
+    """Raise TraceError for an out= argument."""
+    if out is not None and out is not NO:
+        raise TraceError("out= changes an array, which a graph cannot: assign the result, y = np.f(x)")
+
+
+def flag(keepdims: Any) -> bool:
+    """A keepdims= argument."""
+    return False if keepdims is NO else bool(keepdims)
+
+
+def reduce(name: str, x: Tracer, axes: Shape, keepdims: bool) -> Tracer:
+    """One reduction node; none where there is no axis to reduce."""
+    return emit(name, x, axes=axes, keepdims=keepdims) if axes else x
+
+
+def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.sum: bool and small integers are summed in the default integer."""
+    no_out(out)
+    x = traced(a)
+    x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
+    if x.value.type.dtype == bool_:
+        return reduce("max", x, axes_of(x, axis), flag(keepdims))
+    return reduce("sum", x, axes_of(x, axis), flag(keepdims))
+
+
+def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.prod."""
+    no_out(out)
+    x = traced(a)
+    x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
+    return reduce("prod", x, axes_of(x, axis), flag(keepdims))
+
+
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.mean: integers are averaged in float."""
+    no_out(out)
+    x = traced(a)
+    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
+    return reduce("mean", x, axes_of(x, axis), flag(keepdims))
+
+
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO,
+    *,
+    mean: Any = NO,
+    correction: Any = NO,
+) -> Tracer:
+    """np.var: the mean of squared deviations, sum / (n - ddof) where ddof is given."""
+    no_out(out)
+    ddof = ddof if correction is NO else correction
+    x = traced(a)
+    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
+    axes, keep = axes_of(x, axis), flag(keepdims)
+    center = reduce("mean", x, axes, True) if mean is NO else cast(traced(mean), x.value.type.dtype)
+    apart = emit("sub", x, center)
+    square = emit("mul", apart, apart)
+    if not ddof:
+        return reduce("mean", square, axes, keep)
+    count = 1
+    for i in axes:
+        count *= x.shape[i]
+    total = reduce("sum", square, axes, keep)
+    return emit("div", total, scalar(total, max(count - ddof, 0)))
+
+
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO,
+    *,
+    mean: Any = NO,
+    correction: Any = NO,
+) -> Tracer:
+    """np.std: the square root of np.var."""
+    return emit("sqrt", var(a, axis, dtype, out, ddof, keepdims, mean=mean, correction=correction))
+
+
+def _extremum(name: str) -> Callable[..., Tracer]:
+    def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+        no_out(out)
+        x = traced(a)
+        axes = axes_of(x, axis)
+        if any(x.shape[i] == 0 for i in axes):
+            raise ShapeError(f"{x.value.type} has no elements along axis {axes}, so there is no {name}")
+        return reduce(name, x, axes, flag(keepdims))
+
+    return extremum
+
+
+def _nth(name: str) -> Callable[..., Tracer]:
+    def position(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NO) -> Tracer:
+        no_out(out)
+        x = traced(a)
+        rank = x.ndim
+        if axis is None:
+            x, axis = emit("reshape", x, shape=(x.size,)), 0
+            shape: Shape = (1,) * rank
+        else:
+            axis = axes_of(x, axis)[0]
+            shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        if x.shape[axis] == 0:
+            raise ShapeError(f"{x.value.type} has no elements along axis {axis}, so there is no {name}")
+        if x.value.type.dtype == bool_:
+            x = cast(x, dtype_of(np.int32))
+        found = cast(emit(name, x, axes=(axis,), keepdims=False), dtype_of(np.int64))
+        return emit("reshape", found, shape=shape) if flag(keepdims) else found
+
+    return position
+
+
+def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.any."""
+    no_out(out)
+    x = truth(traced(a))
+    return reduce("max", x, axes_of(x, axis), flag(keepdims))
+
+
+def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.all."""
+    no_out(out)
+    x = truth(traced(a))
+    return reduce("min", x, axes_of(x, axis), flag(keepdims))
+
+
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:
+    """np.cumsum: of the flattened array without an axis."""
+    no_out(out)
+    x = traced(a)
+    x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
+    if axis is None:
+        x, axis = emit("reshape", x, shape=(x.size,)), 0
+    return emit("cumsum", x, axis=axes_of(x, axis)[0], reverse=False)
+
+
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+    """np.ptp: the largest less the smallest."""
+    return emit("sub", _extremum("max")(a, axis, out, keepdims), _extremum("min")(a, axis, out, keepdims))
+
+
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tracer:
+    """np.count_nonzero."""
+    return sum(truth(traced(a)), axis, keepdims=keepdims)
+
+
+def _without_nan(function: Callable[..., Tracer], neutral: float) -> Callable[..., Tracer]:
+    def handler(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+        x = traced(a)
+        if x.value.type.dtype.kind == "float":
+            x = emit("where", emit("isnan", x), scalar(x, neutral), x)
+        return function(x, axis, dtype, out, keepdims)
+
+    return handler
+
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NO) -> Any:
+    """np.average."""
+    if returned:
+        raise TraceError("returned=True cannot be traced: write np.sum(weights) for the second result")
+    if weights is None:
+        return mean(a, axis, keepdims=keepdims)
+    x, w = traced(a), traced(weights)
+    if x.shape != w.shape:
+        if not isinstance(axis, int) or w.ndim != 1:
+            raise ShapeError(f"weights are {w.value.type}: need the shape of {x.value.type}, or one axis of it")
+        w = emit("reshape", w, shape=tuple(n if i == axis % x.ndim else 1 for i, n in enumerate(x.shape)))
+    total: Any = np.broadcast_to(w, x.shape)  # type: ignore[call-overload]  # a tracer
+    return np.sum(x * w, axis=axis, keepdims=flag(keepdims)) / np.sum(total, axis=axis, keepdims=flag(keepdims))
+
+
+TABLE: Final[dict[Any, Callable[..., Any]]] = {
+    np.sum: sum,
+    np.prod: prod,
+    np.mean: mean,
+    np.var: var,
+    np.std: std,
+    np.max: _extremum("max"),
+    np.amax: _extremum("max"),
+    np.min: _extremum("min"),
+    np.amin: _extremum("min"),
+    np.argmax: _nth("argmax"),
+    np.argmin: _nth("argmin"),
+    np.any: any_,
+    np.all: all_,
+    np.cumsum: cumsum,
+    np.ptp: ptp,
+    np.count_nonzero: count_nonzero,
+    np.average: average,
+    np.nansum: _without_nan(sum, 0.0),
+    np.nanprod: _without_nan(prod, 1.0),
+}
+
+_REDUCE: Final[dict[Any, Callable[..., Any]]] = {
+    np.add: sum,
+    np.multiply: prod,
+    np.maximum: lambda a, axis, dtype, out, keepdims: _extremum("max")(a, axis, out, keepdims),
+    np.minimum: lambda a, axis, dtype, out, keepdims: _extremum("min")(a, axis, out, keepdims),
+    np.logical_and: lambda a, axis, dtype, out, keepdims: all_(a, axis, out, keepdims),
+    np.logical_or: lambda a, axis, dtype, out, keepdims: any_(a, axis, out, keepdims),
+}
+
+
+def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """ufunc.reduce, ufunc.accumulate and ufunc.outer; raises TraceError for the rest."""
+    name = f"np.{ufunc.__name__}.{method}"
+    out = kwargs.get("out")
+    no_out(out[0] if isinstance(out, tuple) else out)
+    if method == "outer" and not set(kwargs) - {"out"}:
+        a, b = (traced(x) if is_tracer(x) else np.asarray(x) for x in operands)
+        return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
+    if kwargs.get("where", True) is not True or kwargs.get("initial", NO) is not NO:
+        raise TraceError(f"{name}: where= and initial= cannot be traced: mask the operand first with np.where")
+    if method == "reduce" and ufunc in _REDUCE:
+        axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
+        return _REDUCE[ufunc](operands[0], axis, dtype, None, kwargs.get("keepdims", False))
+    if method == "accumulate" and ufunc is np.add:
+        return cumsum(operands[0], kwargs.get("axis", 0), kwargs.get("dtype"))
+    raise TraceError(f"{name} cannot be traced: write it with np.sum, np.max, np.cumsum or np.where")

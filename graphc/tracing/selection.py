@@ -1,0 +1,295 @@
+"""Functions that choose elements: where, clip, take, triangles, diagonals, padding, comparisons of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import IndexRangeError, ShapeError, TraceError
+from graphc.tracing.core import constant, emit, is_tracer, owner
+from graphc.tracing.promote import cast, common_dtype, converted
+from graphc.tracing.reductions import NO, all_, no_out, traced
+from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
+from graphc.tracing.tracer import Tracer
+from graphc.tracing.ufuncs import scalar, truth
+from graphc.types import NDArray, Shape, f32, f64, i32, normalize_axis
+
+
+def where(condition: Any, x: Any = NO, y: Any = NO, /) -> Tracer:
+    """np.where with three arguments."""
+    if x is NO or y is NO:
+        raise TraceError("np.where(mask) has a shape that depends on values: write np.where(mask, x, y)")
+    trace = owner((condition, x, y))
+    common = common_dtype((x, y))
+    chosen = truth(constant(trace, condition))
+    return emit("where", chosen, converted(trace, x, common), converted(trace, y, common))
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """np.select: the choice of the first condition that holds."""
+    made = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        made = np.where(condition, choice, made)
+    return made
+
+
+def clip(a: Any, a_min: Any = NO, a_max: Any = NO, out: Any = None, *, min: Any = NO, max: Any = NO) -> Any:
+    """np.clip: minimum(maximum(a, a_min), a_max)."""
+    no_out(out)
+    low, high = (min if a_min is NO else a_min), (max if a_max is NO else a_max)
+    made = a
+    if low is not None and low is not NO:
+        made = np.maximum(made, low)
+    if high is not None and high is not NO:
+        made = np.minimum(made, high)
+    return made
+
+
+def constant_ids(ids: Any, size: int, what: str) -> NDArray:
+    """Known indices as int32 in [0, size); raises IndexRangeError for one outside, TraceError for no integers."""
+    array = np.asarray(ids)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int32)
+    if array.dtype.kind not in "iu":
+        raise TraceError(f"{what} are {array.dtype.name}: needs integers")
+    bad = array[(array < -size) | (array >= size)]
+    if bad.size:
+        raise IndexRangeError(f"index {bad.flat[0]} is out of range for {what} of length {size}")
+    return np.where(array < 0, array + size, array).astype(np.int32)
+
+
+def index_operand(x: Tracer, ids: Any, size: int, what: str) -> Tracer:
+    """Indices, known or traced, as an int32 or uint32 tracer."""
+    if not is_tracer(ids):
+        return constant(owner((x,)), constant_ids(ids, size, what))
+    if ids.value.type.dtype.kind not in ("int", "uint"):
+        hint = ": write np.where(mask, x, y)" if ids.dtype.kind == "b" else ": write ids.astype(np.int32)"
+        raise TraceError(f"{what} is indexed by {ids.value.type}, but needs integers{hint}")
+    return ids if ids.value.type.dtype.kind == "uint" else cast(ids, i32)
+
+
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Tracer:
+    """np.take. Indices known while tracing are checked; traced ones outside the axis are clamped when it runs."""
+    no_out(out)
+    trace = owner((a, indices))
+    x = constant(trace, a).as_strong()
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if mode != "raise":
+        ids = constant(trace, indices)
+        ids = ids % size if mode == "wrap" else clip(ids, 0, size - 1)
+        return emit("take", x, cast(ids, i32), axis=axis)
+    return emit("take", x, index_operand(x, indices, size, f"axis {axis}"), axis=axis)
+
+
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
+    """np.take_along_axis."""
+    trace = owner((arr, indices))
+    x = constant(trace, arr).as_strong()
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis(axis, x.ndim)
+    ids = index_operand(constant(trace, x), indices, x.shape[axis], f"axis {axis}")
+    if ids.ndim != x.ndim:
+        raise ShapeError(f"x is {x.value.type}, indices are {ids.value.type}: need as many axes")
+    lead = tuple(
+        np.broadcast_shapes((m,), (n,))[0] if i != axis else m
+        for i, (m, n) in enumerate(zip(x.shape, ids.shape, strict=True))
+    )
+    x = broadcast_to(x, lead)
+    ids = broadcast_to(ids, tuple(ids.shape[i] if i == axis else n for i, n in enumerate(lead)))
+    return emit("take_along_axis", x, ids, axis=axis)
+
+
+def _triangle(name: str) -> Callable[..., Tracer]:
+    def triangle(m: Any, k: int = 0) -> Tracer:
+        x = traced(m)
+        if x.ndim == 1:
+            x = broadcast_to(x, (x.shape[0], x.shape[0]))
+        return emit(name, x, k=ints(k, "k")[0])
+
+    return triangle
+
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
+    """np.diagonal: a strided slice of the last two axes made one."""
+    x = traced(a)
+    if x.ndim < 2:
+        raise ShapeError(f"needs two axes or more, got {x.value.type}")
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    m, n = x.shape[-2:]
+    count = max(0, min(m, n - offset) if offset >= 0 else min(m + offset, n))
+    flat = reshape(x, (*x.shape[:-2], m * n))
+    start = min(offset if offset >= 0 else -offset * n, m * n)
+    return part(flat, flat.ndim - 1, start, start + (count - 1) * (n + 1) + 1 if count else start, n + 1)
+
+
+def diag(v: Any, k: int = 0) -> Tracer:
+    """np.diag: the diagonal of a matrix, or the matrix with this diagonal."""
+    x = traced(v)
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ShapeError(f"needs one or two axes, got {x.value.type}")
+    size = x.shape[0] + abs(k)
+    if k:
+        x = emit("pad", x, low=(max(k, 0),), high=(max(-k, 0),), interior=(0,), value=0.0)
+    rows = emit("iota", trace=x.trace, shape=(size, size), axis=0, dtype=i32)
+    columns = emit("iota", trace=x.trace, shape=(size, size), axis=1, dtype=i32)
+    if k:
+        rows = emit("add", rows, scalar(rows, k))
+    return emit("where", emit("eq", rows, columns), x, scalar(x, 0))
+
+
+def trace_(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    """np.trace: the sum of the diagonal."""
+    no_out(out)
+    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)  # type: ignore[call-overload]  # a tracer
+
+
+def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
+    if isinstance(pad_width, dict):
+        widths = np.zeros((rank, 2), int)
+        for axis, width in pad_width.items():
+            widths[axis] = width
+    else:
+        try:
+            widths = np.broadcast_to(np.asarray(pad_width), (rank, 2))
+        except ValueError:
+            raise ShapeError(f"pad_width {pad_width!r} does not give (before, after) for {rank} axes") from None
+    if widths.dtype.kind not in "iu" or (widths.size and widths.min() < 0):
+        raise ShapeError(f"pad_width {pad_width!r}: needs integers that are not negative")
+    return [(int(low), int(high)) for low, high in widths]
+
+
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Tracer:
+    """np.pad in the modes constant, edge, reflect, symmetric, wrap and empty (which pads with 0)."""
+    x = traced(array)
+    widths = _widths(pad_width, x.ndim)
+    if mode in ("constant", "empty"):
+        return _pad_constant(x, widths, options.pop("constant_values", 0))
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise TraceError(f"mode {mode!r} cannot be traced: write np.concatenate of the parts")
+    for axis, (low, high) in enumerate(widths):
+        if low or high:
+            if not x.shape[axis]:
+                raise ShapeError(f"axis {axis} of {x.value.type} is empty: mode {mode!r} has nothing to repeat")
+            ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode, **options)
+            x = emit("take", x, constant(x.trace, ids), axis=axis)
+    return x
+
+
+def _pad_constant(x: Tracer, widths: list[tuple[int, int]], values: Any) -> Tracer:
+    if is_tracer(values):
+        raise TraceError("constant_values is traced: write np.concatenate of the parts")
+    fills = np.broadcast_to(np.asarray(values), (x.ndim, 2))
+    if x.ndim == 0 or not any(low or high for low, high in widths):
+        return x
+    if (fills == fills.flat[0]).all():
+        return _pad_node(x, tuple(w[0] for w in widths), tuple(w[1] for w in widths), fills.flat[0])
+    none = [0] * x.ndim
+    for axis, (width, fill) in enumerate(zip(widths, fills, strict=True)):
+        for side in (0, 1):
+            if width[side]:
+                amount = tuple(width[side] if i == axis else 0 for i in range(x.ndim))
+                x = _pad_node(x, *((amount, tuple(none)) if side == 0 else (tuple(none), amount)), fill[side])
+    return x
+
+
+def _pad_node(x: Tracer, low: Shape, high: Shape, value: Any) -> Tracer:
+    number = np.asarray(value).astype(x.dtype).item()
+    return emit("pad", x, low=low, high=high, interior=(0,) * x.ndim, value=float(number))
+
+
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    """np.round: half to even."""
+    no_out(out)
+    x = traced(a)
+    if x.value.type.dtype.kind != "float":
+        if decimals >= 0:
+            return x
+        unit = 10**-decimals
+        return cast(cast(np.rint(x / unit), x.value.type.dtype) * unit, x.value.type.dtype)
+    if decimals == 0:
+        return emit("round", x)
+    unit = scalar(x, 10.0 ** abs(decimals))
+    there, back = ("mul", "div") if decimals > 0 else ("div", "mul")
+    return emit(back, emit("round", emit(there, x, unit)), unit)
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Tracer:
+    """np.nan_to_num."""
+    t = traced(x)
+    if t.value.type.dtype.kind != "float":
+        return t
+    info = np.finfo(t.dtype)
+    zero = scalar(t, 0)
+    infinite = np.isinf(t)
+    made = where(infinite & (t > zero), scalar(t, float(info.max) if posinf is None else posinf), t)
+    made = where(infinite & (t < zero), scalar(t, float(info.min) if neginf is None else neginf), made)
+    return where(np.isnan(t), scalar(t, nan), made)
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """np.isclose: |a - b| <= atol + rtol * |b|."""
+    trace = owner((a, b))
+    common = common_dtype((a, b))
+    if common not in (f32, f64):
+        common = common_dtype((a, b, np.float32(0)))
+    x, y = converted(trace, a, common), converted(trace, b, common)
+    close = (abs(x - y) <= atol + rtol * abs(y)) & np.isfinite(y) | (x == y)
+    return close | (np.isnan(x) & np.isnan(y)) if equal_nan else close
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tracer:
+    """np.allclose, as a traced bool."""
+    return all_(isclose(a, b, rtol, atol, equal_nan))
+
+
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """np.array_equal, as a traced bool (a plain one where the shapes differ)."""
+    if np.shape(a1) != np.shape(a2):
+        return False
+    same = np.equal(a1, a2)
+    return all_(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO, append: Any = NO) -> Any:
+    """np.diff."""
+    if prepend is not NO or append is not NO:
+        raise TraceError("prepend= and append= cannot be traced: write np.diff(np.concatenate([...]))")
+    x = traced(a)
+    axis = normalize_axis(axis, x.ndim)
+    for _ in range(n):
+        size = x.shape[axis]
+        after, before = part(x, axis, min(1, size), size), part(x, axis, 0, max(size - 1, 0))
+        x = np.not_equal(after, before) if x.dtype.kind == "b" else np.subtract(after, before)  # type: ignore[assignment]
+    return x
+
+
+TABLE: Final[dict[Any, Callable[..., Any]]] = {
+    np.where: where,
+    np.select: select,
+    np.clip: clip,
+    np.take: take,
+    np.take_along_axis: take_along_axis,
+    np.tril: _triangle("tril"),
+    np.triu: _triangle("triu"),
+    np.diagonal: diagonal,
+    np.diag: diag,
+    np.diagflat: lambda v, k=0: diag(ravel(v), k),
+    np.trace: trace_,
+    np.pad: pad,
+    np.round: round_,
+    np.around: round_,
+    np.fix: lambda x, out=None: np.trunc(x),
+    np.nan_to_num: nan_to_num,
+    np.isclose: isclose,
+    np.allclose: allclose,
+    np.array_equal: array_equal,
+    np.diff: diff,
+}

@@ -1,0 +1,79 @@
+"""Which line of the user's code is running: the nearest frame outside graphc and NumPy."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+from types import CodeType, FrameType
+from typing import Final
+
+import numpy as np
+
+from graphc.ir import NOWHERE, Source, SourceLine
+
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
+_NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+_LIBRARY: Final = {os.path.join(_PACKAGE, f"{name}.py"): name for name in ("nn", "optim", "random")}
+_USER: Final = ""
+_INTERNAL: Final = "internal"
+_MAX_TEXT: Final = 120
+
+_kinds: dict[str, str] = {}
+_sources: dict[tuple[int, int, str], tuple[CodeType, Source]] = {}
+
+
+def caller(depth: int = 1) -> Source:
+    """The user's line that is running, its scope being the outermost graphc.nn (or optim, random) function it called.
+
+    Cheap enough for every node: files are classified once, and each instruction's Source is made once.
+    """
+    frame: FrameType | None = sys._getframe(depth)
+    scope = ""
+    while frame is not None:
+        code = frame.f_code
+        kind = _kinds.get(code.co_filename)
+        if kind is None:
+            kind = _kinds[code.co_filename] = _classify(code.co_filename)
+        if kind == _USER:
+            return _source(frame, scope)
+        if kind != _INTERNAL and not code.co_name.startswith(("_", "<")):
+            scope = f"{kind}.{code.co_name}"
+        frame = frame.f_back
+    return NOWHERE
+
+
+def _classify(file: str) -> str:
+    """_USER, _INTERNAL, or the name of the library module whose functions name a scope."""
+    path = os.path.abspath(file)
+    if path in _LIBRARY:
+        return _LIBRARY[path]
+    if path.startswith(_MODELS):
+        return _USER
+    if path.startswith((_PACKAGE, _NUMPY)) or file.startswith("<frozen "):
+        return _INTERNAL
+    return _USER
+
+
+def _source(frame: FrameType, scope: str) -> Source:
+    code = frame.f_code
+    key = (id(code), frame.f_lasti, scope)
+    found = _sources.get(key)
+    if found is None:
+        # The code object is kept beside its Source, so that its id is not given to another one.
+        found = _sources[key] = (code, Source((_line(frame),), scope=scope))
+    return found[1]
+
+
+def _line(frame: FrameType) -> SourceLine:
+    code = frame.f_code
+    position = next(itertools.islice(code.co_positions(), frame.f_lasti // 2, None), (None, None, None, None))
+    line, last, start, stop = position
+    number = line or frame.f_lineno
+    text = linecache.getline(code.co_filename, number).rstrip("\n")
+    if line is not None and line == last and start is not None and stop is not None:
+        text = text.encode()[start:stop].decode(errors="replace")
+    text = " ".join(text.split())
+    return SourceLine(code.co_filename, number, text[:_MAX_TEXT], code.co_qualname)

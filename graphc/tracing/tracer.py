@@ -1,0 +1,383 @@
+"""Tracer: what a traced function is given in place of an ndarray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import numpy as np
+
+from graphc.errors import TraceError
+from graphc.tracing.core import check_alive, located
+from graphc.types import Shape
+
+if TYPE_CHECKING:
+    from graphc.ir import Builder, Value
+    from graphc.tracing.core import Trace
+
+_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "all": np.all,
+    "any": np.any,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+    "clip": np.clip,
+    "cumsum": np.cumsum,
+    "diagonal": np.diagonal,
+    "dot": np.dot,
+    "max": np.max,
+    "mean": np.mean,
+    "min": np.min,
+    "prod": np.prod,
+    "repeat": np.repeat,
+    "round": np.round,
+    "squeeze": np.squeeze,
+    "std": np.std,
+    "sum": np.sum,
+    "swapaxes": np.swapaxes,
+    "take": np.take,
+    "trace": np.trace,
+    "var": np.var,
+}
+
+_NO_METHOD: Final = {
+    "item": "a traced value has no number yet: return it from the function and read it there",
+    "tolist": "a traced value has no numbers yet: return it from the function and read it there",
+    "tobytes": "a traced value has no bytes yet: return it from the function and read it there",
+    "fill": "a traced value cannot be changed: write np.full_like(x, value)",
+    "put": "a traced value cannot be changed: write np.where(mask, new, x)",
+    "itemset": "a traced value cannot be changed: write np.where(mask, new, x)",
+    "resize": "a traced value cannot be changed: write x.reshape(shape)",
+    "view": "bits cannot be reinterpreted in a graph: write x.astype(dtype) to convert values",
+    "nonzero": "the shape of the result would depend on values: write np.where(mask, x, y)",
+    "compress": "the shape of the result would depend on values: write np.where(mask, x, 0)",
+    "sort": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
+    "argsort": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
+    "partition": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
+    "argpartition": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
+    "searchsorted": "write np.sum(edges <= x[..., None], axis=-1)",
+    "choose": "write np.take or np.where",
+    "cumprod": "write np.exp(np.cumsum(np.log(x))) for positive x",
+    "flat": "write x.reshape(-1)",
+    "ctypes": "a traced value has no memory",
+    "data": "a traced value has no memory",
+    "strides": "a traced value has no memory layout",
+    "flags": "a traced value has no memory layout",
+}
+
+
+class Tracer:
+    """A traced array: it has a shape and a dtype, no numbers, and every operation on it adds nodes to a graph.
+
+    value: the graph's value. trace: the trace it belongs to. weak: it stands for a Python number, which takes the
+    element type of what it meets.
+    """
+
+    __slots__ = ("trace", "value", "weak")
+    __hash__ = None  # type: ignore[assignment]  # == is elementwise, as for ndarray
+
+    def __init__(self, trace: Trace, value: Value, weak: bool = False) -> None:
+        self.trace = trace
+        self.value = value
+        self.weak = weak
+
+    @property
+    def builder(self) -> Builder:
+        """The builder that operations on this value add nodes to."""
+        return self.trace.builder
+
+    def as_strong(self) -> Tracer:
+        """The same value with an element type that promotes as an array's."""
+        return Tracer(self.trace, self.value)
+
+    @property
+    def shape(self) -> Shape:
+        """Axis lengths, as ints."""
+        return self.value.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype."""
+        return self.value.type.dtype.numpy
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.value.type.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.value.type.size
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element in NumPy."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements in NumPy."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def T(self) -> Any:
+        """The axes in reverse order."""
+        return _function(np.transpose, self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes swapped."""
+        return _function(np.matrix_transpose, self)
+
+    @property
+    def real(self) -> Any:
+        """The value itself: there are no complex numbers."""
+        return self
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """As ndarray.reshape."""
+        return _function(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As ndarray.transpose."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            return _function(np.transpose, self, axes[0])
+        return _function(np.transpose, self, axes or None)
+
+    def ravel(self, order: str = "C") -> Any:
+        """As ndarray.ravel."""
+        return _function(np.ravel, self, order)
+
+    def flatten(self, order: str = "C") -> Any:
+        """As ndarray.flatten."""
+        return _function(np.ravel, self, order)
+
+    def copy(self, order: str = "C") -> Any:
+        """The value itself: it never changes."""
+        return self
+
+    def conj(self) -> Any:
+        """The value itself: there are no complex numbers."""
+        return self
+
+    conjugate = conj
+
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
+        """As ndarray.astype; float64 and int64 are narrowed unless x64 is on."""
+        return _function(np.astype, self, dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _METHODS:
+            return partial(_function, _METHODS[name], self)
+        if name in _NO_METHOD:
+            raise located(TraceError(f".{name} on a traced value ({self.value.type}): {_NO_METHOD[name]}"))
+        raise AttributeError(f"a traced array has no attribute {name!r}")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from graphc.tracing.ufuncs import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from graphc.tracing.functions import call_function
+
+        return call_function(func, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        from graphc.tracing.indexing import getitem
+
+        return getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise located(
+            TraceError(
+                f"item assignment on a traced value ({self.value.type}), which cannot be changed: "
+                "write x = np.where(mask, new, x), or build it with np.concatenate or np.stack"
+            )
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise located(TraceError("len() of a traced scalar"))
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise located(TraceError("iteration over a traced scalar"))
+        return (self[i] for i in range(self.shape[0]))
+
+    def __bool__(self) -> NoReturn:
+        raise self._no_value(
+            "if, while, and, or, not, bool() need its truth now",
+            "write np.where(condition, a, b), & | ~ for and, or, not, or mark the argument static",
+        )
+
+    def __float__(self) -> NoReturn:
+        raise self._no_value(
+            "float() needs its number now", "write x.astype(np.float32), or return it and read it there"
+        )
+
+    def __int__(self) -> NoReturn:
+        raise self._no_value("int() needs its number now", "write x.astype(np.int32), or mark the argument static")
+
+    def __complex__(self) -> NoReturn:
+        raise self._no_value("complex() needs its number now", "there are no complex numbers in a graph")
+
+    def __index__(self) -> NoReturn:
+        raise self._no_value(
+            "a shape, a range or an index into a plain array or list needs its number now",
+            "mark the argument static, or write np.take(array, ids, axis=0) to index an array",
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise self._no_value(
+            "np.asarray(), np.array() and functions that convert to ndarray need its numbers now",
+            "use the traced value itself, np.stack to join several, np.take(array, ids, axis=0) to index an array",
+        )
+
+    def _no_value(self, why: str, instead: str) -> TraceError:
+        check_alive(self)
+        error = located(TraceError(f"a traced value ({self.value.type}) has no numbers yet; {why}: {instead}"))
+        assert isinstance(error, TraceError)
+        return error
+
+    def __repr__(self) -> str:
+        return f"Tracer({self.value.type})"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __copy__(self) -> Tracer:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return self
+
+    def __neg__(self) -> Any:
+        return _ufunc(np.negative, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return _ufunc(np.absolute, self)
+
+    def __invert__(self) -> Any:
+        return _ufunc(np.invert, self)
+
+    def __add__(self, other: Any) -> Any:
+        return _ufunc(np.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _ufunc(np.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _ufunc(np.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _ufunc(np.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _ufunc(np.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _ufunc(np.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _ufunc(np.true_divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _ufunc(np.true_divide, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _ufunc(np.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _ufunc(np.floor_divide, other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _ufunc(np.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _ufunc(np.remainder, other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return _ufunc(np.divmod, self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return _ufunc(np.divmod, other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _ufunc(np.power, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _ufunc(np.power, other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _ufunc(np.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _ufunc(np.matmul, other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_and, self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_and, other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_or, self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_or, other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_xor, self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return _ufunc(np.bitwise_xor, other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return _ufunc(np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return _ufunc(np.left_shift, other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return _ufunc(np.right_shift, self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return _ufunc(np.right_shift, other, self)
+
+    def __eq__(self, other: Any) -> Any:
+        return _ufunc(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return _ufunc(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _ufunc(np.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _ufunc(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _ufunc(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _ufunc(np.greater_equal, self, other)
+
+
+def _ufunc(ufunc: np.ufunc, *operands: Any) -> Any:
+    from graphc.tracing.ufuncs import call_ufunc
+
+    return call_ufunc(ufunc, "__call__", operands, {})
+
+
+def _function(func: Any, *args: Any, **kwargs: Any) -> Any:
+    from graphc.tracing.functions import call_function
+
+    return call_function(func, args, kwargs)

@@ -1,0 +1,373 @@
+"""NumPy's ufuncs as nodes.
+
+Operands are brought to the element types of NumPy's own loop for them; a table then says which nodes a ufunc becomes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import DTypeError, GraphcError, TraceError
+from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
+from graphc.tracing.promote import cast, converted, loop_dtypes
+from graphc.tracing.tracer import Tracer
+from graphc.types import bool_, i32
+
+Rule = Callable[..., Any]
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc, or one of its methods, on operands of which at least one is traced.
+
+    Raises TraceError for a ufunc or keyword that a graph has nothing for, DTypeError and ShapeError for operands.
+    """
+    name = ufunc.__name__
+    try:
+        if method != "__call__":
+            from graphc.tracing.reductions import ufunc_method
+
+            return ufunc_method(ufunc, method, operands, kwargs)
+        if kwargs:
+            operands = _without_keywords(ufunc, operands, kwargs)
+        special = SPECIAL.get(ufunc)
+        if special is not None:
+            return special(*operands)
+        return apply_ufunc(ufunc, operands)
+    except GraphcError as error:
+        raise located(error, name) from None
+
+
+def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
+    """An elementwise ufunc of the table."""
+    rule = RULES.get(ufunc)
+    if rule is None:
+        raise TraceError(UNSUPPORTED.get(ufunc.__name__, f"np.{ufunc.__name__} cannot be traced"))
+    dtypes = loop_dtypes(ufunc, operands)
+    trace = owner(operands)
+    made = rule(*(converted(trace, x, d) for x, d in zip(operands, dtypes, strict=False)))
+    if all(is_weak(x) for x in operands) and isinstance(made, Tracer) and made.dtype.kind != "b":
+        return Tracer(made.trace, made.value, weak=True)
+    return made
+
+
+def _without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The operands, cast where dtype= asks for it; raises TraceError for a keyword that cannot be traced."""
+    for key, value in kwargs.items():
+        if key == "out" and any(x is not None for x in (value if isinstance(value, tuple) else (value,))):
+            raise TraceError("out= changes an array, which a graph cannot: assign the result, y = np.f(x) or x = x + y")
+        if key == "where" and value is not True:
+            raise TraceError("where= leaves elements undefined: write np.where(mask, result, otherwise)")
+        if key not in ("out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"):
+            raise TraceError(f"{key}= cannot be traced")
+        if key in ("axis", "axes", "keepdims"):
+            raise TraceError(f"{key}= of a generalised ufunc cannot be traced: move the axes with np.moveaxis first")
+    dtype = kwargs.get("dtype")
+    if dtype is None:
+        return operands
+    trace = owner(operands)
+    from graphc.types import dtype_of
+
+    return tuple(converted(trace, x, dtype_of(dtype)) for x in operands)
+
+
+def node(name: str) -> Rule:
+    """A rule of one node."""
+
+    def rule(*operands: Tracer) -> Tracer:
+        return emit(name, *operands)
+
+    return rule
+
+
+def scalar(like: Tracer, value: float) -> Tracer:
+    """A constant of the element type of `like`."""
+    return constant(like.trace, value, like.value.type.dtype)
+
+
+def truth(x: Tracer) -> Tracer:
+    """x != 0 as bool."""
+    return x if x.value.type.dtype == bool_ else emit("ne", x, scalar(x, 0))
+
+
+def _on_bool(name: str, logical: str) -> Rule:
+    def rule(a: Tracer, b: Tracer) -> Tracer:
+        return emit(logical if a.value.type.dtype == bool_ else name, a, b)
+
+    return rule
+
+
+def _logical(name: str) -> Rule:
+    def rule(*operands: Tracer) -> Tracer:
+        return emit(name, *(truth(x) for x in operands))
+
+    return rule
+
+
+def _ordering(name: str) -> Rule:
+    def rule(a: Tracer, b: Tracer) -> Tracer:
+        if a.value.type.dtype == bool_:
+            a, b = cast(a, i32), cast(b, i32)
+        return emit(name, a, b)
+
+    return rule
+
+
+def _unless_integer(name: str) -> Rule:
+    """floor, ceil, rint and trunc leave integers as they are."""
+
+    def rule(x: Tracer) -> Tracer:
+        return emit(name, x) if x.value.type.dtype.kind == "float" else x
+
+    return rule
+
+
+def _absolute(x: Tracer) -> Tracer:
+    return x if x.value.type.dtype.kind in ("bool", "uint") else emit("abs", x)
+
+
+def _reciprocal(x: Tracer) -> Tracer:
+    return emit("div" if x.value.type.dtype.kind == "float" else "floordiv", scalar(x, 1), x)
+
+
+def _times(factor: float) -> Rule:
+    def rule(x: Tracer) -> Tracer:
+        return emit("mul", x, scalar(x, factor))
+
+    return rule
+
+
+def _log(base: float) -> Rule:
+    def rule(x: Tracer) -> Tracer:
+        return emit("mul", emit("log", x), scalar(x, 1 / math.log(base)))
+
+    return rule
+
+
+def _isnan(x: Tracer) -> Tracer:
+    return emit("isnan", x) if x.value.type.dtype.kind == "float" else emit("ne", x, x)
+
+
+def _isfinite(x: Tracer) -> Tracer:
+    return emit("isfinite", x) if x.value.type.dtype.kind == "float" else emit("eq", x, x)
+
+
+def _isinf(x: Tracer) -> Tracer:
+    if x.value.type.dtype.kind != "float":
+        return emit("ne", x, x)
+    return emit("not", emit("or", emit("isfinite", x), emit("isnan", x)))
+
+
+def _power(x: Tracer, y: Tracer) -> Tracer:
+    """x ** y; small constant powers become multiplications, 0.5 a square root."""
+    held = y.trace.builder.constants.get(y.value)
+    if held is not None and held.size == 1 and held.ndim <= x.ndim:
+        found = _constant_power(x, held.item())
+        if found is not None:
+            return found
+    if y.value.type.dtype.kind == "int" and held is not None and held.size and int(held.min()) < 0:
+        raise DTypeError("integers to negative integer powers are not integers: make the base a float")
+    return emit("pow", x, y)
+
+
+def _constant_power(x: Tracer, power: float) -> Tracer | None:
+    floats = x.value.type.dtype.kind == "float"
+    if power == 1:
+        return x
+    if power in (2, 3, 4):
+        square = emit("mul", x, x)
+        return square if power == 2 else emit("mul", square, x if power == 3 else square)
+    if floats and power == 0.5:
+        return emit("sqrt", x)
+    if floats and power == -0.5:
+        return emit("rsqrt", x)
+    if floats and power == -1:
+        return emit("div", scalar(x, 1), x)
+    if floats and power == -2:
+        return emit("div", scalar(x, 1), emit("mul", x, x))
+    return None
+
+
+def _cbrt(x: Tracer) -> Tracer:
+    return emit("mul", emit("sign", x), emit("pow", emit("abs", x), scalar(x, 1 / 3)))
+
+
+def _hypot(a: Tracer, b: Tracer) -> Tracer:
+    """sqrt(a*a + b*b) with the larger leg taken out, so that nothing overflows."""
+    a, b = emit("abs", a), emit("abs", b)
+    large, small = emit("maximum", a, b), emit("minimum", a, b)
+    usable = emit("and", emit("gt", large, scalar(large, 0)), emit("isfinite", large))
+    ratio = emit("div", small, emit("where", usable, large, scalar(large, 1)))
+    return emit("mul", large, emit("sqrt", emit("add", emit("mul", ratio, ratio), scalar(large, 1))))
+
+
+def _logaddexp(a: Tracer, b: Tracer) -> Tracer:
+    # Equal infinities have no difference; it is taken as 0.
+    apart = emit("where", emit("eq", a, b), scalar(a, 0), emit("sub", a, b))
+    return emit("add", emit("maximum", a, b), emit("log1p", emit("exp", emit("neg", emit("abs", apart)))))
+
+
+def _nan_ignoring(name: str) -> Rule:
+    def rule(a: Tracer, b: Tracer) -> Tracer:
+        if a.value.type.dtype.kind != "float":
+            return RULES[np.maximum if name == "maximum" else np.minimum](a, b)  # type: ignore[no-any-return]  # table of Any
+        b = emit("where", emit("isnan", b), a, b)
+        return emit(name, emit("where", emit("isnan", a), b, a), b)
+
+    return rule
+
+
+def _sinh(x: Tracer) -> Tracer:
+    return emit("mul", emit("sub", emit("expm1", x), emit("expm1", emit("neg", x))), scalar(x, 0.5))
+
+
+def _cosh(x: Tracer) -> Tracer:
+    return emit("mul", emit("add", emit("exp", x), emit("exp", emit("neg", x))), scalar(x, 0.5))
+
+
+def _arctanh(x: Tracer) -> Tracer:
+    return emit("mul", emit("sub", emit("log1p", x), emit("log1p", emit("neg", x))), scalar(x, 0.5))
+
+
+def _arcsinh(x: Tracer) -> Tracer:
+    a = emit("abs", x)
+    square = emit("mul", a, a)
+    root = emit("sqrt", emit("add", square, scalar(x, 1)))
+    inner = emit("add", a, emit("div", square, emit("add", root, scalar(x, 1))))
+    return emit("mul", emit("sign", x), emit("log1p", inner))
+
+
+def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
+    step = cast(emit("gt", x, scalar(x, 0)), x.value.type.dtype)
+    made = emit("where", emit("eq", x, scalar(x, 0)), at_zero, step)
+    return emit("where", emit("isnan", x), x, made)
+
+
+def _divmod(a: Tracer, b: Tracer) -> tuple[Tracer, Tracer]:
+    return emit("floordiv", a, b), emit("mod", a, b)
+
+
+def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
+    whole = emit("trunc", x)
+    return emit("sub", x, whole), whole
+
+
+def _tan(x: Tracer) -> Tracer:
+    return emit("div", emit("sin", x), emit("cos", x))
+
+
+def _exp2(x: Tracer) -> Tracer:
+    return emit("pow", scalar(x, 2), x)
+
+
+def _itself(x: Tracer) -> Tracer:
+    return x
+
+
+def _square(x: Tracer) -> Tracer:
+    return emit("mul", x, x)
+
+
+RULES: Final[dict[Any, Rule]] = {
+    np.add: _on_bool("add", "or"),
+    np.multiply: _on_bool("mul", "and"),
+    np.subtract: node("sub"),
+    np.true_divide: node("div"),
+    np.floor_divide: node("floordiv"),
+    np.remainder: node("mod"),
+    np.fmod: node("fmod"),
+    np.divmod: _divmod,
+    np.modf: _modf,
+    np.power: _power,
+    np.float_power: _power,
+    np.negative: node("neg"),
+    np.positive: _itself,
+    np.conjugate: _itself,
+    np.absolute: _absolute,
+    np.fabs: node("abs"),
+    np.sign: node("sign"),
+    np.square: _square,
+    np.reciprocal: _reciprocal,
+    np.sqrt: node("sqrt"),
+    np.cbrt: _cbrt,
+    np.hypot: _hypot,
+    np.exp: node("exp"),
+    np.exp2: _exp2,
+    np.expm1: node("expm1"),
+    np.log: node("log"),
+    np.log2: _log(2.0),
+    np.log10: _log(10.0),
+    np.log1p: node("log1p"),
+    np.logaddexp: _logaddexp,
+    np.sin: node("sin"),
+    np.cos: node("cos"),
+    np.tan: _tan,
+    np.sinh: _sinh,
+    np.cosh: _cosh,
+    np.tanh: node("tanh"),
+    np.arcsinh: _arcsinh,
+    np.arctanh: _arctanh,
+    np.deg2rad: _times(math.pi / 180),
+    np.radians: _times(math.pi / 180),
+    np.rad2deg: _times(180 / math.pi),
+    np.degrees: _times(180 / math.pi),
+    np.floor: _unless_integer("floor"),
+    np.ceil: _unless_integer("ceil"),
+    np.rint: _unless_integer("round"),
+    np.trunc: _unless_integer("trunc"),
+    np.maximum: _on_bool("maximum", "or"),
+    np.minimum: _on_bool("minimum", "and"),
+    np.fmax: _nan_ignoring("maximum"),
+    np.fmin: _nan_ignoring("minimum"),
+    np.heaviside: _heaviside,
+    np.equal: node("eq"),
+    np.not_equal: node("ne"),
+    np.less: _ordering("lt"),
+    np.less_equal: _ordering("le"),
+    np.greater: _ordering("gt"),
+    np.greater_equal: _ordering("ge"),
+    np.logical_and: _logical("and"),
+    np.logical_or: _logical("or"),
+    np.logical_xor: _logical("xor"),
+    np.logical_not: _logical("not"),
+    np.bitwise_and: node("and"),
+    np.bitwise_or: node("or"),
+    np.bitwise_xor: node("xor"),
+    np.invert: node("not"),
+    np.left_shift: node("shift_left"),
+    np.right_shift: node("shift_right"),
+    np.isnan: _isnan,
+    np.isfinite: _isfinite,
+    np.isinf: _isinf,
+}
+"""The nodes of each elementwise ufunc; operands come in the element types of NumPy's loop."""
+
+
+def _matmul(a: Any, b: Any) -> Tracer:
+    from graphc.tracing.products import matmul
+
+    return matmul(a, b)
+
+
+def _vecdot(a: Any, b: Any) -> Any:
+    return np.sum(a * b, axis=-1)
+
+
+SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
+
+UNSUPPORTED: Final = {
+    "arctan": "np.arctan cannot be traced: graphc has no inverse trigonometry",
+    "arctan2": "np.arctan2 cannot be traced: graphc has no inverse trigonometry",
+    "copysign": "np.copysign cannot be traced: write np.where(b < 0, -abs(a), abs(a))",
+    "signbit": "np.signbit cannot be traced: write x < 0",
+    "logaddexp2": "np.logaddexp2 cannot be traced: write np.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2)",
+}
+"""What to write instead of ufuncs that a graph has nothing for."""
+
+
+def untraced(operands: tuple[Any, ...]) -> bool:
+    """Whether no operand is traced."""
+    return not any(is_tracer(x) for x in operands)

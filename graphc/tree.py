@@ -1,0 +1,194 @@
+"""Pytrees: nested dicts, lists, tuples, named tuples and dataclasses whose leaves are arrays or numbers.
+
+None is an empty tree. Anything with a shape and a dtype is a leaf, whatever its class. Dict keys are taken in sorted
+order (an OrderedDict keeps its own), so that two dicts with equal keys have one structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+Path = tuple[Any, ...]
+"""Keys, positions and field names that lead from the root to a leaf."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TreeDef:
+    """The structure of a tree, without its leaves; hashable, equal where structures are equal.
+
+    kind: "leaf", "none", "dict", "list", "tuple", "namedtuple" or "dataclass". node: the class that is rebuilt.
+    keys: what leads to each child. extra: the factory of a defaultdict.
+    """
+
+    kind: str
+    node: type | None = None
+    keys: tuple[Any, ...] = ()
+    children: tuple[TreeDef, ...] = ()
+    extra: Any = None
+
+    @property
+    def num_leaves(self) -> int:
+        """How many leaves a tree of this structure has."""
+        return 1 if self.kind == "leaf" else sum(child.num_leaves for child in self.children)
+
+    def unflatten(self, leaves: Iterable[Any]) -> Any:
+        """The tree with these leaves; raises ValueError for a wrong number of them."""
+        return unflatten(self, leaves)
+
+    def __str__(self) -> str:
+        if self.kind == "leaf":
+            return "*"
+        if self.kind == "none":
+            return "None"
+        if self.kind == "dict":
+            return "{" + ", ".join(f"{k!r}: {c}" for k, c in zip(self.keys, self.children, strict=True)) + "}"
+        inner = ", ".join(str(child) for child in self.children)
+        if self.kind == "list":
+            return f"[{inner}]"
+        if self.kind == "tuple":
+            return f"({inner},)" if len(self.children) == 1 else f"({inner})"
+        assert self.node is not None
+        pairs = ", ".join(f"{k}={c}" for k, c in zip(self.keys, self.children, strict=True))
+        return f"{self.node.__name__}({pairs})"
+
+
+LEAF: Final = TreeDef("leaf")
+NONE: Final = TreeDef("none")
+
+
+def is_leaf(tree: Any) -> bool:
+    """Whether `tree` is a leaf: no container that this module knows, or something with a shape and a dtype."""
+    return _open(tree) is None
+
+
+def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
+    """The leaves of a tree, in order, and its structure."""
+    found: list[Any] = []
+    return found, _flatten(tree, found)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The leaves of a tree, in order."""
+    return flatten(tree)[0]
+
+
+def structure(tree: Any) -> TreeDef:
+    """The structure of a tree."""
+    return flatten(tree)[1]
+
+
+def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
+    """The tree of this structure with these leaves; raises ValueError for a wrong number of them."""
+    given = list(leaves)
+    if len(given) != treedef.num_leaves:
+        raise ValueError(f"the structure {treedef} has {treedef.num_leaves} leaves, got {len(given)}")
+    return _unflatten(treedef, iter(given))
+
+
+def map(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """`fn` applied to each leaf of `tree` and the leaves of `rest` at the same place.
+
+    Raises ValueError naming the structures where a tree of `rest` has another one.
+    """
+    first, treedef = flatten(tree)
+    others = []
+    for other in rest:
+        found, other_def = flatten(other)
+        if other_def != treedef:
+            raise ValueError(f"tree.map: structures differ: {treedef} and {other_def}")
+        others.append(found)
+    return unflatten(treedef, [fn(*group) for group in zip(first, *others, strict=True)])
+
+
+def paths(treedef: TreeDef) -> list[Path]:
+    """The path of each leaf, in order."""
+    return list(_paths(treedef, ()))
+
+
+def format_path(path: Path) -> str:
+    """A path as it is written in code: ["layers"][0]["w"]."""
+    return "".join(f"[{key!r}]".replace("'", '"') if not isinstance(key, Field) else f".{key}" for key in path)
+
+
+class Field(str):
+    """The name of a field of a dataclass or named tuple, in a path."""
+
+    __slots__ = ()
+
+
+def _open(tree: Any) -> tuple[TreeDef, list[Any]] | None:
+    """Structure (without children) and children of a container, None for a leaf."""
+    if tree is None:
+        return NONE, []
+    cls = type(tree)
+    if cls is list:
+        return TreeDef("list", list, tuple(range(len(tree)))), tree
+    if cls is tuple:
+        return TreeDef("tuple", tuple, tuple(range(len(tree)))), list(tree)
+    if isinstance(tree, dict):
+        keys = tuple(tree) if isinstance(tree, OrderedDict) else _sorted_keys(tree)
+        node = cls if cls in (OrderedDict, defaultdict) else dict
+        factory = tree.default_factory if cls is defaultdict else None
+        return TreeDef("dict", node, keys, extra=factory), [tree[k] for k in keys]
+    if isinstance(tree, tuple) and hasattr(cls, "_fields"):
+        return TreeDef("namedtuple", cls, tuple(Field(name) for name in cls._fields)), list(tree)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type) and not _is_array(tree):
+        names = tuple(Field(field.name) for field in dataclasses.fields(tree))
+        return TreeDef("dataclass", cls, names), [getattr(tree, name) for name in names]
+    return None
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _sorted_keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(sorted(tree))
+    except TypeError:
+        return tuple(sorted(tree, key=lambda key: (type(key).__qualname__, str(key))))
+
+
+def _flatten(tree: Any, found: list[Any]) -> TreeDef:
+    opened = _open(tree)
+    if opened is None:
+        found.append(tree)
+        return LEAF
+    treedef, children = opened
+    if not children:
+        return treedef
+    below = tuple(_flatten(child, found) for child in children)
+    return TreeDef(treedef.kind, treedef.node, treedef.keys, below, treedef.extra)
+
+
+def _unflatten(treedef: TreeDef, rest: Iterator[Any]) -> Any:
+    if treedef.kind == "leaf":
+        return next(rest)
+    if treedef.kind == "none":
+        return None
+    children = [_unflatten(child, rest) for child in treedef.children]
+    if treedef.kind == "list":
+        return children
+    if treedef.kind == "tuple":
+        return tuple(children)
+    assert treedef.node is not None
+    pairs = dict(zip(treedef.keys, children, strict=True))
+    if treedef.kind == "dict":
+        return defaultdict(treedef.extra, pairs) if treedef.node is defaultdict else treedef.node(pairs)
+    if treedef.kind == "namedtuple":
+        return treedef.node(*children)
+    # Without __init__: its checks and conversions are meant for arrays, and the leaves may be anything.
+    made = object.__new__(treedef.node)
+    for name, child in pairs.items():
+        object.__setattr__(made, name, child)
+    return made
+
+
+def _paths(treedef: TreeDef, prefix: Path) -> Iterator[Path]:
+    if treedef.kind == "leaf":
+        yield prefix
+    for key, child in zip(treedef.keys, treedef.children, strict=bool(treedef.children)):
+        yield from _paths(child, (*prefix, key))
