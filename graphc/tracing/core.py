@@ -72,7 +72,7 @@ class Trace:
         return found
 
     def array(self, array: NDArray, dtype: DType) -> Value:
-        """A constant of `dtype` with the contents that `array` has now; asked again for the same one, the same value."""
+        """A constant of `dtype` with the contents that `array` has now; the same value when asked for it again."""
         if array.ndim == 0:
             return self.scalar(array[()], dtype)
         data = array.astype(dtype.numpy) if array.dtype != dtype.numpy else array

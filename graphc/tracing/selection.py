@@ -96,12 +96,6 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
     ids = index_operand(constant(trace, x), indices, x.shape[axis], f"axis {axis}")
     if ids.ndim != x.ndim:
         raise ShapeError(f"x is {x.value.type}, indices are {ids.value.type}: need as many axes")
-    lead = tuple(
-        np.broadcast_shapes((m,), (n,))[0] if i != axis else m
-        for i, (m, n) in enumerate(zip(x.shape, ids.shape, strict=True))
-    )
-    x = broadcast_to(x, lead)
-    ids = broadcast_to(ids, tuple(ids.shape[i] if i == axis else n for i, n in enumerate(lead)))
     return emit("take_along_axis", x, ids, axis=axis)
 
 

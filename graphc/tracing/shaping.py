@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -250,13 +251,13 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Trace
         # Cuts follow slice rules: negative ones count from the end, those outside are brought inside.
         inner = [slice(None, i).indices(n)[1] for i in ints(indices_or_sections, "indices")]
         cuts = [0, *inner, n]
-        return [part(x, axis, i, max(i, j)) for i, j in zip(cuts, cuts[1:], strict=False)]
+        return [part(x, axis, i, max(i, j)) for i, j in itertools.pairwise(cuts)]
     count = ints(indices_or_sections, "sections")[0]
     if count <= 0:
         raise ShapeError(f"the number of sections is {count}: needs at least 1")
     base, extra = divmod(n, count)
     cuts = [i * base + min(i, extra) for i in range(count + 1)]
-    return [part(x, axis, i, j) for i, j in zip(cuts, cuts[1:], strict=False)]
+    return [part(x, axis, i, j) for i, j in itertools.pairwise(cuts)]
 
 
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Tracer]:

@@ -14,6 +14,7 @@ from graphc.types import Shape
 
 if TYPE_CHECKING:
     from graphc.ir import Builder, Value
+    from graphc.op import Op
     from graphc.tracing.core import Trace
 
 _METHODS: Final[dict[str, Callable[..., Any]]] = {
@@ -168,6 +169,12 @@ class Tracer:
     ) -> Any:
         """As ndarray.astype; float64 and int64 are narrowed unless x64 is on."""
         return _function(np.astype, self, dtype)
+
+    def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:
+        """Apply an op that NumPy has no function for; one of `args` at least is traced."""
+        from graphc.trace import apply
+
+        return apply(op, *args, **attrs)
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
