@@ -12,7 +12,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from graphc import checkpoint
+from graphc.checkpoint import load, load_metadata, save
 from graphc.errors import CheckpointError
 
 TREE: dict[str, Any] = {
@@ -43,58 +43,58 @@ def assert_same(got: Any, want: Any) -> None:
 
 def test_tree_and_metadata_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    checkpoint.save(path, TREE, {"step": 7, "names": ["a", "b"]})
-    assert_same(checkpoint.load(path), TREE)
-    assert checkpoint.load_metadata(path) == {"step": 7, "names": ["a", "b"]}
+    save(path, TREE, {"step": 7, "names": ["a", "b"]})
+    assert_same(load(path), TREE)
+    assert load_metadata(path) == {"step": 7, "names": ["a", "b"]}
 
 
 @pytest.mark.parametrize("tree", [None, 3, np.float32(2.0), np.arange(3), [], ((),), {"": np.ones(2)}])
 def test_any_tree_is_a_root(tmp_path: Path, tree: Any) -> None:
-    checkpoint.save(tmp_path / "a", tree)
-    assert_same(checkpoint.load(tmp_path / "a"), np.asarray(tree) if isinstance(tree, np.generic) else tree)
+    save(tmp_path / "a", tree)
+    assert_same(load(tmp_path / "a"), np.asarray(tree) if isinstance(tree, np.generic) else tree)
 
 
 def test_layouts_and_byte_orders_are_kept_by_value(tmp_path: Path) -> None:
     x = np.arange(12, dtype=">f4").reshape(3, 4).T
-    checkpoint.save(tmp_path / "a", [x, x[::2, ::-1]])
-    a, b = checkpoint.load(tmp_path / "a")
+    save(tmp_path / "a", [x, x[::2, ::-1]])
+    a, b = load(tmp_path / "a")
     np.testing.assert_array_equal(a, x)
     np.testing.assert_array_equal(b, x[::2, ::-1])
 
 
 def test_loaded_arrays_may_be_changed(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "a", {"w": np.ones(3)})
-    loaded = checkpoint.load(tmp_path / "a")["w"]
+    save(tmp_path / "a", {"w": np.ones(3)})
+    loaded = load(tmp_path / "a")["w"]
     loaded += 1
     assert loaded.tolist() == [2, 2, 2]
 
 
 def test_paths_that_read_alike_stay_apart(tmp_path: Path) -> None:
     tree = {"a": {"b": np.array(1)}, "a.b": np.array(2), "__metadata__": np.array(3)}
-    checkpoint.save(tmp_path / "a", tree)
-    assert_same(checkpoint.load(tmp_path / "a"), tree)
+    save(tmp_path / "a", tree)
+    assert_same(load(tmp_path / "a"), tree)
 
 
 def test_other_programs_read_ours_and_we_read_theirs(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "ours", {"params": {"w": np.ones(3, np.float32)}})
+    save(tmp_path / "ours", {"params": {"w": np.ones(3, np.float32)}})
     assert list(safetensors.numpy.load_file(tmp_path / "ours")) == ["params.w"]
     safetensors.numpy.save_file({"x": np.ones(2)}, tmp_path / "theirs")
-    assert_same(checkpoint.load(tmp_path / "theirs"), {"x": np.ones(2)})
-    assert checkpoint.load_metadata(tmp_path / "theirs") == {}
+    assert_same(load(tmp_path / "theirs"), {"x": np.ones(2)})
+    assert load_metadata(tmp_path / "theirs") == {}
 
 
 def test_every_flipped_bit_and_every_truncation_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    checkpoint.save(path, {"w": np.arange(3, dtype=np.float32), "n": (1, None)}, {"step": 1})
+    save(path, {"w": np.arange(3, dtype=np.float32), "n": (1, None)}, {"step": 1})
     data = path.read_bytes()
     damaged = [bytes([*data[:i], data[i] ^ (1 << bit), *data[i + 1 :]]) for i in range(len(data)) for bit in range(8)]
     damaged += [data[:length] for length in range(len(data))] + [data + b"\0"]
     for content in damaged:
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match=r"a\.safetensors: "):
-            checkpoint.load(path)
+            load(path)
         with pytest.raises(CheckpointError, match=r"a\.safetensors: "):
-            checkpoint.load_metadata(path)
+            load_metadata(path)
 
 
 @pytest.mark.parametrize(
@@ -108,39 +108,39 @@ def test_every_flipped_bit_and_every_truncation_is_noticed(tmp_path: Path) -> No
 )
 def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path: Path, tree: Any, part: str) -> None:
     with pytest.raises(CheckpointError, match=part):
-        checkpoint.save(tmp_path / "a", tree)
+        save(tmp_path / "a", tree)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_metadata_must_be_json(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="JSON"):
-        checkpoint.save(tmp_path / "a", {}, {"x": object()})
+        save(tmp_path / "a", {}, {"x": object()})
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
-    checkpoint.save(path, {"w": np.ones(3)})
+    save(path, {"w": np.ones(3)})
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(CheckpointError, match="a: cannot be written: No space left"):
-        checkpoint.save(path, {"w": np.zeros(3)})
-    assert checkpoint.load(path)["w"].tolist() == [1, 1, 1]
+        save(path, {"w": np.zeros(3)})
+    assert load(path)["w"].tolist() == [1, 1, 1]
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_checkpoint_has_the_mode_of_an_ordinary_file(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "a", None)
+    save(tmp_path / "a", None)
     (tmp_path / "b").write_bytes(b"")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nothing: cannot be read"):
-        checkpoint.load(tmp_path / "nothing")
+        load(tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        checkpoint.save(tmp_path / "no" / "folder", {})
+        save(tmp_path / "no" / "folder", {})
     with pytest.raises(CheckpointError, match="cannot be read"):
-        checkpoint.load(tmp_path)
+        load(tmp_path)

@@ -1,0 +1,59 @@
+"""The command `graphc`. Progress goes to stderr, results to stdout; exit status 0 done, 1 failed, 2 bad usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from graphc.cli import graph, sample, system, train
+from graphc.errors import GraphcError
+
+DEBUG = "GRAPHC_DEBUG"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="graphc", message="%(prog)s %(version)s")
+def cli() -> None:
+    """NumPy in, GPU program out. Start with `graphc demo`."""
+
+
+for command in (train.demo, train.train, sample.sample, graph.graph, system.devices, system.doctor):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. With GRAPHC_DEBUG set, an error shows its traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, with the reason for a failure in one line on stderr."""
+    try:
+        status = cli.main(args=arguments, prog_name="graphc", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        return _failed(error.format_message(), error)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("interrupted", None)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep Python from writing to it once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except GraphcError as error:
+        return _failed(str(error), error)
+    except OSError as error:
+        return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error), error)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(message: str, error: Exception | None) -> int:
+    if error is not None and os.environ.get(DEBUG):
+        raise error
+    line = "; ".join(part.strip() for part in message.splitlines() if part.strip())
+    click.echo(f"graphc: error: {line}", err=True)
+    return 1

@@ -1,0 +1,157 @@
+"""`graphc graph`: the program of a model, at any stage, as text, drawing or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+import graphc
+from graphc.errors import DataError
+from graphc.ir import Graph
+from graphc.models import MODELS, data
+from graphc.models.settings import parse_settings
+from graphc.models.train import RunConfig, training_step
+from graphc.printer import format_attr, value_names
+
+FORMATS: Final = (".svg", ".dot", ".json", ".txt")
+
+
+@click.command()
+@click.argument("model", type=click.Choice(sorted(MODELS)))
+@click.option("--what", type=click.Choice(["forward", "training"]), default="training", show_default=True)
+@click.option("--stage", type=click.Choice(["traced", "fused", "planned", "all"]), default="fused", show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
+@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="FILE.svg, .dot, .json or .txt; a directory for all."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def graph(
+    model: str,
+    what: str,
+    stage: str,
+    batch_size: int | None,
+    settings: tuple[str, ...],
+    device: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the program of MODEL: printed without --out, else drawn or written to FILE."""
+    if stage == "all" and out is None:
+        raise click.UsageError("--stage all needs --out DIRECTORY")
+    if stage != "all" and out is not None and out.suffix not in FORMATS:
+        raise click.UsageError(f"--out {out}: need a name that ends in {', '.join(FORMATS)}")
+    fn, arguments, donate = program(model, what, batch_size, settings)
+    if stage == "traced":
+        _show(graphc.trace(fn, *arguments), out, as_json)
+        return
+    executable = graphc.compile(fn, device=graphc.device(device), donate=donate).lower(*arguments)
+    if stage == "fused":
+        _show(executable.stages[-1][1], out, as_json)
+    elif stage == "planned":
+        _show_plan(executable, out, as_json)
+    elif out is not None:
+        _write_all(executable, out)
+
+
+def program(
+    model: str, what: str, batch_size: int | None, settings: tuple[str, ...]
+) -> tuple[Callable[..., Any], tuple[Any, ...], tuple[str, ...]]:
+    """The function of a model with example arguments, and the names of those it donates."""
+    module = MODELS[model]
+    defaults = module.DEFAULTS
+    corpus = data.load()
+    try:
+        config, _ = module.configure(corpus, **parse_settings(module.Config, settings))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{model}: {error}") from error
+    size = batch_size or defaults.batch_size
+    params = module.init(graphc.random.key(0), config)
+    x, y = module.batches(corpus, config, size, 0)(0)
+    if what == "forward":
+
+        def forward(params: Any, x: Any) -> Any:
+            return module.apply(params, x, config)
+
+        return forward, (params, x), ()
+    run = RunConfig(model, None, defaults.steps, size, defaults.optimizer, defaults.rate, defaults.decay, 0)
+    optimizer = run.make_optimizer()
+    step = training_step(module, config, optimizer)
+    return step, (params, optimizer.init(params), x, y), ("params", "state")
+
+
+def graph_data(graph: Graph) -> dict[str, Any]:
+    """A graph as data for JSON; the body of a fused node is a graph again."""
+    names = value_names(graph)
+
+    def attr(value: Any) -> Any:
+        if isinstance(value, Graph):
+            return graph_data(value)
+        return value if isinstance(value, bool | int | float | str | type(None)) else format_attr(value)
+
+    return {
+        "inputs": [{"name": names[v], "type": str(v.type)} for v in graph.inputs],
+        "constants": [{"name": names[v], "type": str(v.type)} for v in graph.constants],
+        "nodes": [
+            {
+                "op": node.op.name,
+                "inputs": [names[v] for v in node.inputs],
+                "outputs": [{"name": names[v], "type": str(v.type)} for v in node.outputs],
+                "attrs": {key: attr(value) for key, value in node.attrs.items()},
+                "source": [str(line) for line in node.source.lines],
+                "phase": node.source.phase,
+            }
+            for node in graph.nodes
+        ],
+        "outputs": [names[v] for v in graph.outputs],
+    }
+
+
+def _show(graph: Graph, out: Path | None, as_json: bool) -> None:
+    if out is None:
+        click.echo(json.dumps(graph_data(graph)) if as_json else str(graph))
+        return
+    _write(graph, out)
+    click.echo(str(out))
+
+
+def _write(graph: Graph, path: Path) -> None:
+    if path.suffix == ".svg":
+        graph.to_svg(path)
+    elif path.suffix == ".dot":
+        path.write_text(graph.to_dot(), encoding="utf-8")
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(graph_data(graph), indent=1), encoding="utf-8")
+    else:
+        path.write_text(f"{graph}\n", encoding="utf-8")
+
+
+def _show_plan(executable: Any, out: Path | None, as_json: bool) -> None:
+    plan = executable.plan
+    if out is None:
+        click.echo(plan.to_json() if as_json else str(plan))
+        return
+    if out.suffix in (".svg", ".dot"):
+        # A plan has no edges of its own: its drawing is that of the graph that was lowered, in dispatch order.
+        _write(executable.stages[-1][1], out)
+    else:
+        out.write_text(plan.to_json() if out.suffix == ".json" else f"{plan}\n", encoding="utf-8")
+    click.echo(str(out))
+
+
+def _write_all(executable: Any, directory: Path) -> None:
+    """Each stage as text and drawing, numbered in order, and the plan."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, (name, graph) in enumerate(executable.stages):
+        stem = f"{number:02d}-{name}"
+        for suffix in (".txt", ".svg", ".json"):
+            _write(graph, directory / f"{stem}{suffix}")
+        click.echo(str(directory / f"{stem}.svg"))
+    (directory / "plan.txt").write_text(f"{executable.plan}\n", encoding="utf-8")
+    (directory / "plan.json").write_text(executable.plan.to_json(), encoding="utf-8")
+    click.echo(str(directory / "plan.txt"))

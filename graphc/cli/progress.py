@@ -1,0 +1,102 @@
+"""How a run is shown while it goes: a live bar on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from graphc.models.train import Reporter
+
+SMOOTHING: Final = 0.98
+"""Weight of the past in the loss that is shown; single steps are noisy."""
+INTERVAL: Final = 5.0
+"""Seconds between two plain lines."""
+
+
+def reporter() -> Reporter:
+    """The right one for this stderr."""
+    return LiveBar() if sys.stderr.isatty() else PlainLines()
+
+
+class _Average:
+    """A running mean that leans on the last values: exact at first, smoothed later."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._weight = 0.0
+
+    def add(self, value: float) -> None:
+        self._weight = SMOOTHING * self._weight + 1
+        self.value += (value - self.value) / self._weight
+
+
+class LiveBar:
+    """A bar with steps, loss and time left."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+        )
+        self._task: TaskID | None = None
+        self._average = _Average()
+
+    def begin(self, done: int, total: int) -> None:
+        """Show the bar."""
+        self._task = self._progress.add_task("training", total=total, completed=done, loss="...")
+        self._progress.start()
+
+    def loss(self, step: int, value: float) -> None:
+        """Move the bar on."""
+        self._average.add(value)
+        if self._task is not None:
+            self._progress.update(self._task, completed=step, loss=f"{self._average.value:.4f}")
+
+    def note(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def end(self) -> None:
+        """Leave the bar as it stands."""
+        self._progress.stop()
+
+
+class PlainLines:
+    """A line now and then: after the first step, every few seconds, and after the last."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._first = 0
+        self._began = 0.0
+        self._said = 0.0
+        self._average = _Average()
+
+    def begin(self, done: int, total: int) -> None:
+        """Start the clock."""
+        self._first, self._total = done, total
+        self._began = self._said = time.monotonic()
+
+    def loss(self, step: int, value: float) -> None:
+        """A line, if one is due."""
+        self._average.add(value)
+        now = time.monotonic()
+        if step == self._first + 1 or step == self._total or now - self._said >= INTERVAL:
+            self._said = now
+            pace = (step - self._first) / max(now - self._began, 1e-9)
+            self.note(f"step {step}/{self._total}  loss {self._average.value:.4f}  {pace:.1f} steps/s")
+
+    def note(self, text: str) -> None:
+        """One line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,147 @@
+"""`graphc devices` and `graphc doctor`: what this machine has, what it lacks, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+import numpy as np
+import platformdirs
+
+import graphc
+from graphc.errors import GraphcError
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def devices(as_json: bool) -> None:
+    """List the devices that programs can run on, best first, with limits and features."""
+    found = [describe_device(device) for device in graphc.devices()]
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for device in found:
+        click.echo(f"{device['name']:8s} {device['description']}")
+        for key, value in device["limits"].items():
+            click.echo(f"    {key:42s} {value}")
+        if device["features"]:
+            click.echo(f"    features: {', '.join(device['features'])}")
+
+
+def describe_device(device: Any) -> dict[str, Any]:
+    """A device as data for JSON."""
+    adapter = getattr(device, "adapter", None)
+    return {
+        "name": device.name,
+        "description": str(adapter) if adapter is not None else "the NumPy reference, on the CPU",
+        "software": device.software,
+        "limits": dict(sorted(device.limits.items())),
+        "features": sorted(device.features),
+    }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. mend: the command that mends it. needed: whether graphc works without it."""
+
+    what: str
+    ok: bool
+    detail: str
+    mend: str = ""
+    needed: bool = True
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what is missing on this machine, and the command that mends it. Fails if something is that is needed."""
+    findings = [check() for check in CHECKS]
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            mark = "ok" if finding.ok else "MISSING" if finding.needed else "optional"
+            click.echo(f"{mark:9s} {finding.what}: {finding.detail}")
+            if not finding.ok:
+                click.echo(f"{'':9s} mend it with: {finding.mend}")
+    missing = [finding.what for finding in findings if finding.needed and not finding.ok]
+    if missing:
+        raise click.ClickException(f"missing: {', '.join(missing)}")
+
+
+def _check_python() -> Finding:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}, NumPy {np.__version__}"
+    return Finding("Python", sys.version_info >= (3, 11), detail, "install Python 3.11 or later")
+
+
+def _check_adapter() -> Finding:
+    mends = {
+        "Linux": "sudo apt-get install mesa-vulkan-drivers",
+        "Darwin": "macOS 10.15 or later has Metal; run outside a virtual machine",
+        "Windows": "install the driver of your graphics card",
+    }
+    mend = mends.get(platform.system(), "install a Vulkan driver")
+    try:
+        found = [device for device in graphc.devices() if device.name != "numpy"]
+    except GraphcError as error:
+        return Finding("WebGPU adapter", False, str(error), mend)
+    if not found:
+        return Finding("WebGPU adapter", False, "none: programs run on the NumPy reference, slowly", mend)
+    return Finding("WebGPU adapter", True, "; ".join(describe_device(device)["description"] for device in found))
+
+
+def _check_program() -> Finding:
+    """A small program on the default device agrees with NumPy."""
+    x = np.linspace(-3, 3, 100, dtype=np.float32).reshape(10, 10)
+    mend = "report it at the project's issue tracker, with the output of `graphc devices`"
+    try:
+        device = graphc.device(None)
+        got = np.asarray(graphc.compile(graphc.nn.softmax, device=device)(x))
+    except (GraphcError, OSError, RuntimeError) as error:
+        return Finding("a program on the default device", False, str(error).splitlines()[0], mend)
+    gap = float(np.abs(got - graphc.nn.softmax(x)).max())
+    return Finding("a program on the default device", gap < 1e-6, f"{device.name}, {gap:.0e} from NumPy", mend)
+
+
+def _check_dot() -> Finding:
+    bundled = importlib.util.find_spec("graphviz_pure") is not None
+    found = "bundled" if bundled else shutil.which("dot")
+    return Finding(
+        "Graphviz, for drawings", found is not None, found or "none", "pip install graphviz-pure", needed=False
+    )
+
+
+def _check_matplotlib() -> Finding:
+    found = importlib.util.find_spec("matplotlib") is not None
+    return Finding("matplotlib, for plots", found, "found" if found else "none", "pip install matplotlib", needed=False)
+
+
+def _check_cache() -> Finding:
+    folder = platformdirs.user_cache_path("graphc")
+    mend = f"make {folder} writable, or set XDG_CACHE_HOME"
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding("cache, for downloads", False, f"{folder}: {error.strerror}", mend, needed=False)
+    return Finding("cache, for downloads", True, str(folder))
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    _check_python,
+    _check_adapter,
+    _check_program,
+    _check_dot,
+    _check_matplotlib,
+    _check_cache,
+)

@@ -1,0 +1,158 @@
+"""`graphc train` and `graphc demo`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+import graphc
+from graphc.cli.progress import reporter
+from graphc.errors import DataError
+from graphc.models import MODELS, data
+from graphc.models.rundir import RunDirectory, unused_directory
+from graphc.models.settings import parse_settings
+from graphc.models.train import DECAYS, OPTIMIZERS, RunConfig, Trained, training_step
+from graphc.models.train import train as train_model
+
+DEMO_NAMES: Final = 20
+DEMO_SEED: Final = 42
+
+
+@click.command()
+@click.argument("model", type=click.Choice(sorted(MODELS)), required=False)
+@click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
+@click.option("--steps", type=click.IntRange(1), help="Steps in total.")
+@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate at the start.")
+@click.option("--decay", type=click.Choice(DECAYS), help="How the learning rate falls to 0 over the steps.")
+@click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)))
+@click.option("--seed", type=int, help="Of the first parameters and the order of the data.  [default: 0]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
+@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [default: runs/MODEL-N]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in DIR.")
+@click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, metavar="N")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def train(
+    model: str | None,
+    source: str | None,
+    steps: int | None,
+    out: Path | None,
+    resume: Path | None,
+    device: str | None,
+    checkpoint_every: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train MODEL and write the run to a directory.
+
+    With --resume, everything but --steps and --device is taken from the run.
+    """
+    if resume is not None:
+        if out or source or any(options[name] for name in options):
+            raise click.UsageError("--resume takes its settings from the run: only --steps and --device may be given")
+        directory = RunDirectory(resume, checkpoint_every)
+        run = RunConfig.from_json(directory.read_config())
+        if model not in (None, run.model):
+            raise click.UsageError(f"{resume} holds a run of {run.model}, not of {model}")
+        run = replace(run, steps=steps or run.steps)
+    else:
+        if model is None:
+            raise click.UsageError("Missing argument 'MODEL'.")
+        run = _new_run(model, source, steps, **options)
+        directory = RunDirectory(out or unused_directory(model), checkpoint_every)
+        if directory.exists:
+            raise DataError(f"{directory.path} already holds a run: go on with --resume, or choose another --out")
+    chosen = graphc.device(device)
+    trained = _train(run, directory, resume is not None, chosen)
+    result = {
+        "directory": str(directory.path),
+        "model": run.model,
+        "steps": trained.steps,
+        "loss": trained.losses[-1] if trained.losses else None,
+        "interrupted": trained.interrupted,
+    }
+    click.echo(json.dumps(result) if as_json else f"{directory.path}")
+    if trained.interrupted:
+        raise click.ClickException(
+            f"interrupted after {trained.steps} of {run.steps} steps; go on with: "
+            f"graphc train {run.model} --resume {directory.path}"
+        )
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Directory.")
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--data", "source", metavar="FILE|NAME", help="Names to learn from, one a line.")
+@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
+    """Train microGPT on names, invent some, and draw the program that did it."""
+    run = replace(_new_run("microgpt", source, steps), seed=DEMO_SEED)
+    directory = RunDirectory(out, every=steps)
+    if directory.exists and directory.read_config().get("model") != run.model:
+        raise DataError(f"{out} holds another run: choose another --out")
+    chosen = graphc.device(device)
+    show = reporter()
+    show.note(f"microGPT: {run.steps} steps on {source or 'the built-in names'}, on {chosen.name}")
+    trained = _train(run, directory, False, chosen)
+    if trained.interrupted:
+        raise click.ClickException(f"interrupted after {trained.steps} of {run.steps} steps")
+    model = MODELS[run.model]
+    key = graphc.random.key(DEMO_SEED)
+    invented = model.sample(trained.params, key, trained.config, count=DEMO_NAMES, device=chosen)
+    for tokens in invented:
+        click.echo(trained.vocabulary.decode(tokens))
+    picture = out / "microgpt.svg"
+    draw_training(run, trained, chosen, picture)
+    show.note(f"the training step, drawn by graphc: {picture}")
+    show.note(f"more names: graphc sample {out}")
+
+
+def draw_training(run: RunConfig, trained: Trained, device: Any, path: Path) -> None:
+    """Write the drawing of the fused training step of a run."""
+    model = MODELS[run.model]
+    optimizer = run.make_optimizer()
+    x, y = model.batches(data.load(run.data), trained.config, run.batch_size, run.seed)(0)
+    state = optimizer.init(trained.params)
+    step = graphc.compile(training_step(model, trained.config, optimizer), device=device, donate=("params", "state"))
+    step.lower(trained.params, state, x, y).stages[-1][1].to_svg(path)
+
+
+def _new_run(
+    model: str,
+    source: str | None,
+    steps: int | None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    decay: str | None = None,
+    optimizer: str | None = None,
+    seed: int | None = None,
+    settings: tuple[str, ...] = (),
+) -> RunConfig:
+    """A run of a model with its defaults for what is not given."""
+    defaults = asdict(MODELS[model].DEFAULTS)
+    return RunConfig(
+        model=model,
+        data=source,
+        steps=steps or defaults["steps"],
+        batch_size=batch_size or defaults["batch_size"],
+        optimizer=optimizer or defaults["optimizer"],
+        rate=lr or defaults["rate"],
+        decay=decay or defaults["decay"],
+        seed=seed or 0,
+        settings=parse_settings(MODELS[model].Config, settings),
+    )
+
+
+def _train(run: RunConfig, directory: RunDirectory, resume: bool, device: Any) -> Trained:
+    """Train with progress shown; bad sizes in the settings become a DataError."""
+    corpus = data.load(run.data)
+    try:
+        MODELS[run.model].configure(corpus, **run.settings)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{run.model}: {error}") from error
+    return train_model(run, corpus, directory, resume=resume, device=device, reporter=reporter())
