@@ -109,7 +109,7 @@ class RunDirectory:
 
 
 def _bytes_until(metrics: BinaryIO, done: int) -> int:
-    """Length of the leading lines of metrics.jsonl whose step is at most `done` (a killed run may leave half a line)."""
+    """Bytes of the leading lines up to step `done`; a run that was killed may have left half a line."""
     metrics.seek(0)
     length = 0
     for line in metrics:

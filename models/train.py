@@ -1,4 +1,4 @@
-"""The training loop of every model: one compiled step, losses read late, everything worth keeping in a run directory."""
+"""The training loop of every model: one compiled step, losses read late, the run kept in a directory."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
 @click.option("--device", help="wgpu, wgpu:1 or numpy.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="FILE.svg, .dot, .json or .txt; a directory for all."
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help=".svg, .dot, .json or .txt; a directory for all."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def graph(
