@@ -1,1 +1,7 @@
-"""Lowering: graph to plan."""
+"""Lowering: from a graph to a plan."""
+
+from __future__ import annotations
+
+from graphc.lower.assemble import lower
+
+__all__ = ["lower"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from graphc.index import LANES, Index, variable
-from graphc.ir import Graph
+from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Site, grid, settle
+from graphc.op import NotDifferentiable, Op, Pointwise
 from graphc.plan import Target
 
 LARGE = 1 << 16
@@ -64,3 +65,19 @@ def _schedule(items: int, target: Target) -> tuple[int, int]:
     """Threads of a workgroup, and items of one invocation."""
     threads = min(64 if items <= 4096 else 256, target.max_invocations)
     return threads, 4 if items > LARGE else 1
+
+
+def copy_kernel(source: Value, target: Value, site: Site) -> KernelSource:
+    """The kernel that copies `source` to `target`, a tensor of the same type."""
+    node = Node(_copy, (source,), (target,))
+    return build(Graph((source,), {}, (node,), (target,)), site)[0]
+
+
+_copy = Op(
+    "copy",
+    infer=lambda x: x,
+    reference=lambda x: x,
+    vjp=NotDifferentiable("it is made after differentiation"),
+    lowering=Pointwise(lambda w, node, x: x),
+    doc="An output of the program that is also an input, or is given twice.",
+)

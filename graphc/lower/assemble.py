@@ -1,0 +1,191 @@
+"""Graph -> Plan: a kernel for each node, a place for each tensor, a launch for each kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.lower.declare import module, share
+from graphc.lower.family import kernels_of, passed_through
+from graphc.lower.kernel import KernelSource, Operand, Site
+from graphc.lower.map import copy_kernel
+from graphc.lower.place import Placement, place
+from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target, padded
+from graphc.printer import format_node, value_names
+
+
+@dataclass(slots=True)
+class Step:
+    """One dispatch to be: the position of its node (-1: a copy of an output) and its kernel."""
+
+    position: int
+    source: KernelSource
+
+
+@dataclass(slots=True)
+class Program:
+    """What lowering knows of a graph before tensors are placed.
+
+    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. names: printed
+    names, also of scratch and copies. taken: (input, output) slots where an output takes over a donated input that is
+    passed through.
+    """
+
+    graph: Graph
+    target: Target
+    donate: frozenset[int]
+    roots: dict[Value, Value] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    names: dict[Value, str] = field(default_factory=dict)
+    taken: list[tuple[int, int]] = field(default_factory=list)
+
+    def root(self, value: Value) -> Value:
+        """The tensor in whose bytes `value` lies."""
+        return self.roots.get(value, value)
+
+
+def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) -> Plan:
+    """The plan that runs `graph` on `target`. donate: input slots whose buffers outputs may take over.
+
+    Raises DeviceError where the target cannot run a kernel (element type, number of buffers), MemoryLimitError where a
+    tensor exceeds its largest buffer, GraphError for a graph that still holds nodes to be inlined.
+    """
+    program = Program(graph, target, donate, names=value_names(graph))
+    for position, node in enumerate(graph.nodes):
+        for value, source in passed_through(node):
+            program.roots[value] = program.root(source)
+        sources = kernels_of(node, graph, target, program.root)
+        _name_scratch(program, node, sources)
+        program.steps += [Step(position, source) for source in sources]
+    _settle_outputs(program)
+    return _plan(program, place(program))
+
+
+def _name_scratch(program: Program, node: Node, sources: list[KernelSource]) -> None:
+    for source in sources:
+        for operand in source.operands:
+            if operand.value not in program.names:
+                count = len(program.names)
+                program.names[operand.value] = f"{program.names[node.outputs[0]]}.scratch{count}"
+
+
+def _settle_outputs(program: Program) -> None:
+    """Give each output a tensor of its own: one that is an input, a constant or given before is copied."""
+    graph = program.graph
+    own: set[Value] = {*graph.inputs, *graph.constants}
+    for slot, value in enumerate(graph.outputs):
+        root = program.root(value)
+        if root in own and value.type.size:
+            inputs = [i for i, v in enumerate(graph.inputs) if v is root and i in program.donate]
+            if inputs and inputs[0] not in dict(program.taken):
+                program.taken.append((inputs[0], slot))
+                program.outputs.append(root)
+                continue
+            copy = new_value(value.type, value.hint)
+            program.names[copy] = f"{program.names[value]}.copy{slot}"
+            site = Site(program.target, {value: root, copy: copy}, "copy")
+            program.steps.append(Step(-1, copy_kernel(value, copy, site)))
+            root = copy
+        elif root in own:
+            root = new_value(value.type, value.hint)
+            program.names[root] = f"{program.names[value]}.empty{slot}"
+        own.add(root)
+        program.outputs.append(root)
+
+
+def _plan(program: Program, placement: Placement) -> Plan:
+    kernels: dict[tuple[str, tuple[Access, ...]], int] = {}
+    texts: list[Kernel] = []
+    dispatches = []
+    printed = _Printed(program)
+    for number, step in enumerate(program.steps):
+        source = share(step.source, placement.merged.get(number, {}))
+        finished = module(source, [placement.access(o) for o in source.operands])
+        key = (finished.wgsl, finished.access)
+        if key not in kernels:
+            kernels[key] = len(texts)
+            texts.append(Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs))
+        bindings = [
+            b for o in source.operands for b in _bind(o, placement, program.target)
+        ]
+        dispatches.append(_dispatch(program, step, kernels[key], tuple(bindings), printed))
+    return Plan(
+        buffers=placement.buffers,
+        tensors=placement.tensors,
+        kernels=_named_apart(texts),
+        dispatches=tuple(dispatches),
+        inputs=tuple(placement.number[v] for v in program.graph.inputs),
+        outputs=tuple(placement.number[v] for v in program.outputs),
+        constants=tuple(placement.number[v] for v in program.graph.constants),
+        donated=placement.donated,
+        memory=placement.memory,
+    )
+
+
+def _named_apart(kernels: list[Kernel]) -> tuple[Kernel, ...]:
+    """The kernels with a number added to names that repeat."""
+    count: dict[str, int] = {}
+    named = []
+    for kernel in kernels:
+        count[kernel.name] = count.get(kernel.name, 0) + 1
+        suffix = f"_{count[kernel.name]}" if count[kernel.name] > 1 else ""
+        named.append(Kernel(kernel.name + suffix, kernel.wgsl, kernel.access, kernel.family, kernel.needs))
+    return tuple(named)
+
+
+def _bind(operand: Operand, placement: Placement, target: Target) -> list[Binding]:
+    tensor = placement.number[operand.value]
+    spot = placement.tensors[tensor]
+    size, access = padded(spot.nbytes), placement.access(operand)
+    if operand.windows == 1:
+        return [Binding(tensor, spot.buffer, spot.offset, size, access)]
+    each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)
+    return [
+        Binding(tensor, spot.buffer, spot.offset + start, min(each, size - start), access)
+        for start in range(0, size, each)
+    ]
+
+
+def _dispatch(
+    program: Program, step: Step, kernel: int, bindings: tuple[Binding, ...], printed: _Printed
+) -> Dispatch:
+    source = step.source
+    node = program.graph.nodes[step.position] if step.position >= 0 else None
+    nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
+    lines = tuple(map(str, node.source.lines)) if node else ()
+    reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write"}
+    writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read"}
+    ops = source.name.removeprefix(f"{source.family}_").replace("_", ", ")
+    return Dispatch(
+        label=f"{source.family}: {lines[0] + ' ' if lines else ''}{ops}",
+        kernel=kernel,
+        node=step.position,
+        nodes=nodes,
+        lines=lines,
+        phase=node.source.phase if node else "forward",
+        bindings=bindings,
+        workgroups=source.workgroups,
+        bytes_read=sum(reads.values()),
+        bytes_written=sum(writes.values()),
+        flops=source.flops,
+    )
+
+
+class _Printed:
+    """Printed lines of the ops that a node holds, under the names of the outer graph."""
+
+    def __init__(self, program: Program) -> None:
+        self._names: Mapping[Value, str] = program.names
+
+    def lines(self, node: Node) -> tuple[str, ...]:
+        """One line an op."""
+        if node.op.name != "fused":
+            return (format_node(node, dict(self._names)),)
+        body = node.attrs["body"]
+        names = {v: f"{self._names[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}
+        names |= {v: str(array.item()) for v, array in body.constants.items()}
+        names |= {inner: self._names[outer] for inner, outer in zip(body.outputs, node.outputs, strict=True)}
+        names |= {inner: self._names[outer] for inner, outer in zip(body.inputs, node.inputs, strict=True)}
+        return tuple(format_node(inner, names) for inner in body.nodes)

@@ -1,0 +1,83 @@
+"""From a KernelSource to a WGSL module: declarations, windows, shared bytes, library functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.kernels import calls, math_source
+from graphc.lower.kernel import KernelSource, Operand
+from graphc.plan import Access
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A finished WGSL module. operands: in binding order, one entry a window. access: that of each binding."""
+
+    wgsl: str
+    operands: tuple[Operand, ...]
+    access: tuple[Access, ...]
+
+
+def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
+    """The kernel with each input operand in `merged` (input name -> output name) replaced by the output operand."""
+    if not merged:
+        return source
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, merged))})\b")
+    text = pattern.sub(lambda match: merged[match[0]], source.wgsl)
+    operands = tuple(
+        replace(o, access="read_write") if o.name in merged.values() else o
+        for o in source.operands
+        if o.name not in merged
+    )
+    return replace(source, wgsl=text, operands=operands)
+
+
+def module(source: KernelSource, access: Sequence[Access]) -> Module:
+    """The WGSL module of a kernel whose operands are bound with these accesses, one for each operand."""
+    declarations: list[str] = []
+    accessors: list[str] = []
+    operands: list[Operand] = []
+    modes: list[Access] = []
+    for operand, mode in zip(source.operands, access, strict=True):
+        qualifier = "read" if mode == "read" else "read_write"
+        for name in window_names(operand):
+            declarations.append(
+                f"@group(0) @binding({len(operands)}) var<storage, {qualifier}> {name}: array<{operand.element}>;"
+            )
+            operands.append(operand)
+            modes.append(mode)
+        if operand.windows > 1:
+            accessors += _accessors(operand, writable=mode == "read_write")
+    # Browsers want `enable subgroups;` too, which naga rejects: whoever compiles for a browser adds it by `needs`.
+    enable = "enable f16;\n" if "shader-f16" in source.needs else ""
+    helpers = math_source(sorted(calls(source.wgsl)))
+    parts = [enable + "\n".join(declarations), "\n".join(accessors), helpers.rstrip(), source.wgsl.rstrip()]
+    return Module("\n\n".join(filter(None, parts)) + "\n", tuple(operands), tuple(modes))
+
+
+def window_names(operand: Operand) -> list[str]:
+    """The variable of each window."""
+    if operand.windows == 1:
+        return [operand.name]
+    return [f"{operand.name}_{k}" for k in range(operand.windows)]
+
+
+def _accessors(operand: Operand, writable: bool) -> list[str]:
+    """`load_x(i)` and `store_x(i, value)`, which pick the window."""
+    lines = [f"fn load_{operand.name}(i: u32) -> {operand.element} {{"]
+    names, size = window_names(operand), operand.window
+    for k, name in enumerate(names[:-1]):
+        lines.append(f"  if (i < {(k + 1) * size}u) {{ return {_at(name, k * size)}; }}")
+    lines += [f"  return {_at(names[-1], (len(names) - 1) * size)};", "}"]
+    if writable and operand.access != "read":
+        lines.append(f"fn store_{operand.name}(i: u32, value: {operand.element}) {{")
+        for k, name in enumerate(names[:-1]):
+            lines.append(f"  if (i < {(k + 1) * size}u) {{ {_at(name, k * size)} = value; return; }}")
+        lines += [f"  {_at(names[-1], (len(names) - 1) * size)} = value;", "}"]
+    return lines
+
+
+def _at(name: str, start: int) -> str:
+    return f"{name}[i - {start}u]" if start else f"{name}[i]"

@@ -1,0 +1,125 @@
+"""Which kernel family computes a node, and the body that the family's builder gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from graphc.errors import DeviceError, GraphError
+from graphc.ir import Graph, Node, Value
+from graphc.lower import column, custom, matmul, row
+from graphc.lower import map as map_family
+from graphc.lower.kernel import KernelBuilder, KernelSource, Site
+from graphc.op import Contract, Custom, Indexed, Inline, Pointwise, Reduce
+from graphc.plan import Target
+from graphc.types import NDArray
+
+FAMILIES: Mapping[str, KernelBuilder] = {
+    "map": map_family.build,
+    "row": row.build,
+    "column": column.build,
+    "matmul": matmul.build,
+}
+_LABEL_OPS = 5
+
+
+def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value], Value]) -> list[KernelSource]:
+    """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
+
+    Raises DeviceError where the target lacks an element type, or binds fewer buffers than a kernel needs.
+    """
+    body, family = body_of(node, graph.constants)
+    outer = node.inputs if node.op.name == "fused" else body.inputs
+    storage = {inner: root(v) for inner, v in zip(body.inputs, outer, strict=True)}
+    computed = {inner: root(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if inner not in storage}
+    # Nothing is written for an output that is empty, is an input passed through, or stands there twice.
+    outputs = tuple(v for v in computed if v.type.size)
+    if not outputs:
+        return []
+    body = replace(body, outputs=outputs)
+    needs = _type_needs(node, body, target)
+    builder = _builder(family)
+    sources = builder(body, Site(target, storage | computed, label_of(body)))
+    for source in sources:
+        _check_bindings(source, node, target)
+    return [replace(s, needs=tuple(dict.fromkeys(s.needs + needs))) for s in sources]
+
+
+def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
+    """(output, input or earlier output) for the outputs of a node that need no bytes of their own: views that keep the
+    flat order, and outputs of a fused node that are one of its inputs or stand there twice."""
+    if node.op.name == "reshape":
+        yield node.out, node.inputs[0]
+    elif node.op.name == "fused":
+        seen = dict(zip(node.attrs["body"].inputs, node.inputs, strict=True))
+        for inner, outer in zip(node.attrs["body"].outputs, node.outputs, strict=True):
+            if inner in seen:
+                yield outer, seen[inner]
+            seen.setdefault(inner, outer)
+
+
+def _builder(family: str) -> KernelBuilder:
+    if family.startswith("custom:"):
+        return custom.BUILDERS[family.removeprefix("custom:")]
+    return FAMILIES[family]
+
+
+def _check_bindings(source: KernelSource, node: Node, target: Target) -> None:
+    count = sum(o.windows for o in source.operands)
+    if count > target.max_storage_buffers:
+        raise DeviceError(
+            f"{source.name} needs {count} storage buffers, and {target.name} binds {target.max_storage_buffers}: "
+            f"in {node!r}" + (f"  # {node.source}" if node.source.lines else "")
+        )
+
+
+def body_of(node: Node, constants: Mapping[Value, NDArray]) -> tuple[Graph, str]:
+    """The body graph of a node and its family; a node that is not fused is a body of its own.
+
+    Constants of one element become part of a body, so that kernels hold them as literals.
+    """
+    if node.op.name == "fused":
+        return node.attrs["body"], node.attrs["family"]
+    family = family_of(node)
+    literals: dict[Value, NDArray] = {}
+    if family in ("map", "row", "column"):
+        literals = {v: constants[v] for v in node.inputs if v in constants and v.type.size == 1}
+    inputs = tuple(v for v in dict.fromkeys(node.inputs) if v not in literals)
+    return Graph(inputs, literals, (node,), node.outputs), family
+
+
+def family_of(node: Node) -> str:
+    """The family of a node that is not fused: "map", "row", "column", "matmul" or "custom:<kernel>"."""
+    match node.op.lowering:
+        case Pointwise() | Indexed():
+            return "map"
+        case Reduce():
+            axes, rank = node.attrs["axes"], node.inputs[0].type.ndim
+            return "row" if tuple(axes) == tuple(range(rank - len(axes), rank)) else "column"
+        case Contract():
+            return "matmul"
+        case Custom(kernel):
+            return f"custom:{kernel}"
+        case Inline():
+            raise GraphError(f"{node!r} has to be inlined before lowering: run passes.inline")
+
+
+def label_of(body: Graph) -> str:
+    """The op names of a body as an identifier: "mul_add_tanh", shortened where there are many."""
+    names = list(dict.fromkeys(n.op.name for n in body.nodes if "view" not in n.op.traits))
+    names = names or list(dict.fromkeys(n.op.name for n in body.nodes)) or ["copy"]
+    text = "_".join(names[:_LABEL_OPS]) + (f"_and_{len(names) - _LABEL_OPS}_more" if len(names) > _LABEL_OPS else "")
+    return re.sub(r"\W", "_", text)
+
+
+def _type_needs(node: Node, body: Graph, target: Target) -> tuple[str, ...]:
+    """WGPU features that the element types of a node ask for."""
+    dtypes = {v.type.dtype.name for v in (*node.inputs, *body.values())}
+    needs = []
+    for name, feature in (("f16", "shader-f16"), ("f64", "shader-f64"), ("i64", "shader-int64")):
+        if name in dtypes:
+            if feature not in target.features:
+                raise DeviceError(f"{node!r} computes in {name}, for which {target.name} lacks {feature}")
+            needs.append(feature)
+    return tuple(needs)

@@ -1,0 +1,230 @@
+"""Where each tensor of a program lies: input, constant and output buffers, arenas, and bytes taken over in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from graphc.errors import MemoryLimitError
+from graphc.ir import Value
+from graphc.lower.kernel import Operand
+from graphc.passes import memory
+from graphc.plan import Access, Buffer, BufferKind, Tensor, padded
+
+if TYPE_CHECKING:
+    from graphc.lower.assemble import Program
+
+
+@dataclass(slots=True)
+class Placement:
+    """buffers, tensors: of the plan. number: position of each value in `tensors`. merged: for each dispatch, the input
+    operands that became one with an output operand. donated: (input slot, output slot). memory: bytes by kind."""
+
+    buffers: tuple[Buffer, ...]
+    tensors: tuple[Tensor, ...]
+    number: Mapping[Value, int]
+    merged: Mapping[int, Mapping[str, str]]
+    donated: tuple[tuple[int, int], ...]
+    memory: Mapping[str, int]
+
+    def access(self, operand: Operand) -> Access:
+        """How an operand is bound.
+
+        Two tensors of one arena may be bound to one dispatch, and WebGPU allows that only if both are read_write.
+        """
+        buffer = self.buffers[self.tensors[self.number[operand.value]].buffer]
+        return "read" if operand.access == "read" and buffer.kind != "arena" else "read_write"
+
+
+@dataclass(slots=True)
+class _Lives:
+    """first, last: the dispatches that touch each tensor first and last. output: tensors that are outputs, by slot."""
+
+    first: dict[Value, int] = field(default_factory=dict)
+    last: dict[Value, int] = field(default_factory=dict)
+    output: dict[Value, int] = field(default_factory=dict)
+    input: dict[Value, int] = field(default_factory=dict)
+    constant: dict[Value, int] = field(default_factory=dict)
+
+    def in_arena(self, value: Value) -> bool:
+        return not (value in self.output or value in self.input or value in self.constant)
+
+
+def place(program: Program) -> Placement:
+    """A place for each tensor that a dispatch touches, and for all inputs, constants and outputs."""
+    lives = _lives(program)
+    donated = {o: i for i, o in program.taken}
+    shares, merged = _share_in_place(program, lives, donated)
+    _take_over_dead_inputs(program, lives, donated)
+    buffers, home = _own_buffers(program, lives, donated)
+    return _finish(program, lives, shares, merged, donated, buffers, home)
+
+
+def _lives(program: Program) -> _Lives:
+    graph = program.graph
+    lives = _Lives(
+        input={v: i for i, v in reversed(list(enumerate(graph.inputs)))},
+        constant={v: i for i, v in enumerate(graph.constants)},
+    )
+    for slot, value in enumerate(program.outputs):
+        if value not in lives.input:
+            lives.output[value] = slot
+    for number, step in enumerate(program.steps):
+        for operand in step.source.operands:
+            lives.first.setdefault(operand.value, number)
+            lives.last[operand.value] = number
+    return lives
+
+
+def _share_in_place(
+    program: Program, lives: _Lives, donated: dict[int, int]
+) -> tuple[dict[Value, Value], dict[int, dict[str, str]]]:
+    """Outputs of dispatches that lie in the bytes of an input which nothing reads afterwards.
+
+    Returns the tensor whose bytes each takes over, and the operands merged by it. Donated inputs that an output takes
+    over in place are added to `donated`.
+    """
+    shares: dict[Value, Value] = {}
+    merged: dict[int, dict[str, str]] = {}
+    for number, step in enumerate(program.steps):
+        by_name = {o.name: o.value for o in step.source.operands}
+        used: set[str] = set()
+        for output, source in step.source.inplace:
+            new, old = by_name[output], by_name[source]
+            if output in used or source in used or lives.last[old] != number or lives.first[new] != number:
+                continue
+            if lives.in_arena(old) and lives.in_arena(new):
+                shares[new] = old
+            elif not _donate(program, lives, donated, old, new):
+                continue
+            used |= {output, source}
+            merged.setdefault(number, {})[source] = output
+    return shares, merged
+
+
+def _donate(program: Program, lives: _Lives, donated: dict[int, int], old: Value, new: Value) -> bool:
+    """Let output tensor `new` take over the buffer of input `old`, if both are free to."""
+    slot, into = lives.input.get(old), lives.output.get(new)
+    if slot is None or into is None or slot not in program.donate or into in donated or slot in donated.values():
+        return False
+    if old.type.nbytes != new.type.nbytes:
+        return False
+    donated[into] = slot
+    return True
+
+
+def _take_over_dead_inputs(program: Program, lives: _Lives, donated: dict[int, int]) -> None:
+    """Outputs that are first written after the last reader of a donated input of the same type take its buffer."""
+    for slot in sorted(program.donate):
+        old = program.graph.inputs[slot]
+        for new in program.outputs:
+            free = new in lives.output and lives.first.get(new, -1) > lives.last.get(old, -1)
+            if free and old.type == new.type and _donate(program, lives, donated, old, new):
+                break
+
+
+def _own_buffers(
+    program: Program, lives: _Lives, donated: Mapping[int, int]
+) -> tuple[list[Buffer], dict[Value, int]]:
+    """Buffers of inputs, constants and outputs, and the buffer of each of these tensors."""
+    graph, buffers, home = program.graph, [], {}
+    limit = program.target.max_buffer_bytes
+
+    def make(value: Value, kind: BufferKind, slot: int) -> int:
+        name, size = program.names[value], padded(value.type.nbytes)
+        if size > limit:
+            raise MemoryLimitError(f"{kind} {name}: {value.type} needs {size} bytes, and a buffer may have {limit}")
+        buffers.append(Buffer(name, kind, size, slot))
+        return len(buffers) - 1
+
+    for slot, value in enumerate(graph.inputs):
+        home[value] = make(value, "input", slot)
+    for slot, value in enumerate(graph.constants):
+        home[value] = make(value, "constant", slot)
+    for value, slot in lives.output.items():
+        if slot in donated:
+            home[value] = home[graph.inputs[donated[slot]]]
+        else:
+            home[value] = make(value, "output", slot)
+    return buffers, home
+
+
+def _finish(
+    program: Program,
+    lives: _Lives,
+    shares: dict[Value, Value],
+    merged: dict[int, dict[str, str]],
+    donated: dict[int, int],
+    buffers: list[Buffer],
+    home: dict[Value, int],
+) -> Placement:
+    names, end = program.names, max(len(program.steps) - 1, 0)
+    owner: dict[Value, Value] = {}
+    arena = [v for v in lives.first if lives.in_arena(v)]
+    for value in arena:
+        owner[value] = owner[shares[value]] if value in shares else value
+    spans: dict[Value, tuple[int, int]] = {}
+    for value in arena:
+        low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
+        spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
+    slots = {v: n for n, v in enumerate(spans)}
+    lifetimes = [memory.Lifetime(names[v], padded(v.type.nbytes), *spans[v]) for v in spans]
+    assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
+    memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)
+    first_arena = len(buffers)
+    for number, size in enumerate(assigned.arena_bytes):
+        buffers.append(Buffer(f"arena{number}", "arena", size, number))
+
+    tensors: list[Tensor] = []
+    number: dict[Value, int] = {}
+
+    def add(value: Value, like: Value, start: int, stop: int, alias: str | None) -> None:
+        if like in home:
+            buffer, offset = home[like], 0
+        else:
+            slot = slots[owner[like]]
+            buffer, offset = first_arena + assigned.arenas[slot], assigned.offsets[slot]
+        number[value] = len(tensors)
+        kind = value.type
+        tensors.append(
+            Tensor(names[value], kind.shape, kind.dtype.name, buffer, offset, kind.nbytes, start, stop, alias)
+        )
+
+    for value in _unique([*program.graph.inputs, *program.graph.constants, *lives.output, *arena]):
+        start = lives.first.get(value, 0) if value not in lives.input and value not in lives.constant else 0
+        stop = end if value in lives.output else lives.last.get(value, start)
+        over = shares.get(value)
+        if value in lives.output and lives.output[value] in donated:
+            over = program.graph.inputs[donated[lives.output[value]]]
+        add(value, value, start, stop, None if over is None else names[over])
+    for value, root in program.roots.items():
+        if root in number and value not in number:
+            tensor = tensors[number[root]]
+            add(value, root, tensor.start, tensor.end, names[root])
+    return Placement(
+        tuple(buffers),
+        tuple(tensors),
+        number,
+        merged,
+        tuple(sorted({*program.taken, *((i, o) for o, i in donated.items())})),
+        _bytes(buffers, assigned, arena, program.target.alignment),
+    )
+
+
+def _bytes(
+    buffers: Iterable[Buffer], assigned: memory.Assignment, arena: Iterable[Value], alignment: int
+) -> dict[str, int]:
+    """Bytes by kind of buffer, and what the arenas would take at best and without reuse."""
+    found = {f"{kind}_bytes": 0 for kind in ("input", "constant", "output", "arena")}
+    for buffer in buffers:
+        found[f"{buffer.kind}_bytes"] += buffer.nbytes
+    return found | {
+        "peak_bytes": assigned.peak,
+        "lower_bound_bytes": assigned.lower_bound,
+        "naive_bytes": sum(-(-v.type.nbytes // alignment) * alignment for v in arena),
+    }
+
+
+def _unique(values: Iterable[Value]) -> list[Value]:
+    return list(dict.fromkeys(values))
