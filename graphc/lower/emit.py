@@ -201,9 +201,9 @@ class Emitter:
         if flat.uniform:
             return [flat.text] * LANES
         if flat.lane is None:
-            name = self._named(flat).text
+            name = self.named(flat).text
             return [f"{name}.{c}" for c in "xyzw"]
-        base = self._named(flat, longer=0).text
+        base = self.named(flat, longer=0).text
         sign = "+" if flat.lane > 0 else "-"
         return [base] + [f"{base} {sign} {k * abs(flat.lane)}u" for k in range(1, LANES)]
 
@@ -214,9 +214,10 @@ class Emitter:
 
     def _settled(self, index: Index) -> Index:
         """The index with its long expressions named."""
-        return index.map(self._named)
+        return index.map(self.named)
 
-    def _named(self, idx: Idx, longer: int = _LONG) -> Idx:
+    def named(self, idx: Idx, longer: int = _LONG) -> Idx:
+        """The index with its expression bound with `let`, if it has more than `longer` characters and is no name."""
         if len(idx.text) <= longer or _is_atom(idx.text):
             return idx
         key = (idx.text, idx.lane)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
-from graphc.lower import column, custom, matmul, row
+from graphc.lower import column, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import KernelBuilder, KernelSource, Site
-from graphc.op import Contract, Custom, Indexed, Inline, Pointwise, Reduce
+from graphc.op import Custom
 from graphc.plan import Target
 from graphc.types import NDArray
 
-FAMILIES: Mapping[str, KernelBuilder] = {
-    "map": map_family.build,
-    "row": row.build,
-    "column": column.build,
-    "matmul": matmul.build,
-}
+FAMILIES: Mapping[str, KernelBuilder] = {"map": map_family.build, "row": row.build, "column": column.build}
 _LABEL_OPS = 5
 
 
@@ -60,7 +57,10 @@ def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
 
 
 def _builder(family: str) -> KernelBuilder:
+    if family == "matmul":
+        return importlib.import_module("graphc.lower.matmul").build
     if family.startswith("custom:"):
+        custom = importlib.import_module("graphc.lower.custom")
         return custom.BUILDERS[family.removeprefix("custom:")]
     return FAMILIES[family]
 
@@ -90,19 +90,13 @@ def body_of(node: Node, constants: Mapping[Value, NDArray]) -> tuple[Graph, str]
 
 
 def family_of(node: Node) -> str:
-    """The family of a node that is not fused: "map", "row", "column", "matmul" or "custom:<kernel>"."""
-    match node.op.lowering:
-        case Pointwise() | Indexed():
-            return "map"
-        case Reduce():
-            axes, rank = node.attrs["axes"], node.inputs[0].type.ndim
-            return "row" if tuple(axes) == tuple(range(rank - len(axes), rank)) else "column"
-        case Contract():
-            return "matmul"
-        case Custom(kernel):
-            return f"custom:{kernel}"
-        case Inline():
-            raise GraphError(f"{node!r} has to be inlined before lowering: run passes.inline")
+    """The family of a node that is not fused: one of `graphc.families`, or "custom:<kernel>"."""
+    family = families.family_of(node)
+    if family is not None:
+        return family
+    if isinstance(node.op.lowering, Custom):
+        return f"custom:{node.op.lowering.kernel}"
+    raise GraphError(f"{node!r} has to be inlined before lowering: run passes.inline")
 
 
 def label_of(body: Graph) -> str:

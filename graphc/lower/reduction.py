@@ -1,0 +1,154 @@
+"""Partial results of reductions in registers: how elements are taken in, and how lanes are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphc.index import LANES, Idx
+from graphc.ir import Node
+from graphc.lower.emit import Emitter
+from graphc.op import Lanes, Reduce, Term
+from graphc.types import DType, f32, i32, u32
+
+NO_POSITION = "0xffffffffu"
+"""Position of an element that is not there: every real one is lower."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A partial result: the value and, for argmax and argmin, its position."""
+
+    value: Term
+    position: Term | None = None
+
+
+class Accumulator:
+    """One Reduce node being computed: its element type while it accumulates, and its rules as code."""
+
+    def __init__(self, emitter: Emitter, node: Node) -> None:
+        lowering = node.op.lowering
+        assert isinstance(lowering, Reduce)
+        self.emitter, self.node, self.rule = emitter, node, lowering
+        self.input = node.inputs[0]
+        kind = self.input.type.dtype
+        # bool is accumulated as 0 and 1, and half precision in single.
+        self.dtype: DType = {"bool": u32, "f16": f32}.get(kind.name, kind)
+
+    def neutral(self, width: int) -> Partial:
+        """The partial result of no element."""
+        kind = Lanes(width)
+        value = Term(f"{kind(self.dtype)}({self.rule.init(self.dtype)})", width, self.dtype)
+        return Partial(value, Term(f"{kind(u32)}({NO_POSITION})", width, u32) if self.rule.arg else None)
+
+    def element(self, term: Term, column: Idx, width: int, inside: str | None) -> Partial:
+        """An element as a partial result; `inside` is a condition that says whether it counts."""
+        emitter = self.emitter
+        value = emitter.name(self._wide(emitter.widened(term, width)))
+        position = self._position(column, width) if self.rule.arg else None
+        if inside is None:
+            return Partial(value, position)
+        none = self.neutral(width)
+        value = emitter.name(Term(f"select({none.value.text}, {value.text}, {inside})", width, self.dtype))
+        if position is not None and none.position is not None:
+            position = Term(f"select({none.position.text}, {position.text}, {inside})", width, u32)
+        return Partial(value, position)
+
+    def variable(self, width: int) -> Partial:
+        """A partial result held in `var`s, starting from no element."""
+        none, emitter = self.neutral(width), self.emitter
+        names = [emitter.fresh("acc") for _ in range(2 if none.position else 1)]
+        emitter.line(f"var {names[0]} = {none.value.text};")
+        value = Term(names[0], width, self.dtype)
+        if none.position is None:
+            return Partial(value)
+        emitter.line(f"var {names[1]} = {none.position.text};")
+        return Partial(value, Term(names[1], width, u32))
+
+    def assign(self, variable: Partial, value: Partial) -> None:
+        """Store a partial result in `var`s."""
+        self.emitter.line(f"{variable.value.text} = {value.value.text};")
+        if variable.position is not None and value.position is not None:
+            self.emitter.line(f"{variable.position.text} = {value.position.text};")
+
+    def join(self, a: Partial, b: Partial) -> Partial:
+        """The partial result of the elements of both."""
+        width, emitter = a.value.width, self.emitter
+        kind = Lanes(width)
+        x, y = emitter.name(a.value), emitter.name(b.value)
+        if a.position is None or b.position is None:
+            return Partial(emitter.name(Term(self.rule.combine(kind, self.dtype, x.text, y.text), width, self.dtype)))
+        better = self.rule.better
+        assert better is not None
+        p, q = emitter.name(a.position), emitter.name(b.position)
+        first, second = better(kind, self.dtype, y.text, x.text), better(kind, self.dtype, x.text, y.text)
+        take = emitter.cond(f"({first}) | (!({second}) & ({q.text} < {p.text}))", width).text
+        return Partial(
+            emitter.name(Term(f"select({x.text}, {y.text}, {take})", width, self.dtype)),
+            emitter.name(Term(f"select({p.text}, {q.text}, {take})", width, u32)),
+        )
+
+    def across_vector(self, partial: Partial) -> Partial:
+        """The four lanes of a vector joined."""
+        if partial.value.width == 1:
+            return partial
+        parts = [self._component(partial, c) for c in "xyzw"]
+        return self.join(self.join(parts[0], parts[1]), self.join(parts[2], parts[3]))
+
+    def across_lanes(self, partial: Partial, lanes: int, builtin: bool) -> Partial:
+        """The invocations of a subgroup joined, by the built-in where it is right, else by exchange."""
+        if builtin and self.rule.subgroup and partial.position is None:
+            return Partial(self._call(self.rule.subgroup, partial.value))
+        step = lanes // 2
+        while step:
+            partial = self.join(partial, self._exchanged(partial, step))
+            step //= 2
+        return partial
+
+    def finished(self, partial: Partial, count: int) -> Term:
+        """The result, in the element type of the node's output."""
+        emitter, dtype = self.emitter, self.node.out.type.dtype
+        width = partial.value.width
+        if partial.position is not None:
+            return emitter.name(Term(f"{Lanes(width)(i32)}({partial.position.text})", width, i32))
+        text = emitter.name(partial.value).text
+        if self.rule.finish is not None:
+            text = self.rule.finish(text, count)
+        if dtype.kind == "bool":
+            text = f"({text} != {Lanes(width)(u32)}(0u))"
+        elif dtype != self.dtype:
+            text = f"{Lanes(width)(dtype)}({text})"
+        return emitter.name(Term(text, width, dtype))
+
+    def _wide(self, term: Term) -> Term:
+        if term.dtype == self.dtype:
+            return term
+        kind = Lanes(term.width)
+        if term.dtype.kind == "bool":
+            return Term(f"select({kind(u32)}(0u), {kind(u32)}(1u), {term.text})", term.width, u32)
+        return Term(f"{kind(self.dtype)}({term.text})", term.width, self.dtype)
+
+    def _position(self, column: Idx, width: int) -> Term:
+        text = column.text if width == 1 else column.vector
+        return self.emitter.name(Term(text, width, u32))
+
+    def _component(self, partial: Partial, c: str) -> Partial:
+        emitter = self.emitter
+        value = Term(f"{emitter.name(partial.value).text}.{c}", 1, self.dtype)
+        if partial.position is None:
+            return Partial(value)
+        return Partial(value, Term(f"{emitter.name(partial.position).text}.{c}", 1, u32))
+
+    def _exchanged(self, partial: Partial, step: int) -> Partial:
+        value = self._call("subgroupShuffleXor", partial.value, f"{step}u")
+        if partial.position is None:
+            return Partial(value)
+        return Partial(value, self._call("subgroupShuffleXor", partial.position, f"{step}u"))
+
+    def _call(self, name: str, term: Term, *more: str) -> Term:
+        emitter = self.emitter
+        text = f"{name}({', '.join([emitter.name(term).text, *more])})"
+        return emitter.name(Term(text, term.width, term.dtype))
+
+

@@ -1,0 +1,271 @@
+"""The row family: reductions along rows with everything before, between and after them, in one kernel.
+
+A row belongs to one invocation (short rows), to one subgroup, or to one workgroup that joins its results through
+shared memory. Each lane holds its items of the row in registers where they are few; else every sweep reads them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.families import reductions, row_space
+from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir import Graph, Node, Value
+from graphc.kernels import render
+from graphc.lower.emit import Emitter
+from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.reduction import Accumulator, Partial
+from graphc.op import Reduce, Term
+from graphc.plan import Target
+from graphc.types import Shape
+
+UNROLLED = 8
+"""Most items of a lane that are kept in registers."""
+
+Team = Literal["thread", "subgroup", "workgroup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a row is spread: over whom, over how many lanes, in items of `width` elements, `items` for each lane."""
+
+    team: Team
+    lanes: int
+    width: int
+    items: int
+    unrolled: bool
+
+    def masked(self, item: int, length: int) -> bool:
+        """Whether item number `item` of some lane lies past the end of a row."""
+        return (item + 1) * self.lanes * self.width > length
+
+
+def layout_of(length: int, target: Target) -> Layout:
+    """The layout for rows of `length` elements."""
+    width = LANES if length % LANES == 0 and length else 1
+    vectors = length // width
+    if vectors <= UNROLLED or length <= 16:
+        return Layout("thread", 1, width, vectors, True)
+    per_lane = -(-vectors // target.subgroup) if target.subgroup else 0
+    if target.subgroup and (target.software or per_lane <= 2 * UNROLLED):
+        return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= UNROLLED)
+    most = 8 if target.software else target.max_invocations
+    lanes = 2
+    while lanes < most and lanes * 4 < vectors:
+        lanes *= 2
+    per_lane = -(-vectors // lanes)
+    return Layout("workgroup", lanes, width, per_lane, per_lane <= UNROLLED)
+
+
+def build(body: Graph, site: Site) -> list[KernelSource]:
+    """One kernel for a body of the row family (see graphc.families)."""
+    return [settle(site, lambda bindings: _Row(body, site, bindings).kernel())]
+
+
+class _Row:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
+        self.body, self.site, self.bindings = body, site, bindings
+        self.rows, self.length = row_space(body)
+        self.layout = layout_of(self.length, site.target)
+        self.emitter = Emitter(body, bindings)
+        self.row = variable("row", max(self.rows, 1))
+        self.columns: dict[int, Idx] = {}
+        self.shared: dict[str, str] = {}
+
+    def kernel(self) -> KernelSource:
+        for level in levels(self.body):
+            self._reduce([Accumulator(self.emitter, node) for node in level])
+        written = self._write_outputs()
+        layout, target = self.layout, self.site.target
+        threads = 64 if layout.team == "thread" else layout.lanes
+        groups = -(-self.rows // 64) if layout.team == "thread" else self.rows
+        workgroups = grid(groups, target)
+        number = "group.x" if workgroups[1] == 1 else f"group.x + group.y * {workgroups[0]}u"
+        subgroup = layout.team == "subgroup"
+        text = render(
+            "row",
+            what=self.site.label,
+            rows=self.rows,
+            length=self.length,
+            per="an invocation a row" if layout.team == "thread" else "a workgroup a row",
+            needs="subgroup" if subgroup else "nothing",
+            shared="".join(f"var<workgroup> {name}: array<{t}, {layout.lanes}>;\n" for t, name in self.shared.items()),
+            size=threads,
+            row=f"({number}) * 64u + lane" if layout.team == "thread" else number,
+            body=self.emitter.text,
+        )
+        reads = [o for o in self.bindings.operands() if o.access == "read"]
+        return KernelSource(
+            name=f"row_{self.site.label}",
+            family="row",
+            wgsl=text,
+            operands=self.bindings.operands(),
+            workgroups=workgroups,
+            flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes if _counts(n)),
+            needs=("subgroup",) if subgroup else (),
+            inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
+        )
+
+    # Positions
+
+    def _column(self, item: int) -> Idx:
+        """The first column of an item of this lane."""
+        if item in self.columns:
+            return self.columns[item]
+        layout = self.layout
+        step = 1 if layout.width == LANES else 0
+        if layout.team == "thread":
+            start = item * layout.width
+            found = Idx(f"{start}u", 1, LANES, self.length) if step else constant(start)
+        else:
+            name = f"c{item}"
+            start = item * layout.lanes * layout.width
+            lane = "lane" if layout.width == 1 else f"lane * {layout.width}u"
+            self.emitter.line(f"let {name} = {lane}{f' + {start}u' if start else ''};")
+            found = Idx(name, step, layout.width, self.length)
+        self.columns[item] = found
+        return found
+
+    def _items(self) -> Iterator[tuple[Idx, str | None]]:
+        """For each item of this lane its first column, and the condition that it lies in the row (None: always).
+
+        An item that is not unrolled is the body of a loop: the caller's code runs in its scope.
+        """
+        layout = self.layout
+        if layout.unrolled:
+            for item in range(layout.items):
+                column = self._column(item)
+                yield column, f"{column.text} < {self.length}u" if layout.masked(item, self.length) else None
+            return
+        with self.emitter.block(f"for (var item = 0u; item < {layout.items}u; item++)"):
+            name = self.emitter.fresh("c")
+            scale = "" if layout.width == 1 else f" * {layout.width}u"
+            self.emitter.line(f"let {name} = (item * {layout.lanes}u + lane){scale};")
+            step = 1 if layout.width == LANES else 0
+            masked = layout.masked(layout.items - 1, self.length)
+            yield Idx(name, step, layout.width, self.length), f"{name} < {self.length}u" if masked else None
+
+    def _at(self, shape: Shape, column: Idx) -> Index:
+        """The position (row, column) in a tensor of R x L elements."""
+        flat = add(multiply(self.row, self.length), column)
+        lead, product = 0, 1
+        while lead < len(shape) and (product < self.rows or shape[lead] == 1):
+            product *= shape[lead]
+            lead += 1
+        if product != self.rows:
+            return Index(shape, flat=flat)
+        outer, inner = Index(shape[:lead], flat=self.row), Index(shape[lead:], flat=column)
+        return Index(shape, [*outer.dims, *inner.dims], flat)
+
+    # Reductions
+
+    def _reduce(self, accumulators: list[Accumulator]) -> None:
+        """Compute some reductions in one sweep over the row, and bind their results."""
+        width, emitter = self.layout.width, self.emitter
+        partials: list[Partial | None] = [None] * len(accumulators)
+        if not self.layout.unrolled:
+            partials = [a.variable(width) for a in accumulators]
+        for column, inside in self._items():
+            condition = emitter.cond(inside, 1).text if inside else None
+            for n, accumulator in enumerate(accumulators):
+                term = emitter.read(accumulator.input, self._at(accumulator.input.type.shape, column))
+                element = accumulator.element(term, column, width, condition)
+                before = partials[n]
+                joined = element if before is None else accumulator.join(before, element)
+                if self.layout.unrolled:
+                    partials[n] = joined
+                elif before is not None:
+                    accumulator.assign(before, joined)
+        for accumulator, partial in zip(accumulators, partials, strict=True):
+            result = accumulator.finished(self._joined(accumulator, partial), self.length)
+            emitter.bind(accumulator.node.out, lambda index, result=result: result)
+
+    def _joined(self, accumulator: Accumulator, partial: Partial | None) -> Partial:
+        """The partial results of all lanes of the row as one, known to every lane."""
+        found = accumulator.across_vector(partial if partial is not None else accumulator.neutral(1))
+        if self.layout.team == "subgroup":
+            return accumulator.across_lanes(found, self.layout.lanes, builtin=True)
+        return self._through_memory(accumulator, found) if self.layout.team == "workgroup" else found
+
+    def _through_memory(self, accumulator: Accumulator, partial: Partial) -> Partial:
+        """A tree over the workgroup; barriers stand outside of every branch."""
+        emitter, step = self.emitter, self.layout.lanes // 2
+        terms = [t for t in (partial.value, partial.position) if t is not None]
+        arrays = [self._array(t, n) for n, t in enumerate(terms)]
+        for array, term in zip(arrays, terms, strict=True):
+            emitter.line(f"{array}[lane] = {term.text};")
+        emitter.line("workgroupBarrier();")
+        while step:
+            with emitter.block(f"if (lane < {step}u)"):
+                low = [Term(f"{a}[lane]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
+                high = [Term(f"{a}[lane + {step}u]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
+                joined = accumulator.join(Partial(*low), Partial(*high))
+                for array, term in zip(arrays, (joined.value, joined.position), strict=False):
+                    if term is not None:
+                        emitter.line(f"{array}[lane] = {term.text};")
+            emitter.line("workgroupBarrier();")
+            step //= 2
+        result = Partial(*(emitter.name(Term(f"{a}[0]", 1, t.dtype)) for a, t in zip(arrays, terms, strict=True)))
+        emitter.line("workgroupBarrier();")
+        return result
+
+    def _array(self, term: Term, number: int) -> str:
+        kind = term.dtype.wgsl
+        return self.shared.setdefault(f"{kind}" if not number else "u32", f"shared_{kind if not number else 'u32'}")
+
+    # Outputs
+
+    def _write_outputs(self) -> list[Operand]:
+        """Store the outputs; returns the operands that may lie in the bytes of an input."""
+        full = [v for v in self.body.outputs if v.type.size == self.rows * self.length]
+        single = [v for v in self.body.outputs if v not in full]
+        vector = self.layout.width == LANES
+        alone = self.layout.team == "thread"
+        written = [self.bindings.write(v, vector=vector) for v in full]
+        small = [self.bindings.write(v) for v in single]
+        self._write_single(single, small, alone)
+        for column, inside in self._items() if full else ():
+            indices = [self._at(v.type.shape, column) for v in full]
+            terms = [self.emitter.read(v, index) for v, index in zip(full, indices, strict=True)]
+            if inside is None:
+                self._store(written, indices, terms)
+            else:
+                with self.emitter.block(f"if ({inside})"):
+                    self._store(written, indices, terms)
+        return written + (small if alone else [])
+
+    def _write_single(self, values: list[Value], operands: list[Operand], alone: bool) -> None:
+        """Store the outputs that have one element a row."""
+        if not values:
+            return
+        indices = [Index(v.type.shape, flat=self.row) for v in values]
+        terms = [self.emitter.read(v, index) for v, index in zip(values, indices, strict=True)]
+        if alone:
+            self._store(operands, indices, terms)
+        else:
+            with self.emitter.block("if (lane == 0u)"):
+                self._store(operands, indices, terms)
+
+    def _store(self, operands: list[Operand], indices: list[Index], terms: list[Term]) -> None:
+        for operand, index, term in zip(operands, indices, terms, strict=True):
+            self.emitter.write(operand, index, term)
+
+
+def levels(body: Graph) -> list[list[Node]]:
+    """The reductions of a body in groups: those of one group need only results of the groups before."""
+    depth: dict[Value, int] = {}
+    groups: dict[int, list[Node]] = {}
+    sums = set(reductions(body))
+    for node in body.nodes:
+        needs = max((depth.get(v, 0) for v in node.inputs), default=0)
+        if node in sums:
+            groups.setdefault(needs, []).append(node)
+        for value in node.outputs:
+            depth[value] = needs + (node in sums)
+    return [groups[level] for level in sorted(groups)]
+
+
+def _counts(node: Node) -> bool:
+    return "pointwise" in node.op.traits or isinstance(node.op.lowering, Reduce)
