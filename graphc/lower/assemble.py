@@ -107,9 +107,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         if key not in kernels:
             kernels[key] = len(texts)
             texts.append(Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs))
-        bindings = [
-            b for o in source.operands for b in _bind(o, placement, program.target)
-        ]
+        bindings = [b for o in source.operands for b in _bind(o, placement, program.target)]
         dispatches.append(_dispatch(program, step, kernels[key], tuple(bindings), printed))
     return Plan(
         buffers=placement.buffers,
@@ -148,9 +146,7 @@ def _bind(operand: Operand, placement: Placement, target: Target) -> list[Bindin
     ]
 
 
-def _dispatch(
-    program: Program, step: Step, kernel: int, bindings: tuple[Binding, ...], printed: _Printed
-) -> Dispatch:
+def _dispatch(program: Program, step: Step, kernel: int, bindings: tuple[Binding, ...], printed: _Printed) -> Dispatch:
     source = step.source
     node = program.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)

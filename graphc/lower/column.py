@@ -6,7 +6,7 @@ import math
 
 from graphc.families import column_space, reductions
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Node
+from graphc.ir import Graph
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Site, grid, settle
@@ -83,7 +83,7 @@ class _Column:
             while len(parts) > 1:
                 parts = [accumulator.join(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
             result = accumulator.finished(parts[0], count)
-            emitter.bind(accumulator.node.out, lambda index, result=result: result)
+            emitter.bind_term(accumulator.node.out, result)
 
     def _take(self, accumulators: list[Accumulator], partials: list[Partial], kept: Index, k: Idx) -> None:
         """Take the elements at reduced position `k` into the partial results."""

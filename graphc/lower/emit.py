@@ -109,6 +109,10 @@ class Emitter:
         """From now on, read `value` with `reader`."""
         self._bound[value] = reader
 
+    def bind_term(self, value: Value, term: Term) -> None:
+        """From now on, `value` is `term` wherever it is read."""
+        self._bound[value] = lambda index: term
+
     # Reading and writing
 
     def read(self, value: Value, index: Index) -> Term:
@@ -314,10 +318,10 @@ def literal_text(value: float | int | bool, dtype: DType) -> str | None:
     if dtype.kind == "bool":
         return "true" if value else "false"
     if dtype.kind in ("int", "uint"):
-        number = int(np.asarray(value).astype(dtype.storage))
+        whole = int(np.asarray(value).astype(dtype.storage))
         suffix = {"i32": "i", "u32": "u", "i64": "li"}[dtype.wgsl]
-        return f"{dtype.wgsl}({number})" if number == -(2**31) else f"{number}{suffix}"
-    rounded = np.asarray(value, np.float64).astype(dtype.storage)
+        return f"{dtype.wgsl}({whole})" if whole == -(2**31) else f"{whole}{suffix}"
+    rounded = dtype.storage.type(value)
     edge = float(np.finfo(dtype.storage).max) / 2
     tiny = float(np.finfo(dtype.storage).tiny)
     number = float(rounded)
@@ -325,8 +329,8 @@ def literal_text(value: float | int | bool, dtype: DType) -> str | None:
         return None
     if number == 0:
         return None if math.copysign(1.0, number) < 0 else "0.0" + _SUFFIX[dtype.wgsl]
-    text = np.format_float_scientific(rounded[()], unique=True, trim="0")
-    short = np.format_float_positional(rounded[()], unique=True, trim="0")
+    text = np.format_float_scientific(rounded, unique=True, trim="0")
+    short = np.format_float_positional(rounded, unique=True, trim="0")
     return (short if len(short) <= len(text) + 4 else text) + _SUFFIX[dtype.wgsl]
 
 

@@ -58,10 +58,11 @@ def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
 
 def _builder(family: str) -> KernelBuilder:
     if family == "matmul":
-        return importlib.import_module("graphc.lower.matmul").build
+        build: KernelBuilder = importlib.import_module("graphc.lower.matmul").build
+        return build
     if family.startswith("custom:"):
-        custom = importlib.import_module("graphc.lower.custom")
-        return custom.BUILDERS[family.removeprefix("custom:")]
+        builders: Mapping[str, KernelBuilder] = importlib.import_module("graphc.lower.custom").BUILDERS
+        return builders[family.removeprefix("custom:")]
     return FAMILIES[family]
 
 

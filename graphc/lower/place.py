@@ -124,9 +124,7 @@ def _take_over_dead_inputs(program: Program, lives: _Lives, donated: dict[int, i
                 break
 
 
-def _own_buffers(
-    program: Program, lives: _Lives, donated: Mapping[int, int]
-) -> tuple[list[Buffer], dict[Value, int]]:
+def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) -> tuple[list[Buffer], dict[Value, int]]:
     """Buffers of inputs, constants and outputs, and the buffer of each of these tensors."""
     graph, buffers, home = program.graph, [], {}
     limit = program.target.max_buffer_bytes
@@ -173,8 +171,8 @@ def _finish(
     assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
     memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)
     first_arena = len(buffers)
-    for number, size in enumerate(assigned.arena_bytes):
-        buffers.append(Buffer(f"arena{number}", "arena", size, number))
+    for slot, size in enumerate(assigned.arena_bytes):
+        buffers.append(Buffer(f"arena{slot}", "arena", size, slot))
 
     tensors: list[Tensor] = []
     number: dict[Value, int] = {}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphc.index import LANES, Idx
+from graphc.index import Idx
 from graphc.ir import Node
 from graphc.lower.emit import Emitter
 from graphc.op import Lanes, Reduce, Term
@@ -13,7 +12,6 @@ from graphc.types import DType, f32, i32, u32
 
 NO_POSITION = "0xffffffffu"
 """Position of an element that is not there: every real one is lower."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,5 +148,3 @@ class Accumulator:
         emitter = self.emitter
         text = f"{name}({', '.join([emitter.name(term).text, *more])})"
         return emitter.name(Term(text, term.width, term.dtype))
-
-

@@ -180,7 +180,7 @@ class _Row:
                     accumulator.assign(before, joined)
         for accumulator, partial in zip(accumulators, partials, strict=True):
             result = accumulator.finished(self._joined(accumulator, partial), self.length)
-            emitter.bind(accumulator.node.out, lambda index, result=result: result)
+            emitter.bind_term(accumulator.node.out, result)
 
     def _joined(self, accumulator: Accumulator, partial: Partial | None) -> Partial:
         """The partial results of all lanes of the row as one, known to every lane."""
@@ -202,9 +202,9 @@ class _Row:
                 low = [Term(f"{a}[lane]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
                 high = [Term(f"{a}[lane + {step}u]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
                 joined = accumulator.join(Partial(*low), Partial(*high))
-                for array, term in zip(arrays, (joined.value, joined.position), strict=False):
-                    if term is not None:
-                        emitter.line(f"{array}[lane] = {term.text};")
+                for array, part in zip(arrays, (joined.value, joined.position), strict=False):
+                    if part is not None:
+                        emitter.line(f"{array}[lane] = {part.text};")
             emitter.line("workgroupBarrier();")
             step //= 2
         result = Partial(*(emitter.name(Term(f"{a}[0]", 1, t.dtype)) for a, t in zip(arrays, terms, strict=True)))
