@@ -26,10 +26,13 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
 
     Raises DeviceError where the target lacks an element type, or binds fewer buffers than a kernel needs.
     """
+    passed = {value for value, _ in passed_through(node)}
+    if passed.issuperset(node.outputs):
+        return []
     body, family = body_of(node, graph.constants)
     outer = node.inputs if node.op.name == "fused" else body.inputs
     storage = {inner: root(v) for inner, v in zip(body.inputs, outer, strict=True)}
-    computed = {inner: root(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if inner not in storage}
+    computed = {inner: root(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if v not in passed}
     # Nothing is written for an output that is empty, is an input passed through, or stands there twice.
     outputs = tuple(v for v in computed if v.type.size)
     if not outputs:

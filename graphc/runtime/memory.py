@@ -64,6 +64,9 @@ class Pool:
         self._free: dict[int, list[tuple[Any, int, object]]] = {}
         self._order: deque[int] = deque()
         self._free_bytes = 0
+        # The garbage collector may finalise a buffer together with the Memory that alone refers to it, before the
+        # buffer comes back here; this reference keeps it whole.
+        self._alive: dict[int, Any] = {}
         self.in_use_bytes = 0
         self.returned: deque[tuple[Any, int, int, object]] = deque()
 
@@ -85,7 +88,9 @@ class Pool:
                 raise
             self.trim(0)
             buffer = self._create(size, STORAGE_USAGE)
-        return Memory(self, buffer, size, next(_uids), tag)
+        uid = next(_uids)
+        self._alive[uid] = buffer
+        return Memory(self, buffer, size, uid, tag)
 
     def collect(self) -> None:
         """Take in the buffers that were given back since the last call."""
@@ -106,7 +111,9 @@ class Pool:
             size = self._order.popleft()
             free = self._free.get(size)
             if free:
-                free.pop(0)[0].destroy()
+                buffer, uid, _ = free.pop(0)
+                buffer.destroy()
+                del self._alive[uid]
                 self._free_bytes -= size
 
     @property
