@@ -48,22 +48,28 @@ def _infer(kinds: tuple[str, ...], identity: bool, dtype: DType | None = None) -
 
 
 def _sum(x: NDArray, *, axes: Axes, keepdims: bool) -> NDArray:
-    """x.sum in x's dtype, float16 in float32. NumPy adds pairwise along the last axis only; elsewhere by blocks."""
+    """x.sum in x's dtype, float16 in float32; long sums of floats are pairwise or in blocks, whatever their axes."""
     if x.dtype == np.float16:
         return _sum(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(np.float16)
-    trailing = tuple(axis for axis in axes if all(later in axes for later in range(axis, x.ndim)))
-    leading = tuple(axis for axis in axes if axis not in trailing)
-    count = math.prod(x.shape[axis] for axis in leading)
-    if x.dtype.kind != "f" or count <= BLOCK:
+    if x.dtype.kind != "f" or math.prod(x.shape[axis] for axis in axes) <= BLOCK or not x.size:
         return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
-    inner = np.sum(x, axis=trailing, keepdims=True) if trailing else x
-    kept = [axis for axis in range(x.ndim) if axis not in leading]
-    rows = inner.transpose(*leading, *kept).reshape(count, -1)
-    whole = count // BLOCK * BLOCK
-    blocks = rows[:whole].reshape(-1, BLOCK, rows.shape[1]).sum(axis=1)
-    rest = rows[whole:].sum(axis=0, keepdims=True)
-    total = _sum(np.concatenate([blocks, rest]), axes=(0,), keepdims=False)
+    # NumPy adds pairwise only along the one axis that is contiguous in memory.
+    outer = next((n for n in range(x.ndim, 0, -1) if n - 1 not in axes), 0)
+    rows = np.ascontiguousarray(x).reshape(*x.shape[:outer], -1).sum(axis=-1)
+    leading = tuple(axis for axis in axes if axis < outer)
+    kept = tuple(axis for axis in range(outer) if axis not in axes)
+    count = math.prod(x.shape[axis] for axis in leading)
+    total = _sum_rows(rows.transpose(*leading, *kept).reshape(count, -1))
     return total.reshape(reduced_shape(x.shape, axes, keepdims))
+
+
+def _sum_rows(rows: NDArray) -> NDArray:
+    """The sum of the rows of a matrix, by blocks of rows."""
+    while len(rows) > BLOCK:
+        whole = len(rows) // BLOCK * BLOCK
+        blocks = rows[:whole].reshape(-1, BLOCK, rows.shape[1]).sum(axis=1)
+        rows = np.concatenate([blocks, rows[whole:].sum(axis=0, keepdims=True)])
+    return np.asarray(rows.sum(axis=0))
 
 
 def _mean(x: NDArray, *, axes: Axes, keepdims: bool) -> NDArray:
