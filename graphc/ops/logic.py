@@ -62,7 +62,8 @@ def _comparison(name: str, reference: Callable[..., NDArray], symbol: str, doc: 
         # WGSL orders numbers only.
         if node.inputs[0].type.dtype.kind == "bool" and not commutative:
             a, b = f"{w(u32)}({a})", f"{w(u32)}({b})"
-        return f"({a} {symbol} {b})"
+        # Lavapipe finds that a NaN in a vector is not unequal to anything.
+        return f"!({a} == {b})" if symbol == "!=" else f"({a} {symbol} {b})"
 
     def cases() -> tuple[Case, ...]:
         bits = np.array([False, True])
@@ -207,7 +208,7 @@ def _wgsl_cast(w: Width, node: Any, x: str) -> str:
     if source == dtype:
         return x
     if dtype == bool_:
-        return f"({x} != {w(source)}(0))"
+        return f"!({x} == {w(source)}(0))"
     if source.kind != "float" or dtype not in (i32, u32):
         return f"{w(dtype)}({x})"
     wide = w(f64) if source == f64 else w(f32)
