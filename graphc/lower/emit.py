@@ -228,7 +228,7 @@ class Emitter:
         for scope in reversed(self._scopes):
             if key in scope.indices:
                 return scope.indices[key]
-        name = self.fresh("i")
+        name = self.fresh("at")
         self.line(f"let {name} = {idx.text};")
         named = replace(idx, text=name)
         self._scopes[-1].indices[key] = named
@@ -241,7 +241,7 @@ class Emitter:
             return clamp(Idx(self.name(term).text, lane), bound)
         kind = Lanes(term.width)
         text = f"{kind(u32)}(clamp({term.text}, {kind(i32)}(0), {kind(i32)}({bound - 1})))"
-        return Idx(self.name(Term(text, term.width, u32), "i").text, lane, 1, bound)
+        return Idx(self.name(Term(text, term.width, u32), "at").text, lane, 1, bound)
 
     def value_of(self, idx: Idx, dtype: DType) -> Term:
         """An `Idx` as a Term of an element type (iota)."""
