@@ -9,6 +9,9 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
     # A source checkout: graphc.passes, graphc.kernels and graphc.models are folders beside this one.
     __path__.append(str(_root))
 
+from graphc import nn, optim, passes, random, tree
+from graphc.checkpoint import load, load_metadata, save
+from graphc.compile import Compiled, compile
 from graphc.errors import (
     CheckpointError,
     DataError,
@@ -25,18 +28,22 @@ from graphc.errors import (
     ShapeError,
     TraceError,
 )
+from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.runtime import Array, Device, asarray, device, devices
+from graphc.trace import Spec, spec, trace
 from graphc.types import enable_x64
 
 __all__ = [
     "Array",
     "CheckpointError",
+    "Compiled",
     "DTypeError",
     "DataError",
     "Device",
     "DeviceError",
     "DeviceLostError",
+    "Executable",
     "Graph",
     "GraphError",
     "GraphcError",
@@ -46,9 +53,21 @@ __all__ = [
     "NonFiniteError",
     "OutOfMemoryError",
     "ShapeError",
+    "Spec",
     "TraceError",
     "asarray",
+    "compile",
     "device",
     "devices",
     "enable_x64",
+    "load",
+    "load_metadata",
+    "nn",
+    "optim",
+    "passes",
+    "random",
+    "save",
+    "spec",
+    "trace",
+    "tree",
 ]

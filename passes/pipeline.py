@@ -19,6 +19,9 @@ Observe = Callable[[str, Graph, Graph], None]
 
 DEFAULT: Final[tuple[GraphPass, ...]] = (inline, cse, dce)
 
+LEGALIZE: Final[tuple[GraphPass, ...]] = (inline,)
+"""What lowering needs in any case; `passes=()` compiles with these alone."""
+
 
 def pass_name(graph_pass: GraphPass) -> str:
     """The name of a pass: that of its function or class."""

@@ -9,6 +9,7 @@ The last two change from call to call, so bind groups are cached by the buffers 
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ PACKED_LIMIT: Final = 1 << 18
 GAP_LIMIT: Final = 4096
 """Packed inputs that lie closer than this are written with one call."""
 
+_tags: Final = itertools.count()
 CACHED_STEPS: Final = 8
 CACHED_GROUPS: Final = 8
 
@@ -61,6 +63,7 @@ class PlanRunner(Runner):
     def __init__(self, device: WgpuDevice, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> None:
         self._device = device
         self._plan = plan
+        self._tag = next(_tags)  # a number, so that buffers in the pool do not keep the runner alive
         self._donated = donated
         self._input_types = [_type(plan.tensors[t]) for t in plan.inputs]
         self._output_types = [_type(plan.tensors[t]) for t in plan.outputs]
@@ -114,7 +117,7 @@ class PlanRunner(Runner):
         with self._device.lock:
             for number, buffer in enumerate(self._plan.buffers):
                 if buffer.kind in ("constant", "arena") and buffer.nbytes:
-                    memory = self._device.pool.take(buffer.nbytes, self)
+                    memory = self._device.pool.take(buffer.nbytes, (self._tag, number))
                     self._fixed[number] = _Bound(memory)
                 if buffer.kind == "constant" and buffer.nbytes:
                     array = constants[buffer.slot]
@@ -186,7 +189,7 @@ class PlanRunner(Runner):
         memory: Memory = argument._data
         if slot in self._taken_over and uids.count(memory.uid) > 1:
             # The same Array is also another argument, which must not see what is written in place.
-            copy = self._device.pool.take(memory.nbytes, (self, "copy", slot))
+            copy = self._device.pool.take(memory.nbytes, (self._tag, "copy", slot))
             encoder.copy_buffer_to_buffer(memory.buffer, 0, copy.buffer, 0, memory.nbytes)
             return _Bound(copy)
         return _Bound(memory)
@@ -198,16 +201,16 @@ class PlanRunner(Runner):
 
     def _upload_buffer(self) -> Memory:
         if self._packed is None:
-            self._packed = self._device.pool.take(self._packed_bytes, (self, "packed"))
+            self._packed = self._device.pool.take(self._packed_bytes, (self._tag, "packed"))
         return self._packed
 
     def _memory_for(self, slot: int) -> Memory:
         """Where a large ndarray argument goes: a buffer of its own, a new one if an output takes it over."""
         nbytes = self._input_types[slot].nbytes
         if slot in self._taken_over:
-            return self._device.pool.take(nbytes, (self, "output", self._taken_over[slot]))
+            return self._device.pool.take(nbytes, (self._tag, "output", self._taken_over[slot]))
         if slot not in self._own_inputs:
-            self._own_inputs[slot] = self._device.pool.take(nbytes, (self, "input", slot))
+            self._own_inputs[slot] = self._device.pool.take(nbytes, (self._tag, "input", slot))
         return self._own_inputs[slot]
 
     def _write_packed(self, packed: list[tuple[int, NDArray]]) -> None:
@@ -234,7 +237,7 @@ class PlanRunner(Runner):
             elif number is not None and self._plan.buffers[number].kind == "input":
                 outputs.append(bound[number].memory)
             else:
-                memory = self._device.pool.take(type.nbytes, (self, "output", slot))
+                memory = self._device.pool.take(type.nbytes, (self._tag, "output", slot))
                 outputs.append(memory)
                 if number is not None:
                     bound[number] = _Bound(memory)

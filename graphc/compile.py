@@ -1,0 +1,154 @@
+"""compile: the only composer. trace -> passes -> lower -> runtime, once for each signature of the arguments."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, Generic, ParamSpec, TypeVar
+
+from graphc import tree
+from graphc.check import check_first_call
+from graphc.executable import Argument, Executable, parse_bytes
+from graphc.ir import Graph
+from graphc.passes import pipeline
+from graphc.runtime import Device
+from graphc.runtime import device as find_device
+from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
+from graphc.trace import trace_program
+from graphc.tracing.core import is_tracer
+
+log: Final = logging.getLogger("graphc")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compile(
+    fn: Callable[P, R],
+    *,
+    device: Device | str | None = None,
+    passes: Sequence[pipeline.GraphPass] = pipeline.DEFAULT,
+    donate: Names = (),
+    static: Names = (),
+    check: bool = False,
+    memory_limit: int | str | None = None,
+) -> Compiled[P, R]:
+    """A version of `fn` (plain NumPy over pytrees) that runs as one program on a device.
+
+    It is traced and compiled at the first call for each signature: shapes and element types of the arguments, the
+    types of Python scalars, and the values of static ones. Calls return at once with pytrees of `graphc.Array`.
+
+    device: a Device or its name; None for the default. passes: graph passes in order; () compiles unfused.
+    donate: arguments (positions or names) whose buffers the results may take over; their Arrays raise afterwards.
+    static: arguments that are compiled in by value; they must be hashable. check: run the first call of each
+    signature unfused and in NumPy too, and raise MiscompileError where they disagree. memory_limit: bytes, or a text
+    such as "512MiB", that the temporaries may take; MemoryLimitError where they need more.
+    """
+    if isinstance(device, str):
+        device = find_device(device)
+    return Compiled(fn, device, tuple(passes), donate, static, check, parse_bytes(memory_limit))
+
+
+class Compiled(Generic[P, R]):
+    """A function compiled for each signature it is called with. Safe for threads. Made by `graphc.compile`."""
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        device: Device | None,
+        passes: tuple[pipeline.GraphPass, ...],
+        donate: Names,
+        static: Names,
+        check: bool,
+        memory_limit: int | None,
+    ) -> None:
+        functools.update_wrapper(self, fn)
+        self._fn = fn
+        self._device = device
+        self._passes = passes
+        self._check = check
+        self._memory_limit = memory_limit
+        self._parameters = Parameters(fn, static, donate)
+        self._name = getattr(fn, "__name__", type(fn).__name__)
+        self._lock = threading.RLock()
+        self._signatures: dict[Signature, Executable] = {}
+
+    @property
+    def signatures(self) -> Mapping[Signature, Executable]:
+        """The Executable of each signature seen so far."""
+        return MappingProxyType(self._signatures)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Run on the device. Inside another traced function, `fn` becomes a part of that program."""
+        dynamic, static = self._parameters.split(args, kwargs)
+        leaves, in_tree = tree.flatten(dynamic)
+        if any(is_tracer(leaf) for leaf in leaves):
+            return self._fn(*args, **kwargs)
+        return self._executable(dynamic, static, leaves, in_tree).run(leaves)
+
+    def lower(self, *args: P.args, **kwargs: P.kwargs) -> Executable:
+        """The Executable for these arguments, which may be specs; nothing is run."""
+        dynamic, static = self._parameters.split(args, kwargs)
+        leaves, in_tree = tree.flatten(dynamic)
+        return self._executable(dynamic, static, leaves, in_tree)
+
+    def _executable(self, dynamic: Any, static: Any, leaves: list[Any], in_tree: tree.TreeDef) -> Executable:
+        device = find_device(self._device)
+        signature = Signature(in_tree, tuple(map(leaf_key, leaves)), static, device)
+        found = self._signatures.get(signature)
+        if found is None:
+            with self._lock:  # two threads with one signature compile it once
+                found = self._signatures.get(signature)
+                if found is None:
+                    found = self._signatures[signature] = self._compile(signature, dynamic, leaves)
+        return found
+
+    def _compile(self, signature: Signature, dynamic: Any, leaves: list[Any]) -> Executable:
+        signature.device.check_open()
+        names = self._parameters.leaf_names(dynamic)
+        if self._signatures:
+            log.info("%s: tracing again: %s", self._name, difference(signature, list(self._signatures), names))
+        else:
+            log.debug("%s: tracing: %s", self._name, signature)
+        args, kwargs = dynamic
+        program = trace_program(self._parameters.bind(signature.static), args, kwargs)
+        arguments = tuple(
+            Argument(name, value.type, is_python_scalar(leaf))
+            for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)
+        )
+        executable = Executable(
+            name=self._name,
+            device=signature.device,
+            stages=stages(program.graph, self._passes),
+            arguments=arguments,
+            in_tree=signature.in_tree,
+            out_tree=program.out_tree,
+            donated=self._parameters.donated_leaves(dynamic),
+            static=MappingProxyType({s.name: s.value for s in signature.static}),
+            memory_limit=self._memory_limit,
+            first_call=check_first_call if self._check else None,
+        )
+        if signature.device.needs_plan:
+            _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind
+        return executable
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A compiled method is bound like a function (so `self` is an argument, and must be a pytree or static)."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"Compiled({self._name}, {len(self._signatures)} signatures)"
+
+
+def stages(graph: Graph, passes: Sequence[pipeline.GraphPass]) -> list[tuple[str, Graph]]:
+    """The traced graph, then the graph after each pass; what lowering needs in any case is added to the passes."""
+    found = [("traced", graph)]
+    pipeline.run(graph, passes, lambda name, before, after: found.append((name, after)))
+    for needed in pipeline.LEGALIZE:
+        after = pipeline.run(found[-1][1], (needed,))
+        if after.nodes != found[-1][1].nodes:
+            found.append((pipeline.pass_name(needed), after))
+    return found

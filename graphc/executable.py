@@ -1,0 +1,145 @@
+"""Executable: one program for one signature, with everything that was decided on the way to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from graphc import tree
+from graphc.errors import DeviceError, DTypeError, MemoryLimitError, ShapeError
+from graphc.explain import explain
+from graphc.ir import Graph
+from graphc.lower import lower
+from graphc.memory_report import MemoryReport, memory_report
+from graphc.plan import Plan
+from graphc.runtime import Array, Device, Runner
+from graphc.types import TensorType, type_of
+
+Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
+"""Examines the outputs of a first call; raises MiscompileError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One leaf of the arguments. name: as the user would write it. python: whether it was a Python scalar."""
+
+    name: str
+    type: TensorType
+    python: bool = False
+
+
+@dataclass(eq=False)
+class Executable:
+    """A compiled program. Call it with arguments of its signature, or look inside.
+
+    stages: (pass name, Graph) pairs, the traced graph first. device: where it runs. donated: positions of the leaves
+    whose Arrays a call takes over. memory_limit: bytes that `memory.peak_bytes` may not exceed.
+    """
+
+    name: str
+    device: Device
+    stages: list[tuple[str, Graph]]
+    arguments: tuple[Argument, ...]
+    in_tree: tree.TreeDef
+    out_tree: tree.TreeDef
+    donated: frozenset[int]
+    static: Mapping[str, Any] = field(default_factory=dict)
+    memory_limit: int | None = None
+    first_call: Check | None = None
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+        if self.memory_limit is not None:
+            _check_memory_limit(self.memory, self.memory_limit)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that is lowered: the last stage."""
+        return self.stages[-1][1]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Buffers, kernels and dispatches. On the device "numpy", what WebGPU's baseline would run."""
+        return lower(self.graph, self.device.target, self.donated)
+
+    @cached_property
+    def memory(self) -> MemoryReport:
+        """Device memory that the program needs, and the lifetimes of its tensors."""
+        return memory_report(self.plan, self.device.target.alignment)
+
+    def explain(self) -> str:
+        """For each op of the user's program: the kernel it went into, or why it was not fused."""
+        return explain(self.graph, self.plan)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; raises ShapeError or DTypeError naming the argument that does not fit the signature."""
+        leaves, in_tree = tree.flatten((args, kwargs))
+        if in_tree != self.in_tree:
+            raise ShapeError(f"{self.name} was compiled for arguments {self.in_tree}, got {in_tree}")
+        for argument, leaf in zip(self.arguments, leaves, strict=True):
+            _check_leaf(argument, leaf)
+        return self.run(leaves)
+
+    def run(self, leaves: Sequence[Any]) -> Any:
+        """Run on the flattened arguments, which must fit the signature."""
+        runner = self._runner or self._prepare()
+        if self.first_call is None:
+            return tree.unflatten(self.out_tree, runner(leaves))
+        check, self.first_call = self.first_call, None
+        kept = [leaf.numpy() if isinstance(leaf, Array) else np.array(leaf) for leaf in leaves]
+        outputs = runner(leaves)
+        try:
+            check(self, kept, outputs)
+        except BaseException:
+            self.first_call = check
+            raise
+        return tree.unflatten(self.out_tree, outputs)
+
+    def _prepare(self) -> Runner:
+        with self._lock:
+            if self._runner is None:
+                plan = self.plan if self.device.needs_plan else None
+                self._runner = self.device.prepare(self.graph, plan, self.donated)
+            return self._runner
+
+    def __repr__(self) -> str:
+        types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)
+        return f"Executable({self.name}({types}) on {self.device.name})"
+
+
+def _check_leaf(argument: Argument, leaf: Any) -> None:
+    found = leaf.type if isinstance(leaf, Array) else type_of(np.asarray(leaf))
+    if found.shape != argument.type.shape:
+        raise ShapeError(f"argument {argument.name} was compiled as {argument.type}, got {found}")
+    if found.dtype != argument.type.dtype:
+        raise DTypeError(f"argument {argument.name} was compiled as {argument.type}, got {found}")
+
+
+def _check_memory_limit(memory: MemoryReport, limit: int) -> None:
+    if memory.peak_bytes <= limit:
+        return
+    at = memory.peak_dispatch
+    tensors = ", ".join(f"{record.name} ({record.size} bytes)" for record in memory.live_at(at)[:8])
+    raise MemoryLimitError(
+        f"the program needs {memory.peak_bytes} bytes of device memory beside its arguments and results, "
+        f"{limit} are allowed; during dispatch {at} these tensors stand in the way: {tensors}"
+    )
+
+
+def parse_bytes(limit: int | str | None) -> int | None:
+    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises DeviceError for text that is no size."""
+    if limit is None or isinstance(limit, int):
+        return limit
+    units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+    text = limit.strip().lower().replace(" ", "")
+    digits = text.rstrip("bgikm")
+    try:
+        return int(float(digits) * units[text[len(digits) :]])
+    except (KeyError, ValueError):
+        raise DeviceError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'") from None

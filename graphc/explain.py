@@ -1,0 +1,51 @@
+"""Why the program has the kernels it has: each op, the kernel it went into, and what kept it out of a larger one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.ir import Graph, Node
+from graphc.plan import Dispatch, Plan
+from graphc.printer import format_node, value_names
+
+
+def explain(graph: Graph, plan: Plan) -> str:
+    """One paragraph a node of the lowered graph: its kernels, its ops with their source lines, and the decisions."""
+    by_node: dict[int, list[int]] = {}
+    for number, dispatch in enumerate(plan.dispatches):
+        by_node.setdefault(dispatch.node, []).append(number)
+    names = value_names(graph)
+    lines = [f"{len(plan.dispatches)} dispatches of {len(plan.kernels)} kernels for {_count(graph)} ops"]
+    for position, node in enumerate(graph.nodes):
+        lines.append("")
+        numbers = by_node.get(position, [])
+        lines.append(_head(plan, [plan.dispatches[n] for n in numbers], numbers))
+        body = node.attrs.get("body")
+        inner = list(_ops(body)) if isinstance(body, Graph) else [(format_node(node, names), node)]
+        width = max((len(text) for text, _ in inner), default=0)
+        for text, op in inner:
+            lines.append(f"  {text:<{width}}  # {op.source}" if op.source.lines else f"  {text}")
+        why = node.attrs.get("why") or ()
+        lines += [f"  - {reason}" for reason in ([why] if isinstance(why, str) else why)]
+    return "\n".join(lines)
+
+
+def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
+    if not dispatches:
+        return "no kernel: its result is another tensor seen through a view"
+    names = ", ".join(dict.fromkeys(plan.kernels[d.kernel].name for d in dispatches))
+    which = f"dispatch {numbers[0]}" if len(numbers) == 1 else f"dispatches {numbers[0]} to {numbers[-1]}"
+    read, written = sum(d.bytes_read for d in dispatches), sum(d.bytes_written for d in dispatches)
+    return f"kernel {names} ({which}): reads {read} bytes, writes {written}, {sum(d.flops for d in dispatches)} flops"
+
+
+def _ops(body: Graph) -> Iterator[tuple[str, Node]]:
+    names = value_names(body)
+    names |= {value: str(array.item()) for value, array in body.constants.items() if array.size == 1}
+    for node in body.nodes:
+        yield format_node(node, names), node
+
+
+def _count(graph: Graph) -> int:
+    bodies = [node.attrs.get("body") for node in graph.nodes]
+    return sum(len(body.nodes) if isinstance(body, Graph) else 1 for body in bodies)

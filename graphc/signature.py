@@ -1,0 +1,221 @@
+"""Signatures of calls: what a program is specialised to, and which arguments are static or donated."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphc import tree
+from graphc.errors import TraceError
+from graphc.runtime import Array, Device
+from graphc.types import ALL_DTYPES, dtype_of
+
+Names = int | str | Sequence[int | str]
+"""Arguments of a function: a position or a name, or several."""
+
+LeafKey = tuple[tuple[int, ...], str]
+
+_PYTHON: Final = {bool: "Python bool", int: "Python int", float: "Python float"}
+_EXACT: Final = {d.numpy: d.name for d in ALL_DTYPES if d.numpy.itemsize <= 4}
+
+
+def is_python_scalar(leaf: Any) -> bool:
+    """Whether a leaf is a Python bool, int or float, whose value is no part of the signature."""
+    return type(leaf) in _PYTHON
+
+
+def leaf_key(leaf: Any) -> LeafKey:
+    """Shape and element type of a leaf; a Python scalar by its Python type. Raises TraceError for other objects."""
+    if isinstance(leaf, Array):
+        return leaf.type.shape, leaf.type.dtype.name
+    if type(leaf) in _PYTHON:
+        return (), _PYTHON[type(leaf)]
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None or not hasattr(leaf, "shape"):
+        raise TraceError(
+            f"an argument holds a {type(leaf).__name__}, which is no array or number; "
+            "name the argument in static= to compile for its value"
+        )
+    return tuple(leaf.shape), _EXACT.get(dtype) or dtype_of(dtype).name
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A static argument of one call. key: its position where it was given by position, else its name.
+
+    kind: the type of the value, since 1 and True and 1.0 are equal but do not trace alike.
+    """
+
+    key: int | str
+    name: str
+    kind: type
+    value: Hashable
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signature:
+    """What a program is specialised to: structure of the arguments, type of each leaf, static values, device."""
+
+    in_tree: tree.TreeDef
+    leaves: tuple[LeafKey, ...]
+    static: tuple[Static, ...]
+    device: Device
+
+    def __repr__(self) -> str:
+        return f"Signature({self})"
+
+    def __str__(self) -> str:
+        return ", ".join([_text(leaf) for leaf in self.leaves] + [f"{s.name}={s.value!r}" for s in self.static])
+
+
+def _text(leaf: LeafKey) -> str:
+    shape, dtype = leaf
+    return dtype if dtype.startswith("Python") else f"{dtype}[{','.join(map(str, shape))}]"
+
+
+def difference(new: Signature, earlier: Sequence[Signature], names: Sequence[str]) -> str:
+    """What tells a signature from the nearest of the earlier ones, for the log."""
+    return min((_differences(new, old, names) for old in earlier), key=len)[0]
+
+
+def _differences(new: Signature, old: Signature, names: Sequence[str]) -> list[str]:
+    """All differences; the first is the one to tell, and says how many more there are."""
+    found: list[str] = []
+    if new.device is not old.device:
+        found.append(f"device {new.device.name} instead of {old.device.name}")
+    known = {static.name: static for static in old.static}
+    for static in new.static:
+        before = known.get(static.name)
+        if before != static:
+            was = repr(before.value) if before else "its default"
+            found.append(f"static argument {static.name} is {static.value!r}, was {was}")
+    if new.in_tree != old.in_tree:
+        found += [f"the arguments are {new.in_tree}, were {old.in_tree}"] * max(1, len(new.leaves))
+    else:
+        for leaf, now, was in zip(names, new.leaves, old.leaves, strict=True):
+            if now != was:
+                found.append(f"argument {leaf} is {_text(now)}, was {_text(was)}")
+    if len(found) > 1 and new.in_tree == old.in_tree:
+        found[0] += f" (and {len(found) - 1} more)"
+    return found or ["nothing differs"]
+
+
+class Parameters:
+    """The parameters of a function: which are static, which are donated, and what their leaves are called."""
+
+    def __init__(self, fn: Callable[..., Any], static: Names, donate: Names) -> None:
+        self._fn = fn
+        try:
+            parameters = list(inspect.signature(fn).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        self._known = parameters
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self._positional = [p.name for p in parameters if p.kind in positional]
+        self._static = self._resolve(static, "static")
+        self._donated = self._resolve(donate, "donate")
+
+    def _resolve(self, wanted: Names, what: str) -> frozenset[int | str]:
+        """Positions and names, each parameter under both where it has both. Raises ValueError for a name unknown."""
+        items = (wanted,) if isinstance(wanted, int | str) else tuple(wanted)
+        found: set[int | str] = set()
+        names = {p.name for p in self._known}
+        open_ended = not self._known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in self._known)
+        many = not self._known or any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in self._known)
+        for item in items:
+            if isinstance(item, str):
+                if item not in names and not open_ended:
+                    raise ValueError(f"{what}: {self._name()} has no parameter {item!r}")
+                found.add(item)
+                if item in self._positional:
+                    found.add(self._positional.index(item))
+            else:
+                position = item + len(self._positional) if item < 0 else item
+                if not 0 <= position < len(self._positional) and not many:
+                    raise ValueError(f"{what}: {self._name()} has no parameter at position {item}")
+                found.add(position)
+                if position < len(self._positional):
+                    found.add(self._positional[position])
+        return frozenset(found)
+
+    def _name(self) -> str:
+        return str(getattr(self._fn, "__name__", type(self._fn).__name__))
+
+    def _name_at(self, position: int) -> str:
+        return self._positional[position] if position < len(self._positional) else f"args[{position}]"
+
+    def split(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, dict[str, Any]], tuple[Static, ...]]:
+        """The dynamic (args, kwargs) and the static ones. Raises TraceError for a static value that is unhashable."""
+        if not self._static:
+            return (args, kwargs), ()
+        static = [self._entry(p, self._name_at(p), v) for p, v in enumerate(args) if p in self._static]
+        static += [self._entry(name, name, kwargs[name]) for name in sorted(kwargs) if name in self._static]
+        dynamic = tuple(v for p, v in enumerate(args) if p not in self._static)
+        return (dynamic, {name: v for name, v in kwargs.items() if name not in self._static}), tuple(static)
+
+    @staticmethod
+    def _entry(key: int | str, name: str, value: Any) -> Static:
+        try:
+            hash(value)
+        except TypeError:
+            raise TraceError(f"static argument {name} is a {type(value).__name__}, which is not hashable") from None
+        return Static(key, name, type(value), value)
+
+    def bind(self, static: tuple[Static, ...]) -> Callable[..., Any]:
+        """The function of the dynamic arguments alone."""
+        if not static:
+            return self._fn
+        by_position = {s.key: s.value for s in static if isinstance(s.key, int)}
+        by_name = {s.key: s.value for s in static if isinstance(s.key, str)}
+
+        def bound(*args: Any, **kwargs: Any) -> Any:
+            rest = iter(args)
+            count = len(args) + len(by_position)
+            merged = [by_position[p] if p in by_position else next(rest) for p in range(count)]
+            return self._fn(*merged, **kwargs, **by_name)
+
+        bound.__name__ = self._name()
+        kept = [p for i, p in enumerate(self._known) if i not in by_position and p.name not in by_name]
+        bound.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]  # functions take attributes
+        return bound
+
+    def leaf_names(self, dynamic: tuple[Any, dict[str, Any]]) -> list[str]:
+        """What the user would call each leaf: "x", 'params["w1"]'."""
+        args, kwargs = dynamic
+        names: list[str] = []
+        for position, value in zip(self._dynamic_positions(len(args)), args, strict=True):
+            names += self._below(self._name_at(position), value)
+        for name in sorted(kwargs):
+            names += self._below(name, kwargs[name])
+        return names
+
+    @staticmethod
+    def _below(name: str, value: Any) -> list[str]:
+        return [name + tree.format_path(path) for path in tree.paths(tree.structure(value))]
+
+    def donated_leaves(self, dynamic: tuple[Any, dict[str, Any]]) -> frozenset[int]:
+        """Positions of the donated leaves among all leaves."""
+        args, kwargs = dynamic
+        found: list[int] = []
+        count = 0
+        values = list(zip(self._dynamic_positions(len(args)), args, strict=True))
+        for key, value in [*values, *((name, kwargs[name]) for name in sorted(kwargs))]:
+            size = len(tree.leaves(value))
+            if key in self._donated:
+                found += range(count, count + size)
+            count += size
+        return frozenset(found)
+
+    def _dynamic_positions(self, count: int) -> list[int]:
+        """The original positions of the first `count` dynamic positional arguments."""
+        found: list[int] = []
+        position = 0
+        while len(found) < count:
+            if position not in self._static:
+                found.append(position)
+            position += 1
+        return found
