@@ -1,0 +1,278 @@
+"""Building blocks: against formulas in float64, traced against eager, gradients against finite differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc import nn, random
+from graphc.autodiff import differentiate
+from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.ir import evaluate
+from graphc.trace import trace
+
+Array = Any
+
+
+def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
+    return np.random.default_rng(seed).normal(0, scale, shape)
+
+
+def traced(fn: Callable[..., Any], *arguments: Array) -> list[Array]:
+    """The outputs of the traced function, by the NumPy reference in float32."""
+    single = [a.astype(np.float32) if a.dtype == np.float64 else a for a in arguments]
+    return evaluate(trace(fn, *single), single)
+
+
+def check(fn: Callable[..., Array], want: Array, *arguments: Array, rtol: float = 2e-6, atol: float = 2e-6) -> None:
+    """fn in float64 is `want`; traced it is that to float32's precision; its gradients are finite differences."""
+    got = fn(*arguments)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+    (single,) = traced(fn, *arguments)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, want, rtol=rtol, atol=atol)
+    check_gradients(fn, *arguments)
+
+
+def check_gradients(fn: Callable[..., Array], *arguments: Array) -> None:
+    """Gradients of a weighted sum of fn for every float argument, against central differences in float64."""
+    weights = normal(*np.shape(fn(*arguments)), seed=9)
+    floats = [i for i, a in enumerate(arguments) if a.dtype == np.float64]
+    single = [a.astype(np.float32) if a.dtype == np.float64 else a for a in arguments]
+    scalar = trace(lambda *a: np.sum(fn(*a) * weights.astype(np.float32)), *single)
+    _, *grads = evaluate(differentiate(scalar, floats), single)
+    for position, grad in zip(floats, grads, strict=True):
+        x = arguments[position]
+        want = np.empty_like(x)
+        for index in np.ndindex(x.shape):
+            step = np.zeros_like(x)
+            step[index] = 1e-6
+            up, down = (
+                np.sum(fn(*arguments[:position], x + s, *arguments[position + 1 :]) * weights) for s in (step, -step)
+            )
+            want[index] = (up - down) / 2e-6
+        scale = max(1.0, np.abs(want).max())
+        np.testing.assert_allclose(grad, want, rtol=1e-4, atol=2e-5 * scale)
+
+
+def softmax64(x: Array, axis: int = -1) -> Array:
+    e = np.exp(x)
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+X = normal(4, 5)
+PHI = np.vectorize(lambda t: 0.5 * (1 + math.erf(t / math.sqrt(2))))
+
+
+@pytest.mark.parametrize(
+    ("fn", "want"),
+    [
+        (nn.relu, (np.abs(X) + X) / 2),
+        (nn.sigmoid, 1 / (1 + np.exp(-X))),
+        (nn.silu, X / (1 + np.exp(-X))),
+        (nn.gelu, X * PHI(X)),
+        (nn.softmax, softmax64(X)),
+        (nn.log_softmax, np.log(softmax64(X))),
+    ],
+    ids=["relu", "sigmoid", "silu", "gelu", "softmax", "log_softmax"],
+)
+def test_activations(fn: Callable[[Array], Array], want: Array) -> None:
+    check(fn, want, X)
+
+
+def test_gelu_approximation_is_close() -> None:
+    np.testing.assert_allclose(nn.gelu(X, approximate=True), nn.gelu(X), atol=1e-3)
+    assert not np.allclose(nn.gelu(X, approximate=True), nn.gelu(X), atol=1e-6)
+    check_gradients(lambda x: nn.gelu(x, approximate=True), X)
+
+
+def test_relu_keeps_nan_and_has_gradient_zero_at_zero() -> None:
+    x = np.array([np.nan, -1.0, 0.0, 2.0, -np.inf, np.inf], np.float32)
+    want = np.array([np.nan, 0, 0, 2, 0, np.inf], np.float32)
+    np.testing.assert_array_equal(nn.relu(x), want)
+    (value, grad) = evaluate(differentiate(trace(lambda x: np.sum(nn.relu(x)), x[1:4]), [0]), [x[1:4]])
+    assert (float(value), grad.tolist()) == (2, [0, 0, 1])
+
+
+def test_functions_take_lists_and_numbers() -> None:
+    assert nn.relu([-1.0, 2.0]).tolist() == [0, 2]
+    assert float(nn.sigmoid(0.0)) == 0.5
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -2])
+def test_softmax_over_any_axis(axis: int) -> None:
+    check(lambda x: nn.softmax(x, axis), softmax64(X, axis), X)
+    check(lambda x: nn.log_softmax(x, axis), np.log(softmax64(X, axis)), X)
+
+
+def test_softmax_of_large_numbers() -> None:
+    x = np.array([[1000.0, 0.0], [-1000.0, -1001.0]])
+    np.testing.assert_allclose(nn.softmax(x), [[1, 0], softmax64(np.array([1.0, 0.0]))])
+    np.testing.assert_allclose(nn.log_softmax(x)[0], [0, -1000])
+    assert np.isnan(nn.softmax(np.array([1.0, np.nan]))).all()
+
+
+LABELS = np.array([[1, 4, 0], [2, 2, 3]], np.int32)
+LOGITS = normal(2, 3, 5)
+NLL = -np.log(softmax64(LOGITS))[np.arange(2)[:, None], np.arange(3), LABELS]
+
+
+def test_cross_entropy() -> None:
+    check(nn.cross_entropy, NLL.mean(), LOGITS, LABELS)
+    mask = np.array([[1, 0, 1], [0, 1, 1]], bool)
+    check(lambda x, y: nn.cross_entropy(x, y, mask=mask), NLL[mask].mean(), LOGITS, LABELS)
+    check(nn.cross_entropy, NLL[0, 0], LOGITS[0, 0], LABELS[0, 0])
+
+
+def test_cross_entropy_names_what_does_not_fit() -> None:
+    with pytest.raises(ShapeError, match=r"logits have shape \(2, 3, 5\) and labels \(2,\)"):
+        nn.cross_entropy(LOGITS, LABELS[:, 0])
+    with pytest.raises(DTypeError, match="labels must be integers, got float64"):
+        nn.cross_entropy(LOGITS, LABELS.astype(float))
+    for wrong in (-1, 5):
+        with pytest.raises(IndexRangeError, match=f"label {wrong} is out of range: need 0 <= id < 5"):
+            nn.cross_entropy(LOGITS, np.where(LABELS == 4, wrong, LABELS))
+    with pytest.raises(ShapeError, match="labels"):
+        trace(nn.cross_entropy, LOGITS, LABELS[:, 0])
+
+
+def test_one_hot() -> None:
+    assert nn.one_hot(np.array([[1], [3]]), 3).tolist() == [[[0, 1, 0]], [[0, 0, 0]]]
+    assert nn.one_hot(np.array([0]), 2, np.int32).dtype == np.int32
+    (got,) = traced(lambda i: nn.one_hot(i, 3), np.array([2, 0], np.int32))
+    assert got.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_linear() -> None:
+    x, w, b = normal(2, 3, 4), normal(4, 5, seed=1), normal(5, seed=2)
+    check(nn.linear, np.einsum("abi,io->abo", x, w), x, w)
+    check(nn.linear, np.einsum("abi,io->abo", x, w) + b, x, w, b)
+    with pytest.raises(ShapeError, match=r"x has shape \(2, 3, 4\) and weight \(5, 4\)"):
+        nn.linear(x, w.T)
+    with pytest.raises(ShapeError, match="bias"):
+        nn.linear(x, w, b[:1])
+
+
+def test_embedding() -> None:
+    table, ids = normal(7, 3), np.array([[0, 6], [2, 2]], np.int32)
+    check(nn.embedding, table[ids], table, ids)
+    with pytest.raises(IndexRangeError, match="embedding: id 7 is out of range"):
+        nn.embedding(table, np.array([7]))
+    with pytest.raises(DTypeError, match="integers"):
+        nn.embedding(table, np.array([1.0]))
+
+
+def test_norms() -> None:
+    x, gain, bias = normal(2, 3, 6, scale=3), normal(6, seed=1), normal(6, seed=2)
+    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    check(nn.layer_norm, (x - mean) / np.sqrt(var + 1e-5) * gain + bias, x, gain, bias)
+    check(lambda x: nn.layer_norm(x, eps=0.1), (x - mean) / np.sqrt(var + 0.1), x)
+    root = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5)
+    check(nn.rms_norm, x / root * gain, x, gain)
+    check(nn.rms_norm, x / root, x)
+
+
+def test_layer_norm_of_numbers_far_from_zero() -> None:
+    x = normal(3, 64) + 1e3
+    (got,) = traced(nn.layer_norm, x)
+    rounded = x.astype(np.float32).astype(np.float64)
+    want = (rounded - rounded.mean(-1, keepdims=True)) / np.sqrt(rounded.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(got, want, atol=2e-4)
+
+
+def test_batch_norm() -> None:
+    x, gain, bias = normal(2, 3, 4, scale=2), normal(4, seed=1), normal(4, seed=2)
+    mean, var = normal(4, seed=3), normal(4, seed=4) ** 2
+    rows = x.reshape(6, 4)
+    y, (new_mean, new_var) = nn.batch_norm(x, gain, bias, mean, var, train=True)
+    want = (x - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5) * gain + bias
+    np.testing.assert_allclose(y, want, rtol=1e-10)
+    np.testing.assert_allclose(new_mean, 0.9 * mean + 0.1 * rows.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(new_var, 0.9 * var + 0.1 * rows.var(0, ddof=1), rtol=1e-12)
+    check(lambda x, g, b: nn.batch_norm(x, g, b, np.zeros(4), np.ones(4), train=True)[0], want, x, gain, bias)
+    y, same = nn.batch_norm(x, gain, bias, mean, var, train=False)
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-5) * gain + bias, rtol=1e-10)
+    assert same[0] is mean
+    assert same[1] is var
+    with pytest.raises(ShapeError, match="two rows"):
+        nn.batch_norm(x[:1, 0], gain, bias, mean, var, train=True)
+
+
+def attention64(q: Array, k: Array, v: Array, seen: Array, scale: float) -> Array:
+    """One query at a time, over the keys it may see only."""
+    out = np.zeros((*q.shape[:-1], v.shape[-1]))
+    for index in np.ndindex(q.shape[:-1]):
+        *lead, row = index
+        keys = np.flatnonzero(seen[row])
+        weights = softmax64(scale * (k[*lead][keys] @ q[index]))
+        out[index] = weights @ v[*lead][keys]
+    return out
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(4, 4), (1, 5), (3, 5), (1, 1)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention(queries: int, keys: int, causal: bool) -> None:
+    q, k, v = normal(2, queries, 3), normal(2, keys, 3, seed=1), normal(2, keys, 4, seed=2)
+    seen = np.ones((queries, keys), bool)
+    if causal:
+        seen = np.arange(keys)[None] <= np.arange(queries)[:, None] + keys - queries
+        assert (nn.causal_mask(queries, keys) == seen).all()
+    want = attention64(q, k, v, seen, 3**-0.5)
+    check(lambda q, k, v: nn.attention(q, k, v, causal=causal), want, q, k, v)
+
+
+def test_attention_with_a_mask_and_a_scale() -> None:
+    q, k, v = normal(2, 3, 4), normal(2, 3, 4, seed=1), normal(2, 3, 4, seed=2)
+    seen = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]], bool)
+    check(lambda q, k, v: nn.attention(q, k, v, scale=0.3, mask=seen), attention64(q, k, v, seen, 0.3), q, k, v)
+    nothing = nn.attention(q, k, v, mask=np.zeros((3, 3), bool))
+    np.testing.assert_allclose(nothing, np.broadcast_to(v.mean(-2, keepdims=True), v.shape))
+    with pytest.raises(ShapeError, match="attention: q has shape"):
+        nn.attention(q, k[..., :2], v)
+
+
+def test_dropout() -> None:
+    key, x = random.key(1), np.full((100, 100), 2.0, np.float32)
+    y = nn.dropout(key, x, 0.25)
+    assert set(np.unique(y)) == {np.float32(0), np.float32(2 / 0.75)}
+    assert abs((y == 0).mean() - 0.25) < 0.02
+    assert nn.dropout(key, x, 0) is x
+    (same,) = traced(lambda k, x: nn.dropout(k, x, 0.25), key, x)
+    np.testing.assert_array_equal(same, y)
+    with pytest.raises(ValueError, match="rate is 1"):
+        nn.dropout(key, x, 1)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda k: random.bits(k, (3, 5)),
+        lambda k: random.split(k, 3),
+        lambda k: random.fold_in(k, 7),
+        lambda k: random.uniform(k, (7,), -1, 1),
+        lambda k: random.normal(k, (7,)),
+        lambda k: random.randint(k, (50,), -5, 100_000),
+        lambda k: random.bernoulli(k, 0.5, (20,)),
+        lambda k: random.categorical(k, normal(6, 4).astype(np.float32)),
+    ],
+    ids=["bits", "split", "fold_in", "uniform", "normal", "randint", "bernoulli", "categorical"],
+)
+def test_random_numbers_are_the_same_traced(draw: Callable[[Array], Array]) -> None:
+    key = random.key(5)
+    got, want = traced(draw, key)[0], draw(key)
+    assert got.dtype == want.dtype
+    if want.dtype == np.float32:
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(got, want)
+
+
+def test_fold_in_of_a_traced_step() -> None:
+    key = random.key(5)
+    (got,) = traced(lambda k, n: random.fold_in(k, n), key, np.array(9, np.int32))
+    assert got.tolist() == random.fold_in(key, 9).tolist()
