@@ -240,7 +240,7 @@ def _check_matmul(body: Graph) -> None:
         value = operand
         while value in producers:
             node = producers[value]
-            if "view" not in node.op.traits:
+            if node.op.traits.isdisjoint(("view", "barrier")):
                 raise GraphError(f"an operand of matmul is read through {node.op.name}, which is no view")
             value = node.inputs[0]
         if value in body.constants:

@@ -176,7 +176,7 @@ class Op:
     infer(*types, **attrs): output type or types. reference(*arrays, **attrs): the NumPy result. vjp(g, out, *inputs,
     **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
     axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
-    "random", "structured".
+    "random", "structured", "transcendental" (worth storing rather than computing twice).
     """
 
     name: str

@@ -38,7 +38,7 @@ def format_node(node: Node, names: dict[Value, str]) -> str:
     """One node, without its source."""
     outputs = ", ".join(f"{names.get(v, repr(v))}: {v.type}" for v in node.outputs)
     arguments = [names.get(v, repr(v)) for v in node.inputs]
-    arguments += [f"{key}={format_attr(value)}" for key, value in node.attrs.items()]
+    arguments += [f"{key}={format_attr(value)}" for key, value in node.attrs.items() if key != "why"]
     return f"{outputs} = {node.op.name}({', '.join(arguments)})"
 
 

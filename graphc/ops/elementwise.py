@@ -20,6 +20,7 @@ FLOAT: Final = ("float",)
 NUMERIC: Final = ("float", "int", "uint")
 POINTWISE: Final = frozenset({"pointwise"})
 COMMUTATIVE: Final = frozenset({"pointwise", "commutative"})
+TRANSCENDENTAL: Final = frozenset({"pointwise", "transcendental"})
 STEP: Final = NotDifferentiable("a step function: its gradient is zero wherever it has one")
 
 
@@ -73,9 +74,10 @@ def unary(
     doc: str,
     infer: Callable[..., TensorType] = infer_float,
     cases: Callable[[], tuple[Case, ...]] = unary_cases,
+    traits: frozenset[str] = POINTWISE,
 ) -> Op:
     """The record of a function of one operand."""
-    return Op(name, infer, reference, vjp, Pointwise(wgsl), POINTWISE, cases, doc)
+    return Op(name, infer, reference, vjp, Pointwise(wgsl), traits, cases, doc)
 
 
 def binary(
@@ -240,6 +242,7 @@ pow_: Final = binary(
     _pow_vjp,
     _wgsl_pow,
     "a ** b; integers wrap, and a negative integer power of an integer is rounded towards zero",
+    traits=TRANSCENDENTAL,
     cases=lambda: (
         *binary_cases(0.3, 2.0, rtol=3e-6, integer=False, edges=False),
         Case((sample(33, low=0, high=20), np.float32(2.0)), rtol=3e-6),

@@ -7,16 +7,19 @@ ones of drivers are not accurate enough.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from graphc.op import Case
-from graphc.ops.elementwise import library, unary
+from graphc.ops.elementwise import TRANSCENDENTAL, library, unary
 from graphc.ops.samples import sample, unary_cases
 from graphc.types import NDArray
 
-exp: Final = unary(
+_function = partial(unary, traits=TRANSCENDENTAL)
+
+exp: Final = _function(
     "exp",
     np.exp,
     lambda g, out, x: (g * out,),
@@ -25,7 +28,7 @@ exp: Final = unary(
     cases=lambda: (*unary_cases(), Case((sample(67, low=-80, high=80),), grad=False)),
 )
 
-expm1: Final = unary(
+expm1: Final = _function(
     "expm1",
     np.expm1,
     lambda g, out, x: (g * (out + 1),),
@@ -34,7 +37,7 @@ expm1: Final = unary(
     cases=lambda: (*unary_cases(), Case((sample(67, low=-1e-4, high=1e-4),), atol=1e-12, grad=False)),
 )
 
-log: Final = unary(
+log: Final = _function(
     "log",
     np.log,
     lambda g, out, x: (g / x,),
@@ -47,7 +50,7 @@ log: Final = unary(
     ),
 )
 
-log1p: Final = unary(
+log1p: Final = _function(
     "log1p",
     np.log1p,
     lambda g, out, x: (g / (x + 1),),
@@ -56,7 +59,7 @@ log1p: Final = unary(
     cases=lambda: (*unary_cases(-0.6, 3.0), Case((sample(67, low=-1e-4, high=1e-4),), atol=1e-12)),
 )
 
-sqrt: Final = unary(
+sqrt: Final = _function(
     "sqrt",
     np.sqrt,
     lambda g, out, x: (g * 0.5 / out,),
@@ -70,7 +73,7 @@ def _rsqrt(x: NDArray) -> NDArray:
     return np.asarray(1 / np.sqrt(x), dtype=x.dtype)
 
 
-rsqrt: Final = unary(
+rsqrt: Final = _function(
     "rsqrt",
     _rsqrt,
     lambda g, out, x: (g * -0.5 * (out * out * out),),
@@ -79,7 +82,7 @@ rsqrt: Final = unary(
     cases=lambda: unary_cases(0.3, 9.0, edges=False),
 )
 
-tanh: Final = unary(
+tanh: Final = _function(
     "tanh",
     np.tanh,
     lambda g, out, x: (g * (1 - out * out),),
@@ -94,7 +97,7 @@ def _sigmoid(x: NDArray) -> NDArray:
     return np.asarray(np.where(x >= 0, 1, decay) / (1 + decay), dtype=x.dtype)
 
 
-sigmoid: Final = unary(
+sigmoid: Final = _function(
     "sigmoid",
     _sigmoid,
     lambda g, out, x: (g * (out * (1 - out)),),
@@ -102,7 +105,7 @@ sigmoid: Final = unary(
     "1 / (1 + e ** -x)",
 )
 
-sin: Final = unary(
+sin: Final = _function(
     "sin",
     np.sin,
     lambda g, out, x: (g * np.cos(x),),
@@ -111,7 +114,7 @@ sin: Final = unary(
     cases=lambda: (*unary_cases(), Case((sample(257, low=-9e3, high=9e3),), grad=False)),
 )
 
-cos: Final = unary(
+cos: Final = _function(
     "cos",
     np.cos,
     lambda g, out, x: (g * -np.sin(x),),
@@ -155,7 +158,7 @@ def _erf(x: NDArray) -> NDArray:
     return np.asarray(result, dtype=np.asarray(x).dtype)
 
 
-erf: Final = unary(
+erf: Final = _function(
     "erf",
     _erf,
     lambda g, out, x: (g * (2 / math.sqrt(math.pi)) * np.exp(-(x * x)),),

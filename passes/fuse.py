@@ -1,0 +1,50 @@
+"""Fusion: many ops, one kernel. Pointwise chains, row programs, column sums, and what surrounds a matmul.
+
+The result holds `fused` nodes. Their bodies are made of the very nodes that they replace, so every op of the graph
+before can be found in the graph after, and each body obeys the rules of `graphc.families`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from graphc.families import FAMILIES
+from graphc.ir import Graph, Node
+from graphc.passes.fusion.build import rebuild
+from graphc.passes.fusion.explain import Decision, decide, reasons
+from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.partition import Limits, Partition
+from graphc.passes.fusion.strategy import fuse_groups
+from graphc.passes.fusion.wide import narrow_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Fuse:
+    """The fusion pass.
+
+    max_buffers: most storage buffers of a kernel, inputs and outputs together. max_nodes: most ops of a kernel, views
+    included. families: those that may be fused; the others' ops stay nodes of their own.
+    """
+
+    max_buffers: int = 8
+    max_nodes: int = 96
+    families: tuple[str, ...] = FAMILIES
+
+    def __call__(self, graph: Graph) -> Graph:
+        part = self.partition(narrow_nodes(graph, self.max_buffers))
+        return rebuild(part, reasons(part))
+
+    def partition(self, graph: Graph) -> Partition:
+        """The groups that become kernels."""
+        part = Partition(Facts(graph), Limits(self.max_buffers, self.max_nodes, frozenset(self.families)))
+        fuse_groups(part)
+        return part
+
+
+fuse: Final = Fuse()
+
+
+def decisions(graph: Graph, options: Fuse = fuse) -> dict[Node, Decision]:
+    """For each node of a graph before fusion: the kernel that it goes into, and why that kernel holds no more."""
+    return decide(options.partition(graph))

@@ -1,0 +1,110 @@
+"""From groups back to a graph: one fused node a group, its body made of the very nodes that it replaces."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import replace
+
+from graphc.families import check_family
+from graphc.ir import FORWARD, Graph, Node, Source, Value, new_value
+from graphc.ops.movement import reshape
+from graphc.ops.structured import fused
+from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.partition import Group, Partition
+
+
+def rebuild(part: Partition, why: dict[Group, tuple[str, ...]]) -> Graph:
+    """The graph whose kernels are the groups."""
+    facts, graph = part.facts, part.facts.graph
+    nodes: list[Node] = []
+    aliases: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        if node in facts.aliases:
+            aliases.setdefault(node.inputs[0], []).append(node)
+    for value in (*graph.inputs, *graph.constants):
+        nodes += aliases.get(value, ())
+    for group in _in_order(part):
+        nodes += _group_nodes(facts, group, why.get(group, ()))
+        for value in group.stores:
+            nodes += aliases.get(value, ())
+    needed = {v for node in nodes for v in node.inputs} | set(graph.outputs)
+    constants = {value: array for value, array in graph.constants.items() if value in needed}
+    return Graph(graph.inputs, constants, tuple(nodes), graph.outputs)
+
+
+def _in_order(part: Partition) -> list[Group]:
+    """The groups in topological order, as near to the order of their last nodes as it allows."""
+    groups = [g for g in part.groups() if g.stores]
+    waiting = {g: len(part.producers(g)) for g in groups}
+    ready = [(g.nodes[-1], g.id, g) for g in groups if waiting[g] == 0]
+    heapq.heapify(ready)
+    ordered = []
+    while ready:
+        group = heapq.heappop(ready)[2]
+        ordered.append(group)
+        for consumer in part.consumers(group):
+            if consumer not in waiting:
+                continue
+            waiting[consumer] -= 1
+            if waiting[consumer] == 0:
+                heapq.heappush(ready, (consumer.nodes[-1], consumer.id, consumer))
+    return ordered
+
+
+def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]:
+    members = [facts.nodes[n] for n in group.nodes]
+    free = free_members(facts, group)
+    inside = {v: None for node in members for v in node.inputs if v in facts.scalars}
+    inside |= {v: None for node in free for v in node.inputs if v in facts.scalars}
+    if group.family == "custom" or (len(members) == 1 and not free and not inside):
+        return members
+    body_nodes = sorted([*free, *members], key=facts.position.__getitem__)
+    outputs, shaped = _one_shape(group)
+    body = Graph(
+        tuple(group.loads),
+        {v: facts.graph.constants[v] for v in inside},
+        (*body_nodes, *(node for node, _ in shaped)),
+        tuple(outputs),
+    )
+    check_family(body, group.family)
+    source = _merged(body_nodes)
+    attrs = {"body": body, "family": group.family, "why": why}
+    return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
+
+
+def _one_shape(group: Group) -> tuple[list[Value], list[tuple[Node, Node]]]:
+    """The outputs of a body; those of a map whose shape is not the first's are reshaped inside and back outside."""
+    outputs = list(group.stores)
+    if group.family != "map":
+        return outputs, []
+    shape = outputs[0].type.shape
+    found, shaped = [], []
+    for value in outputs:
+        if value.type.shape == shape:
+            found.append(value)
+            continue
+        flat = new_value(value.type.with_shape(shape))
+        inner = Node(reshape, (value,), (flat,), {"shape": shape})
+        shaped.append((inner, Node(reshape, (flat,), (value,), {"shape": value.type.shape})))
+        found.append(flat)
+    return found, shaped
+
+
+def free_members(facts: Facts, group: Group) -> list[Node]:
+    """The free nodes that the group reads through."""
+    found: dict[Node, None] = {}
+    stack = [v for n in group.nodes for v in facts.nodes[n].inputs]
+    while stack:
+        node = facts.free.get(stack.pop())
+        if node is not None and node not in found:
+            found[node] = None
+            stack += node.inputs
+    return list(found)
+
+
+def _merged(nodes: list[Node]) -> Source:
+    """The lines of all nodes; forward where any is forward, else the phase of the first."""
+    first = nodes[0].source
+    phases = [node.source.phase for node in nodes if "view" not in node.op.traits] or [first.phase]
+    phase = FORWARD if FORWARD in phases else phases[0]
+    return replace(first.merged(node.source for node in nodes[1:]), phase=phase)

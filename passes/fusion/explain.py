@@ -1,0 +1,87 @@
+"""Why the kernels are what they are: what was joined, and what stands between a kernel and its readers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from graphc.families import FAMILIES
+from graphc.ir import Node, Value
+from graphc.passes.fusion.build import free_members
+from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.partition import Group, Partition
+
+MAX_STOPS: Final = 4
+"""Readers named in attrs["why"] of one kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where one op went.
+
+    family: of its kernel ("custom": one of its own kind; "" for an op that needs none). outputs: the tensors that the
+    kernel writes, which are values of the graph before and after fusion. ops: names of all ops in the kernel. why: what
+    the kernel is and why it holds no more, in sentences.
+    """
+
+    family: str
+    outputs: tuple[Value, ...]
+    ops: tuple[str, ...]
+    why: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(self.why)
+
+
+def reasons(part: Partition) -> dict[Group, tuple[str, ...]]:
+    """For each group, what it holds and why it does not hold its readers too."""
+    return {group: _reasons(part, group) for group in part.groups()}
+
+
+def _reasons(part: Partition, group: Group) -> tuple[str, ...]:
+    found = [_summary(part.facts, group)]
+    found += [f"its output is read by {name}: {why}" for name, why in stops(part, group)[:MAX_STOPS]]
+    if any(v in part.facts.pinned for v in group.stores):
+        found.append("an output is a result of the program, or read by an op that needs it in memory")
+    return tuple(found)
+
+
+def stops(part: Partition, group: Group) -> list[tuple[str, str]]:
+    """For each group that reads this one: its first op, and why the two are not joined."""
+    found = []
+    for reader in part.consumers(group):
+        joined = part.joined(group, reader)
+        why = joined if isinstance(joined, str) else "joining saves nothing"
+        found.append((part.facts.nodes[reader.nodes[0]].op.name, why))
+    return found
+
+
+def decide(part: Partition) -> dict[Node, Decision]:
+    """For each op of the graph, where it went."""
+    facts = part.facts
+    found: dict[Node, Decision] = {}
+    for group, why in reasons(part).items():
+        names = tuple(facts.nodes[n].op.name for n in group.nodes)
+        made = Decision(group.family, tuple(group.stores), names, why)
+        if not group.stores:
+            made = Decision("", (), names, ("it computes nothing that is used",))
+        for node in (*free_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
+            found.setdefault(node, made)
+    for node in facts.graph.nodes:
+        text = "it only renames memory" if node in facts.aliases else "it computes nothing that is used"
+        found.setdefault(node, Decision("", (), (node.op.name,), (text,)))
+    return {node: found[node] for node in facts.graph.nodes}
+
+
+def _summary(facts: Facts, group: Group) -> str:
+    names = Counter(facts.nodes[n].op.name for n in group.nodes)
+    listed = ", ".join(name if count == 1 else f"{count} {name}" for name, count in names.items())
+    if group.family == "row":
+        rows, length = facts.rows(group.anchors[0])
+        return f"one pass over {rows} rows of {length}: {listed}"
+    if group.family == "matmul":
+        return f"written from the matmul's registers: {listed}" if len(group.nodes) > 1 else "operands read in place"
+    if group.family == "column":
+        return f"summed as it is computed: {listed}"
+    return f"one visit to each element: {listed}" if group.family in FAMILIES else listed

@@ -1,0 +1,169 @@
+"""What fusion knows of a graph before it decides: which ops need a kernel, what each reads, who reads each value.
+
+Views, iota and masks made of nothing but them are *free*: they are no kernels of their own, every kernel that reads
+through one holds a copy of it as index arithmetic. All other ops are *kernel nodes*. A kernel node's reads lead
+through free nodes to *roots*: inputs, constants and results of other kernel nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from graphc.families import column_space, family_of, kept, reduced_rows
+from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value
+from graphc.op import Indexed, Pointwise, Reduce
+from graphc.ops.movement import reshape
+
+PHASES: Final = {FORWARD: 1, BACKWARD: 2}
+OTHER_PHASE: Final = 4
+VIEWS: Final = frozenset({"view", "barrier"})
+"""Traits of ops that only name elements of their operand."""
+
+MAX_FREE: Final = 16
+"""Most free nodes behind one value: what is repeated in every reader must stay small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One way in which a kernel node reads a root.
+
+    kept: leading positions that it keeps (see families.kept). regular: each element is read at its own flat position.
+    """
+
+    root: Value
+    kept: int
+    regular: bool
+
+
+def expensive(node: Node) -> bool:
+    """Whether computing an element twice costs more than reading it from memory."""
+    return not node.op.traits.isdisjoint(("transcendental", "random", "contraction", "reduction"))
+
+
+def _can_be_free(node: Node, unloaded: set[Value]) -> bool:
+    lowering = node.op.lowering
+    if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
+        return False
+    if isinstance(lowering, Indexed):
+        return not VIEWS.isdisjoint(node.op.traits) or all(v in unloaded for v in node.inputs)
+    return isinstance(lowering, Pointwise) and not expensive(node) and all(v in unloaded for v in node.inputs)
+
+
+class Facts:
+    """The facts of one graph. Kernel nodes are known by their number, in topological order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.position = {node: i for i, node in enumerate(graph.nodes)}
+        self.scalars = {value for value, array in graph.constants.items() if array.size == 1}
+        self.weight: dict[Value, int] = {}
+        self.free = self._free_nodes()
+        self.pinned: set[Value] = set()
+        self.aliases: set[Node] = set()
+        self._pin()
+        self.nodes = [n for n in graph.nodes if n.outputs[0] not in self.free]
+        self.maker: dict[Value, int] = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
+        self.reads: list[tuple[Read, ...]] = []
+        self.users: dict[Value, list[int]] = {}
+        self._trace_reads()
+        self.family = [self._family(node) for node in self.nodes]
+        self.space = [self._space(node) for node in self.nodes]
+        self.expensive = [expensive(node) for node in self.nodes]
+        self.phase = [PHASES.get(node.source.phase, OTHER_PHASE) for node in self.nodes]
+
+    def _free_nodes(self) -> dict[Value, Node]:
+        free: dict[Value, Node] = {}
+        unloaded = set(self.scalars)
+        for node in self.graph.nodes:
+            behind = 1 + sum(self.weight.get(v, 0) for v in node.inputs)
+            if behind <= MAX_FREE and _can_be_free(node, unloaded):
+                free[node.out] = node
+                self.weight[node.out] = behind
+                if all(v in unloaded for v in node.inputs):
+                    unloaded.add(node.out)
+        return free
+
+    def _pin(self) -> None:
+        """Find the values that must lie in memory, and make kernel nodes of the free nodes among their makers."""
+        needed = list(self.graph.outputs)
+        for node in self.graph.nodes:
+            family = family_of(node)
+            if family is None or any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
+                needed += node.inputs
+            elif family == "matmul":
+                needed += filter(None, map(self._operand_base, node.inputs))
+        while needed:
+            value = needed.pop()
+            free = self.free.get(value)
+            if free is None:
+                self.pinned.add(value)
+            elif free.op is reshape and free.inputs[0] not in self.free:
+                self.aliases.add(free)
+                needed.append(free.inputs[0])
+            else:
+                del self.free[value]
+                self.pinned.add(value)
+
+    def _operand_base(self, value: Value) -> Value | None:
+        """What a matmul operand is a view of, where that must be put in memory for it."""
+        above = None
+        while value in self.free and not VIEWS.isdisjoint(self.free[value].op.traits):
+            above, value = value, self.free[value].inputs[0]
+        if value in self.scalars:
+            return above
+        return value if value in self.free else None
+
+    def _trace_reads(self) -> None:
+        roots: dict[Value, tuple[Read, ...]] = {}
+        for node in self.graph.nodes:
+            found = dict.fromkeys(self._node_reads(node, roots))
+            if node.out in self.free:
+                roots[node.out] = tuple(found)
+                continue
+            number = len(self.reads)
+            self.reads.append(tuple(found))
+            for root in dict.fromkeys(read.root for read in found):
+                self.users.setdefault(root, []).append(number)
+
+    def _node_reads(self, node: Node, roots: dict[Value, tuple[Read, ...]]) -> Iterable[Read]:
+        for value, leading in zip(node.inputs, kept(node), strict=True):
+            if value in self.scalars:
+                continue
+            size = value.type.size if family_of(node) != "map" else node.out.type.size
+            if value in self.free:
+                for read in roots[value]:
+                    total = math.gcd(read.kept, leading)
+                    yield Read(read.root, total, total == size == read.root.type.size)
+            else:
+                yield Read(value, leading, leading == size == value.type.size)
+
+    def _family(self, node: Node) -> str:
+        if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
+            return "custom"
+        return family_of(node) or "custom"
+
+    def _space(self, node: Node) -> tuple[object, ...]:
+        """What two nodes of one family must share to be in one kernel."""
+        if not isinstance(node.op.lowering, Reduce):
+            return ()
+        rows = reduced_rows(node)
+        if rows is not None:
+            return rows
+        return column_space(Graph((), {}, (node,), ()))
+
+    def rows(self, number: int) -> tuple[int, int]:
+        """(R, L) of a reduction of the row family."""
+        found = reduced_rows(self.nodes[number])
+        assert found is not None
+        return found
+
+    def ops(self, number: int) -> int:
+        """Ops that a kernel gets with this node: itself and the free ones it reads through."""
+        return 1 + sum(self.weight[v] for v in self.nodes[number].inputs if v in self.free)
+
+    def size(self, number: int) -> int:
+        """Elements of a kernel node's result."""
+        return self.nodes[number].out.type.size

@@ -1,0 +1,129 @@
+"""Whether one kernel can compute a group, and whether it would compute too much twice.
+
+The rules are those of `graphc.families`, asked here of groups instead of bodies so that growing a group stays quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from graphc.passes.fusion.facts import Facts, Read
+
+if TYPE_CHECKING:
+    from graphc.passes.fusion.partition import Group
+
+FEW_ROWS: Final = 8
+LONG_ROW: Final = 8192
+"""A row is one workgroup's work: where there are few and long rows, other work is not added to them."""
+
+CHEAP_REPEATS: Final = 16
+"""Most cheap ops that may be computed again for each element of a kernel's outputs."""
+
+MAX_PLACES: Final = 8
+"""Most different indices at which one value may be read."""
+
+
+def group_problem(facts: Facts, group: Group) -> str | None:
+    """Why no kernel should compute this group, or None."""
+    problem = _stores_problem(facts, group) or _bound_problem(facts, group)
+    if problem is None and not group.regular:
+        problem = _repeated_work(facts, group)
+    return problem
+
+
+def _stores_problem(facts: Facts, group: Group) -> str | None:
+    sizes = {v.type.size for v in group.stores}
+    if group.family == "map":
+        if len(sizes) > 1:
+            return f"a map kernel has outputs of one shape, not of {_listed(sizes)} elements"
+        return None
+    if group.family != "row":
+        extra = sizes - {group.size}
+        return f"an output of {_listed(extra)} elements has not the result's shape" if extra else None
+    rows, length = facts.rows(group.anchors[0])
+    extra = sizes - {rows, rows * length}
+    if extra:
+        return f"an output of {_listed(extra)} elements does not fit {rows} rows of {length}"
+    if rows < FEW_ROWS and length > LONG_ROW and rows * length in sizes:
+        return f"{rows} rows of {length} elements would keep too few workgroups busy"
+    return None
+
+
+def _listed(sizes: set[int]) -> str:
+    return " and ".join(map(str, sorted(sizes)))
+
+
+def _bound_problem(facts: Facts, group: Group) -> str | None:
+    """What depends on a reduction or matmul must be read where it is known."""
+    if group.family == "map":
+        return None
+    anchors = set(group.anchors)
+    made = {v for n in group.nodes for v in facts.nodes[n].outputs}
+    rows = facts.rows(group.anchors[0])[0] if group.family == "row" else 0
+    bound = {facts.nodes[n].out for n in anchors}
+    for number in group.nodes:
+        node = facts.nodes[number]
+        for read in facts.reads[number]:
+            if group.family == "matmul" and number in anchors and read.root in made:
+                return f"an operand of matmul can be a view, not the result of {_maker(facts, read)}"
+            if read.root not in bound:
+                continue
+            if group.family == "row":
+                if read.kept % rows:
+                    return f"{node.op.name} reads the result of {_maker(facts, read)} across rows"
+            elif number in anchors:
+                return f"{node.op.name} needs the sums of {_maker(facts, read)} complete"
+            elif not read.regular or facts.size(number) != group.size:
+                return f"{node.op.name} reads the result of {_maker(facts, read)} at other positions"
+            bound.add(node.out)
+    return None
+
+
+def _maker(facts: Facts, read: Read) -> str:
+    return facts.nodes[facts.maker[read.root]].op.name
+
+
+def _repeated_work(facts: Facts, group: Group) -> str | None:
+    """Follow from the outputs at how many places each value is computed."""
+    made = {v: n for n in group.nodes for v in facts.nodes[n].outputs}
+    anchors = set(group.anchors)
+    rows = facts.rows(group.anchors[0])[0] if group.family == "row" else 0
+    # For each node, the indices at which it is computed: a key that tells equal ones, and their number.
+    places: dict[int, dict[object, int]] = {n: {} for n in group.nodes}
+    for value in group.stores:
+        places[made[value]]["own"] = value.type.size
+    repeats = 0
+    for number in reversed(group.nodes):
+        at = places[number]
+        if number in anchors:
+            at = {"own": facts.nodes[number].inputs[0].type.size}
+        else:
+            total, size = sum(at.values()), facts.size(number)
+            repeats += max(0, total - size)
+            name = facts.nodes[number].op.name
+            if facts.expensive[number] and 4 * total > 5 * size:
+                return f"{name} would be computed {total} times for {size} elements"
+            if repeats > CHEAP_REPEATS * max(group.size, 1) or len(at) > MAX_PLACES:
+                return f"{name} and others would be computed again too often"
+        for position, read in enumerate(facts.reads[number]):
+            target = made.get(read.root)
+            if target is None or target in anchors:
+                continue
+            aligned = rows and read.kept % rows == 0 and read.root.type.size == rows
+            for key, count in at.items():
+                if aligned:
+                    places[target]["row"] = rows
+                elif read.regular:
+                    places[target][key] = max(count, places[target].get(key, 0))
+                else:
+                    places[target][_elsewhere(facts, key, number, position)] = count
+    return None
+
+
+def _elsewhere(facts: Facts, key: object, number: int, position: int) -> object:
+    """A key for the index that a read makes of the index `key`; broadcasts between two shapes share one."""
+    node = facts.nodes[number]
+    read = facts.reads[number][position]
+    if "pointwise" in node.op.traits and read.root in node.inputs:
+        return (key, node.out.type.shape, read.root.type.shape)
+    return (key, number, position)

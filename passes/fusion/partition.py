@@ -1,0 +1,213 @@
+"""The partition of kernel nodes into groups, one group a kernel, and the rules by which two groups may be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graphc.ir import Value
+from graphc.passes.fusion.facts import OTHER_PHASE, Facts
+from graphc.passes.fusion.legality import group_problem
+from graphc.passes.fusion.reach import Reach, bits
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Kernel nodes that become one kernel.
+
+    nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
+    matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
+    read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
+    """
+
+    id: int
+    family: str
+    space: tuple[object, ...]
+    nodes: list[int]
+    loads: dict[Value, None]
+    stores: dict[Value, None]
+    anchors: list[int]
+    size: int
+    regular: bool
+    phases: int
+    ops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most buffers and most ops of one group, and the families that may be fused."""
+
+    max_buffers: int
+    max_nodes: int
+    families: frozenset[str]
+
+
+class Partition:
+    """Groups of the kernel nodes of one graph; starts with a group for each node."""
+
+    def __init__(self, facts: Facts, limits: Limits) -> None:
+        self.facts = facts
+        self.limits = limits
+        self.joins = 0
+        self.reach = Reach([self._sources(n) for n in range(len(facts.nodes))])
+        self.home: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
+
+    def groups(self) -> list[Group]:
+        """The groups, by their first node."""
+        return list(dict.fromkeys(self.home))
+
+    def producers(self, group: Group) -> list[Group]:
+        """The groups that make what this one reads, in order of reading."""
+        made = (self.facts.maker.get(v) for v in group.loads)
+        return list(dict.fromkeys(self.home[n] for n in made if n is not None))
+
+    def consumers(self, group: Group) -> list[Group]:
+        """The groups that read what this one makes, in order."""
+        users = {n for v in group.stores for n in self.facts.users.get(v, ())}
+        return list(dict.fromkeys(self.home[n] for n in sorted(users) if self.home[n] is not group))
+
+    def feeds_only(self, a: Group, b: Group) -> bool:
+        """Whether nothing but group b reads what group a makes."""
+        return all(v not in self.facts.pinned for v in a.stores) and self.consumers(a) == [b]
+
+    def join(self, a: Group, b: Group) -> bool:
+        """Join two groups if that is allowed, and say whether it was."""
+        joined = self.joined(a, b)
+        if isinstance(joined, str):
+            return False
+        self.joins += 1
+        self.reach.join(a.id, b.id)
+        for number in joined.nodes:
+            self.home[number] = joined
+        return True
+
+    def joined(self, a: Group, b: Group) -> Group | str:
+        """The group that a and b make together, or why they are kept apart."""
+        if a is b or not (a.stores and b.stores):
+            return "there is nothing to join"
+        if a.family == "custom" or b.family == "custom":
+            name = self.facts.nodes[(a if a.family == "custom" else b).nodes[0]].op.name
+            return f"{name} has a kernel of its own"
+        if a.ops + b.ops > self.limits.max_nodes:
+            return f"a kernel holds at most {self.limits.max_nodes} ops"
+        structure = self._structure(a, b)
+        if isinstance(structure, str):
+            return structure
+        family, space, size = structure
+        if family not in self.limits.families:
+            return f"fusion of the {family} family is off"
+        loads, stores = self.boundary((a, b))
+        buffers = len(loads) + len(stores)
+        if buffers > self.limits.max_buffers:
+            return f"it would bind {buffers} buffers, more than {self.limits.max_buffers}"
+        if family == "map" and stores:
+            size = next(iter(stores)).type.size
+        group = Group(
+            a.id,
+            family,
+            space,
+            sorted(a.nodes + b.nodes),
+            loads,
+            stores,
+            sorted(a.anchors + b.anchors),
+            size,
+            a.regular and b.regular and self._regular(a, b) and self._regular(b, a),
+            a.phases | b.phases,
+            a.ops + b.ops,
+        )
+        problem = self._phase_problem(a, b) or self._cycle_problem(a, b) or group_problem(self.facts, group)
+        return problem or group
+
+    def boundary(self, groups: Iterable[Group]) -> tuple[dict[Value, None], dict[Value, None]]:
+        """What the union of groups would load and store."""
+        inside = set(groups)
+        made = {v for g in inside for v in g.stores}
+        loads = {v: None for g in groups for v in g.loads if v not in made}
+        stores: dict[Value, None] = {}
+        for group in groups:
+            for value in group.stores:
+                users = self.facts.users.get(value, ())
+                if value in self.facts.pinned or any(self.home[n] not in inside for n in users):
+                    stores[value] = None
+        return loads, stores
+
+    def _sources(self, number: int) -> list[int]:
+        made = (self.facts.maker.get(read.root) for read in self.facts.reads[number])
+        return [n for n in made if n is not None]
+
+    def _single(self, number: int) -> Group:
+        facts, node = self.facts, self.facts.nodes[number]
+        family = facts.family[number]
+        loads = dict.fromkeys(read.root for read in facts.reads[number])
+        stores = {v: None for v in node.outputs if v in facts.pinned or facts.users.get(v)}
+        size = facts.size(number)
+        if family == "row":
+            rows, length = facts.rows(number)
+            size = rows * length
+        anchors = [number] if family in ("row", "column", "matmul") else []
+        space, phase = facts.space[number], facts.phase[number]
+        return Group(number, family, space, [number], loads, stores, anchors, size, True, phase, facts.ops(number))
+
+    def _structure(self, a: Group, b: Group) -> tuple[str, tuple[object, ...], int] | str:
+        """Family, space and size of the union."""
+        if a.family == b.family == "map":
+            return "map", (), max(a.size, b.size)
+        anchored = [g for g in (a, b) if g.family != "map"]
+        first = anchored[0]
+        if len(anchored) == 2:
+            if a.family == b.family == "matmul":
+                return "a kernel holds one matmul"
+            if a.family != b.family:
+                return f"a {a.family} kernel and a {b.family} kernel loop over different axes"
+            if a.space != b.space:
+                return f"their rows differ: {_sized(a.space)} and {_sized(b.space)}"
+        return first.family, first.space, first.size
+
+    def _regular(self, a: Group, b: Group) -> bool:
+        """Whether b reads what a makes only at the same flat position."""
+        inside = set(b.nodes)
+        for value in a.stores:
+            for number in self.facts.users.get(value, ()):
+                if number in inside:
+                    reads = self.facts.reads[number]
+                    if any(read.root is value and not read.regular for read in reads):
+                        return False
+        return True
+
+    def _phase_problem(self, a: Group, b: Group) -> str | None:
+        """Forward and backward are kept apart, so that nothing of the backward pass has to live through the forward.
+
+        Where the forward pass ends (a loss), the two meet and may share what they read.
+        """
+        both = (a.phases | b.phases) & ~OTHER_PHASE
+        if both != 3 or 3 in (a.phases & ~OTHER_PHASE, b.phases & ~OTHER_PHASE):
+            return None
+        forward = a if a.phases & 1 else b
+        backward = b if forward is a else a
+        if not (self.producers(backward).count(forward) and self._ends(forward)):
+            return "one is forward and one is backward"
+        return None
+
+    def _ends(self, group: Group) -> bool:
+        """Whether the forward pass makes nothing large after this group."""
+        facts = self.facts
+        for number in bits(self.reach.down[group.id]):
+            if facts.phase[number] != 1:
+                continue
+            if facts.family[number] in ("matmul", "custom") or 2 * facts.size(number) > group.size:
+                return False
+        return True
+
+    def _cycle_problem(self, a: Group, b: Group) -> str | None:
+        for first, last in ((a, b), (b, a)):
+            if not self.reach.reaches(first.id, last.id):
+                continue
+            for other in self.consumers(first):
+                if other is not last and self.reach.reaches(other.id, last.id):
+                    op = self.facts.nodes[other.nodes[0]].op.name
+                    return f"{op} lies between them and would have to run both before and after"
+        return None
+
+
+def _sized(space: tuple[object, ...]) -> str:
+    return " x ".join(map(str, space))

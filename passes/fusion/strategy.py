@@ -1,0 +1,117 @@
+"""The order in which groups are joined. Earlier steps take what saves most; each join is checked by the partition.
+
+1. A pointwise or indexed op goes to its only reader.
+2. A matmul takes the pointwise group that alone reads it (bias, activation, residual).
+3. Reductions of one row space, and what lies between and after them, become row programs; what feeds only one of
+   them goes in too. Columns take what feeds only them.
+4. A matmul takes a pointwise group though others read it as well, then any producer and consumer are joined that may
+   be: the value goes to memory for the others, but is not read back.
+5. Groups side by side that read the same tensors, and tiny ones, share a kernel.
+6. A few cheap ops are put into each of their readers, where that moves fewer bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graphc.passes.fusion.partition import Group, Partition
+
+ROUNDS: Final = 4
+TINY: Final = 256
+"""Elements up to which a kernel costs its launch, whatever it computes."""
+
+LOOK_BACK: Final = 12
+"""How many earlier groups of a kind are tried as partners side by side."""
+
+
+def fuse_groups(part: Partition) -> None:
+    """Join groups until no step joins any more."""
+    into_only_reader(part, ("map",))
+    strict_epilogues(part)
+    for _ in range(ROUNDS):
+        before = part.joins
+        into_only_reader(part, ("map", "row", "column"))
+        row_programs(part)
+        if part.joins == before:
+            break
+    strict_epilogues(part)
+    shared_epilogues(part)
+    for _ in range(ROUNDS):
+        before = part.joins
+        neighbours(part)
+        side_by_side(part)
+        if part.joins == before:
+            break
+
+
+def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
+    """Move each map group into the one group that reads it, last groups first."""
+    for number in reversed(range(len(part.home))):
+        group = part.home[number]
+        if group.family != "map":
+            continue
+        readers = part.consumers(group)
+        if len(readers) == 1 and readers[0].family in families and part.feeds_only(group, readers[0]):
+            part.join(group, readers[0])
+
+
+def strict_epilogues(part: Partition) -> None:
+    """Let a matmul take the map group that alone reads it; a sum of products goes to the last of them."""
+    for number in reversed(range(len(part.home))):
+        group = part.home[number]
+        while group.family == "matmul" and group.anchors == [number]:
+            readers = part.consumers(group)
+            if len(readers) != 1 or readers[0].family != "map" or not part.join(group, readers[0]):
+                break
+            group = part.home[number]
+
+
+def shared_epilogues(part: Partition) -> None:
+    """Let a matmul take map groups that read it beside others."""
+    for number in range(len(part.home)):
+        if part.facts.family[number] != "matmul":
+            continue
+        for reader in part.consumers(part.home[number]):
+            if reader.family == "map":
+                part.join(part.home[number], part.home[reader.nodes[0]])
+
+
+def row_programs(part: Partition) -> None:
+    """Join row groups with the row groups and map groups that read them."""
+    for number in range(len(part.home)):
+        for producer in part.producers(part.home[number]):
+            group = part.home[number]
+            if producer.family == "row" and group.family in ("row", "map") and part.home[producer.nodes[0]] is producer:
+                part.join(producer, group)
+
+
+def neighbours(part: Partition) -> None:
+    """Join any producer with any consumer."""
+    for number in range(len(part.home)):
+        if part.home[number].nodes[0] != number:
+            continue
+        for producer in part.producers(part.home[number]):
+            if part.home[producer.nodes[0]] is producer:
+                part.join(producer, part.home[number])
+
+
+def side_by_side(part: Partition) -> None:
+    """Join groups of one kind that read the same tensors, and tiny map groups."""
+    seen: dict[object, list[int]] = {}
+    for group in part.groups():
+        if group.family in ("custom", "matmul"):
+            continue
+        for key in _meeting_places(group):
+            for number in seen.setdefault(key, [])[-LOOK_BACK:]:
+                mine = part.home[group.nodes[0]]
+                other = part.home[number]
+                if other is not mine and other.phases == mine.phases:
+                    part.join(other, mine)
+            seen[key].append(group.nodes[0])
+
+
+def _meeting_places(group: Group) -> list[object]:
+    if group.family == "map" and group.size <= TINY:
+        return [("tiny", group.size)]
+    size = group.size
+    return [(group.family, group.space, size, v) for v in group.loads if v.type.size * 2 >= size]

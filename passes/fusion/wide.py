@@ -1,0 +1,32 @@
+"""Nodes with more operands than a kernel may bind, taken apart."""
+
+from __future__ import annotations
+
+from graphc.ir import Builder, Graph, Node, Value
+from graphc.ops.movement import concatenate
+
+
+def narrow_nodes(graph: Graph, max_buffers: int) -> Graph:
+    """Turn each concatenation of more than `max_buffers` - 1 tensors into a tree of narrower ones."""
+    most = max(max_buffers - 1, 2)
+    if not any(_is_wide(node, most) for node in graph.nodes):
+        return graph
+    builder = Builder()
+    for node in graph.nodes:
+        if not _is_wide(node, most):
+            builder.nodes.append(node)
+            continue
+        parts = list(node.inputs)
+        with builder.at(node.source):
+            while len(parts) > most:
+                parts = [_joined(builder, parts[i : i + most], node) for i in range(0, len(parts), most)]
+        builder.nodes.append(Node(concatenate, tuple(parts), node.outputs, node.attrs, node.source))
+    return Graph(graph.inputs, graph.constants, tuple(builder.nodes), graph.outputs)
+
+
+def _is_wide(node: Node, most: int) -> bool:
+    return node.op is concatenate and len(set(node.inputs)) > most
+
+
+def _joined(builder: Builder, parts: list[Value], node: Node) -> Value:
+    return parts[0] if len(parts) == 1 else builder.apply(concatenate, *parts, **node.attrs)
