@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from graphc.passes.cse import cse
 from graphc.passes.dce import dce
+from graphc.passes.fold import fold
 from graphc.passes.inline import inline
+from graphc.passes.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
+from graphc.passes.simplify import simplify
 
-__all__ = ["DEFAULT", "GraphPass", "cse", "dce", "inline", "run"]
+__all__ = ["DEFAULT", "GraphPass", "cse", "dce", "fold", "inline", "order", "run", "simplify"]

@@ -9,7 +9,10 @@ from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.passes.cse import cse
 from graphc.passes.dce import dce
+from graphc.passes.fold import fold
 from graphc.passes.inline import inline
+from graphc.passes.order import order
+from graphc.passes.simplify import simplify
 
 GraphPass = Callable[[Graph], Graph]
 """A pass. One with options is a frozen dataclass with `__call__`."""
@@ -17,7 +20,7 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (inline, cse, dce)
+DEFAULT: Final[tuple[GraphPass, ...]] = (inline, fold, simplify, cse, dce, order)
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline,)
 """What lowering needs in any case; `passes=()` compiles with these alone."""

@@ -1,0 +1,28 @@
+"""simplify: algebraic rewriting by a table of rules.
+
+Only rules whose result is the same for every input, NaN, infinities and -0.0 included, are in the tables: x + 0 stays
+(-0.0 + 0 is 0), x - 0 goes. Multiplying by a reciprocal is done only where the reciprocal is a power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from graphc.ir import Graph
+from graphc.passes import algebra, views
+from graphc.passes.rewriting import Rewriter, Rule
+
+RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    name: (*views.RULES.get(name, ()), *algebra.RULES.get(name, ()))
+    for name in dict.fromkeys((*views.RULES, *algebra.RULES))
+}
+"""Op name -> the rules that are tried on its nodes, in order."""
+
+
+def simplify(graph: Graph) -> Graph:
+    """Apply the rules to each node, in order, until none of them applies to it."""
+    rewriter = Rewriter(graph, RULES)
+    for node in graph.nodes:
+        rewriter.visit(node)
+    return rewriter.finish()
