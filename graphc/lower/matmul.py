@@ -1,0 +1,345 @@
+"""The matmul family: one matrix product, its operands read through views, and what follows it element by element.
+
+A workgroup computes a tile of the result. Its invocations lie side by side along N, each with a register tile of rows
+x columns. Operands are read where they lie: A @ B, A @ B.T, A.T @ B and any other view differ in which index the
+lanes of a vector load run along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.kernels import render
+from graphc.lower.emit import Emitter
+from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.matmul_tile import Shape, Tile, choose
+from graphc.op import Contract, Lanes, Term
+from graphc.types import DType, TensorType, broadcast_shapes, f32
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The matrix product of a body.
+
+    shape: its sizes; where B has no batch of its own, the batch of A counts as rows. batch: the batch axes. merged:
+    whether the batch counts as rows. acc: element type of the sums.
+    """
+
+    node: Node
+    shape: Shape
+    batch: tuple[int, ...]
+    merged: bool
+    acc: DType
+
+    def a(self, batch: Idx, m: Idx, k: Idx) -> Index:
+        """Position of A's element."""
+        value, size = self.node.inputs[0], self.shape
+        if self.merged:
+            return Index((size.m, size.k), [m, k]).reshaped(value.type.shape)
+        dims = Index(self.batch, flat=batch).dims
+        return Index((*self.batch, size.m, size.k), [*dims, m, k]).broadcast_from(value.type.shape)
+
+    def b(self, batch: Idx, k: Idx, n: Idx) -> Index:
+        """Position of B's element."""
+        value, size = self.node.inputs[1], self.shape
+        if self.merged:
+            return Index((size.k, size.n), [k, n]).reshaped(value.type.shape)
+        dims = Index(self.batch, flat=batch).dims
+        return Index((*self.batch, size.k, size.n), [*dims, k, n]).broadcast_from(value.type.shape)
+
+    def out(self, batch: Idx, m: Idx, n: Idx) -> Index:
+        """Position of an element of the result."""
+        shape = self.node.out.type.shape
+        if self.merged:
+            rows = Index(shape[:-1], flat=m).dims
+            return Index(shape, [*rows, n], add(multiply(m, self.shape.n), n))
+        return Index(shape, [*Index(self.batch, flat=batch).dims, m, n])
+
+
+def product(body: Graph) -> Product:
+    """The only matmul of a body."""
+    (node,) = [n for n in body.nodes if isinstance(n.op.lowering, Contract)]
+    a, b = (v.type for v in node.inputs)
+    batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count = 1
+    for n in batch:
+        count *= n
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    merged = b.size == k * n and a.size == count * m * k
+    shape = Shape(1, count * m, k, n) if merged else Shape(count, m, k, n)
+    return Product(node, shape, batch, merged, f32 if a.dtype.name == "f16" else a.dtype)
+
+
+def build(body: Graph, site: Site) -> list[KernelSource]:
+    """The kernel of a body with one matmul; two where the sum is long and the result small (parts, then their sum)."""
+    problem = product(body)
+    a_along = "k" if _vector(body, site, problem, "a", "k") or not _vector(body, site, problem, "a", "m") else "m"
+    b_along = "n" if _vector(body, site, problem, "b", "n") or not _vector(body, site, problem, "b", "k") else "k"
+    tile = choose(problem.shape, a_along, b_along, site.target)
+    if tile.splits == 1:
+        return [settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile).kernel(None))]
+    sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
+    scratch = new_value(sums, "parts")
+    return [
+        settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile).kernel(scratch)),
+        settle(site, lambda bindings: _sum_parts(body, site, bindings, problem, tile, scratch)),
+    ]
+
+
+def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
+    """Whether lanes along this index read consecutive, aligned elements."""
+    size = problem.shape
+    lengths = {"m": size.m, "k": size.k, "n": size.n}
+    where = {name: variable(name, max(length, 1)) for name, length in lengths.items()}
+    where[along] = Idx(f"({along} * 4u)", 1, LANES, max(lengths[along], 1))
+    emitter, batch = Emitter(body, site.bindings()), variable("batch", max(size.batch, 1))
+    if operand == "a":
+        emitter.read(problem.node.inputs[0], problem.a(batch, where["m"], where["k"]))
+    else:
+        emitter.read(problem.node.inputs[1], problem.b(batch, where["k"], where["n"]))
+    touches = [touch for found in emitter.reads.values() for touch in found]
+    return bool(touches) and all(touch.vector or touch.lane == 0 for touch in touches) and touches[0].lane is not None
+
+
+class _Tiled:
+    """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums."""
+
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile) -> None:
+        self.body, self.site, self.bindings, self.problem, self.tile = body, site, bindings, problem, tile
+        self.emitter = Emitter(body, bindings, "  ")
+        size = problem.shape
+        self.batch = variable("batch", size.batch)
+        self.width = LANES if tile.b_along == "n" else 1
+        self.guard_rows = size.m % tile.tile_rows != 0
+        self.guard_columns = size.n % tile.tile_columns != 0
+
+    # Indices
+
+    def row(self, r: int) -> Idx:
+        """Row r of this invocation, not clamped."""
+        return variable(f"(row + {r}u)" if r else "row", self.problem.shape.m)
+
+    def column(self, j: int) -> Idx:
+        """First column of column group j of this invocation, not clamped."""
+        step = j * self.tile.lanes * self.width
+        text = f"(column + {step}u)" if step else "column"
+        return (
+            Idx(text, 1, LANES, self.problem.shape.n) if self.width == LANES else variable(text, self.problem.shape.n)
+        )
+
+    def clamped(self, name: str, idx: Idx, last: int, guard: bool) -> Idx:
+        """A name for the index, brought to at most `last` where the tile may reach over the edge."""
+        if idx.const is not None:
+            return idx
+        self.emitter.line(f"let {name} = " + (f"min({idx.text}, {last}u);" if guard else f"{idx.text};"))
+        return replace(idx, text=name)
+
+    # Code
+
+    def kernel(self, scratch: Value | None) -> KernelSource:
+        """The kernel; with `scratch`, it writes its parts of the sums there and leaves the epilogue to another."""
+        tile, size = self.tile, self.problem.shape
+        acc = Lanes(self.width)(self.problem.acc)
+        with self.emitter.scope() as start:
+            rows = self._load_rows()
+            last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
+            columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
+            for r in range(tile.rows):
+                self.emitter.line(" ".join(f"var c{r}_{j} = {acc}();" for j in range(tile.columns)))
+        whole = size.k // LANES * LANES
+        with self.emitter.scope() as step:
+            self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
+        with self.emitter.scope() as rest:
+            if size.k % LANES:
+                with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
+                    self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
+        with self.emitter.scope() as finish:
+            written = self._finish(scratch)
+        workgroups = grid(tile.count(size), self.site.target)
+        wide, high = tile.across(size)
+        text = render(
+            "matmul",
+            what=self.site.label,
+            size=tile.lanes * tile.groups,
+            lanes=tile.lanes,
+            groups=tile.groups,
+            rows=0 if tile.spread else tile.rows,
+            width=self.width,
+            tile_rows=tile.tile_rows,
+            tile_columns=tile.tile_columns,
+            tiles=tile.count(size),
+            tiles_wide=wide,
+            tiles_high=high,
+            tiles_plane=wide * high,
+            tiles_each=wide * high * tile.splits,
+            splits=tile.splits,
+            grid_columns=workgroups[0],
+            part_length=tile.part_length(size),
+            k_whole=whole,
+            start="\n".join(start),
+            step="\n".join(step),
+            rest="\n".join(rest),
+            finish="\n".join(finish),
+        )
+        reads = [o for o in self.bindings.operands() if o.access == "read"]
+        return KernelSource(
+            name=f"matmul_{self.site.label}",
+            family="matmul",
+            wgsl=text,
+            operands=self.bindings.operands(),
+            workgroups=workgroups,
+            flops=2 * size.batch * size.m * size.n * size.k,
+            needs=("subgroup",) if tile.spread else (),
+            inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
+        )
+
+    def _load_rows(self) -> list[Idx]:
+        """The index along M of each load of A: of one row, or of four where lanes run along M."""
+        tile, last = self.tile, self.problem.shape.m - 1
+        lanes = LANES if tile.a_along == "m" else 1
+        found = []
+        for i in range(tile.loads):
+            first = f"row + {i * tile.lanes * lanes}u + lane * {lanes}u" if tile.spread else f"row + {i * lanes}u"
+            idx = Idx(first, 1, LANES, last + 1) if lanes == LANES else variable(first, last + 1)
+            found.append(self.clamped(f"m{i}", idx, last // lanes * lanes, self.guard_rows))
+        return found
+
+    def _step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
+        """Add `terms` (at most 4) products to every sum, from index k on."""
+        product, tile, emitter = self.problem, self.tile, self.emitter
+        a, b = product.node.inputs
+        a_whole = [self._operand(a, product.a(self.batch, m, k)) for m in rows] if tile.a_along == "k" else []
+        b_whole = [self._operand(b, product.b(self.batch, k, n)) for n in columns] if tile.b_along == "k" else []
+        for t in range(terms):
+            at = add(Idx(k.text, 0, LANES, k.bound), constant(t))
+            with emitter.scope() as lines:
+                parts = a_whole or [self._operand(a, product.a(self.batch, m, at)) for m in rows]
+                if b_whole:
+                    right = [f"{name}.{'xyzw'[t]}" for name in b_whole]
+                else:
+                    right = [self._operand(b, product.b(self.batch, at, n)) for n in columns]
+                for r in range(tile.rows):
+                    left = self._element(parts, r, t)
+                    sums = " ".join(f"c{r}_{j} += x * {name};" for j, name in enumerate(right))
+                    emitter.line(f"{{ let x = {left}; {sums} }}")
+            emitter.line("{")
+            for line in lines:
+                emitter.line(line.lstrip())
+            emitter.line("}")
+
+    def _operand(self, value: Value, index: Index) -> str:
+        """The name of an operand's vector (or element), in the type of the sums."""
+        term = self.emitter.read(value, index)
+        along = LANES if any(not d.uniform for d in index.dims) or not index.uniform else 1
+        term = self.emitter.widened(term, along)
+        if term.dtype != self.problem.acc:
+            term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)
+        return self.emitter.name(term).text
+
+    def _element(self, parts: list[str], r: int, t: int) -> str:
+        """A's element in row r of the tile, t-th of this step."""
+        tile = self.tile
+        if tile.a_along == "m":
+            name, letter = parts[r // LANES // tile.lanes if tile.spread else r // LANES], "xyzw"[r % LANES]
+            source = r // LANES % tile.lanes
+        else:
+            name, letter = parts[r // tile.lanes if tile.spread else r], "xyzw"[t]
+            source = r % tile.lanes
+        return f"subgroupBroadcast({name}.{letter}, {source}u)" if tile.spread else f"{name}.{letter}"
+
+    def _finish(self, scratch: Value | None) -> list[Operand]:
+        """Write the outputs (or the scratch) from the sums."""
+        size, emitter = self.problem.shape, self.emitter
+        vector = self.width == LANES and size.n % LANES == 0
+        outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
+        written = [self.bindings.write(v, vector=vector) for v in outputs]
+        for j in range(self.tile.columns):
+            for r in range(self.tile.rows):
+                m, n = self.row(r), self.column(j)
+                guards = [f"{m.text} < {size.m}u"] if self.guard_rows and m.const is None else []
+                guards += [f"{n.text} < {size.n}u"] if self.guard_columns and n.const is None else []
+                if guards:
+                    with emitter.block(f"if ({' && '.join(guards)})"):
+                        self._write(scratch, outputs, written, r, j)
+                else:
+                    self._write(scratch, outputs, written, r, j)
+        return written
+
+    def _write(self, scratch: Value | None, outputs: list[Value], written: list[Operand], r: int, j: int) -> None:
+        size, emitter, out = self.problem.shape, self.emitter, self.problem.node.out
+        m, n = self.row(r), self.column(j)
+        sums = Term(f"c{r}_{j}", self.width, self.problem.acc)
+        if scratch:
+            row = add(multiply(variable("part", self.tile.splits), size.batch * size.m), self._flat_row(m))
+            index = Index(scratch.type.shape, flat=add(multiply(row, size.n), n))
+            self._store(written[0], index, sums, n)
+            return
+        emitter.bind(out, lambda index: _rounded(sums, out.type.dtype))
+        index = self.problem.out(self.batch, m, n)
+        terms = [emitter.read(v, index.reshaped(v.type.shape)) for v in outputs]
+        for value, operand, term in zip(outputs, written, terms, strict=True):
+            self._store(operand, index.reshaped(value.type.shape), term, n)
+
+    def _flat_row(self, m: Idx) -> Idx:
+        return add(multiply(self.batch, self.problem.shape.m), m)
+
+    def _store(self, operand: Operand, index: Index, term: Term, n: Idx) -> None:
+        if operand.vector or self.width == 1:
+            self.emitter.write(operand, index, term)
+            return
+        # Rows do not end on whole vectors: each lane is written alone, if its column exists.
+        name = self.emitter.name(self.emitter.widened(term, LANES)).text
+        flat = self.emitter.name(Term(index.flat.text, 1, term.dtype), "i").text
+        for lane in range(LANES):
+            store = operand.store(f"{flat} + {lane}u", f"{name}.{'xyzw'[lane]}")
+            self.emitter.line(f"if ({n.text} + {lane}u < {self.problem.shape.n}u) {{ {store} }}" if lane else store)
+
+
+def _rounded(sums: Term, dtype: DType) -> Term:
+    """The sums in the element type of the result."""
+    if sums.dtype == dtype:
+        return sums
+    return Term(f"{Lanes(sums.width)(dtype)}({sums.text})", sums.width, dtype)
+
+
+def _sum_parts(
+    body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile, scratch: Value
+) -> KernelSource:
+    """The kernel that adds the parts of the sums and applies the epilogue."""
+    out = problem.node.out
+    lanes = LANES if out.type.size % LANES == 0 else 1
+    items = out.type.size // lanes
+    emitter = Emitter(body, bindings, "  ")
+    source = bindings.read(scratch, vector=lanes == LANES)
+    sums = Term("total", lanes, problem.acc)
+    flat = Idx("(i * 4u)", 1, LANES, out.type.size) if lanes == LANES else variable("i", out.type.size)
+    emitter.bind(out, lambda index: _rounded(sums, out.type.dtype))
+    outputs = list(dict.fromkeys(body.outputs))
+    terms = [emitter.read(v, Index(v.type.shape, flat=flat)) for v in outputs]
+    written = [bindings.write(v, vector=lanes == LANES) for v in outputs]
+    for value, operand, term in zip(outputs, written, terms, strict=True):
+        emitter.write(operand, Index(value.type.shape, flat=flat), term)
+    size = min(64, site.target.max_invocations)
+    workgroups = grid(-(-items // size), site.target)
+    text = render(
+        "matmul_sum",
+        what=site.label,
+        splits=tile.splits,
+        size=size,
+        lanes=lanes,
+        items=items,
+        grid_columns=workgroups[0],
+        type=Lanes(lanes)(problem.acc),
+        load=source.load(f"part * {items}u + i"),
+        finish=emitter.text,
+    )
+    return KernelSource(
+        name=f"matmul_sum_{site.label}",
+        family="matmul",
+        wgsl=text,
+        operands=bindings.operands(),
+        workgroups=workgroups,
+        flops=tile.splits * out.type.size,
+    )

@@ -1,0 +1,130 @@
+"""How a matrix product is shared among workgroups and invocations: tile sizes, and the rule that chooses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from graphc.plan import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a batched product: [batch, m, k] x [batch, k, n]."""
+
+    batch: int
+    m: int
+    k: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How one workgroup works.
+
+    lanes: invocations side by side along N. groups: such rows of invocations, below each other. rows, columns: sums
+    that one invocation holds; a column is four elements wide where B is read along N, else one. spread: the lanes are
+    one subgroup and share their rows: each loads some of A, and `subgroupBroadcast` hands it round. a_along, b_along:
+    the index that the four elements of a vector load run along: "k", "m" or "n". splits: parts of each sum, computed
+    by different workgroups.
+    """
+
+    lanes: int
+    groups: int
+    rows: int
+    columns: int
+    spread: bool
+    a_along: str
+    b_along: str
+    splits: int = 1
+
+    @property
+    def loads(self) -> int:
+        """Loads of A that one invocation makes for each step."""
+        shared = self.lanes if self.spread else 1
+        return -(-self.rows // (shared * (4 if self.a_along == "m" else 1)))
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of the workgroup's tile."""
+        return self.groups * self.rows
+
+    @property
+    def tile_columns(self) -> int:
+        """Columns of the workgroup's tile."""
+        return self.lanes * self.columns * (4 if self.b_along == "n" else 1)
+
+    def across(self, shape: Shape) -> tuple[int, int]:
+        """Tiles along N and along M."""
+        return max(1, -(-shape.n // self.tile_columns)), max(1, -(-shape.m // self.tile_rows))
+
+    def count(self, shape: Shape) -> int:
+        """Tiles in all."""
+        wide, high = self.across(shape)
+        return wide * high * self.splits * shape.batch
+
+    def part_length(self, shape: Shape) -> int:
+        """Terms of one part of a sum, a multiple of 4."""
+        return max(4, -(-shape.k // (4 * self.splits)) * 4)
+
+
+SPREAD: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
+    "kn": {(24, 2): 41, (16, 2): 39, (8, 2): 30, (16, 1): 27, (8, 1): 24},
+    "mn": {(32, 1): 39, (16, 2): 37, (16, 1): 25},
+    "kk": {(32, 4): 44, (24, 4): 39, (16, 4): 37, (16, 2): 28, (16, 1): 20},
+    "mk": {(32, 4): 38, (16, 4): 30, (32, 2): 30, (16, 1): 18},
+}
+"""(rows, columns) of one subgroup of 8 lanes a workgroup, with GFLOPS measured on a software adapter of two cores."""
+
+DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
+    "kn": {(16, 4): 23, (8, 4): 22, (8, 2): 19, (8, 1): 13, (4, 1): 8},
+    "mn": {(16, 4): 22, (8, 4): 21, (8, 2): 18, (4, 1): 11},
+    "kk": {(8, 4): 13, (8, 2): 11, (4, 4): 10, (4, 1): 5},
+    "mk": {(8, 4): 13, (8, 2): 11, (4, 4): 10, (4, 1): 5},
+}
+"""The same where every invocation loads its own rows of A."""
+
+CORES: Final = 4
+"""Workgroups that a software adapter runs at once, for the estimate."""
+
+
+def choose(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+    """The tile for a product whose operands are read along these indices.
+
+    A software adapter takes the tile of least estimated time, work with its overhang over the measured speed; with
+    subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results. Then
+    the sum is split where the tiles alone keep too little of the device busy, or where it is so long that one f32 sum
+    loses accuracy.
+    """
+    tile = _software(shape, a_along, b_along, target) if target.software else _wide(shape, a_along, b_along, target)
+    return replace(tile, splits=_splits(shape, tile.count(shape), target))
+
+
+def _software(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+    spread = target.subgroup >= 4
+    lanes = target.subgroup if spread else 8
+    table = (SPREAD if spread else DIRECT)[a_along + b_along]
+    tiles = {Tile(lanes, 1, r, c, spread, a_along, b_along): speed for (r, c), speed in table.items()}
+    return min(tiles, key=lambda t: -(-t.count(shape) // CORES) * t.tile_rows * t.tile_columns / tiles[t])
+
+
+def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+    large = shape.batch * shape.m * shape.n >= 1 << 18 and target.max_invocations >= 256
+    side, rows = (16, 4) if large else (8, 4 if a_along == "m" or shape.batch * shape.m * shape.n >= 1 << 14 else 1)
+    return Tile(side, side, rows, 1 if b_along == "n" else 4, False, a_along, b_along)
+
+
+def _splits(shape: Shape, tiles: int, target: Target) -> int:
+    wanted = (CORES if target.software else 128) // max(tiles, 1)
+    wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // SHORTEST)
+    results = max(shape.batch * shape.m * shape.n, 1)
+    return max(1, min(wanted, MOST_PARTS // results))
+
+
+LONGEST: Final = 8192
+"""Terms that one f32 sum may have where it costs little to split it."""
+SHORTEST: Final = 512
+"""Terms below which a part of a sum is not worth a second step."""
+MOST_PARTS: Final = 1 << 20
+"""Elements that the parts of all sums may take together."""

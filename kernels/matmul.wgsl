@@ -1,0 +1,20 @@
+// matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); {{what}}
+// grid: one workgroup a tile of {{tile_rows}} x {{tile_columns}}, tiles of one row of tiles side by side, then down, then
+// {{splits}} part(s) of the sum, then the batch; folded into y. Workgroup: {{groups}} row(s) of {{lanes}} lanes along N.
+@compute @workgroup_size({{size}})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let tile = group.x + group.y * {{grid_columns}}u;
+  if (tile >= {{tiles}}u) { return; }
+  let batch = tile / {{tiles_each}}u;
+  let part = (tile / {{tiles_plane}}u) % {{splits}}u;
+  let row = (tile / {{tiles_wide}}u) % {{tiles_high}}u * {{tile_rows}}u + local / {{lanes}}u * {{rows}}u;
+  let lane = local % {{lanes}}u;
+  let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
+{{start}}
+  let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);
+  for (var k = part * {{part_length}}u; k < k_end; k += 4u) {
+{{step}}
+  }
+{{rest}}
+{{finish}}
+}
