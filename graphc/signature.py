@@ -89,8 +89,8 @@ def _differences(new: Signature, old: Signature, names: Sequence[str]) -> list[s
     for static in new.static:
         before = known.get(static.name)
         if before != static:
-            was = repr(before.value) if before else "its default"
-            found.append(f"static argument {static.name} is {static.value!r}, was {was}")
+            earlier_value = repr(before.value) if before else "its default"
+            found.append(f"static argument {static.name} is {static.value!r}, was {earlier_value}")
     if new.in_tree != old.in_tree:
         found += [f"the arguments are {new.in_tree}, were {old.in_tree}"] * max(1, len(new.leaves))
     else:

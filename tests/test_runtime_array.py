@@ -1,0 +1,116 @@
+"""Array as NumPy users meet it, on both kinds of device."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+import graphc
+
+DEVICES = ("wgpu", "numpy")
+
+
+@pytest.fixture(params=DEVICES)
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.array([True, False, True]),
+        np.array(-7, np.int32),
+        np.array([3, 2**32 - 1], np.uint32),
+        np.zeros((0, 5), np.float32),
+        np.arange(24, dtype=np.float32).reshape(4, 6).T[::2],
+        np.array([1.5, -2.5, 6e4], np.float16),
+    ],
+    ids=["matrix", "bool", "scalar", "uint32", "empty", "strided", "float16"],
+)
+def test_what_goes_in_comes_out(name, value):
+    array = graphc.asarray(value, device=name)
+    host = np.asarray(array)
+    assert (array.shape, array.dtype, array.nbytes) == (value.shape, value.dtype, value.nbytes)
+    np.testing.assert_array_equal(host, value)
+    assert host.dtype == value.dtype
+
+
+def test_64_bits_are_narrowed_and_overflow_refused(name):
+    assert graphc.asarray(np.float64(0.1), device=name).dtype == np.float32
+    assert graphc.asarray([1, 2, 3], device=name).dtype == np.int32
+    with pytest.raises(graphc.DTypeError, match="9999999999"):
+        graphc.asarray([1, 9999999999], device=name)
+
+
+def test_a_one_element_array_is_a_number(name):
+    x = graphc.asarray(2.5, device=name)
+    assert float(x) == 2.5
+    assert int(x) == 2
+    assert bool(x) is True
+    assert x.item() == 2.5
+    assert f"{x:.2f}" == "2.50"
+    assert x + 1 == 3.5
+    assert np.sqrt(x * 10) == 5.0
+    assert [10, 20, 30][graphc.asarray(1, device=name)] == 20
+    with pytest.raises(ValueError):
+        float(graphc.asarray([1.0, 2.0], device=name))
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(graphc.asarray([1.0, 2.0], device=name))
+
+
+def test_a_vector_behaves_as_a_sequence(name):
+    x = graphc.asarray([1.0, 2.0, 3.0], device=name)
+    assert len(x) == 3
+    assert list(x) == [1.0, 2.0, 3.0]
+    assert x[-1] == 3.0
+    np.testing.assert_array_equal(x[1:], [2.0, 3.0])
+    np.testing.assert_array_equal(np.ones(3, np.float32) * x, [1.0, 2.0, 3.0])
+    assert x.tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(TypeError):
+        len(graphc.asarray(1.0, device=name))
+
+
+def test_conversion_follows_numpy(name):
+    x = graphc.asarray([1.0, 2.0], device=name)
+    assert np.asarray(x, dtype=np.int64).dtype == np.int64
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(x, copy=False)
+    host = x.numpy()
+    host[0] = 9
+    np.testing.assert_array_equal(x, [1.0, 2.0])
+
+
+def test_the_source_may_change_afterwards(name):
+    source = np.ones(100, np.float32)
+    x = graphc.asarray(source, device=name)
+    source[:] = 0
+    np.testing.assert_array_equal(x, np.ones(100))
+
+
+def test_waiting_is_possible_in_three_ways(name):
+    x = graphc.asarray(np.ones(8, np.float32), device=name)
+
+    async def wait():
+        return await x
+
+    assert asyncio.run(wait()) is x
+    assert x.block_until_ready() is x
+    assert x.is_ready()
+
+
+def test_asarray_copies_between_devices_only():
+    x = graphc.asarray([1.0], device="numpy")
+    assert graphc.asarray(x, device="numpy") is x
+    moved = graphc.asarray(x, device="wgpu")
+    assert moved.device is graphc.device("wgpu")
+    np.testing.assert_array_equal(moved, x)
+
+
+def test_repr_shows_values_type_and_device(name):
+    text = repr(graphc.asarray([1.0, 2.0], device=name))
+    assert "[1., 2.]" in text
+    assert "float32" in text
+    assert graphc.device(name).name in text
