@@ -27,7 +27,8 @@ class Step:
 class Program:
     """What lowering knows of a graph before tensors are placed.
 
-    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. names: printed
+    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of each output
+    slot, which may be a reshape of that tensor. names: printed
     names, also of scratch and copies. taken: (input, output) slots where an output takes over a donated input that is
     passed through.
     """
@@ -38,6 +39,7 @@ class Program:
     roots: dict[Value, Value] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
+    shown: list[Value] = field(default_factory=list)
     names: dict[Value, str] = field(default_factory=dict)
     taken: list[tuple[int, int]] = field(default_factory=list)
 
@@ -77,6 +79,7 @@ def _settle_outputs(program: Program) -> None:
     own: set[Value] = {*graph.inputs, *graph.constants}
     for slot, value in enumerate(graph.outputs):
         root = program.root(value)
+        program.shown.append(value)
         if root in own and value.type.size:
             inputs = [i for i, v in enumerate(graph.inputs) if v is root and i in program.donate]
             if inputs and inputs[0] not in dict(program.taken):
@@ -87,9 +90,9 @@ def _settle_outputs(program: Program) -> None:
             program.names[copy] = f"{program.names[value]}.copy{slot}"
             site = Site(program.target, {value: root, copy: copy}, "copy")
             program.steps.append(Step(-1, copy_kernel(value, copy, site)))
-            root = copy
+            program.shown[-1] = root = copy
         elif root in own:
-            root = new_value(value.type, value.hint)
+            program.shown[-1] = root = new_value(value.type, value.hint)
             program.names[root] = f"{program.names[value]}.empty{slot}"
         own.add(root)
         program.outputs.append(root)
@@ -115,7 +118,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         kernels=_named_apart(texts),
         dispatches=tuple(dispatches),
         inputs=tuple(placement.number[v] for v in program.graph.inputs),
-        outputs=tuple(placement.number[v] for v in program.outputs),
+        outputs=tuple(placement.number[v] for v in program.shown),
         constants=tuple(placement.number[v] for v in program.graph.constants),
         donated=placement.donated,
         memory=placement.memory,
