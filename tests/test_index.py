@@ -116,7 +116,7 @@ def test_broadcast_reads_the_operand_of_lower_rank():
     row = index.broadcast_from((6, 1))
     column = index.broadcast_from((4,))
     for i in range(96):
-        a, b, c = np.unravel_index(i, (4, 6, 4))
+        _, b, c = np.unravel_index(i, (4, 6, 4))
         assert lanes_of(row.flat, i=i)[0] == b
         assert lanes_of(column.flat, i=i)[0] == c
     assert index.broadcast_from((1, 1)).flat.const == 0

@@ -27,10 +27,9 @@ class Step:
 class Program:
     """What lowering knows of a graph before tensors are placed.
 
-    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of each output
-    slot, which may be a reshape of that tensor. names: printed
-    names, also of scratch and copies. taken: (input, output) slots where an output takes over a donated input that is
-    passed through.
+    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
+    each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
+    (input, output) slots where an output takes over a donated input that is passed through.
     """
 
     graph: Graph
