@@ -17,7 +17,7 @@ from graphc.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, 
 from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, compare, unbroadcast
 from graphc.ops.samples import booleans, integers, sample
-from graphc.types import DType, NDArray, Shape, TensorType, broadcast_shapes, f32, i32, u32
+from graphc.types import DType, NDArray, Shape, TensorType, broadcast_shapes, dtype_of, f32, i32, u32
 
 
 def wrap(ids: NDArray, n: int) -> NDArray:
@@ -128,16 +128,16 @@ def _take_along_axis(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
 
 
 def _take_along_axis_vjp(g: Any, out: Any, x: Any, ids: Any, *, axis: int) -> tuple[Any, None]:
-    n = x.shape[axis]
+    n, ids_dtype = x.shape[axis], dtype_of(ids.dtype)
     full = (*g.shape[:axis], n, *g.shape[axis + 1 :])
     places = wrap_traced(_spread_but(ids, g.shape, axis), n)
     if g.shape[axis] == 1:
         # One element a row, as in cross-entropy: a comparison, which fuses, and no scatter.
-        line = np.reshape(np.arange(n, dtype=ids.dtype), tuple(n if k == axis else 1 for k in range(x.ndim)))
+        line = ids.apply(iota, shape=tuple(n if k == axis else 1 for k in range(x.ndim)), axis=axis, dtype=ids_dtype)
         return unbroadcast(np.where(places == line, g, 0), x.shape), None
     outer, inner = math.prod(full[:axis]), math.prod(full[axis + 1 :])
-    before = np.arange(outer, dtype=np.int32)[:, None, None] * (n * inner)
-    after = np.arange(inner, dtype=np.int32)[None, None, :]
+    before = ids.apply(iota, shape=(outer, 1, 1), axis=0, dtype=i32) * (n * inner)
+    after = ids.apply(iota, shape=(1, 1, inner), axis=2, dtype=i32)
     flat = np.reshape(places, (outer, g.shape[axis], inner)).astype(np.int32) * inner + (before + after)
     added = apply(scatter_add, np.reshape(flat, (-1,)), np.reshape(g, (-1,)), axis=0, size=outer * n * inner)
     return unbroadcast(np.reshape(added, full), x.shape), None
@@ -257,11 +257,10 @@ def _index_update(x: NDArray, ids: NDArray, values: NDArray, *, axis: int) -> ND
 
 
 def _index_update_vjp(g: Any, out: Any, x: Any, ids: Any, values: Any, *, axis: int) -> tuple[Any, None, Any]:
-    cleared = apply(index_update, g, ids, np.zeros(values.shape, values.dtype), axis=axis)
-    count = math.prod(ids.shape)
-    number = np.reshape(np.arange(count, dtype=np.int32), ids.shape)
-    writer = apply(index_update, np.zeros((x.shape[axis],), np.int32), ids, number, axis=0)
-    lasts = np.take(writer, ids, axis=0) == number if x.shape[axis] else number == number
+    cleared = apply(index_update, g, ids, np.zeros_like(values), axis=axis)
+    number = np.reshape(ids.apply(iota, shape=(math.prod(ids.shape),), axis=0, dtype=i32), ids.shape)
+    writer = apply(index_update, np.zeros_like(number, shape=(x.shape[axis],)), ids, number, axis=0)
+    lasts = np.take(writer, ids, axis=0) == number
     mask = np.reshape(lasts, (1,) * axis + tuple(ids.shape) + (1,) * (x.ndim - axis - 1))
     return cleared, None, np.where(mask, np.take(g, ids, axis=axis), 0)
 
@@ -351,7 +350,7 @@ def _iota(*, shape: Shape, axis: int, dtype: DType) -> NDArray:
     return np.broadcast_to(line.reshape([-1 if k == axis else 1 for k in range(len(shape))]), shape)
 
 
-iota: Final = Op(
+iota: Final[Op] = Op(
     "iota",
     _infer_iota,
     _iota,

@@ -5,6 +5,7 @@ Lowerings compute the place by index arithmetic, so a movement costs nothing whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -284,7 +285,8 @@ def _emit_pad(em: Emitter, node: Any, index: Index) -> Term:
 def _pad_cases() -> tuple[Case, ...]:
     def case(x: NDArray, *parts: tuple[int, int, int], value: float = 0.0) -> Case:
         low, high, interior = zip(*parts, strict=True) if parts else ((), (), ())
-        return Case((x,), {"low": low, "high": high, "interior": interior, "value": value})
+        attrs = {"low": low, "high": high, "interior": interior, "value": value}
+        return Case((x,), attrs, grad=math.isfinite(value))
 
     return (
         case(sample(5), (2, 1, 0)),

@@ -124,7 +124,7 @@ def _prod_vjp(g: Any, out: Any, x: Any, *, axes: Axes, keepdims: bool) -> tuple[
     levels = []
     while level.shape[-1] > 1:
         if level.shape[-1] % 2:
-            level = np.concatenate([level, np.ones((*outer, 1), x.dtype)], axis=-1)
+            level = np.concatenate([level, np.ones_like(level, shape=(*outer, 1))], axis=-1)
         levels.append(level)
         level = level[..., 0::2] * level[..., 1::2]
     others = np.reshape(g, (*outer, 1))

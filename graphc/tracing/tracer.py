@@ -171,10 +171,11 @@ class Tracer:
         return _function(np.astype, self, dtype)
 
     def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:
-        """Apply an op that NumPy has no function for; one of `args` at least is traced."""
+        """Apply an op that NumPy has no function for: to `args`, one of which is traced, or to nothing (iota)."""
         from graphc.trace import apply
+        from graphc.tracing.core import emit_all
 
-        return apply(op, *args, **attrs)
+        return apply(op, *args, **attrs) if args else emit_all(op, trace=self.trace, **attrs)[0]
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
