@@ -17,22 +17,23 @@ from graphc import tree
 from graphc.errors import GraphcError, ShapeError, TraceError
 from graphc.ir import Builder, Graph, Value, prune
 from graphc.op import Op
-from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, owner, running, wrapping
 from graphc.tracing.promote import converted
 from graphc.tracing.tracer import Tracer
-from graphc.types import DType, Shape, TensorType, dtype_of, narrow
+from graphc.types import Shape, TensorType, dtype_of, narrow
 
 __all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
 
 class Spec:
-    """An argument known by shape and element type only."""
+    """An argument known by shape and element type only. weak: it stands for a Python number."""
 
-    __slots__ = ("dtype", "shape")
+    __slots__ = ("dtype", "shape", "weak")
 
-    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+    def __init__(self, shape: Shape, dtype: np.dtype[Any], weak: bool = False) -> None:
         self.shape = shape
         self.dtype = dtype
+        self.weak = weak
 
     @property
     def ndim(self) -> int:
@@ -89,9 +90,16 @@ def trace(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
 
 
 def trace_program(
-    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], static: Iterable[int | str] = ()
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    static: Iterable[int | str] = (),
+    captured: Sequence[Tracer] = (),
 ) -> Program:
-    """Trace `fn`. The arguments named in `static` (positions or names) are passed as they are, and are no inputs."""
+    """Trace `fn`. The arguments named in `static` (positions or names) are passed as they are, and are no inputs.
+
+    captured: tracers of enclosing traces that are inputs in any case, first after the arguments.
+    """
     chosen = static_arguments(fn, static, len(args)) if static else frozenset()
     dynamic = [a for i, a in enumerate(args) if i not in chosen]
     named = {k: v for k, v in kwargs.items() if k not in chosen}
@@ -103,6 +111,8 @@ def trace_program(
         inputs = [
             _input(state, leaf, _full_path(path, positions, names)) for leaf, path in zip(leaves, paths, strict=True)
         ]
+        for tracer in captured:
+            state.lift(tracer)
         given, given_named = tree.unflatten(in_tree, inputs)
         rest = iter(given)
         full = [a if i in chosen else next(rest) for i, a in enumerate(args)]
@@ -166,8 +176,7 @@ def inline(program: Program, operands: Sequence[Any]) -> Any:
     operands: what the leaves of its arguments are here (tracers or arrays).
     """
     found = [*operands, *program.captured]
-    owning = current() if not any(is_tracer(x) for x in found) else owner(found)
-    assert owning is not None, "functions are inlined while a trace runs"
+    owning = owner(found)
     values = []
     for x, value in zip(found, program.graph.inputs, strict=True):
         values.append(owning.value_of(converted(owning, x, value.type.dtype)))
@@ -189,7 +198,7 @@ def leaf_type(leaf: Any) -> tuple[TensorType, bool]:
             f"is a {type(leaf).__name__}, which is no array or number: pass it as static, or let the function close "
             "over it"
         )
-    return TensorType(tuple(int(n) for n in shape), dtype if isinstance(dtype, DType) else dtype_of(dtype)), False
+    return TensorType(tuple(int(n) for n in shape), dtype_of(dtype)), isinstance(leaf, Spec) and leaf.weak
 
 
 def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
@@ -200,7 +209,8 @@ def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
     except GraphcError as error:
         what = f"argument {path[0]}{tree.format_path(path[1:])}"
         raise located(error.__class__(f"{what} {error}".replace(" value:", ":"))) from None
-    return Tracer(state, state.builder.input(type, _hint(path)), weak)
+    hint = leaf.value.hint if is_tracer(leaf) else _hint(path)
+    return Tracer(state, state.builder.input(type, hint), weak)
 
 
 def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:

@@ -131,7 +131,7 @@ def _open(tree: Any) -> tuple[TreeDef, list[Any]] | None:
     if isinstance(tree, dict):
         keys = tuple(tree) if isinstance(tree, OrderedDict) else _sorted_keys(tree)
         node = cls if cls in (OrderedDict, defaultdict) else dict
-        factory = tree.default_factory if cls is defaultdict else None
+        factory = tree.default_factory if isinstance(tree, defaultdict) else None
         return TreeDef("dict", node, keys, extra=factory), [tree[k] for k in keys]
     if isinstance(tree, tuple) and hasattr(cls, "_fields"):
         return TreeDef("namedtuple", cls, tuple(Field(name) for name in cls._fields)), list(tree)
@@ -181,7 +181,7 @@ def _unflatten(treedef: TreeDef, rest: Iterator[Any]) -> Any:
     if treedef.kind == "namedtuple":
         return treedef.node(*children)
     # Without __init__: its checks and conversions are meant for arrays, and the leaves may be anything.
-    made = object.__new__(treedef.node)
+    made: Any = object.__new__(treedef.node)
     for name, child in pairs.items():
         object.__setattr__(made, name, child)
     return made

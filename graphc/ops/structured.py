@@ -7,7 +7,9 @@ made by autodiff.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.op import Custom, Indexed, Inline, NotDifferentiable, Op
@@ -17,18 +19,36 @@ if TYPE_CHECKING:
     from graphc.ir import Graph
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CustomVjp:
     """Rule of a `call`: its gradient as the user wrote it.
 
-    fwd: takes the call's inputs; its outputs are those of the call, then the residuals. bwd: takes the residuals,
-    then one cotangent for each output of the call; its outputs are the gradients of those inputs i of the call for
-    which has_grad[i] holds, in order (the other inputs get none).
+    make gives (fwd, bwd, has_grad) when a gradient is first taken, so that the user's gradient may call the function
+    itself. fwd: takes the call's inputs; its outputs are those of the call, then the residuals. bwd: takes the
+    residuals, then one cotangent for each output of the call; its outputs are the gradients of those inputs i of the
+    call for which has_grad[i] holds, in order (the other inputs get none).
     """
 
-    fwd: Graph
-    bwd: Graph
-    has_grad: tuple[bool, ...]
+    make: Callable[[], tuple[Graph, Graph, tuple[bool, ...]]]
+
+    @cached_property
+    def _parts(self) -> tuple[Graph, Graph, tuple[bool, ...]]:
+        return self.make()
+
+    @property
+    def fwd(self) -> Graph:
+        """Computes the results and the residuals."""
+        return self._parts[0]
+
+    @property
+    def bwd(self) -> Graph:
+        """Computes the gradients."""
+        return self._parts[1]
+
+    @property
+    def has_grad(self) -> tuple[bool, ...]:
+        """Whether each input of the call gets a gradient."""
+        return self._parts[2]
 
     def __repr__(self) -> str:
         return "custom_vjp"

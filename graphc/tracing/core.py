@@ -51,7 +51,7 @@ class Trace:
         if lifted is not None:
             return lifted
         check_alive(tracer)
-        if tracer.trace.level >= self.level or tracer.trace not in _stack():
+        if not self.locate or tracer.trace not in _stack()[: self.level]:
             raise located(TraceError("values of two unrelated traces meet in one operation"))
         return self.lift(tracer)
 
@@ -140,19 +140,17 @@ def _tracer_class() -> type[Tracer]:
 
 
 def owner(operands: Sequence[Any]) -> Trace:
-    """The trace that an operation on these operands belongs to: the deepest of their traces."""
-    best: Trace | None = None
+    """The trace that an operation on these operands belongs to: the innermost one, or the builder they wrap."""
     for x in operands:
-        if is_tracer(x):
-            trace = x.trace
-            if trace is not best:
+        if is_tracer(x) and not x.trace.locate:
+            return x.trace
+    top = current()
+    if top is None:
+        for x in operands:
+            if is_tracer(x):
                 check_alive(x)
-                if best is None or trace.level > best.level:
-                    best = trace
-    if best is None:
-        best = current()
-        assert best is not None, "no operand is traced, and no trace is running"
-    return best
+        raise located(TraceError("a traced value is used on a thread that traces nothing"))
+    return top
 
 
 def check_alive(tracer: Tracer) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
-from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
+from graphc.tracing.core import constant, emit, is_weak, located, owner
 from graphc.tracing.promote import cast, converted, loop_dtypes
 from graphc.tracing.tracer import Tracer
-from graphc.types import bool_, i32
+from graphc.types import bool_, dtype_of
 
 Rule = Callable[..., Any]
 
@@ -69,8 +69,6 @@ def _without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[s
     if dtype is None:
         return operands
     trace = owner(operands)
-    from graphc.types import dtype_of
-
     return tuple(converted(trace, x, dtype_of(dtype)) for x in operands)
 
 
@@ -103,15 +101,6 @@ def _on_bool(name: str, logical: str) -> Rule:
 def _logical(name: str) -> Rule:
     def rule(*operands: Tracer) -> Tracer:
         return emit(name, *(truth(x) for x in operands))
-
-    return rule
-
-
-def _ordering(name: str) -> Rule:
-    def rule(a: Tracer, b: Tracer) -> Tracer:
-        if a.value.type.dtype == bool_:
-            a, b = cast(a, i32), cast(b, i32)
-        return emit(name, a, b)
 
     return rule
 
@@ -325,10 +314,10 @@ RULES: Final[dict[Any, Rule]] = {
     np.heaviside: _heaviside,
     np.equal: node("eq"),
     np.not_equal: node("ne"),
-    np.less: _ordering("lt"),
-    np.less_equal: _ordering("le"),
-    np.greater: _ordering("gt"),
-    np.greater_equal: _ordering("ge"),
+    np.less: node("lt"),
+    np.less_equal: node("le"),
+    np.greater: node("gt"),
+    np.greater_equal: node("ge"),
     np.logical_and: _logical("and"),
     np.logical_or: _logical("or"),
     np.logical_xor: _logical("xor"),
@@ -366,8 +355,3 @@ UNSUPPORTED: Final = {
     "logaddexp2": "np.logaddexp2 cannot be traced: write np.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2)",
 }
 """What to write instead of ufuncs that a graph has nothing for."""
-
-
-def untraced(operands: tuple[Any, ...]) -> bool:
-    """Whether no operand is traced."""
-    return not any(is_tracer(x) for x in operands)

@@ -1,0 +1,329 @@
+"""Functions of functions: gradients, gradients of one's own, recomputation.
+
+Inside a trace a transformed function adds its graph to the one being built, so transforms nest and compose. Called on
+plain arrays, with no trace running, it runs at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from graphc import autodiff, tree
+from graphc.errors import DTypeError, GraphcError, ShapeError, TraceError
+from graphc.ir import Graph, Value, evaluate
+from graphc.ops import by_name
+from graphc.ops.structured import Checkpoint, CustomVjp, call
+from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
+from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
+from graphc.tracing.tracer import Tracer
+from graphc.types import TensorType, narrow
+
+Function = Callable[..., Any]
+
+
+def grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """The gradient of `fn`, a function that returns a float scalar, with respect to its arguments `argnums`.
+
+    The result has the structure of the argument (a tuple of them where argnums is one). With has_aux, `fn` returns
+    (value, aux) and the result is (gradient, aux). Raises ShapeError where the value is no scalar, DTypeError where it
+    or an argument is not of a float type. Source: jax.grad.
+    """
+    both = value_and_grad(fn, argnums, has_aux)
+
+    @functools.wraps(fn)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def value_and_grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """(value, gradient) of `fn`, or ((value, aux), gradient) with has_aux; see `grad`. Source: jax.value_and_grad."""
+
+    @functools.wraps(fn)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        chosen = _positions(argnums, len(args))
+        if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
+            return run_now(functools.partial(_differentiated, fn, argnums, has_aux), args, kwargs, chosen)
+        return _differentiated(fn, argnums, has_aux, *args, **kwargs)
+
+    return value_and_gradient
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` (a tree), through which no gradient flows. Source: jax.lax.stop_gradient."""
+    op = by_name("stop_gradient")
+    return tree.map(lambda leaf: apply(op, leaf) if is_tracer(leaf) else leaf, x)
+
+
+def custom_vjp(fn: Function, fwd: Function, bwd: Function) -> Function:
+    """`fn` with a gradient of one's own.
+
+    fwd takes the arguments of `fn` and returns (result, residuals). bwd takes the residuals and the cotangent of the
+    result, and returns a tuple with one gradient for each argument (None: no gradient). fwd and bwd are traced only
+    where a gradient is taken. Source: jax.custom_vjp.
+    """
+
+    @functools.wraps(fn)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        args = _positional(fn, args, kwargs)
+        if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves(args)):
+            return fn(*args)
+        leaves, rebuild = _opened(args)
+        program = trace_program(lambda *given: fn(*rebuild(given)), tuple(leaves), {})
+        return _call(
+            program, leaves, getattr(fn, "__name__", "custom_vjp"), _user_rule(fwd, bwd, program, leaves, args)
+        )
+
+    return function
+
+
+def checkpoint(fn: Function) -> Function:
+    """`fn`, whose inner values are not kept for the backward pass but computed again there. Source: jax.checkpoint."""
+
+    @functools.wraps(fn)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
+            return fn(*args, **kwargs)
+        leaves, rebuild = _opened((args, kwargs))
+
+        def flat(*given: Any) -> Any:
+            positional, named = rebuild(given)
+            return fn(*positional, **named)
+
+        program = trace_program(flat, tuple(leaves), {})
+        return _call(program, leaves, getattr(fn, "__name__", "checkpoint"), Checkpoint())
+
+    return function
+
+
+def run_now(fn: Function, args: tuple[Any, ...], kwargs: dict[str, Any], chosen: Sequence[int]) -> Any:
+    """Run a function that has to be traced, on plain arguments.
+
+    Arrays and what stands in the arguments `chosen` are traced; other numbers and objects are passed as they are.
+    """
+    flat, rebuild = _opened((args, kwargs), {0: set(chosen)})
+
+    def traced(*given: Any) -> Any:
+        positional, named = rebuild(given)
+        return fn(*positional, **named)
+
+    program = trace_program(traced, tuple(flat), {})
+    arrays = [narrow(np.asarray(x)) for x in flat]
+    return tree.unflatten(program.out_tree, evaluate(program.graph, arrays))
+
+
+def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
+    """Value and gradient inside a running trace."""
+    positions = _positions(argnums, len(args))
+    subject, treedef = tree.flatten(tuple(args[i] for i in positions))
+    for leaf, path in zip(subject, tree.paths(treedef), strict=True):
+        _require_float_argument(leaf, positions[path[0]], path[1:])
+
+    def flat(*leaves: Any) -> Any:
+        parts = dict(zip(positions, tree.unflatten(treedef, leaves), strict=True))
+        return fn(*(parts.get(i, a) for i, a in enumerate(args)), **kwargs)
+
+    program = trace_program(flat, tuple(subject), {})
+    _require_scalar(fn, program, has_aux)
+    differentiated = autodiff.differentiate(program.graph, range(len(subject)))
+    both = tree.TreeDef("tuple", tuple, (0, 1), (program.out_tree, treedef))
+    weak = (*program.weak, *(False for _ in subject))
+    value, found = inline(Program(differentiated, program.in_tree, both, program.captured, weak), subject)
+    return value, found if isinstance(argnums, Sequence) else found[0]
+
+
+def _positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+    found = []
+    for i in given:
+        if not isinstance(i, int) or not -count <= i < count:
+            raise located(TraceError(f"grad: argnums {i!r}, but {count} positional arguments were given"))
+        found.append(i % count)
+    return tuple(found)
+
+
+def _require_float_argument(leaf: Any, position: int, path: tree.Path) -> None:
+    what = f"grad: argument {position}{tree.format_path(path)}"
+    try:
+        type, _ = leaf_type(leaf)
+    except GraphcError as error:
+        raise located(error.__class__(f"{what} {error}")) from None
+    if type.dtype.kind != "float":
+        raise located(DTypeError(f"{what} is {type}: needs a float type; make it a float, or leave it out of argnums"))
+
+
+def _require_scalar(fn: Function, program: Program, has_aux: bool) -> None:
+    """Raise unless the function gave a float scalar (and aux beside it)."""
+    name = getattr(fn, "__name__", "fn")
+    out = program.out_tree
+    if has_aux:
+        if out.kind != "tuple" or len(out.children) != 2:
+            raise located(TraceError(f"grad: {name} returns {out}: has_aux needs a pair (value, aux)"))
+        out = out.children[0]
+    if out.kind != "leaf":
+        hint = "" if has_aux else "; for further results return (value, aux) and say has_aux=True"
+        raise located(TraceError(f"grad: {name} returns {out}: needs one float scalar{hint}"))
+    loss = program.graph.outputs[0]
+    made = program.graph.producers().get(loss)
+    source = made.source if made is not None and made.source.lines else None
+    if loss.type.shape != ():
+        text = f"grad: {name} returns {loss.type}: needs a float scalar, write np.mean or np.sum over it"
+        raise located(ShapeError(text), source=source)
+    if loss.type.dtype.kind != "float":
+        raise located(DTypeError(f"grad: {name} returns {loss.type}: needs a float scalar"), source=source)
+
+
+def _positional(fn: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Keyword arguments in their positions; raises TraceError for one that is keyword-only."""
+    if not kwargs:
+        return args
+    bound = inspect.signature(fn).bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise located(TraceError(f"custom_vjp: {', '.join(bound.kwargs)} has to be a positional argument"))
+    return bound.args
+
+
+def _opened(given: Any, numbers: dict[int, set[int]] | None = None) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """The leaves of a tree that are arrays, and a function that puts others in their place; the rest stays as it is.
+
+    numbers: for children of the root, positions within them where Python numbers count as arrays too.
+    """
+    leaves, treedef = tree.flatten(given)
+    paths = tree.paths(treedef)
+
+    def counts(leaf: Any, path: tree.Path) -> bool:
+        if _is_array(leaf):
+            return True
+        return numbers is not None and len(path) > 1 and path[1] in numbers.get(path[0], ())
+
+    chosen = [i for i, (leaf, path) in enumerate(zip(leaves, paths, strict=True)) if counts(leaf, path)]
+
+    def rebuild(arrays: Sequence[Any]) -> Any:
+        full = list(leaves)
+        for i, x in zip(chosen, arrays, strict=True):
+            full[i] = x
+        return tree.unflatten(treedef, full)
+
+    return [leaves[i] for i in chosen], rebuild
+
+
+def _is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+
+
+def _call(program: Program, leaves: Sequence[Any], name: str, rule: Any) -> Any:
+    """One `call` node for a traced function; its results in their tree."""
+    operands = [*leaves, *program.captured]
+    trace = owner(operands)
+    tracers = [constant(trace, x) for x in operands]
+    made = emit_all(call, *tracers, trace=trace, body=program.graph, name=name, rule=rule)
+    results = [Tracer(trace, x.value, w) for x, w in zip(made, program.weak, strict=True)]
+    return tree.unflatten(program.out_tree, results)
+
+
+def _user_rule(
+    fwd: Function, bwd: Function, program: Program, leaves: Sequence[Any], args: tuple[Any, ...]
+) -> CustomVjp:
+    """The rule of a custom_vjp call: fwd and bwd are traced when a gradient is first taken.
+
+    Values of enclosing traces that fn closes over are inputs of the call; fwd hands them on as residuals.
+    """
+    likes = [_like(*leaf_type(leaf)) for leaf in leaves]
+    captured = program.captured
+    _, rebuild = _opened(args)
+
+    def make() -> tuple[Graph, Graph, tuple[bool, ...]]:
+        kept: list[Callable[[Sequence[Any]], Any]] = []
+
+        def forward(*given: Any) -> Any:
+            result = fwd(*rebuild(given))
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise located(TraceError("custom_vjp: fwd has to return a pair (result, residuals)"))
+            residuals, put_back = _opened(result[1])
+            kept.append(put_back)
+            return result[0], residuals
+
+        first = _checked(trace_program(forward, tuple(likes), {}, captured=captured), captured, "fwd")
+        count = len(program.graph.outputs)
+        made = first.graph.outputs
+        if first.out_tree.children[0] != program.out_tree or _types(made[:count]) != _types(program.graph.outputs):
+            raise located(TraceError("custom_vjp: the result of fwd differs in structure or type from that of fn"))
+        residuals = [_like(v.type, w) for v, w in zip(made[count:], first.weak[count:], strict=True)]
+
+        def backward(saved: Any, *cotangents: Any) -> Any:
+            cotangent = tree.unflatten(program.out_tree, cotangents)
+            return _gradients(bwd(kept[0](saved), cotangent), args, likes)
+
+        given = (residuals, *(_like(v.type) for v in program.graph.outputs))
+        second = _checked(trace_program(backward, given, {}, captured=captured), captured, "bwd")
+        has_grad = [child.kind != "none" for child in second.out_tree.children] + [False] * len(captured)
+        return (
+            _handing_on(first.graph, len(captured)),
+            _residuals_first(second.graph, count, len(captured)),
+            tuple(has_grad),
+        )
+
+    return CustomVjp(make)
+
+
+def _like(type: TensorType, weak: bool = False) -> Spec:
+    return Spec(type.shape, type.dtype.numpy, weak)
+
+
+def _types(values: Sequence[Value]) -> list[TensorType]:
+    return [v.type for v in values]
+
+
+def _checked(program: Program, captured: tuple[Tracer, ...], what: str) -> Program:
+    """`program`; raises TraceError where it uses other values of enclosing traces than `captured`."""
+    if program.captured != captured:
+        raise located(
+            TraceError(f"custom_vjp: {what} uses a traced value that the function itself does not: make it an argument")
+        )
+    return program
+
+
+def _handing_on(graph: Graph, captured: int) -> Graph:
+    """The graph with its last inputs as further outputs."""
+    return replace(graph, outputs=(*graph.outputs, *graph.inputs[len(graph.inputs) - captured :]))
+
+
+def _residuals_first(graph: Graph, cotangents: int, captured: int) -> Graph:
+    """The graph with its captured inputs before the cotangents, as they come from fwd."""
+    split = len(graph.inputs) - captured
+    start = split - cotangents
+    return replace(graph, inputs=(*graph.inputs[:start], *graph.inputs[split:], *graph.inputs[start:split]))
+
+
+def _gradients(found: Any, args: tuple[Any, ...], likes: Sequence[Any]) -> list[Any]:
+    """What bwd returned, as one gradient (or None) for each array among the arguments."""
+    if not isinstance(found, tuple | list) or len(found) != len(args):
+        shown = f"{len(found)} gradients" if isinstance(found, tuple | list) else f"a {type(found).__name__}"
+        raise located(
+            TraceError(f"custom_vjp: bwd returns {shown}: needs a tuple with one for each of {len(args)} arguments")
+        )
+    flat: list[Any] = []
+    for i, (gradient, arg) in enumerate(zip(found, args, strict=True)):
+        leaves, treedef = tree.flatten(arg)
+        if gradient is None:
+            flat += [None] * sum(_is_array(leaf) for leaf in leaves)
+            continue
+        parts, structure = tree.flatten(gradient)
+        if structure != treedef:
+            raise located(TraceError(f"custom_vjp: bwd returns {structure} for argument {i}, which is {treedef}"))
+        flat += [part for part, leaf in zip(parts, leaves, strict=True) if _is_array(leaf)]
+    for part, like in zip(flat, likes, strict=True):
+        if part is not None and np.shape(part) != like.shape:
+            raise located(
+                ShapeError(f"custom_vjp: bwd returns a gradient of shape {np.shape(part)} for one of {like.shape}")
+            )
+    return flat
