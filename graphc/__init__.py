@@ -32,6 +32,7 @@ from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.trace import Spec, spec, trace
+from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad
 from graphc.types import enable_x64
 
 __all__ = [
@@ -56,10 +57,13 @@ __all__ = [
     "Spec",
     "TraceError",
     "asarray",
+    "checkpoint",
     "compile",
+    "custom_vjp",
     "device",
     "devices",
     "enable_x64",
+    "grad",
     "load",
     "load_metadata",
     "nn",
@@ -68,6 +72,8 @@ __all__ = [
     "random",
     "save",
     "spec",
+    "stop_gradient",
     "trace",
     "tree",
+    "value_and_grad",
 ]

@@ -7,7 +7,7 @@ NumPy code traces as it stands, since NumPy hands its ufuncs and functions to th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,9 @@ def spec(shape: int | Sequence[int], dtype: Any = "float32") -> Spec:
 class Program:
     """A traced function: its graph, and how arguments and results map to the graph's inputs and outputs.
 
-    in_tree: structure of (args, kwargs) without the static ones; its leaves are the first inputs, in order. captured:
-    tracers of enclosing traces that the function used; they are the inputs after those. weak: whether each output
-    stands for a Python number.
+    in_tree: structure of (args, kwargs); its leaves are the first inputs, in order. captured: tracers of enclosing
+    traces that the function used; they are the inputs after those. weak: whether each output stands for a Python
+    number.
     """
 
     graph: Graph
@@ -93,56 +93,24 @@ def trace_program(
     fn: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    static: Iterable[int | str] = (),
     captured: Sequence[Tracer] = (),
 ) -> Program:
-    """Trace `fn`. The arguments named in `static` (positions or names) are passed as they are, and are no inputs.
+    """Trace `fn` with these arguments, all of whose leaves become inputs.
 
     captured: tracers of enclosing traces that are inputs in any case, first after the arguments.
     """
-    chosen = static_arguments(fn, static, len(args)) if static else frozenset()
-    dynamic = [a for i, a in enumerate(args) if i not in chosen]
-    named = {k: v for k, v in kwargs.items() if k not in chosen}
-    leaves, in_tree = tree.flatten((tuple(dynamic), named))
-    names = _argument_names(fn, args, kwargs)
-    positions = [i for i in range(len(args)) if i not in chosen]
+    leaves, in_tree = tree.flatten((args, kwargs))
+    paths = [_named(path, _parameter_names(fn)) for path in tree.paths(in_tree)]
     with running() as state:
-        paths = tree.paths(in_tree)
-        inputs = [
-            _input(state, leaf, _full_path(path, positions, names)) for leaf, path in zip(leaves, paths, strict=True)
-        ]
+        inputs = [_input(state, leaf, path) for leaf, path in zip(leaves, paths, strict=True)]
         for tracer in captured:
             state.lift(tracer)
-        given, given_named = tree.unflatten(in_tree, inputs)
-        rest = iter(given)
-        full = [a if i in chosen else next(rest) for i, a in enumerate(args)]
-        result = fn(*full, **{k: given_named.get(k, v) for k, v in kwargs.items()})
+        given, named = tree.unflatten(in_tree, inputs)
+        result = fn(*given, **named)
         found, out_tree = tree.flatten(result)
         made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
     return Program(graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made))
-
-
-def static_arguments(fn: Callable[..., Any], static: Iterable[int | str], count: int) -> frozenset[int | str]:
-    """Positions and names of static arguments; a name also by its position, a position also by its name.
-
-    Raises TraceError for a name or position that the function has no parameter for.
-    """
-    names = _parameter_names(fn)
-    chosen: set[int | str] = set()
-    for item in static:
-        if isinstance(item, str):
-            chosen.add(item)
-            if item in names:
-                chosen.add(names.index(item))
-            elif names and not _has_star(fn, inspect.Parameter.VAR_KEYWORD):
-                raise TraceError(f"static names {item!r}, which is no parameter: there are {', '.join(names)}")
-        else:
-            at = item + max(count, len(names)) if item < 0 else item
-            chosen.add(at)
-            if 0 <= at < len(names):
-                chosen.add(names[at])
-    return frozenset(chosen)
 
 
 def apply(op: Op, *args: Any, **attrs: Any) -> Any:
@@ -195,8 +163,8 @@ def leaf_type(leaf: Any) -> tuple[TensorType, bool]:
     shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
     if shape is None or dtype is None:
         raise TraceError(
-            f"is a {type(leaf).__name__}, which is no array or number: pass it as static, or let the function close "
-            "over it"
+            f"is a {type(leaf).__name__}, which is no array or number: make it a static argument, or let the "
+            "function close over it"
         )
     return TensorType(tuple(int(n) for n in shape), dtype_of(dtype)), isinstance(leaf, Spec) and leaf.weak
 
@@ -222,11 +190,12 @@ def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
         raise located(error.__class__(f"result{tree.format_path(path)}: {error}")) from None
 
 
-def _full_path(path: tree.Path, positions: list[int], names: list[str]) -> tree.Path:
+def _named(path: tree.Path, names: list[str]) -> tree.Path:
     """A path within (args, kwargs) that starts at the argument's name."""
-    if path[0] == 0:
-        return (names[positions[path[1]]], *path[2:])
-    return path[1:]
+    if path[0] == 1:
+        return path[1:]
+    position = path[1]
+    return (names[position] if position < len(names) else f"arg{position}", *path[2:])
 
 
 def _hint(path: tree.Path) -> str:
@@ -240,11 +209,6 @@ def _hint(path: tree.Path) -> str:
     return "".join(c if c.isalnum() or c in "_." else "_" for c in text)
 
 
-def _argument_names(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    names = _parameter_names(fn)
-    return [names[i] if i < len(names) else f"arg{i}" for i in range(len(args))]
-
-
 def _parameter_names(fn: Callable[..., Any]) -> list[str]:
     """Names of the parameters that may be given by position."""
     try:
@@ -253,10 +217,3 @@ def _parameter_names(fn: Callable[..., Any]) -> list[str]:
         return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in parameters if p.kind in kinds]
-
-
-def _has_star(fn: Callable[..., Any], kind: Any) -> bool:
-    try:
-        return any(p.kind in (kind, inspect.Parameter.KEYWORD_ONLY) for p in inspect.signature(fn).parameters.values())
-    except (TypeError, ValueError):
-        return True

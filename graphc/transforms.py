@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from graphc import autodiff, tree
+from graphc.eager import run_now
 from graphc.errors import DTypeError, GraphcError, ShapeError, TraceError
-from graphc.ir import Graph, Value, evaluate
+from graphc.ir import Graph, Value
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, CustomVjp, call
 from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.tracer import Tracer
-from graphc.types import TensorType, narrow
+from graphc.types import TensorType
 
 Function = Callable[..., Any]
 
@@ -51,7 +52,9 @@ def value_and_grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = _positions(argnums, len(args))
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
-            return run_now(functools.partial(_differentiated, fn, argnums, has_aux), args, kwargs, chosen)
+            inner = functools.partial(_differentiated, fn, argnums, has_aux)
+            leaves, rebuild = _opened((args, kwargs), {0: set(chosen)})
+            return run_now(lambda *given: _called(inner, rebuild(given)), leaves)
         return _differentiated(fn, argnums, has_aux, *args, **kwargs)
 
     return value_and_gradient
@@ -93,31 +96,10 @@ def checkpoint(fn: Function) -> Function:
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
             return fn(*args, **kwargs)
         leaves, rebuild = _opened((args, kwargs))
-
-        def flat(*given: Any) -> Any:
-            positional, named = rebuild(given)
-            return fn(*positional, **named)
-
-        program = trace_program(flat, tuple(leaves), {})
+        program = trace_program(lambda *given: _called(fn, rebuild(given)), tuple(leaves), {})
         return _call(program, leaves, getattr(fn, "__name__", "checkpoint"), Checkpoint())
 
     return function
-
-
-def run_now(fn: Function, args: tuple[Any, ...], kwargs: dict[str, Any], chosen: Sequence[int]) -> Any:
-    """Run a function that has to be traced, on plain arguments.
-
-    Arrays and what stands in the arguments `chosen` are traced; other numbers and objects are passed as they are.
-    """
-    flat, rebuild = _opened((args, kwargs), {0: set(chosen)})
-
-    def traced(*given: Any) -> Any:
-        positional, named = rebuild(given)
-        return fn(*positional, **named)
-
-    program = trace_program(traced, tuple(flat), {})
-    arrays = [narrow(np.asarray(x)) for x in flat]
-    return tree.unflatten(program.out_tree, evaluate(program.graph, arrays))
 
 
 def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
@@ -138,6 +120,11 @@ def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /
     weak = (*program.weak, *(False for _ in subject))
     value, found = inline(Program(differentiated, program.in_tree, both, program.captured, weak), subject)
     return value, found if isinstance(argnums, Sequence) else found[0]
+
+
+def _called(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+    args, kwargs = given
+    return fn(*args, **kwargs)
 
 
 def _positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
