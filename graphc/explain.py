@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, Value
 from graphc.plan import Dispatch, Plan
 from graphc.printer import format_node, value_names
 
@@ -20,8 +20,7 @@ def explain(graph: Graph, plan: Plan) -> str:
         lines.append("")
         numbers = by_node.get(position, [])
         lines.append(_head(plan, [plan.dispatches[n] for n in numbers], numbers))
-        body = node.attrs.get("body")
-        inner = list(_ops(body)) if isinstance(body, Graph) else [(format_node(node, names), node)]
+        inner = _ops(node, plan.dispatches[numbers[0]].nodes if numbers else (), names)
         width = max((len(text) for text, _ in inner), default=0)
         for text, op in inner:
             lines.append(f"  {text:<{width}}  # {op.source}" if op.source.lines else f"  {text}")
@@ -39,11 +38,14 @@ def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
     return f"kernel {names} ({which}): reads {read} bytes, writes {written}, {sum(d.flops for d in dispatches)} flops"
 
 
-def _ops(body: Graph) -> Iterator[tuple[str, Node]]:
-    names = value_names(body)
-    names |= {value: str(array.item()) for value, array in body.constants.items() if array.size == 1}
-    for node in body.nodes:
-        yield format_node(node, names), node
+def _ops(node: Node, printed: Sequence[str], names: Mapping[Value, str]) -> list[tuple[str, Node]]:
+    """The ops that a node holds, each with its text (as the plan printed it, where it did)."""
+    body = node.attrs.get("body")
+    if not isinstance(body, Graph):
+        return [(format_node(node, dict(names)), node)]
+    if len(printed) != len(body.nodes):
+        printed = [format_node(inner, value_names(body)) for inner in body.nodes]
+    return list(zip(printed, body.nodes, strict=True))
 
 
 def _count(graph: Graph) -> int:

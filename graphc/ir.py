@@ -53,7 +53,7 @@ class Source:
         return replace(self, lines=tuple(lines))
 
     def __str__(self) -> str:
-        return ", ".join(str(line) for line in self.lines)
+        return ", ".join(dict.fromkeys(str(line) for line in self.lines))  # a line may hold several expressions
 
 
 NOWHERE = Source()

@@ -152,7 +152,7 @@ def _dispatch(program: Program, step: Step, kernel: int, bindings: tuple[Binding
     source = step.source
     node = program.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
-    lines = tuple(map(str, node.source.lines)) if node else ()
+    lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
     reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write"}
     writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read"}
     ops = source.name.removeprefix(f"{source.family}_").replace("_", ", ")

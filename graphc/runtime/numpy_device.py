@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import Graph, evaluate
+from graphc import reference
+from graphc.ir import Graph
 from graphc.plan import Plan, Target
 from graphc.runtime.array import Array
 from graphc.runtime.base import Device, Runner
@@ -92,7 +93,7 @@ class _GraphRunner(Runner):
         for value, argument in zip(self._graph.inputs, arguments, strict=True):
             host = argument._alive() if isinstance(argument, Array) and argument.device is self._device else argument
             inputs.append(np.asarray(narrow(np.asarray(host)), dtype=value.type.dtype.numpy))
-        results = evaluate(self._graph, inputs)
+        results = reference.run(self._graph, inputs)
         held = [*inputs, *self._graph.constants.values()]
         outputs = []
         for value, result in zip(self._graph.outputs, results, strict=True):
