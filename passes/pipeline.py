@@ -9,6 +9,7 @@ from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.passes.cse import cse
 from graphc.passes.dce import dce
+from graphc.passes.empty import empty
 from graphc.passes.fold import fold
 from graphc.passes.inline import inline
 from graphc.passes.order import order
@@ -20,9 +21,9 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (inline, fold, simplify, cse, dce, order)
+DEFAULT: Final[tuple[GraphPass, ...]] = (inline, empty, fold, simplify, cse, dce, order)
 
-LEGALIZE: Final[tuple[GraphPass, ...]] = (inline,)
+LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty)
 """What lowering needs in any case; `passes=()` compiles with these alone."""
 
 
