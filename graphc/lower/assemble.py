@@ -175,12 +175,12 @@ class _Printed:
     """Printed lines of the ops that a node holds, under the names of the outer graph."""
 
     def __init__(self, program: Program) -> None:
-        self._names: Mapping[Value, str] = program.names
+        self._names = program.names
 
     def lines(self, node: Node) -> tuple[str, ...]:
         """One line an op."""
         if node.op.name != "fused":
-            return (format_node(node, dict(self._names)),)
+            return (format_node(node, self._names),)
         body = node.attrs["body"]
         names = {v: f"{self._names[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}
         names |= {v: str(array.item()) for v, array in body.constants.items()}
