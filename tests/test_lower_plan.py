@@ -1,0 +1,235 @@
+"""What lowering puts in a plan: aliases, in-place updates, donation, copies of outputs, shared kernels, records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.lowering import Body, as_kernel, check, execute, random_arrays
+
+from graphc.errors import GraphError, MemoryLimitError
+from graphc.ir import Builder, evaluate
+from graphc.lower import lower
+from graphc.ops.structured import call, fused
+from graphc.plan import Plan, Target
+from graphc.types import i32
+
+TARGET = Target()
+
+
+def kinds(plan: Plan) -> list[str]:
+    return [buffer.kind for buffer in plan.buffers]
+
+
+def chain(*names: str, shape: tuple[int, ...] = (5, 7)) -> Body:
+    """b.last = names applied one after the other to an input."""
+    b = Body()
+    b.last = b.tensor(*shape)
+    for name in names:
+        b.last = b(name, b.last)
+    return b
+
+
+def test_a_reshape_costs_nothing(device):
+    b = Body()
+    x = b.tensor(4, 6)
+    y = b("reshape", b("neg", x), shape=(3, 8))
+    graph = b.build([b("exp", y)])
+    plan = check(device, graph, device.target)
+    assert len(plan.dispatches) == 2
+    assert sum(t.alias is not None for t in plan.tensors) >= 1
+
+
+def test_a_chain_runs_in_place_in_one_arena_slot(device):
+    b = chain("neg", "tanh", "neg", "abs")
+    graph = b.build([b("exp", b.last)])
+    plan = check(device, graph, device.target)
+    assert plan.memory["peak_bytes"] == 256
+    assert plan.memory["naive_bytes"] == 4 * 256
+    assert [len(d.bindings) for d in plan.dispatches] == [2, 1, 1, 1, 2]
+
+
+def test_nothing_is_overwritten_that_is_read_later(device):
+    b = Body()
+    x = b.tensor(6, 6)
+    y = b("neg", x)
+    z = b("exp", y)  # y lives on
+    t = b("transpose", y, perm=(1, 0))  # not read at its own position
+    graph = b.build([b("add", b("add", z, t), y)])
+    plan = check(device, graph, device.target)
+    assert len({(d.bindings[-1].buffer, d.bindings[-1].offset) for d in plan.dispatches[:3]}) == 3
+
+
+def test_an_output_that_is_an_input_or_given_twice_or_a_constant_is_copied(device):
+    b = Body()
+    x = b.tensor(3, 4)
+    y = b("neg", x)
+    flat = b("reshape", y, shape=(12,))
+    c = b.constant(np.arange(5, dtype=np.float32))
+    graph = b.build([x, y, y, flat, c, x])
+    plan = check(device, graph, device.target)
+    assert sum(d.node == -1 for d in plan.dispatches) == 5
+    assert len({plan.tensors[t].buffer for t in plan.outputs}) == 6
+    assert plan.tensors[plan.outputs[3]].shape == (12,)
+
+
+def test_an_output_that_is_a_reshape_has_its_own_shape(device):
+    b = Body()
+    graph = b.build([b("reshape", b("neg", b.tensor(3, 4)), shape=(2, 6))])
+    plan = check(device, graph, device.target)
+    assert plan.tensors[plan.outputs[0]].shape == (2, 6)
+    assert len(plan.dispatches) == 1
+
+
+def test_empty_tensors_have_no_kernel(device):
+    b = Body()
+    x = b.tensor(0, 4)
+    graph = b.build([b("neg", x), b("sum", x, axes=(0,), keepdims=False), x, b("sum", x, axes=(1,), keepdims=False)])
+    plan = check(device, graph, device.target)
+    assert len(plan.dispatches) == 1
+
+
+def update() -> Body:
+    """p - 0.5 g, the step of an optimiser."""
+    b = Body()
+    b.p, b.g = b.tensor(8, 9), b.tensor(8, 9)
+    b.new = b("sub", b.p, b("mul", b.g, 0.5))
+    return b
+
+
+def test_a_donated_input_is_updated_in_place(device):
+    b = update()
+    graph = as_kernel(b.build([b.new]), "map")
+    plan = lower(graph, device.target, frozenset({0}))
+    assert plan.donated == ((0, 0),)
+    assert kinds(plan) == ["input", "input"]
+    assert plan.kernels[0].access == ("read", "read_write")
+    assert plan.tensors[plan.outputs[0]].alias == plan.tensors[plan.inputs[0]].name
+    arrays = random_arrays(graph)
+    for got, want in zip(execute(device, graph, plan, arrays, frozenset({0})), evaluate(graph, arrays), strict=True):
+        np.testing.assert_allclose(got, want, 1e-6)
+    assert lower(graph, device.target).donated == ()
+
+
+def test_a_donated_input_that_is_dead_before_gives_its_buffer():
+    b = Body()
+    x = b.tensor(8, 8)
+    total = b("sum", x, axes=(0,), keepdims=False)
+    graph = b.build([b("broadcast_to", total, shape=(8, 8))])
+    assert lower(graph, TARGET, frozenset({0})).donated == ((0, 0),)
+
+
+def test_a_donated_input_that_is_read_after_is_kept():
+    b = Body()
+    x = b.tensor(8, 8)
+    y = b("neg", x)
+    graph = b.build([y, b("sum", x, axes=(0,), keepdims=False)])
+    assert lower(graph, TARGET, frozenset({0})).donated == ()
+
+
+def test_a_donated_input_passed_through_needs_no_copy(device):
+    b = Body()
+    x = b.tensor(8, 8)
+    graph = b.build([x])
+    plan = lower(graph, device.target, frozenset({0}))
+    assert (plan.donated, plan.dispatches) == (((0, 0),), ())
+    (array,) = random_arrays(graph)
+    np.testing.assert_array_equal(execute(device, graph, plan, [array], frozenset({0}))[0], array)
+
+
+def test_each_donated_buffer_is_taken_once(device):
+    b = Body()
+    x, y = b.tensor(6, 6), b.tensor(6, 6)
+    graph = b.build([b("neg", x), b("exp", y), b("add", b("abs", x), 1.0)])
+    plan = lower(graph, device.target, frozenset({0, 1}))
+    assert len({i for i, _ in plan.donated}) == len({o for _, o in plan.donated}) == len(plan.donated)
+    arrays = random_arrays(graph)
+    got = execute(device, graph, plan, arrays, frozenset({0, 1}))
+    for a, want in zip(got, evaluate(graph, arrays), strict=True):
+        np.testing.assert_allclose(a, want, 1e-6)
+
+
+def test_a_tensor_given_twice_to_a_fused_node_is_bound_once(device):
+    b = Body()
+    x, y, z = b.tensor(4, 6), b.tensor(4, 6), b.tensor(24)
+    body = b.build([b("add", b("mul", x, y), b("reshape", b("exp", z), shape=(4, 6)))])
+    outer = Body()
+    v = outer.tensor(4, 6)
+    (out,) = outer.add(fused, v, v, outer("reshape", v, shape=(24,)), body=body, family="map", why=())
+    plan = check(device, outer.build([out]), device.target)
+    assert len(plan.dispatches[0].bindings) == 2
+
+
+def test_equal_kernels_are_one():
+    b = chain("neg", "neg")
+    graph = b.build([b("exp", b.last)])
+    plan = lower(graph, TARGET)
+    assert len(plan.dispatches) == 3
+    assert len({k.wgsl for k in plan.kernels}) == len(plan.kernels)
+    wide = Body()
+    outputs = [wide("exp", wide.tensor(4, 4)) for _ in range(5)]
+    assert len(lower(wide.build(outputs), TARGET).kernels) == 1
+
+
+def test_kernel_names_are_distinct_identifiers():
+    b = Body()
+    graph = b.build([b("exp", b.tensor(n)) for n in (3, 8, 9)])
+    names = [k.name for k in lower(graph, TARGET).kernels]
+    assert len(set(names)) == len(names) == 3
+    assert all(name.isidentifier() and name.startswith("map_exp") for name in names)
+
+
+def test_dispatches_tell_what_they_compute():
+    b = update()
+    plan = lower(as_kernel(b.build([b.new]), "map"), TARGET)
+    (dispatch,) = plan.dispatches
+    assert [line.split(" = ")[1].split("(")[0] for line in dispatch.nodes] == ["mul", "sub"]
+    assert "0.5" in dispatch.nodes[0]
+    assert (dispatch.bytes_read, dispatch.bytes_written, dispatch.flops) == (2 * 72 * 4, 72 * 4, 2 * 72)
+    assert dispatch.label.startswith("map: ")
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_two_arenas_where_one_buffer_would_be_too_large(device):
+    b = Body()
+    xs = [b("exp", b.tensor(16, 16)) for _ in range(4)]
+    ys = [b("transpose", x, perm=(1, 0)) for x in xs]
+    total = b("add", b("add", ys[0], ys[1]), b("add", ys[2], ys[3]))
+    graph = b.build([total])
+    plan = check(device, graph, replace(device.target, max_buffer_bytes=2048))
+    assert kinds(plan).count("arena") >= 2
+    assert all(buffer.nbytes <= 2048 for buffer in plan.buffers)
+
+
+def test_a_tensor_larger_than_any_buffer_is_an_error():
+    b = Body()
+    graph = b.build([b("exp", b.tensor(1000))])
+    with pytest.raises(MemoryLimitError, match="4000"):
+        lower(graph, replace(TARGET, max_buffer_bytes=2048))
+
+
+def test_a_node_that_was_not_inlined_is_an_error():
+    b = Body()
+    body = b.build([b("exp", b.tensor(3))])
+    outer = Builder()
+    graph = outer.build(outer.add(call, outer.input(body.inputs[0].type), body=body, name="f", rule=None))
+    with pytest.raises(GraphError, match="inline"):
+        lower(graph, TARGET)
+
+
+def test_long_chains_lower_without_recursion():
+    b = chain(*["neg", "tanh"] * 1000, shape=(8,))
+    assert len(lower(b.build([b.last]), TARGET).dispatches) == 2000
+
+
+def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_own(device):
+    b = Body()
+    x, y = b.tensor(4, 5), b.tensor(4, 5, dtype=i32)
+    z = b("neg", x)
+    graph = as_kernel(b.build([z, y, z, x]), "map")
+    plan = lower(graph, device.target)
+    arrays = random_arrays(graph)
+    for got, want in zip(execute(device, graph, plan, arrays), evaluate(graph, arrays), strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert sum(d.node == 0 for d in plan.dispatches) == 1
