@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.lowering import Body, as_kernel, check, one_op, targets
 
 from graphc.errors import DeviceError
 from graphc.ir import Graph
@@ -16,6 +15,7 @@ from graphc.op import Indexed, Pointwise, Reduce
 from graphc.ops import OPS
 from graphc.plan import Target
 from graphc.types import bool_, f16, i32
+from tests.lowering import Body, as_kernel, check, one_op, targets
 
 GENERATED = [name for name, op in OPS.items() if isinstance(op.lowering, Pointwise | Indexed | Reduce)]
 TARGETS = ["own", "no subgroups", "gpu", "small grid"]

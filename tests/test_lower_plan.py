@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.lowering import Body, as_kernel, check, execute, random_arrays
 
 from graphc.errors import GraphError, MemoryLimitError
 from graphc.ir import Builder, evaluate
@@ -14,6 +13,7 @@ from graphc.lower import lower
 from graphc.ops.structured import call, fused
 from graphc.plan import Plan, Target
 from graphc.types import i32
+from tests.lowering import Body, as_kernel, check, execute, random_arrays
 
 TARGET = Target()
 
