@@ -119,7 +119,7 @@ class PlanRunner(Runner):
                 if buffer.kind in ("constant", "arena") and buffer.nbytes:
                     memory = self._device.pool.take(buffer.nbytes, (self._tag, number))
                     self._fixed[number] = _Bound(memory)
-                if buffer.kind == "constant" and buffer.nbytes:
+                if buffer.kind == "constant" and constants[buffer.slot].size:
                     array = constants[buffer.slot]
                     type = TensorType(tuple(array.shape), dtype_of(array.dtype))
                     self._device.write(memory, 0, to_storage(array, type))
