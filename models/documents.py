@@ -19,17 +19,18 @@ PADDING = -1
 
 
 class DocumentBatches:
-    """Documents in an order shuffled once by `seed`, `batch_size` a step, from the start again when they run out.
+    """Documents in an order shuffled once by `seed` (None: as they come), `batch_size` a step, over and over.
 
     A batch is (x, y), i32 [batch_size, context]: y holds the token that follows each one of x, PADDING after the
     last. The shuffle is Python's, as in Karpathy's microgpt.
     """
 
     def __init__(
-        self, documents: Sequence[str], vocabulary: Vocabulary, context: int, batch_size: int, seed: int
+        self, documents: Sequence[str], vocabulary: Vocabulary, context: int, batch_size: int, seed: int | None
     ) -> None:
         order = list(documents)
-        random.Random(seed).shuffle(order)
+        if seed is not None:
+            random.Random(seed).shuffle(order)
         self._documents = order
         self._vocabulary = vocabulary
         self._context = context

@@ -1,133 +1,68 @@
-"""microGPT against an implementation of its own: float64, one name at a time, gradients worked out by hand."""
+"""The losses of Karpathy's microgpt, step by step, on every device."""
 
 from __future__ import annotations
 
-import os
-import random
-from pathlib import Path
+import functools
+import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
+import pytest
 
-Array = Any
-WIDTH, HEADS, CONTEXT, EPS, STD = 16, 4, 16, 1e-5, 0.08
-STEPS = 1000
-REPORTED = {1: 3.3660, 10: 3.2229, 100: 3.3669, 1000: 2.6497}
+import graphc
+from graphc.models import microgpt
+from graphc.models.train import RunConfig, training_step
+from tests.oracle import REPORTED, STEPS, karpathy_setup, ours, reference_losses
 
-
-def names_file() -> Path:
-    """names.txt of makemore: where GRAPHC_NAMES says, else in shared/data beside the repository or further up."""
-    if "GRAPHC_NAMES" in os.environ:
-        return Path(os.environ["GRAPHC_NAMES"])
-    places = [folder / "shared" / "data" / "names.txt" for folder in Path(__file__).resolve().parents]
-    return next((place for place in places if place.exists()), places[2])
-
-
-def karpathy_setup() -> tuple[list[str], dict[str, Array]]:
-    """Shuffled documents and first weights, (out, in), drawn row by row from one generator with seed 42."""
-    documents = [line.strip() for line in names_file().read_text().split("\n") if line.strip()]
-    generator = random.Random(42)
-    generator.shuffle(documents)
-
-    def matrix(rows: int, columns: int) -> Array:
-        return np.array([[generator.gauss(0, STD) for _ in range(columns)] for _ in range(rows)])
-
-    size = len(set("".join(documents))) + 1
-    shapes = {"wte": (size, WIDTH), "wpe": (CONTEXT, WIDTH), "lm_head": (size, WIDTH)}
-    shapes |= dict.fromkeys(("wq", "wk", "wv", "wo"), (WIDTH, WIDTH))
-    shapes |= {"fc1": (4 * WIDTH, WIDTH), "fc2": (WIDTH, 4 * WIDTH)}
-    return documents, {name: matrix(*shape) for name, shape in shapes.items()}
+# In a process of its own: x64 is for a whole process.
+NUMPY_X64 = """
+import json, graphc
+graphc.enable_x64()
+from tests.test_microgpt_exact import train_as_karpathy
+import numpy as np
+print(json.dumps(train_as_karpathy("numpy", np.float64, int(__import__("sys").argv[1]))))
+"""
 
 
-def rms(x: Array) -> tuple[Array, Array]:
-    scale = (np.mean(x * x, axis=1, keepdims=True) + EPS) ** -0.5
-    return x * scale, scale
+@functools.cache
+def expected() -> list[float]:
+    return reference_losses()
 
 
-def rms_backward(g: Array, x: Array, scale: Array) -> Array:
-    return scale * g - scale**3 * x * np.mean(g * x, axis=1, keepdims=True)
-
-
-def loss_and_gradients(w: dict[str, Array], tokens: list[int]) -> tuple[float, dict[str, Array]]:
-    """Mean loss over the positions of one name, and its gradient for each weight."""
-    n, depth = min(CONTEXT, len(tokens) - 1), WIDTH // HEADS
-    ids, targets = np.array(tokens[:n]), np.array(tokens[1 : n + 1])
-    later = np.triu(np.ones((n, n), bool), 1)
-    # Forward.
-    e = w["wte"][ids] + w["wpe"][:n]
-    x0, s0 = rms(e)
-    x1, s1 = rms(x0)
-    q, k, v = x1 @ w["wq"].T, x1 @ w["wk"].T, x1 @ w["wv"].T
-    heads = [slice(h * depth, (h + 1) * depth) for h in range(HEADS)]
-    weights = []
-    joined = np.empty((n, WIDTH))
-    for h in heads:
-        a = q[:, h] @ k[:, h].T / depth**0.5
-        a[later] = -np.inf
-        a = np.exp(a - a.max(axis=1, keepdims=True))
-        a /= a.sum(axis=1, keepdims=True)
-        weights.append(a)
-        joined[:, h] = a @ v[:, h]
-    x2 = x0 + joined @ w["wo"].T
-    x3, s3 = rms(x2)
-    hidden = x3 @ w["fc1"].T
-    active = np.maximum(hidden, 0)
-    x4 = x2 + active @ w["fc2"].T
-    logits = x4 @ w["lm_head"].T
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    loss = -np.mean(np.log(p[np.arange(n), targets]))
-    # Backward, line by line from the end.
-    g: dict[str, Array] = {}
-    dlogits = p.copy()
-    dlogits[np.arange(n), targets] -= 1
-    dlogits /= n
-    g["lm_head"] = dlogits.T @ x4
-    dx4 = dlogits @ w["lm_head"]
-    g["fc2"] = dx4.T @ active
-    dhidden = (dx4 @ w["fc2"]) * (hidden > 0)
-    g["fc1"] = dhidden.T @ x3
-    dx2 = dx4 + rms_backward(dhidden @ w["fc1"], x2, s3)
-    g["wo"] = dx2.T @ joined
-    djoined = dx2 @ w["wo"]
-    dq, dk, dv = np.empty_like(q), np.empty_like(k), np.empty_like(v)
-    for h, a in zip(heads, weights, strict=True):
-        dv[:, h] = a.T @ djoined[:, h]
-        da = djoined[:, h] @ v[:, h].T
-        ds = a * (da - np.sum(da * a, axis=1, keepdims=True)) / depth**0.5
-        dq[:, h] = ds @ k[:, h]
-        dk[:, h] = ds.T @ q[:, h]
-    g["wq"], g["wk"], g["wv"] = dq.T @ x1, dk.T @ x1, dv.T @ x1
-    dx1 = dq @ w["wq"] + dk @ w["wk"] + dv @ w["wv"]
-    de = rms_backward(dx2 + rms_backward(dx1, x0, s1), e, s0)
-    g["wte"], g["wpe"] = np.zeros_like(w["wte"]), np.zeros_like(w["wpe"])
-    np.add.at(g["wte"], ids, de)
-    g["wpe"][:n] = de
-    return float(loss), g
-
-
-def reference_losses(steps: int = STEPS) -> list[float]:
-    """The loss of each step, as Karpathy's microgpt computes it."""
-    documents, w = karpathy_setup()
-    letters = sorted(set("".join(documents)))
-    end = len(letters)
-    m = {name: np.zeros_like(value) for name, value in w.items()}
-    v = {name: np.zeros_like(value) for name, value in w.items()}
+def train_as_karpathy(device: str | None, dtype: Any, steps: int) -> list[float]:
+    """The losses of the first steps, by graphc: his documents, his first weights, compiled and donated."""
+    documents, weights = karpathy_setup()
+    corpus = graphc.models.data.Corpus("names", "\n".join(documents))
+    config, vocabulary = microgpt.configure(corpus)
+    run = RunConfig("microgpt", None, STEPS, 1, "adam", 0.01, "linear", 42)
+    optimizer = run.make_optimizer()
+    params = ours(weights, dtype)
+    state = optimizer.init(params)
+    batches = graphc.models.documents.DocumentBatches(documents, vocabulary, config.context, 1, seed=None)
+    step = graphc.compile(training_step(microgpt, config, optimizer), device=device, donate=("params", "state"))
     losses = []
-    for step in range(steps):
-        document = documents[step % len(documents)]
-        loss, g = loss_and_gradients(w, [end, *(letters.index(c) for c in document), end])
+    for number in range(steps):
+        params, state, loss = step(params, state, *batches(number))
         losses.append(loss)
-        rate = 0.01 * (1 - step / STEPS)
-        for name in w:
-            m[name] = 0.85 * m[name] + 0.15 * g[name]
-            v[name] = 0.99 * v[name] + 0.01 * g[name] ** 2
-            unbiased = v[name] / (1 - 0.99 ** (step + 1))
-            w[name] = w[name] - rate * m[name] / (1 - 0.85 ** (step + 1)) / (np.sqrt(unbiased) + 1e-8)
-    return losses
+    return [float(loss) for loss in losses]
 
 
 def test_the_independent_implementation_gives_the_reported_losses() -> None:
-    losses = reference_losses()
     for step, value in REPORTED.items():
-        assert abs(losses[step - 1] - value) < 5e-5
+        assert abs(expected()[step - 1] - value) < 5e-5
+
+
+@pytest.mark.parametrize("steps", [100, pytest.param(STEPS, marks=pytest.mark.slow)])
+def test_numpy_with_x64(steps: int) -> None:
+    done = subprocess.run([sys.executable, "-c", NUMPY_X64, str(steps)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(json.loads(done.stdout), expected()[:steps], rtol=0, atol=1e-6)
+
+
+def test_the_default_device() -> None:
+    losses = train_as_karpathy(None, np.float32, STEPS)
+    for step, value in REPORTED.items():
+        assert abs(losses[step - 1] - value) < 1e-3
+    np.testing.assert_allclose(losses, expected(), rtol=0, atol=5e-3)
