@@ -9,7 +9,6 @@ import sys
 from typing import Any
 
 import numpy as np
-import pytest
 
 import graphc
 from graphc.models import microgpt
@@ -20,9 +19,9 @@ from tests.oracle import REPORTED, STEPS, karpathy_setup, ours, reference_losses
 NUMPY_X64 = """
 import json, graphc
 graphc.enable_x64()
-from tests.test_microgpt_exact import train_as_karpathy
 import numpy as np
-print(json.dumps(train_as_karpathy("numpy", np.float64, int(__import__("sys").argv[1]))))
+from tests.test_microgpt_exact import train_as_karpathy
+print(json.dumps(train_as_karpathy("numpy", np.float64)))
 """
 
 
@@ -31,8 +30,8 @@ def expected() -> list[float]:
     return reference_losses()
 
 
-def train_as_karpathy(device: str | None, dtype: Any, steps: int) -> list[float]:
-    """The losses of the first steps, by graphc: his documents, his first weights, compiled and donated."""
+def train_as_karpathy(device: str | None, dtype: Any) -> list[float]:
+    """The losses of all steps, by graphc: his documents, his first weights, compiled and donated."""
     documents, weights = karpathy_setup()
     corpus = graphc.models.data.Corpus("names", "\n".join(documents))
     config, vocabulary = microgpt.configure(corpus)
@@ -43,7 +42,7 @@ def train_as_karpathy(device: str | None, dtype: Any, steps: int) -> list[float]
     batches = graphc.models.documents.DocumentBatches(documents, vocabulary, config.context, 1, seed=None)
     step = graphc.compile(training_step(microgpt, config, optimizer), device=device, donate=("params", "state"))
     losses = []
-    for number in range(steps):
+    for number in range(STEPS):
         params, state, loss = step(params, state, *batches(number))
         losses.append(loss)
     return [float(loss) for loss in losses]
@@ -54,15 +53,14 @@ def test_the_independent_implementation_gives_the_reported_losses() -> None:
         assert abs(expected()[step - 1] - value) < 5e-5
 
 
-@pytest.mark.parametrize("steps", [100, pytest.param(STEPS, marks=pytest.mark.slow)])
-def test_numpy_with_x64(steps: int) -> None:
-    done = subprocess.run([sys.executable, "-c", NUMPY_X64, str(steps)], capture_output=True, text=True, check=False)
+def test_numpy_with_x64() -> None:
+    done = subprocess.run([sys.executable, "-c", NUMPY_X64], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(json.loads(done.stdout), expected()[:steps], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(json.loads(done.stdout), expected(), rtol=0, atol=1e-6)
 
 
 def test_the_default_device() -> None:
-    losses = train_as_karpathy(None, np.float32, STEPS)
+    losses = train_as_karpathy(None, np.float32)
     for step, value in REPORTED.items():
         assert abs(losses[step - 1] - value) < 1e-3
     np.testing.assert_allclose(losses, expected(), rtol=0, atol=5e-3)
