@@ -17,7 +17,7 @@ class Model(Protocol):
         """How the model is trained unless the user says otherwise."""
 
     @property
-    def Config(self) -> Callable[..., Any]:
+    def Config(self) -> type[Any]:
         """The frozen dataclass of the model's sizes."""
 
     @property
