@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -113,11 +114,11 @@ def _check_program() -> Finding:
 
 
 def _check_dot() -> Finding:
-    bundled = importlib.util.find_spec("graphviz_pure") is not None
-    found = "bundled" if bundled else shutil.which("dot")
-    return Finding(
-        "Graphviz, for drawings", found is not None, found or "none", "pip install graphviz-pure", needed=False
-    )
+    # The package graphviz-pure is one program, which pip puts beside the interpreter.
+    bundled = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
+    found = bundled or shutil.which("dot")
+    what, mend = "Graphviz, for drawings", "pip install graphviz-pure"
+    return Finding(what, found is not None, found or "none", mend, needed=False)
 
 
 def _check_matplotlib() -> Finding:
