@@ -13,9 +13,11 @@ import numpy as np
 from graphc import tree
 from graphc.errors import DeviceError, DTypeError, MemoryLimitError, ShapeError
 from graphc.explain import explain
+from graphc.index_check import IndexLimit, index_limits
 from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
+from graphc.op import Inline
 from graphc.plan import Plan
 from graphc.runtime import Array, Device, Runner
 from graphc.types import TensorType, type_of
@@ -73,6 +75,10 @@ class Executable:
         """Device memory that the program needs, and the lifetimes of its tensors."""
         return memory_report(self.plan, self.device.target.alignment)
 
+    @cached_property
+    def _index_limits(self) -> Mapping[int, IndexLimit]:
+        return index_limits(next((g for _, g in self.stages if not _has_calls(g)), self.graph))
+
     def explain(self) -> str:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""
         return explain(self.graph, self.plan)
@@ -89,6 +95,9 @@ class Executable:
     def run(self, leaves: Sequence[Any]) -> Any:
         """Run on the flattened arguments, which must fit the signature."""
         runner = self._runner or self._prepare()
+        for slot, limit in self._index_limits.items():
+            if not isinstance(leaves[slot], Array):
+                limit.check(self.arguments[slot].name, leaves[slot])
         if self.first_call is None:
             return tree.unflatten(self.out_tree, runner(leaves))
         check, self.first_call = self.first_call, None
@@ -111,6 +120,10 @@ class Executable:
     def __repr__(self) -> str:
         types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)
         return f"Executable({self.name}({types}) on {self.device.name})"
+
+
+def _has_calls(graph: Graph) -> bool:
+    return any(isinstance(node.op.lowering, Inline) for node in graph.nodes)
 
 
 def _check_leaf(argument: Argument, leaf: Any) -> None:

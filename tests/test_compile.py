@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -260,8 +261,6 @@ def test_check_passes_what_is_right(name):
 def test_check_names_the_wrong_pass_and_node(name):
     def evil(graph):
         """Turns additions into subtractions."""
-        from dataclasses import replace
-
         from graphc.ops import by_name
 
         nodes = tuple(replace(n, op=by_name("sub")) if n.op.name == "add" else n for n in graph.nodes)
@@ -312,3 +311,62 @@ def test_failed_compilation_leaves_no_signature(name):
     with pytest.raises(graphc.TraceError):
         f(np.float32(1))
     assert len(f.signatures) == 0
+
+
+def test_indices_out_of_range_among_the_arguments_are_refused(name):
+    table = np.arange(12, dtype=np.float32).reshape(4, 3)
+    f = graphc.compile(lambda table, ids: np.take(table, ids.reshape(-1), axis=0) * 2, device=name)
+    np.testing.assert_array_equal(f(table, np.array([[0, -1], [3, -4]])), table[[0, -1, 3, -4]] * 2)
+    for bad in (4, -5):
+        with pytest.raises(graphc.IndexRangeError, match=f"argument ids: index {bad} .* axis of 4") as caught:
+            f(table, np.array([0, bad]))
+        assert "test_compile.py:" in str(caught.value)
+
+
+def test_labels_out_of_range_are_refused(name):
+    step = graphc.compile(graphc.value_and_grad(graphc.nn.cross_entropy), device=name)
+    logits = np.zeros((2, 5), np.float32)
+    step(logits, np.array([0, 4]))
+    with pytest.raises(graphc.IndexRangeError, match="argument labels: index 5"):
+        step(logits, np.array([0, 5]))
+
+
+def broken(change):
+    """`lower` with every plan changed by `change`."""
+    from graphc.lower import lower
+
+    return lambda *args, **options: change(lower(*args, **options))
+
+
+def test_check_names_the_node_whose_kernel_is_wrong(device, monkeypatch):
+    def change(plan):
+        products = re.compile(r"\((v\d+) \* (v\d+)\)")
+        kernels = tuple(replace(k, wgsl=products.sub(r"(\1 * \2 * 1.5)", k.wgsl)) for k in plan.kernels)
+        assert kernels != plan.kernels
+        return replace(plan, kernels=kernels)
+
+    monkeypatch.setattr("graphc.executable.lower", broken(change))
+    monkeypatch.setattr("graphc.check.lower", broken(change))
+    f = graphc.compile(lambda x, y: np.sum(x, axis=0) * np.max(y, axis=0), device=device, passes=(), check=True)
+    with pytest.raises(graphc.MiscompileError, match=r"pass: lower\n.*mul\("):
+        f(X, X + 1)
+
+
+def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
+    def change(plan):
+        arenas = {n for n, b in enumerate(plan.buffers) if b.kind == "arena"}
+        dispatches = tuple(
+            replace(d, bindings=tuple(replace(b, offset=0) if b.buffer in arenas else b for b in d.bindings))
+            for d in plan.dispatches
+        )
+        return replace(plan, dispatches=dispatches)
+
+    monkeypatch.setattr("graphc.executable.lower", broken(change))
+    monkeypatch.setattr("graphc.check.lower", broken(change))
+
+    def f(x):
+        low, high = np.sum(x, axis=0), np.sum(x * 2, axis=0)
+        return np.tanh(low) - np.tanh(high)
+
+    with pytest.raises(graphc.MiscompileError, match="pass: memory"):
+        graphc.compile(f, device=device, passes=(), check=True)(X)
