@@ -10,14 +10,19 @@ from dataclasses import replace
 from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
-from graphc.lower import column, row
+from graphc.lower import column, matmul, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import KernelBuilder, KernelSource, Site
 from graphc.op import Custom
 from graphc.plan import Target
 from graphc.types import NDArray
 
-FAMILIES: Mapping[str, KernelBuilder] = {"map": map_family.build, "row": row.build, "column": column.build}
+FAMILIES: Mapping[str, KernelBuilder] = {
+    "map": map_family.build,
+    "row": row.build,
+    "column": column.build,
+    "matmul": matmul.build,
+}
 _LABEL_OPS = 5
 
 
@@ -43,7 +48,10 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     sources = builder(body, Site(target, storage | computed, label_of(body)))
     for source in sources:
         _check_bindings(source, node, target)
-    return [replace(s, needs=tuple(dict.fromkeys(s.needs + needs))) for s in sources]
+    twice = f"{family}_{family}"
+    return [
+        replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
+    ]
 
 
 def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
@@ -60,9 +68,6 @@ def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
 
 
 def _builder(family: str) -> KernelBuilder:
-    if family == "matmul":
-        build: KernelBuilder = importlib.import_module("graphc.lower.matmul").build
-        return build
     if family.startswith("custom:"):
         builders: Mapping[str, KernelBuilder] = importlib.import_module("graphc.lower.custom").BUILDERS
         return builders[family.removeprefix("custom:")]
