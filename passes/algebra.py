@@ -118,7 +118,7 @@ def divide_by_power_of_two(rw: Rewriter, node: Node) -> Value | None:
     if c is None or abs(math.frexp(c)[0]) != 0.5:
         return None
     reciprocal, info = 1 / float(c), np.finfo(node.out.type.dtype.numpy)
-    if not info.tiny <= abs(reciprocal) <= info.max:
+    if not float(info.tiny) <= abs(reciprocal) <= float(info.max):
         return None
     product = rw.emit("mul", node.inputs[0], rw.scalar(reciprocal, node.inputs[1].type))
     return rw.broadcast(product, node.out.type)
