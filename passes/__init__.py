@@ -6,9 +6,24 @@ from graphc.passes.cse import cse
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
 from graphc.passes.fold import fold
+from graphc.passes.fuse import fuse
 from graphc.passes.inline import inline
 from graphc.passes.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
 from graphc.passes.simplify import simplify
+from graphc.passes.split import split
 
-__all__ = ["DEFAULT", "GraphPass", "cse", "dce", "empty", "fold", "inline", "order", "run", "simplify"]
+__all__ = [
+    "DEFAULT",
+    "GraphPass",
+    "cse",
+    "dce",
+    "empty",
+    "fold",
+    "fuse",
+    "inline",
+    "order",
+    "run",
+    "simplify",
+    "split",
+]

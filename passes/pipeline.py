@@ -7,13 +7,15 @@ from typing import Final
 
 from graphc.errors import GraphError
 from graphc.ir import Graph
-from graphc.passes.cse import cse
+from graphc.passes.cse import cse, drop_barriers
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
 from graphc.passes.fold import fold
+from graphc.passes.fuse import fuse
 from graphc.passes.inline import inline
 from graphc.passes.order import order
 from graphc.passes.simplify import simplify
+from graphc.passes.split import split
 
 GraphPass = Callable[[Graph], Graph]
 """A pass. One with options is a frozen dataclass with `__call__`."""
@@ -21,15 +23,15 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (inline, empty, fold, simplify, cse, dce, order)
+DEFAULT: Final[tuple[GraphPass, ...]] = (inline, empty, fold, simplify, split, cse, dce, fuse, order)
 
-LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty)
+LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty, drop_barriers, split, dce)
 """What lowering needs in any case; `passes=()` compiles with these alone."""
 
 
 def pass_name(graph_pass: GraphPass) -> str:
-    """The name of a pass: that of its function or class."""
-    return str(getattr(graph_pass, "__name__", type(graph_pass).__name__))
+    """The name of a pass: that of its function, or of its class in lower case."""
+    return str(getattr(graph_pass, "__name__", type(graph_pass).__name__.lower()))
 
 
 def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = None) -> Graph:

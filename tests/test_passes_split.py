@@ -1,0 +1,161 @@
+"""split: long reductions in chunks, for every length, with the accuracy that is promised."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from graphc.ir import Graph, evaluate
+from graphc.passes import cse, split
+from graphc.passes.split import Split
+from graphc.types import bool_, dtype_of, f16, f32, i32, u32
+from tests.handmade import Hand, ops
+
+
+def reduction(name: str, shape: tuple[int, ...], axes: tuple[int, ...], dtype=f32, keepdims: bool = False) -> Graph:
+    h = Hand()
+    return h.graph(h.op(name, h.input(*shape, dtype=dtype), axes=axes, keepdims=keepdims))
+
+
+def longest_run(graph: Graph) -> int:
+    """Most terms that one reduction over other axes than the last adds up."""
+    runs = [0]
+    for node in graph.nodes:
+        shape, axes = node.inputs[0].type.shape, node.attrs.get("axes")
+        last = max((i for i, n in enumerate(shape) if n > 1), default=-1)
+        if node.op.name in ("sum", "max", "min", "prod") and last not in axes:
+            runs.append(math.prod(shape[axis] for axis in axes))
+    return max(runs)
+
+
+@pytest.mark.parametrize("length", [1025, 1031, 2048, 4097, 12288, 65537])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
+def test_column_reductions_of_any_length(name: str, length: int) -> None:
+    before = reduction(name, (length, 3), (0,))
+    after = split(before)
+    after.verify()
+    assert longest_run(after) <= 1024
+    assert len(after.nodes) <= 6
+    x = np.random.default_rng(length).normal(size=(length, 3)).astype(np.float32)
+    (got,) = evaluate(after, [x])
+    exact = getattr(np, name)(x.astype(np.float64), axis=0)
+    np.testing.assert_allclose(got, exact, rtol=1e-5, atol=1e-6 * length)
+    if name in ("max", "min"):
+        np.testing.assert_array_equal(got, getattr(np, name)(x, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((1500, 2, 3), (0,)),
+        ((50, 40, 6), (0, 1)),
+        ((3, 2000, 4), (1,)),
+        ((50, 3, 60), (0, 2)),
+        ((1, 1030, 1), (0, 1, 2)),
+        ((2, 1030, 1), (1,)),
+        ((40, 2, 50, 3), (0, 2)),
+        ((2000, 1), (0,)),
+        ((20_000,), (0,)),
+        ((3, 40_000), (1,)),
+        ((7, 100, 300), (1, 2)),
+    ],
+)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_any_axes(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> None:
+    before = reduction("sum", shape, axes, keepdims=keepdims)
+    after = split(before)
+    after.verify()
+    assert longest_run(after) <= 1024
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    (got,) = evaluate(after, [x])
+    assert got.shape == before.outputs[0].type.shape
+    np.testing.assert_allclose(got, x.astype(np.float64).sum(axis=axes, keepdims=keepdims), rtol=1e-4, atol=2e-3)
+
+
+def test_short_ones_and_many_rows_stay() -> None:
+    for graph in (
+        reduction("sum", (1024, 5), (0,)),
+        reduction("sum", (4, 16384), (1,)),
+        reduction("max", (200, 50_000), (1,)),
+        reduction("argmax", (5000, 3), (0,)),
+        reduction("sum", (5000, 0), (0,)),
+        reduction("sum", (1024, 1, 1), (0,)),
+    ):
+        assert split(graph) is graph
+
+
+def test_few_long_rows_are_cut_into_many() -> None:
+    after = split(reduction("sum", (2, 1 << 20), (1,)))
+    first = next(node for node in after.nodes if node.op.name == "sum")
+    assert first.out.type.size >= 128
+    assert "pad" not in ops(after)
+
+
+@pytest.mark.parametrize("dtype", [i32, u32, bool_, f16])
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_padding_never_shows(name: str, dtype) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (1033, 2)).astype(dtype.numpy) if dtype == bool_ else None
+    if x is None:
+        x = rng.integers(1, 9, (1033, 2)).astype(dtype.numpy)
+        x = -x if name == "max" and dtype != u32 else x
+    (got,) = evaluate(split(reduction(name, (1033, 2), (0,), dtype)), [x])
+    np.testing.assert_array_equal(got, getattr(np, name)(x, axis=0))
+
+
+def test_an_infinite_column_keeps_its_extreme() -> None:
+    x = np.full((1033, 1), -np.inf, np.float32)
+    assert evaluate(split(reduction("max", x.shape, (0,))), [x])[0][0] == -np.inf
+    x[5] = np.nan
+    assert np.isnan(evaluate(split(reduction("max", x.shape, (0,))), [x])[0][0])
+
+
+def test_products_and_integers() -> None:
+    x = np.random.default_rng(0).integers(-3, 4, (2050, 2)).astype(np.int32)
+    (got,) = evaluate(split(reduction("sum", x.shape, (0,), i32)), [x])
+    np.testing.assert_array_equal(got, x.sum(0))
+    ones = np.where(np.arange(1100) % 100 == 0, 2, 1).astype(np.float32)[:, None]
+    assert evaluate(split(reduction("prod", ones.shape, (0,))), [ones])[0][0] == 2048
+
+
+def test_half_precision_is_summed_in_single() -> None:
+    x = np.full((4100, 1), 1.0, np.float16)
+    (got,) = evaluate(split(reduction("sum", x.shape, (0,), f16)), [x])
+    assert got.dtype == np.float16
+    assert got[0] == 4100
+    (mean,) = evaluate(split(reduction("mean", x.shape, (0,), f16)), [x])
+    assert mean[0] == 1
+
+
+def test_228146_rows_within_3e6_of_the_largest_entry() -> None:
+    """Summed as kernels do, one term after another within a chunk."""
+    rows = 228_146
+    x = np.random.default_rng(0).uniform(0, 1, (rows, 1)).astype(np.float32)
+    after = split(reduction("sum", x.shape, (0,)))
+    env = {after.inputs[0]: x}
+    for node in after.nodes:
+        operand = env[node.inputs[0]]
+        if node.op.name == "sum":
+            (axis,) = node.attrs["axes"]
+            env[node.out] = np.take(np.add.accumulate(operand, axis=axis, dtype=np.float32), -1, axis=axis)
+        else:
+            env[node.out] = node.op.reference(operand, **node.attrs)
+    got = env[after.outputs[0]]
+    exact = x.astype(np.float64).sum(0)
+    assert np.abs(got - exact).max() / np.abs(exact).max() < 3e-6
+
+
+def test_two_sums_of_one_tensor_share_the_padding() -> None:
+    h = Hand()
+    x = h.input(1031, 4)
+    graph = h.graph(h.sum(x, axes=(0,)), h.mean(x, axes=(0,)))
+    assert cse(split(graph)).count("pad") == 1
+
+
+def test_limits_are_options() -> None:
+    after = Split(terms=8)(reduction("sum", (100, 2), (0,)))
+    assert longest_run(after) <= 8
+    x = np.arange(200, dtype=dtype_of("f32").numpy).reshape(100, 2)
+    np.testing.assert_array_equal(evaluate(after, [x])[0], x.sum(0))
