@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.ir import Graph, Node, Value, new_value, run_node
+import numpy as np
+
+from graphc.ir import NOWHERE, Graph, Node, Value, new_value, prune, run_node
+from graphc.op import Indexed, Pointwise
 from graphc.ops import by_name
 from graphc.types import NDArray, TensorType
 
@@ -14,53 +18,80 @@ class Fold:
     """Compute nodes whose inputs are all constants by the reference, once, while compiling.
 
     limit: most bytes of a folded result, unless it is no larger than the constants that it is made from (which the
-    program no longer holds then). A large iota or broadcast is cheaper to compute in a kernel than to store. What is
-    one number everywhere stays a broadcast, and an iota stays itself: in a kernel these are a literal and an index,
-    while a stored tensor takes up one of the few bindings.
+    program no longer holds then).
+
+    What a kernel makes up from an index and numbers alone (iota, a broadcast number, arithmetic on them) is not stored:
+    computing it costs less than reading it, and a constant takes up a binding. For the same reason a constant that is
+    one number everywhere becomes a broadcast of that number. Only what is reduced from such tensors is folded.
     """
 
     limit: int = 4096
 
     def __call__(self, graph: Graph) -> Graph:
-        constants: dict[Value, NDArray] = dict(graph.constants)
-        folded: dict[Value, Node] = {}
-        kept: list[Node] = []
+        state = _State(graph)
         for node in graph.nodes:
-            if self._foldable(node, constants):
-                results = run_node(node, [constants[v] for v in node.inputs])
-                constants.update(zip(node.outputs, results, strict=True))
-                folded.update(dict.fromkeys(node.outputs, node))
+            made_from = sum(v.type.nbytes for v in set(node.inputs))
+            room = max(self.limit, made_from)
+            known = all(v in state.known for v in node.inputs) and "structured" not in node.op.traits
+            if known and sum(v.type.nbytes for v in node.outputs) <= room:
+                state.compute(node)
             else:
-                kept.append(node)
-        used = {value for node in kept for value in node.inputs}.union(graph.outputs)
-        computed = [_computed(value, node, constants) for value, node in folded.items() if value in used]
-        nodes = [node for node in computed if node is not None] + kept
-        if len(nodes) == len(graph.nodes) and set(nodes) == set(graph.nodes):
-            return graph
-        made = {v for node in nodes for v in node.outputs}
-        used.update(v for node in nodes for v in node.inputs)
-        left = {v: a for v, a in constants.items() if v in used and v not in made}
-        return Graph(graph.inputs, left, tuple(nodes), graph.outputs)
-
-    def _foldable(self, node: Node, constants: dict[Value, NDArray]) -> bool:
-        if "structured" in node.op.traits or any(v not in constants for v in node.inputs):
-            return False
-        made_from = sum(v.type.nbytes for v in set(node.inputs))
-        return sum(v.type.nbytes for v in node.outputs) <= max(self.limit, made_from)
+                state.nodes.append(node)
+        return state.finish()
 
 
-def _computed(value: Value, node: Node, constants: dict[Value, NDArray]) -> Node | None:
-    """The node that makes a folded value in the program, or None where it is stored."""
-    array = constants[value]
-    if array.size <= 1:
-        return None
-    if not node.inputs or (node.op.name == "broadcast_to" and node.inputs[0].type.size == 1):
-        return node
-    if array.tobytes() != array.reshape(-1)[:1].tobytes() * array.size:
-        return None
-    number = new_value(TensorType((), value.type.dtype))
-    constants[number] = array.reshape(-1)[:1].reshape(())
-    return Node(by_name("broadcast_to"), (number,), (value,), {"shape": array.shape}, node.source)
+class _State:
+    """A graph being folded. known: arrays of values; generated: those that a kernel makes up by itself."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.known: dict[Value, NDArray] = {}
+        self.generated: set[Value] = set()
+        self.constants: dict[Value, NDArray] = {}
+        self.nodes: list[Node] = []
+        self.changed = False
+        for value, array in graph.constants.items():
+            self._constant(value, array, None)
+
+    def compute(self, node: Node) -> None:
+        """Take the results of a node as constants, or keep the node where it is generated."""
+        results = run_node(node, [self.known[v] for v in node.inputs])
+        if self._generates(node, node.inputs) and any(v.type.size > 1 for v in node.outputs):
+            self.nodes.append(node)
+            self.known.update(zip(node.outputs, results, strict=True))
+            self.generated.update(node.outputs)
+            return
+        self.changed = True
+        for value, array in zip(node.outputs, results, strict=True):
+            self._constant(value, array, node)
+
+    def _generates(self, node: Node, inputs: Sequence[Value]) -> bool:
+        cheap = isinstance(node.op.lowering, Pointwise | Indexed) and "random" not in node.op.traits
+        return cheap and all(v in self.generated or v.type.size <= 1 for v in inputs)
+
+    def _constant(self, value: Value, array: NDArray, node: Node | None) -> None:
+        """Hold `array` as a constant; as one number and a broadcast where it is one number everywhere."""
+        self.known[value] = array
+        if array.size <= 1 or not _uniform(array):
+            self.constants[value] = array
+            return
+        self.changed = True
+        number = new_value(TensorType((), value.type.dtype), value.hint)
+        self.constants[number] = np.asarray(array.reshape(-1)[0])
+        source = NOWHERE if node is None else node.source
+        self.nodes.append(Node(by_name("broadcast_to"), (number,), (value,), {"shape": value.type.shape}, source))
+        self.generated.add(value)
+
+    def finish(self) -> Graph:
+        """The folded graph."""
+        if not self.changed:
+            return self.graph
+        return prune(Graph(self.graph.inputs, self.constants, tuple(self.nodes), self.graph.outputs))
+
+
+def _uniform(array: NDArray) -> bool:
+    bits = array.reshape(-1).view(f"u{array.itemsize}")
+    return bool((bits == bits[0]).all())
 
 
 fold = Fold()
