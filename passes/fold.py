@@ -56,7 +56,8 @@ class _State:
     def compute(self, node: Node) -> None:
         """Take the results of a node as constants, or keep the node where it is generated."""
         results = run_node(node, [self.known[v] for v in node.inputs])
-        if self._generates(node, node.inputs) and any(v.type.size > 1 for v in node.outputs):
+        made = node.op.name == "broadcast_to" or not all(_uniform(array) for array in results)
+        if made and self._generates(node, node.inputs) and any(v.type.size > 1 for v in node.outputs):
             self.nodes.append(node)
             self.known.update(zip(node.outputs, results, strict=True))
             self.generated.update(node.outputs)
@@ -90,6 +91,8 @@ class _State:
 
 
 def _uniform(array: NDArray) -> bool:
+    if array.size <= 1:
+        return True
     bits = array.reshape(-1).view(f"u{array.itemsize}")
     return bool((bits == bits[0]).all())
 

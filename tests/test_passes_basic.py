@@ -11,7 +11,7 @@ from graphc.errors import GraphError
 from graphc.ir import BACKWARD, Builder, Graph, Source, SourceLine, evaluate
 from graphc.ops import by_name
 from graphc.ops.structured import barrier, call
-from graphc.passes import DEFAULT, cse, dce, fold, inline, run
+from graphc.passes import DEFAULT, cse, dce, empty, fold, inline, run
 from graphc.passes.cse import attr_key
 from graphc.passes.fold import Fold
 from graphc.types import TensorType, bool_, f32, i32, u32
@@ -212,6 +212,34 @@ def test_fold_never_stores_a_large_iota_or_broadcast() -> None:
     graph = h.graph(h.sum(big, axes=(0,)), h.broadcast_to(h.const(np.float32(1)), shape=(100_000,)))
     assert fold(graph) is graph
     assert ops(Fold(limit=1 << 20)(graph)) == ["broadcast_to"]
+
+
+def test_fold_leaves_what_a_kernel_has_for_nothing() -> None:
+    """Stored, each of these would take a binding of every kernel that reads it."""
+    h = Hand()
+    x = h.input(8)
+    spread = h.neg(h.broadcast_to(h.const(np.float32(0.25)), shape=(8,)))
+    before = h.graph(h.mul(x, spread), h.add(x, h.iota(shape=(8,), axis=0, dtype=f32)))
+    after = fold(before)
+    assert sorted(ops(after)) == ["add", "broadcast_to", "iota", "mul"]
+    assert [array.shape for array in after.constants.values()] == [()]
+    assert_same(before, after)
+    assert fold(after) is after
+
+
+def test_empty_operands_make_constants() -> None:
+    h = Hand()
+    nothing, row = h.input(0, 3), h.input(3)
+    before = h.graph(
+        h.add(row, h.sum(nothing, axes=(0,))),
+        h.matmul(h.transpose(nothing, perm=(1, 0)), nothing),
+        h.pad(nothing, low=(1, 0), high=(1, 0), interior=(0, 0), value=7.0),
+        h.index_update(row, h.input(0, dtype=i32), h.input(0), axis=0),
+    )
+    after = empty(before)
+    assert sorted(ops(after)) == ["add", "broadcast_to", "broadcast_to", "broadcast_to"]
+    assert after.outputs[-1] is row
+    assert_same(before, after)
 
 
 def test_fold_of_a_large_constant_may_be_as_large_as_it() -> None:
