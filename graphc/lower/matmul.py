@@ -14,9 +14,10 @@ from graphc.ir import Graph, Node, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.launch import Launch, sum_type
 from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.op import Contract, Lanes, Term
-from graphc.types import DType, TensorType, broadcast_shapes, f32
+from graphc.types import DType, TensorType, broadcast_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def product(body: Graph) -> Product:
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     merged = b.size == k * n and a.size == count * m * k
     shape = Shape(1, count * m, k, n) if merged else Shape(count, m, k, n)
-    return Product(node, shape, batch, merged, f32 if a.dtype.name == "f16" else a.dtype)
+    return Product(node, shape, batch, merged, sum_type(a.dtype))
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -150,7 +151,8 @@ class _Tiled:
                 self.emitter.line(" ".join(f"var c{r}_{j} = {acc}();" for j in range(tile.columns)))
         whole = size.k // LANES * LANES
         with self.emitter.scope() as step:
-            self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
+            if whole:
+                self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
         with self.emitter.scope() as rest:
             if size.k % LANES:
                 with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
@@ -321,25 +323,18 @@ def _sum_parts(
     written = [bindings.write(v, vector=lanes == LANES) for v in outputs]
     for value, operand, term in zip(outputs, written, terms, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
-    size = min(64, site.target.max_invocations)
-    workgroups = grid(-(-items // size), site.target)
-    text = render(
-        "matmul_sum",
-        what=site.label,
-        splits=tile.splits,
-        size=size,
-        lanes=lanes,
-        items=items,
-        grid_columns=workgroups[0],
-        type=Lanes(lanes)(problem.acc),
-        load=source.load(f"part * {items}u + i"),
-        finish=emitter.text,
-    )
-    return KernelSource(
-        name=f"matmul_sum_{site.label}",
-        family="matmul",
-        wgsl=text,
-        operands=bindings.operands(),
-        workgroups=workgroups,
+    return Launch(body, site, "matmul").kernel(
+        f"matmul_sum_{site.label}",
+        "sum_parts",
+        bindings,
+        items,
+        {
+            "what": site.label,
+            "parts": tile.splits,
+            "lanes": lanes,
+            "type": Lanes(lanes)(problem.acc),
+            "load": source.load(f"part * {items}u + i"),
+            "finish": emitter.text,
+        },
         flops=tile.splits * out.type.size,
     )

@@ -1,0 +1,144 @@
+"""Kernels of ops that belong to no family: running sums, and writing at computed indices.
+
+A body holds one node. Indices that are negative count from the end, and what is out of range is clamped, as in the
+ops' references.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from graphc.index import LANES
+from graphc.ir import Graph, Value, new_value
+from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
+from graphc.lower.launch import Launch, rounded, sum_type
+from graphc.lower.scatter import Rows, scatter_add
+from graphc.types import TensorType, u32
+
+LONG_LINE: Final = 512
+"""Steps above which a running sum is computed in parts: an f32 sum of more terms loses digits, and time."""
+FEW_ROWS: Final = 8
+"""Rows up to which each element of an index update looks for its writer on its own."""
+
+
+def cumsum(body: Graph, site: Site) -> list[KernelSource]:
+    """Kernels of a running sum: one, or for long lines one that sums the parts of each line before one that scans."""
+    (node,) = body.nodes
+    x, axis = node.inputs[0], node.attrs["axis"]
+    steps, inner = x.type.shape[axis], math.prod(x.type.shape[axis + 1 :])
+    lines = x.type.size // steps
+    length = steps if steps <= LONG_LINE else math.isqrt(steps - 1) + 1
+    parts = -(-steps // length)
+    sums = sum_type(x.type.dtype)
+    step = f"({steps - 1}u - t)" if node.attrs["reverse"] else "t"
+    sizes: dict[str, object] = {
+        "inner": inner,
+        "parts": parts,
+        "inner_parts": inner * parts,
+        "inner_steps": inner * steps,
+        "length": length,
+        "steps": steps,
+        "step": step,
+        "type": sums.wgsl,
+    }
+    launch = Launch(body, site, "cumsum")
+    scratch = new_value(TensorType((lines, parts), sums), "parts")
+
+    def add_parts(bindings: Bindings) -> KernelSource:
+        load = bindings.read(x).load("at")
+        store = bindings.write(scratch).store("item", "total")
+        holes = {**sizes, "load": load, "store": store}
+        return launch.kernel("cumsum_parts", "cumsum_parts", bindings, lines * parts, holes, flops=x.type.size)
+
+    def scan(bindings: Bindings) -> KernelSource:
+        source, before = bindings.read(x), ""
+        written = bindings.write(body.outputs[0])
+        if parts > 1:
+            earlier = bindings.read(scratch).load(f"item - (part - p) * {inner}u")
+            before = f"  for (var p = 0u; p < part; p++) {{ before += {earlier}; }}"
+        store = written.store("at", rounded("(before + total)", x.type.dtype))
+        return launch.kernel(
+            "cumsum",
+            "cumsum",
+            bindings,
+            lines * parts,
+            {**sizes, "before": before, "load": source.load("at"), "store": store},
+            flops=x.type.size,
+            inplace=((written.name, source.name),),
+        )
+
+    return [settle(site, add_parts), settle(site, scan)] if parts > 1 else [settle(site, scan)]
+
+
+def index_update(body: Graph, site: Site) -> list[KernelSource]:
+    """Kernels of an index update: one for a few rows; else one that finds the writer of each slot goes before."""
+    (node,) = body.nodes
+    x, ids, values = node.inputs
+    axis, shape = node.attrs["axis"], x.type.shape
+    slots, inner = shape[axis], math.prod(shape[axis + 1 :])
+    rows = ids.type.size
+    width = LANES if inner % LANES == 0 else 1
+    launch = Launch(body, site, "index_update")
+    writers = new_value(TensorType((slots,), u32), "writers") if rows > FEW_ROWS else None
+
+    def update(bindings: Bindings) -> KernelSource:
+        old = bindings.read(x, vector=width == LANES)
+        written = bindings.write(body.outputs[0], vector=width == LANES)
+        find, value = "", old.load("item")
+        if rows:
+            value = bindings.read(values, vector=width == LANES).load(
+                f"(first_row + writer - 1u) * {inner // width}u + i"
+            )
+        if writers is not None:
+            find = f"  writer = {bindings.read(writers).load('slot')};"
+        elif rows:
+            find = _find_last(ids, slots, bindings)
+        own = bindings.storage(x) not in (bindings.storage(values), bindings.storage(ids))
+        return launch.kernel(
+            "index_update",
+            "index_update",
+            bindings,
+            x.type.size // width,
+            {
+                "inner": inner // width,
+                "slots": slots,
+                "table": slots * inner // width,
+                "rows": rows,
+                "lanes": width,
+                "find": find,
+                "store_value": written.store("item", value),
+                "store_old": written.store("item", old.load("item")),
+            },
+            inplace=((written.name, old.name),) if own else (),
+        )
+
+    def last(bindings: Bindings) -> KernelSource:
+        assert writers is not None
+        find = _find_last(ids, slots, bindings)
+        store = bindings.write(writers).store("slot", "writer")
+        return launch.kernel("index_last", "index_last", bindings, slots, {"find": find, "store": store})
+
+    return [settle(site, last), settle(site, update)] if writers is not None else [settle(site, update)]
+
+
+def _find_last(ids: Value, slots: int, bindings: Bindings) -> str:
+    """Statements that set `writer` to one more than the last row whose index means `slot`."""
+    rows = Rows(bindings.read(ids), slots)
+    return "\n".join(
+        [
+            rows.ranges,
+            f"  for (var r = {ids.type.size}u; r > 0u; r--) {{",
+            f"    let id = {rows.raw('r - 1u')};",
+            f"    if ({rows.match}) {{ writer = r; break; }}",
+            "  }",
+        ]
+    )
+
+
+BUILDERS: Final[Mapping[str, KernelBuilder]] = MappingProxyType(
+    {"cumsum": cumsum, "scatter_add": scatter_add, "index_update": index_update}
+)
+"""The builder of each `Custom` lowering, by its kernel name."""

@@ -1,0 +1,51 @@
+"""Kernels whose template is one invocation an item: the holes that they all have, filled in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.ir import Graph
+from graphc.kernels import render
+from graphc.lower.kernel import Bindings, KernelSource, Site, grid
+from graphc.op import Lanes
+from graphc.types import DType, f32
+
+THREADS = 64
+"""Invocations of a workgroup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Renders templates with the holes size, columns and items."""
+
+    body: Graph
+    site: Site
+    family: str
+
+    def kernel(
+        self,
+        name: str,
+        template: str,
+        bindings: Bindings,
+        items: int,
+        holes: Mapping[str, object],
+        *,
+        flops: int = 0,
+        inplace: tuple[tuple[str, str], ...] = (),
+    ) -> KernelSource:
+        """The kernel `name` from a template, with one invocation for each of `items`."""
+        size = min(THREADS, self.site.target.max_invocations)
+        workgroups = grid(-(-items // size), self.site.target)
+        text = render(template, size=size, columns=workgroups[0], items=items, **holes)
+        return KernelSource(name, self.family, text, bindings.operands(), workgroups, flops, (), inplace)
+
+
+def sum_type(dtype: DType) -> DType:
+    """The element type in which numbers of `dtype` are added."""
+    return f32 if dtype.name == "f16" else dtype
+
+
+def rounded(text: str, dtype: DType, width: int = 1) -> str:
+    """A sum as an element of `dtype`."""
+    return text if sum_type(dtype) == dtype else f"{Lanes(width)(dtype)}({text})"

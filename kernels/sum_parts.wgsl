@@ -1,0 +1,12 @@
+// sum_parts: adds the {{parts}} parts of each sum, in order, and goes on from there; {{what}}
+// grid: ceil({{items}} / {{size}}) workgroups, folded into y; an item is {{lanes}} consecutive element(s)
+@compute @workgroup_size({{size}})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * {{columns}}u) * {{size}}u + local;
+  if (i >= {{items}}u) { return; }
+  var total = {{type}}();
+  for (var part = 0u; part < {{parts}}u; part++) {
+    total += {{load}};
+  }
+{{finish}}
+}

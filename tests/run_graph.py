@@ -1,0 +1,41 @@
+"""Lower one graph for a chosen target and run it on the WebGPU device: what kernel tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import Builder, Graph
+from graphc.lower import lower
+from graphc.op import Op
+from graphc.plan import Plan, Target
+from graphc.types import type_of
+
+Array = np.ndarray[Any, Any]
+
+
+def graph_of(op: Op, arrays: Sequence[Array], **attrs: Any) -> Graph:
+    """A graph of one op on inputs like these arrays."""
+    builder = Builder()
+    inputs = [builder.input(type_of(a)) for a in arrays]
+    return builder.build(builder.add(op, *inputs, **attrs))
+
+
+def variants(device: Any) -> dict[str, Target]:
+    """The device's own target, and the ways in which kernels are chosen on devices of other kinds."""
+    own = device.target
+    return {
+        "own": own,
+        "no subgroups": replace(own, subgroup=0, features=own.features - {"subgroup"}),
+        "wide": replace(own, subgroup=0, software=False, features=own.features - {"subgroup"}),
+    }
+
+
+def run(device: Any, graph: Graph, arrays: Sequence[Array], target: Target | None = None) -> tuple[list[Array], Plan]:
+    """The outputs of the graph on the device, and the plan that made them."""
+    plan = lower(graph, target or device.target)
+    runner = device.prepare(graph, plan, frozenset())
+    return [np.asarray(out) for out in runner(list(arrays))], plan

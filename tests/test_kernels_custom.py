@@ -1,0 +1,120 @@
+"""cumsum, scatter_add and index_update beyond their ops' cases: long inputs, large tables, every kind of index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.lower import scatter
+from graphc.ops import by_name
+from tests.run_graph import graph_of, run, variants
+
+CUMSUM, SCATTER, UPDATE = (by_name(n) for n in ("cumsum", "scatter_add", "index_update"))
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((1,), 0), ((513,), 0), ((70_001,), 0), ((3, 1000, 5), 1), ((2, 3, 7), 2), ((600, 64), 0), ((3, 2, 2000), 2)],
+)
+def test_cumsum(device, shape, axis, reverse):
+    x = rng().uniform(0, 1, shape).astype(np.float32)
+    (got,), _ = run(device, graph_of(CUMSUM, [x], axis=axis, reverse=reverse), [x])
+    wide = np.flip(x, axis) if reverse else x
+    want = np.cumsum(wide.astype(float), axis=axis)
+    want = np.flip(want, axis) if reverse else want
+    assert np.abs(got - want).max() <= 3e-6 * want.max()
+
+
+def test_cumsum_of_integers_wraps(device):
+    x = rng().integers(-(2**31), 2**31, (5, 700)).astype(np.int32)
+    (got,), _ = run(device, graph_of(CUMSUM, [x], axis=1, reverse=False), [x])
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(got, np.cumsum(x, axis=1, dtype=np.int32))
+
+
+def want_scatter(ids: np.ndarray, updates: np.ndarray, size: int) -> np.ndarray:
+    """Rows of updates [R, ...] added at ids [R], in float64."""
+    places = np.clip(np.where(ids < 0, ids.astype(np.int64) + size, ids), 0, size - 1)
+    out = np.zeros((size, *updates.shape[1:]))
+    np.add.at(out, places, updates.astype(float))
+    return out
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32])
+@pytest.mark.parametrize("looks", [scatter.LOOKS, 0], ids=["look", "chain"])
+@pytest.mark.parametrize(("rows", "size", "inner"), [(1, 1, 1), (50, 7, 4), (700, 40, 3), (2000, 5, 8), (3, 900, 16)])
+def test_scatter_add(device, monkeypatch, rows, size, inner, looks, dtype):
+    monkeypatch.setattr(scatter, "LOOKS", looks)
+    low = -2 * size if dtype is np.int32 else 0
+    ids = rng().integers(low, 2 * size, rows).astype(dtype)
+    ids[:2] = (0, np.iinfo(dtype).max)[: len(ids)]
+    ids[-1] = np.iinfo(dtype).min
+    updates = rng(1).standard_normal((rows, inner)).astype(np.float32)
+    graph = graph_of(SCATTER, [ids, updates], axis=0, size=size)
+    for target in variants(device).values():
+        (got,), _ = run(device, graph, [ids, updates], target)
+        want = want_scatter(ids, updates, size)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=3e-6 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("looks", [scatter.LOOKS, 0], ids=["look", "chain"])
+def test_scatter_add_on_a_middle_axis(device, monkeypatch, looks):
+    monkeypatch.setattr(scatter, "LOOKS", looks)
+    ids = rng().integers(-6, 6, (40, 30)).astype(np.int32)
+    updates = rng(1).standard_normal((3, 40, 30, 2, 2)).astype(np.float32)
+    graph = graph_of(SCATTER, [ids, updates], axis=1, size=6)
+    (got,), _ = run(device, graph, [ids, updates])
+    want = want_scatter(ids.ravel(), updates.reshape(3, 1200, 2, 2).swapaxes(0, 1), 6).swapaxes(0, 1)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_scatter_add_keeps_its_accuracy_over_many_rows_and_repeats_to_the_bit(device):
+    rows = 228_146
+    ids = rng().integers(0, 27, rows).astype(np.int32)
+    updates = rng(1).uniform(0, 1, (rows, 4)).astype(np.float32)
+    graph = graph_of(SCATTER, [ids, updates], axis=0, size=27)
+    (first,), _ = run(device, graph, [ids, updates])
+    (second,), _ = run(device, graph, [ids, updates])
+    want = want_scatter(ids, updates, 27)
+    assert np.abs(first - want).max() <= 3e-6 * want.max()
+    np.testing.assert_array_equal(first, second)
+
+
+def test_scatter_add_of_integers(device):
+    ids = rng().integers(0, 9, 800).astype(np.int32)
+    updates = rng(1).integers(-(2**31), 2**31, (800, 3)).astype(np.int32)
+    (got,), _ = run(device, graph_of(SCATTER, [ids, updates], axis=0, size=9), [ids, updates])
+    want = np.zeros((9, 3), np.int32)
+    with np.errstate(over="ignore"):
+        np.add.at(want, ids, updates)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32])
+@pytest.mark.parametrize("rows", [0, 1, 8, 9, 300])
+@pytest.mark.parametrize(("shape", "axis"), [((11, 4), 0), ((2, 7, 3), 1), ((5,), 0), ((3, 6), 1)])
+def test_index_update_last_write_wins(device, rows, shape, axis, dtype):
+    size = shape[axis]
+    ids = rng().integers(-2 * size if dtype is np.int32 else 0, 2 * size, rows).astype(dtype)
+    x = rng(1).standard_normal(shape).astype(np.float32)
+    values = rng(2).standard_normal((*shape[:axis], rows, *shape[axis + 1 :])).astype(np.float32)
+    (got,), _ = run(device, graph_of(UPDATE, [x, ids, values], axis=axis), [x, ids, values])
+    want = x.copy()
+    places = np.clip(np.where(ids.astype(np.int64) < 0, ids.astype(np.int64) + size, ids), 0, size - 1)
+    for r, place in enumerate(places):
+        want[(slice(None),) * axis + (place,)] = values[(slice(None),) * axis + (r,)]
+    np.testing.assert_array_equal(got, want)
+
+
+def test_index_update_of_bool_and_of_itself(device):
+    x, values = rng().random((6, 3)) < 0.5, rng(1).random((2, 3)) < 0.5
+    ids = np.array([4, -6], np.int32)
+    (got,), _ = run(device, graph_of(UPDATE, [x, ids, values], axis=0), [x, ids, values])
+    want = x.copy()
+    want[[4, 0]] = values
+    np.testing.assert_array_equal(got, want)
