@@ -18,7 +18,7 @@ from tests import webgpu
 Array = np.ndarray[Any, Any]
 
 EDGES: Final = np.array(
-    [0.0, -0.0, 1, -1, 0.5, 2.5, -2.5, 7, -7, 1e9, -3.7e12, 0.1, 3e38, -3e38, 1e-30, 2e-38, np.inf, -np.inf, np.nan],
+    [0.0, -0.0, 1, -1, 0.5, 2.5, -2.5, 7, -7, 1e9, -3.7e12, 0.1, 3e38, -3e38, 1e-30, 3e-29, np.inf, -np.inf, np.nan],
     np.float32,
 )
 WHOLE: Final = np.array([0, 1, -1, 2, -2, 3, 5, -7, 31, 32, 33, 46341, 2**31 - 1, -(2**31)], np.int32)
