@@ -6,6 +6,7 @@ lines of the user's code that it came from.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -281,7 +282,7 @@ class Builder:
         try:
             types = infer_types(op, [v.type for v in inputs], attrs)
         except GraphcError as error:
-            raise self._located(error, op, inputs) from None
+            raise self._located(error, op, inputs, attrs) from None
         node = Node(op, tuple(inputs), tuple(new_value(t) for t in types), attrs, self.source)
         self.nodes.append(node)
         return node.outputs
@@ -323,11 +324,29 @@ class Builder:
         """The finished graph."""
         return Graph(tuple(self.inputs), dict(self.constants), tuple(self.nodes), tuple(outputs))
 
-    def _located(self, error: GraphcError, op: Op, inputs: Sequence[Value]) -> GraphcError:
-        operands = ", ".join(f"%{v.hint or v.id}" for v in inputs)
-        types = ", ".join(str(v.type) for v in inputs)
-        text = f"{op.name}({types}): {error}\n  in  {op.name}({operands})"
+    def _located(self, error: GraphcError, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any]) -> GraphcError:
+        """`error` with op, operand types, the node that was refused as it would be printed, and the user's line."""
+        from graphc.printer import format_attr, value_names
+
+        message = str(error)
+        if inputs and not all(str(v.type) in message for v in inputs):
+            given = zip(_operand_names(op, len(inputs)), inputs, strict=True)
+            message = f"{', '.join(f'{name} is {v.type}' for name, v in given)}: {message}"
+        graph = self.build(())
+        names = value_names(graph)
+        arguments = [names.get(v, f"%{v.hint or v.id}") for v in inputs]
+        arguments += [f"{key}={format_attr(value)}" for key, value in attrs.items()]
+        text = f"{op.name}: {message}\n  in  %{len(names)} = {op.name}({', '.join(arguments)})"
         if self.source.lines:
             line = self.source.lines[0]
             text += f"\n  at  {line}" + (f": {line.text}" if line.text else "")
         return type(error)(text)
+
+
+def _operand_names(op: Op, count: int) -> list[str]:
+    """What the shape rule calls its operands; a, b, c where it takes any number of them."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in inspect.signature(op.infer).parameters.values() if p.kind in positional]
+    if count == 1 and len(names) != 1:
+        return ["x"]
+    return names if len(names) == count else [chr(ord("a") + i) if i < 26 else f"operand {i}" for i in range(count)]

@@ -45,13 +45,13 @@ class Trace:
 
     def value_of(self, tracer: Tracer) -> Value:
         """The value of a tracer in this graph, lifted where it belongs to an enclosing trace."""
-        if tracer.trace is self:
+        if tracer.state is self:
             return tracer.value
         lifted = self.lifted.get(tracer.value)
         if lifted is not None:
             return lifted
         check_alive(tracer)
-        if not self.locate or tracer.trace not in _stack()[: self.level]:
+        if not self.locate or tracer.state not in _stack()[: self.level]:
             raise located(TraceError("values of two unrelated traces meet in one operation"))
         return self.lift(tracer)
 
@@ -142,8 +142,8 @@ def _tracer_class() -> type[Tracer]:
 def owner(operands: Sequence[Any]) -> Trace:
     """The trace that an operation on these operands belongs to: the innermost one, or the builder they wrap."""
     for x in operands:
-        if is_tracer(x) and not x.trace.locate:
-            return x.trace
+        if is_tracer(x) and not x.state.locate:
+            return x.state
     top = current()
     if top is None:
         for x in operands:
@@ -155,9 +155,9 @@ def owner(operands: Sequence[Any]) -> Trace:
 
 def check_alive(tracer: Tracer) -> None:
     """Raise TraceError where the trace of `tracer` has ended."""
-    if tracer.trace.alive:
+    if tracer.state.alive:
         return
-    made = next((n.source for n in tracer.trace.builder.nodes if tracer.value in n.outputs), NOWHERE)
+    made = next((n.source for n in tracer.state.builder.nodes if tracer.value in n.outputs), NOWHERE)
     where = f", made at {made}," if made.lines else ""
     raise located(
         TraceError(
@@ -177,7 +177,7 @@ def emit_all(op: Op | str, *operands: Tracer, trace: Trace | None = None, **attr
     if trace is None:
         trace = owner(operands)
     builder = trace.builder
-    values = [x.value if x.trace is trace else trace.value_of(x) for x in operands]
+    values = [x.value if x.state is trace else trace.value_of(x) for x in operands]
     if trace.locate:
         builder.source = caller(2)
     made = builder.add(by_name(op) if isinstance(op, str) else op, *values, **attrs)
@@ -204,7 +204,7 @@ def constant(trace: Trace, value: Any, dtype: DType | None = None) -> Tracer:
     """
     cls = _tracer_class()
     if isinstance(value, cls):
-        return value
+        return adopted(trace, value)
     weak = dtype is None and is_weak(value)
     if isinstance(value, bool | int | float):
         return cls(trace, trace.scalar(value, dtype or dtype_of(type(value))), weak)
@@ -214,6 +214,11 @@ def constant(trace: Trace, value: Any, dtype: DType | None = None) -> Tracer:
     if array.dtype.kind in "iu" and dtype.kind in ("int", "uint"):
         narrow(array)
     return cls(trace, trace.array(array, dtype))
+
+
+def adopted(trace: Trace, x: Tracer) -> Tracer:
+    """`x` as a value of `trace`: itself, or lifted from an enclosing trace."""
+    return x if x.state is trace else _tracer_class()(trace, trace.value_of(x), x.weak)
 
 
 def as_array(value: Any) -> NDArray:

@@ -10,7 +10,7 @@ import numpy as np
 from graphc.tracing.core import is_tracer, owner
 from graphc.tracing.promote import common_dtype, converted, kind_of, requested
 from graphc.tracing.reductions import traced
-from graphc.tracing.shaping import broadcast_to, ints
+from graphc.tracing.shaping import broadcast_arrays, broadcast_to, ints, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.types import Shape, dtype_of
 
@@ -69,11 +69,8 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     rank = len(xi)
     given = [traced(x) for x in xi]
     order = [1, 0, *range(2, rank)] if indexing == "xy" and rank > 1 else list(range(rank))
-    shaped = [
-        np.reshape(x, tuple(x.size if j == order[i] else 1 for j in range(rank)))  # type: ignore[call-overload]
-        for i, x in enumerate(given)
-    ]
-    return tuple(shaped) if sparse else tuple(np.broadcast_arrays(*shaped))  # type: ignore[arg-type]
+    shaped = [reshape(x, tuple(x.size if j == order[i] else 1 for j in range(rank))) for i, x in enumerate(given)]
+    return tuple(shaped) if sparse else broadcast_arrays(*shaped)
 
 
 def imag(val: Any) -> Tracer:

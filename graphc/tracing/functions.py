@@ -102,7 +102,7 @@ def _checked(func: Any, handler: Handler, kwargs: dict[str, Any]) -> dict[str, A
     known = _parameters(handler)
     kept = {}
     for key, value in kwargs.items():
-        if key in known:
+        if key in known or "options" in known:
             kept[key] = value
         elif value is not None and value is not np._NoValue and not (key == "where" and value is True):
             raise TraceError(f"{key}= cannot be traced: {_KEYWORDS.get(key, 'write it out')}")

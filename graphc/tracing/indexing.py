@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcError, IndexRangeError, TraceError
-from graphc.tracing.core import constant, emit, is_tracer, located, owner
+from graphc.tracing.core import adopted, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
 from graphc.tracing.selection import constant_ids
 from graphc.tracing.shaping import permuted, reshape
@@ -29,6 +29,7 @@ def getitem(x: Tracer, key: Any) -> Tracer:
 
 
 def _getitem(x: Tracer, key: Any) -> Tracer:
+    x = adopted(owner((x,)), x)
     items = _expanded(x, key if isinstance(key, tuple) else (key,))
     if any(_is_array(item) for item in items):
         # A plain integer beside an array is an index array of no axes, and takes part in where the result's axes go.

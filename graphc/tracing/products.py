@@ -29,7 +29,14 @@ def matmul(a: Any, b: Any) -> Tracer:
     if x.ndim == 1 and y.ndim == 1:
         if x.shape != y.shape:
             raise ShapeError(f"a is {x.value.type}, b is {y.value.type}: need equal lengths, got {x.size} and {y.size}")
-        return np.sum(x * y, dtype=x.dtype)  # type: ignore[return-value,call-overload,no-any-return]  # tracers
+        return np.sum(x * y, dtype=x.dtype)  # type: ignore[no-any-return]  # tracers
+    if x.ndim == 1 or y.ndim == 1:
+        k = y.shape[-2] if y.ndim > 1 else y.shape[0]
+        if x.shape[-1] != k:
+            axis = "b.shape[-2]" if y.ndim > 1 else "b.shape[0]"
+            raise ShapeError(
+                f"a is {x.value.type}, b is {y.value.type}: need a.shape[-1] == {axis}, got {x.shape[-1]} and {k}"
+            )
     if dtype == bool_:
         return truth(matmul(cast(x, i32), cast(y, i32)))
     left = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
@@ -162,7 +169,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
         return reduce("sum", size, axes, keep)
     if not isinstance(ord, int | float):
         raise TraceError(f"the norm {ord!r} cannot be traced")
-    total: Any = reduce("sum", np.power(size, ord), axes, keep)  # type: ignore[arg-type,call-overload]  # tracers
+    total: Any = reduce("sum", np.power(size, ord), axes, keep)  # type: ignore[arg-type]  # tracers
     return total ** (1.0 / ord)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DTypeError
-from graphc.tracing.core import Trace, as_array, constant, emit, is_tracer
+from graphc.tracing.core import Trace, adopted, as_array, constant, emit, is_tracer
 from graphc.tracing.tracer import Tracer
 from graphc.types import DType, bool_, dtype_of, f32, x64_enabled
 
@@ -65,15 +65,15 @@ def cast(x: Tracer, dtype: DType) -> Tracer:
     have = x.value.type.dtype
     if have == dtype:
         return x.as_strong() if x.weak else x
-    held = x.trace.builder.constants.get(x.value)
+    held = x.state.builder.constants.get(x.value)
     if held is not None and held.ndim == 0:
-        return constant(x.trace, held.astype(dtype.numpy), dtype)
+        return constant(x.state, held.astype(dtype.numpy), dtype)
     return emit("cast", x, dtype=dtype).as_strong()
 
 
 def converted(trace: Trace, x: Any, dtype: DType) -> Tracer:
     """Any operand as a tracer of `dtype`."""
-    return cast(x, dtype) if is_tracer(x) else constant(trace, x, dtype)
+    return cast(adopted(trace, x), dtype) if is_tracer(x) else constant(trace, x, dtype)
 
 
 def inexact(dtype: DType) -> DType:

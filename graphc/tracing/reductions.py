@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
-from graphc.tracing.core import emit, is_tracer, owner
+from graphc.tracing.core import adopted, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import Shape, bool_, dtype_of, normalize_axis
+from graphc.types import Shape, bool_, dtype_of, i32, normalize_axis
 
 NO: Final[Any] = np._NoValue
 """NumPy's own mark for an argument that was not given."""
@@ -21,6 +21,7 @@ NO: Final[Any] = np._NoValue
 def traced(x: Any) -> Tracer:
     """An operand as a tracer of the running trace, strongly typed."""
     if is_tracer(x):
+        x = adopted(owner((x,)), x)
         return x.as_strong() if x.weak else x
     return converted(owner(()), x, common_dtype((x,)))
 
@@ -158,17 +159,24 @@ def _nth(name: str) -> Callable[..., Tracer]:
 
 
 def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
-    """np.any."""
-    no_out(out)
-    x = truth(traced(a))
-    return reduce("max", x, axes_of(x, axis), flag(keepdims))
+    """np.any: False where there is no element."""
+    return _logical("max", a, axis, out, keepdims)
 
 
 def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
-    """np.all."""
+    """np.all: True where there is no element."""
+    return _logical("min", a, axis, out, keepdims)
+
+
+def _logical(name: str, a: Any, axis: Any, out: Any, keepdims: Any) -> Tracer:
     no_out(out)
     x = truth(traced(a))
-    return reduce("min", x, axes_of(x, axis), flag(keepdims))
+    axes = axes_of(x, axis)
+    if any(x.shape[i] == 0 for i in axes):
+        # An extremum needs an element, a product or sum does not.
+        total = reduce("prod" if name == "min" else "sum", cast(x, i32), axes, flag(keepdims))
+        return truth(total)
+    return reduce(name, x, axes, flag(keepdims))
 
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:
@@ -212,7 +220,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         if not isinstance(axis, int) or w.ndim != 1:
             raise ShapeError(f"weights are {w.value.type}: need the shape of {x.value.type}, or one axis of it")
         w = emit("reshape", w, shape=tuple(n if i == axis % x.ndim else 1 for i, n in enumerate(x.shape)))
-    total: Any = np.broadcast_to(w, x.shape)  # type: ignore[call-overload]  # a tracer
+    total: Any = np.broadcast_to(w, x.shape)
     return np.sum(x * w, axis=axis, keepdims=flag(keepdims)) / np.sum(total, axis=axis, keepdims=flag(keepdims))
 
 

@@ -132,8 +132,8 @@ def diag(v: Any, k: int = 0) -> Tracer:
     size = x.shape[0] + abs(k)
     if k:
         x = emit("pad", x, low=(max(k, 0),), high=(max(-k, 0),), interior=(0,), value=0.0)
-    rows = emit("iota", trace=x.trace, shape=(size, size), axis=0, dtype=i32)
-    columns = emit("iota", trace=x.trace, shape=(size, size), axis=1, dtype=i32)
+    rows = emit("iota", trace=x.state, shape=(size, size), axis=0, dtype=i32)
+    columns = emit("iota", trace=x.state, shape=(size, size), axis=1, dtype=i32)
     if k:
         rows = emit("add", rows, scalar(rows, k))
     return emit("where", emit("eq", rows, columns), x, scalar(x, 0))
@@ -142,7 +142,7 @@ def diag(v: Any, k: int = 0) -> Tracer:
 def trace_(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     """np.trace: the sum of the diagonal."""
     no_out(out)
-    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)  # type: ignore[call-overload]  # a tracer
+    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
@@ -173,7 +173,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
             if not x.shape[axis]:
                 raise ShapeError(f"axis {axis} of {x.value.type} is empty: mode {mode!r} has nothing to repeat")
             ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode, **options)
-            x = emit("take", x, constant(x.trace, ids), axis=axis)
+            x = emit("take", x, constant(x.state, ids), axis=axis)
     return x
 
 

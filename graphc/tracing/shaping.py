@@ -202,7 +202,7 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
 def expand_dims_weakly(x: Tracer, axis: int) -> Tracer:
     """`x` with one more axis, as weakly typed as it was."""
     made = expand_dims(x, axis)
-    return Tracer(made.trace, made.value, x.weak)
+    return Tracer(made.state, made.value, x.weak)
 
 
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Tracer:
@@ -338,7 +338,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Tracer:
     if len(counts) != 1:
         if len(counts) != n:
             raise ShapeError(f"{len(counts)} repeats for axis {axis} of {x.value.type}")
-        ids = constant(x.trace, np.repeat(np.arange(n, dtype=np.int32), counts))
+        ids = constant(x.state, np.repeat(np.arange(n, dtype=np.int32), counts))
         return emit("take", x, ids, axis=axis)
     head, tail = x.shape[: axis + 1], x.shape[axis + 1 :]
     wide = broadcast_to(reshape(x, (*head, 1, *tail)), (*head, counts[0], *tail))

@@ -70,26 +70,26 @@ _NO_METHOD: Final = {
 class Tracer:
     """A traced array: it has a shape and a dtype, no numbers, and every operation on it adds nodes to a graph.
 
-    value: the graph's value. trace: the trace it belongs to. weak: it stands for a Python number, which takes the
+    value: the graph's value. state: the trace it belongs to. weak: it stands for a Python number, which takes the
     element type of what it meets.
     """
 
-    __slots__ = ("trace", "value", "weak")
+    __slots__ = ("state", "value", "weak")
     __hash__ = None  # type: ignore[assignment]  # == is elementwise, as for ndarray
 
-    def __init__(self, trace: Trace, value: Value, weak: bool = False) -> None:
-        self.trace = trace
+    def __init__(self, state: Trace, value: Value, weak: bool = False) -> None:
+        self.state = state
         self.value = value
         self.weak = weak
 
     @property
     def builder(self) -> Builder:
         """The builder that operations on this value add nodes to."""
-        return self.trace.builder
+        return self.state.builder
 
     def as_strong(self) -> Tracer:
         """The same value with an element type that promotes as an array's."""
-        return Tracer(self.trace, self.value)
+        return Tracer(self.state, self.value)
 
     @property
     def shape(self) -> Shape:
@@ -175,7 +175,7 @@ class Tracer:
         from graphc.trace import apply
         from graphc.tracing.core import emit_all
 
-        return apply(op, *args, **attrs) if args else emit_all(op, trace=self.trace, **attrs)[0]
+        return apply(op, *args, **attrs) if args else emit_all(op, trace=self.state, **attrs)[0]
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
@@ -237,13 +237,14 @@ class Tracer:
     def __index__(self) -> NoReturn:
         raise self._no_value(
             "a shape, a range or an index into a plain array or list needs its number now",
-            "mark the argument static, or write np.take(array, ids, axis=0) to index an array",
+            "mark the argument static; to index an array, make it an argument too or write graphc.nn.embedding(array, ids)",
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise self._no_value(
             "np.asarray(), np.array() and functions that convert to ndarray need its numbers now",
-            "use the traced value itself, np.stack to join several, np.take(array, ids, axis=0) to index an array",
+            "use the traced value itself, np.stack to join several; to index an array by traced ids, make it an argument "
+            "too or write graphc.nn.embedding(array, ids)",
         )
 
     def _no_value(self, why: str, instead: str) -> TraceError:

@@ -50,7 +50,7 @@ def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
     trace = owner(operands)
     made = rule(*(converted(trace, x, d) for x, d in zip(operands, dtypes, strict=False)))
     if all(is_weak(x) for x in operands) and isinstance(made, Tracer) and made.dtype.kind != "b":
-        return Tracer(made.trace, made.value, weak=True)
+        return Tracer(made.state, made.value, weak=True)
     return made
 
 
@@ -83,7 +83,7 @@ def node(name: str) -> Rule:
 
 def scalar(like: Tracer, value: float) -> Tracer:
     """A constant of the element type of `like`."""
-    return constant(like.trace, value, like.value.type.dtype)
+    return constant(like.state, value, like.value.type.dtype)
 
 
 def truth(x: Tracer) -> Tracer:
@@ -152,7 +152,7 @@ def _isinf(x: Tracer) -> Tracer:
 
 def _power(x: Tracer, y: Tracer) -> Tracer:
     """x ** y; small constant powers become multiplications, 0.5 a square root."""
-    held = y.trace.builder.constants.get(y.value)
+    held = y.state.builder.constants.get(y.value)
     if held is not None and held.size == 1 and held.ndim <= x.ndim:
         found = _constant_power(x, held.item())
         if found is not None:
