@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
 from graphc.ops import by_name
 from graphc.random import bernoulli
-from graphc.trace import apply
+from graphc.trace import Tracer, apply
 
 Array = Any
 """An ndarray or a traced array; each function takes either and gives the same kind back."""
@@ -117,6 +117,8 @@ def embedding(table: Array, ids: Array) -> Array:
     """Rows of a table. table: [V, D], ids: integers [...] in [0, V) -> [..., D]. Raises as `cross_entropy` does."""
     ids = _array(ids)
     _check_ids("embedding: id", ids, table.shape[0])
+    if isinstance(ids, Tracer):
+        return apply(by_name("take"), table, ids, axis=0)  # np.take would not see that ids are traced
     return np.take(table, ids, axis=0)
 
 

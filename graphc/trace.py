@@ -121,8 +121,9 @@ def apply(op: Op, *args: Any, **attrs: Any) -> Any:
     """
     tracers = [x for x in args if is_tracer(x)]
     if not tracers:
+        arrays = [x if isinstance(x, np.ndarray | np.generic) else np.asarray(x) for x in args]
         with np.errstate(all="ignore"):
-            return op.reference(*args, **attrs)
+            return op.reference(*arrays, **attrs)
     owning = owner(args)
     like = tracers[0].value.type.dtype
     operands = [
