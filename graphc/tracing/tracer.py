@@ -237,14 +237,15 @@ class Tracer:
     def __index__(self) -> NoReturn:
         raise self._no_value(
             "a shape, a range or an index into a plain array or list needs its number now",
-            "mark the argument static; to index an array, make it an argument too or write graphc.nn.embedding(array, ids)",
+            "mark the argument static; to index an array by traced ids, make it an argument too or write "
+            "graphc.nn.embedding(array, ids)",
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise self._no_value(
             "np.asarray(), np.array() and functions that convert to ndarray need its numbers now",
-            "use the traced value itself, np.stack to join several; to index an array by traced ids, make it an argument "
-            "too or write graphc.nn.embedding(array, ids)",
+            "use the traced value itself, np.stack to join several; to index an array by traced ids, make it an "
+            "argument too or write graphc.nn.embedding(array, ids)",
         )
 
     def _no_value(self, why: str, instead: str) -> TraceError:
