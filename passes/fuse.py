@@ -1,7 +1,7 @@
 """Fusion: many ops, one kernel. Pointwise chains, row programs, column sums, and what surrounds a matmul.
 
-The result holds `fused` nodes. Their bodies are made of the very nodes that they replace, so every op of the graph
-before can be found in the graph after, and each body obeys the rules of `graphc.families`.
+The result holds `fused` nodes. The values of their bodies are those of the graph before, so that every op can be found
+again, and each body obeys the rules of `graphc.families`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from graphc.ir import Graph, Node
 from graphc.passes.fusion.build import rebuild
 from graphc.passes.fusion.explain import Decision, decide, reasons
 from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.pack import pack_scalars
 from graphc.passes.fusion.partition import Limits, Partition
 from graphc.passes.fusion.strategy import fuse_groups
 from graphc.passes.fusion.wide import narrow_nodes
@@ -32,12 +33,13 @@ class Fuse:
     families: tuple[str, ...] = FAMILIES
 
     def __call__(self, graph: Graph) -> Graph:
-        part = self.partition(narrow_nodes(graph, self.max_buffers))
+        part = self.partition(graph)
         return rebuild(part, reasons(part))
 
     def partition(self, graph: Graph) -> Partition:
         """The groups that become kernels."""
-        part = Partition(Facts(graph), Limits(self.max_buffers, self.max_nodes, frozenset(self.families)))
+        prepared = pack_scalars(narrow_nodes(graph, self.max_buffers))
+        part = Partition(Facts(prepared), Limits(self.max_buffers, self.max_nodes, frozenset(self.families)))
         fuse_groups(part)
         return part
 
@@ -47,4 +49,6 @@ fuse: Final = Fuse()
 
 def decisions(graph: Graph, options: Fuse = fuse) -> dict[Node, Decision]:
     """For each node of a graph before fusion: the kernel that it goes into, and why that kernel holds no more."""
-    return decide(options.partition(graph))
+    found = decide(options.partition(graph))
+    by_output = {node.outputs[0]: decision for node, decision in found.items()}
+    return {node: by_output[node.outputs[0]] for node in graph.nodes}

@@ -6,10 +6,10 @@ import heapq
 from dataclasses import replace
 
 from graphc.families import check_family
-from graphc.ir import FORWARD, Graph, Node, Source, Value, new_value
+from graphc.ir import FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
-from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.partition import Group, Partition
 
 
@@ -68,6 +68,8 @@ def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]
     )
     check_family(body, group.family)
     source = _merged(body_nodes)
+    if group.phases == OTHER_PHASE:
+        source = replace(source, phase=UPDATE)
     attrs = {"body": body, "family": group.family, "why": why}
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
 

@@ -72,7 +72,7 @@ class Facts:
         self.family = [self._family(node) for node in self.nodes]
         self.space = [self._space(node) for node in self.nodes]
         self.expensive = [expensive(node) for node in self.nodes]
-        self.phase = [PHASES.get(node.source.phase, OTHER_PHASE) for node in self.nodes]
+        self.phase = self._phases()
 
     def _free_nodes(self) -> dict[Value, Node]:
         free: dict[Value, Node] = {}
@@ -153,6 +153,24 @@ class Facts:
         if rows is not None:
             return rows
         return column_space(Graph((), {}, (node,), ()))
+
+    def _phases(self) -> list[int]:
+        """The phase of each kernel node.
+
+        What is said to be forward but waits for the backward pass is an update, and so is what only updates read.
+        """
+        found: list[int] = []
+        for number, node in enumerate(self.nodes):
+            phase = PHASES.get(node.source.phase, OTHER_PHASE)
+            makers = (self.maker.get(read.root) for read in self.reads[number])
+            if phase == 1 and any(found[m] != 1 for m in makers if m is not None):
+                phase = OTHER_PHASE
+            found.append(phase)
+        for number in reversed(range(len(found))):
+            users = {u for v in self.nodes[number].outputs for u in self.users.get(v, ())}
+            if found[number] == 1 and users and all(found[u] == OTHER_PHASE for u in users):
+                found[number] = OTHER_PHASE
+        return found
 
     def rows(self, number: int) -> tuple[int, int]:
         """(R, L) of a reduction of the row family."""

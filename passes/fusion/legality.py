@@ -19,6 +19,9 @@ LONG_ROW: Final = 8192
 CHEAP_REPEATS: Final = 16
 """Most cheap ops that may be computed again for each element of a kernel's outputs."""
 
+FEW: Final = 64
+"""Elements so few that computing one again costs nothing beside the launch of a kernel."""
+
 MAX_PLACES: Final = 8
 """Most different indices at which one value may be read."""
 
@@ -91,7 +94,7 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
     # For each node, the indices at which it is computed: a key that tells equal ones, and their number.
     places: dict[int, dict[object, int]] = {n: {} for n in group.nodes}
     for value in group.stores:
-        places[made[value]]["own"] = value.type.size
+        places[made[value]]["row" if value.type.size == rows else "own"] = value.type.size
     repeats = 0
     for number in reversed(group.nodes):
         at = places[number]
@@ -101,7 +104,7 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
             total, size = sum(at.values()), facts.size(number)
             repeats += max(0, total - size)
             name = facts.nodes[number].op.name
-            if facts.expensive[number] and 4 * total > 5 * size:
+            if facts.expensive[number] and 4 * total > 5 * size and total > FEW:
                 return f"{name} would be computed {total} times for {size} elements"
             if repeats > CHEAP_REPEATS * max(group.size, 1) or len(at) > MAX_PLACES:
                 return f"{name} and others would be computed again too often"

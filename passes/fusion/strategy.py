@@ -20,6 +20,9 @@ ROUNDS: Final = 4
 TINY: Final = 256
 """Elements up to which a kernel costs its launch, whatever it computes."""
 
+NEAR: Final = 32
+"""Nodes between two column sums that are made one kernel though they read different tensors."""
+
 LOOK_BACK: Final = 12
 """How many earlier groups of a kind are tried as partners side by side."""
 
@@ -30,8 +33,8 @@ def fuse_groups(part: Partition) -> None:
     strict_epilogues(part)
     for _ in range(ROUNDS):
         before = part.joins
-        into_only_reader(part, ("map", "row", "column"))
         row_programs(part)
+        into_only_reader(part, ("map", "row", "column"))
         if part.joins == before:
             break
     strict_epilogues(part)
@@ -81,8 +84,20 @@ def row_programs(part: Partition) -> None:
     for number in range(len(part.home)):
         for producer in part.producers(part.home[number]):
             group = part.home[number]
-            if producer.family == "row" and group.family in ("row", "map") and part.home[producer.nodes[0]] is producer:
+            if producer.family != "row" or part.home[producer.nodes[0]] is not producer:
+                continue
+            if group.family == "row" or (group.family == "map" and not _rather_joins_reader(part, producer, group)):
                 part.join(producer, group)
+
+
+def _rather_joins_reader(part: Partition, producer: Group, group: Group) -> bool:
+    """Whether the map group saves more memory traffic in the one group that reads it; then it has gone there."""
+    readers = part.consumers(group)
+    if len(readers) != 1 or readers[0].family not in ("row", "column") or not part.feeds_only(group, readers[0]):
+        return False
+    saved_here = sum(v.type.nbytes for v in producer.stores if v in group.loads)
+    saved_there = sum(v.type.nbytes for v in group.stores)
+    return saved_there > saved_here and part.join(group, readers[0])
 
 
 def neighbours(part: Partition) -> None:
@@ -97,7 +112,7 @@ def neighbours(part: Partition) -> None:
 
 def side_by_side(part: Partition) -> None:
     """Join groups of one kind that read the same tensors, and tiny map groups."""
-    seen: dict[object, list[int]] = {}
+    seen: dict[tuple[object, ...], list[int]] = {}
     for group in part.groups():
         if group.family in ("custom", "matmul"):
             continue
@@ -105,12 +120,15 @@ def side_by_side(part: Partition) -> None:
             for number in seen.setdefault(key, [])[-LOOK_BACK:]:
                 mine = part.home[group.nodes[0]]
                 other = part.home[number]
-                if other is not mine and other.phases == mine.phases:
+                near = key[0] != "column" or mine.nodes[0] - other.nodes[-1] <= NEAR
+                if other is not mine and other.phases == mine.phases and near:
                     part.join(other, mine)
             seen[key].append(group.nodes[0])
 
 
-def _meeting_places(group: Group) -> list[object]:
+def _meeting_places(group: Group) -> list[tuple[object, ...]]:
+    if group.family == "column":
+        return [("column", *group.space)]
     if group.family == "map" and group.size <= TINY:
         return [("tiny", group.size)]
     size = group.size
