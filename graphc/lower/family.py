@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +9,7 @@ from dataclasses import replace
 from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
-from graphc.lower import column, matmul, row
+from graphc.lower import column, custom, matmul, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import KernelBuilder, KernelSource, Site
 from graphc.op import Custom
@@ -69,8 +68,7 @@ def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
 
 def _builder(family: str) -> KernelBuilder:
     if family.startswith("custom:"):
-        builders: Mapping[str, KernelBuilder] = importlib.import_module("graphc.lower.custom").BUILDERS
-        return builders[family.removeprefix("custom:")]
+        return custom.BUILDERS[family.removeprefix("custom:")]
     return FAMILIES[family]
 
 

@@ -21,8 +21,14 @@ from graphc.op import Reduce, Term
 from graphc.plan import Target
 from graphc.types import Shape
 
-UNROLLED = 8
-"""Most items of a lane that are kept in registers."""
+UNROLLED = 12
+"""Most items of a lane that are kept in registers where reading them again is cheap."""
+
+UNROLLED_COSTLY = 32
+"""The same where every sweep would compute elementary functions again."""
+
+UNROLLED_TEXT = 640
+"""Most ops that a kernel holds written out: longer ones take seconds to compile."""
 
 Team = Literal["thread", "subgroup", "workgroup"]
 
@@ -42,21 +48,21 @@ class Layout:
         return (item + 1) * self.lanes * self.width > length
 
 
-def layout_of(length: int, target: Target) -> Layout:
-    """The layout for rows of `length` elements."""
+def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> Layout:
+    """The layout for rows of `length` elements. unrolled: most items of a lane that may be kept in registers."""
     width = LANES if length % LANES == 0 and length else 1
     vectors = length // width
-    if vectors <= UNROLLED or length <= 16:
+    if vectors <= 8 or length <= 16:
         return Layout("thread", 1, width, vectors, True)
     per_lane = -(-vectors // target.subgroup) if target.subgroup else 0
     if target.subgroup and (target.software or per_lane <= 2 * UNROLLED):
-        return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= UNROLLED)
+        return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= unrolled)
     most = 8 if target.software else target.max_invocations
     lanes = 2
     while lanes < most and lanes * 4 < vectors:
         lanes *= 2
     per_lane = -(-vectors // lanes)
-    return Layout("workgroup", lanes, width, per_lane, per_lane <= UNROLLED)
+    return Layout("workgroup", lanes, width, per_lane, per_lane <= unrolled)
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -68,7 +74,9 @@ class _Row:
     def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
         self.body, self.site, self.bindings = body, site, bindings
         self.rows, self.length = row_space(body)
-        self.layout = layout_of(self.length, site.target)
+        costly = any("transcendental" in node.op.traits for node in body.nodes)
+        unrolled = min(UNROLLED_COSTLY if costly else UNROLLED, UNROLLED_TEXT // len(body.nodes))
+        self.layout = layout_of(self.length, site.target, unrolled)
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
