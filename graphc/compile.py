@@ -115,6 +115,8 @@ class Compiled(Generic[P, R]):
             log.debug("%s: tracing: %s", self._name, signature)
         args, kwargs = dynamic
         program = trace_program(self._parameters.bind(signature.static), args, kwargs)
+        for value in program.graph.values():
+            signature.device.check_dtype(value.type)
         arguments = tuple(
             Argument(name, value.type, is_python_scalar(leaf))
             for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)

@@ -159,3 +159,28 @@ def test_threads_share_a_device(device):
     assert not any(thread.is_alive() for thread in threads)
     assert not wrong
     assert len(double.signatures) == 1
+
+
+X64 = """
+import numpy as np, graphc
+graphc.enable_x64()
+x = np.linspace(0, 1, 9)
+for name in ("numpy", "wgpu"):
+    try:
+        total, count = graphc.compile(lambda x: (np.sum(x * x), (x * 10).astype(np.int64)), device=name)(x)
+        assert total.dtype == np.float64 and abs(float(total) - np.sum(x * x)) < 1e-14
+        assert count.dtype == np.int64 and np.array_equal(count, (x * 10).astype(np.int64))
+        print("right")
+    except graphc.DeviceError as error:
+        print(error)
+"""
+
+
+def test_x64_computes_in_64_bits_or_names_the_device_that_can():
+    done = in_new_process(X64)
+    lines = done.stdout.splitlines()
+    assert lines[:1] == ["right"], done.stderr
+    if {"shader-f64", "shader-int64"} <= graphc.device("wgpu").features:
+        assert lines[1] == "right"
+    else:
+        assert "device 'numpy' can" in lines[1]

@@ -60,6 +60,10 @@ class Device(ABC):
         """Limits by their WebGPU names."""
 
     @abstractmethod
+    def check_dtype(self, type: TensorType) -> None:
+        """Raise DeviceError for an element type that the device cannot compute with."""
+
+    @abstractmethod
     def upload(self, array: NDArray) -> Array:
         """A copy of `array` on the device, narrowed like every input."""
 

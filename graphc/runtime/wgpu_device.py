@@ -42,7 +42,16 @@ BASELINE: Final = {
 }
 """WebGPU's default limits, of those that compute kernels meet. Source: W3C WebGPU, section "Limits"."""
 
-FEATURES: Final = ("subgroup", "timestamp-query", "timestamp-query-inside-passes", "shader-f16", "shader-f64")
+FEATURES: Final = (
+    "subgroup",
+    "timestamp-query",
+    "timestamp-query-inside-passes",
+    "shader-f16",
+    "shader-f64",
+    "shader-int64",
+)
+NEEDS: Final = {"f16": "shader-f16", "f64": "shader-f64", "i64": "shader-int64"}
+"""The feature that each element type beyond WebGPU's own needs."""
 IN_FLIGHT: Final = 3
 KEEP_BYTES: Final = 512 << 20
 FLUSH_BYTES: Final = 64 << 20
@@ -183,10 +192,11 @@ class WgpuDevice(Device):
 
     def check_dtype(self, type: TensorType) -> None:
         """Raise DeviceError for an element type that the device cannot compute with."""
-        needs = {"f64": "shader-f64", "f16": "shader-f16"}.get(type.dtype.name)
-        if (needs and needs not in self.features) or type.dtype.name == "i64":
+        needs = NEEDS.get(type.dtype.name)
+        if needs and needs not in self.features:
             raise DeviceError(
-                f"{self.name} ({self.adapter.name}) has no {type.dtype.numpy.name}; device 'numpy' computes with it"
+                f"{self.name} ({self.adapter.name}) cannot compute with {type.dtype.numpy.name}: it has no {needs}; "
+                "device 'numpy' can"
             )
 
     def fetch(self, data: Any, type: TensorType) -> NDArray:
@@ -252,8 +262,6 @@ class WgpuDevice(Device):
         from graphc.runtime.executor import PlanRunner
 
         assert plan is not None
-        for value in (*graph.inputs, *graph.outputs):
-            self.check_dtype(value.type)
         return PlanRunner(self, plan, list(graph.constants.values()), donated)
 
     def close(self) -> None:
@@ -275,7 +283,9 @@ class WgpuDevice(Device):
 
 def to_storage(array: NDArray, type: TensorType, what: str = "array") -> NDArray:
     """`array` as contiguous bytes in device layout: 64-bit narrowed, bool in 32 bits, padded to 4 bytes."""
-    host = np.ascontiguousarray(narrow(array, what).astype(type.dtype.storage, copy=False))
+    if array.dtype != type.dtype.numpy:
+        array = narrow(array, what)
+    host = np.ascontiguousarray(array.astype(type.dtype.storage, copy=False))
     if host.nbytes % 4:
         host = np.concatenate([host.reshape(-1).view(np.uint8), np.zeros(4 - host.nbytes % 4, np.uint8)])
     return host
