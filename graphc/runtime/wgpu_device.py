@@ -169,6 +169,8 @@ class WgpuDevice(Device):
 
     def write(self, memory: Memory, offset: int, data: NDArray) -> None:
         """Copy host bytes into a buffer, ordered before later submits. Call with the lock held."""
+        if not data.nbytes:
+            return
         with self.guard("uploading"):
             self.handle.queue.write_buffer(memory.buffer, offset, data)
             self._pending_bytes += data.nbytes
