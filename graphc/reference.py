@@ -193,8 +193,10 @@ class _PlanRun:
             if self._owner_of(value) in bound or (last and value not in self.captured):
                 self.captured[value] = self._value(value, who)
         outputs = {self.tensor_of[v] for v in node.outputs if v.type.size}
+        operands = {self._owner_of(v) for v in node.inputs}
         for binding in dispatch.bindings:
             if binding.tensor in outputs or binding.tensor not in self.named:
+                self._apart(binding.tensor, operands, who)
                 self._claim(binding.tensor, who)
         if last:
             self._compute(node, dispatch, who)
@@ -210,6 +212,18 @@ class _PlanRun:
                 raise GraphError(f"{who} has no binding through which to write {self.plan.tensors[tensor].name}")
             self._claim(tensor, who)
             self._store(tensor, array)
+
+    def _apart(self, position: int, operands: set[int | None], who: str) -> None:
+        """Raise GraphError if a tensor is written over an operand of the same dispatch, other than in its place."""
+        tensor = self.plan.tensors[position]
+        for owner in set(self._words(tensor, tensor.nbytes).tolist()) if self.poison else ():
+            other = self.plan.tensors[owner]
+            if (
+                owner in operands
+                and owner != position
+                and (other.buffer, other.offset) != (tensor.buffer, tensor.offset)
+            ):
+                raise GraphError(f"{who} writes {tensor.name} over {other.name}, which it reads")
 
     def _owner_of(self, value: Value) -> int | None:
         return self.owner_of[self.tensor_of[value]] if value in self.tensor_of else None
