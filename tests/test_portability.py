@@ -1,0 +1,118 @@
+"""Every kernel as browsers see it: compiled by Tint, which rejects much that naga and lavapipe let pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+import graphc
+from graphc import kernels
+from graphc.ir import Graph
+from graphc.lower import lower
+from graphc.ops import OPS
+from graphc.passes import pipeline
+from graphc.plan import Target
+from tests.adapters import run_on
+from tests.run_graph import graph_of
+
+SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup", "shader-f16"}))
+TARGETS = {
+    "software": SOFTWARE,
+    "no subgroups": replace(SOFTWARE, subgroup=0, features=frozenset({"shader-f16"})),
+    "gpu": replace(SOFTWARE, software=False, subgroup=32),
+    "windows": replace(SOFTWARE, max_binding_bytes=2048, max_storage_buffers=64),
+}
+
+
+Texts = dict[str, tuple[str, tuple[str, ...]]]
+
+
+def tint(texts: Texts) -> dict[str, str]:
+    """Tint's errors by the kernels' names."""
+    request = {name: {"wgsl": wgsl, "needs": list(needs)} for name, (wgsl, needs) in texts.items()}
+    errors: dict[str, str] = json.loads(run_on("swiftshader", "tests.tint", stdin=json.dumps(request)))
+    return errors
+
+
+def plan_texts(graphs: dict[str, Graph]) -> Texts:
+    """The different WGSL texts of these graphs on all targets."""
+    found = {}
+    for name, graph in graphs.items():
+        fused = pipeline.run(graph, pipeline.DEFAULT)
+        for where, target in TARGETS.items():
+            for kernel in lower(fused, target).kernels:
+                found.setdefault((kernel.wgsl, kernel.needs), f"{name} on {where}: {kernel.name}")
+    return {name: text for text, name in found.items()}
+
+
+def op_graphs() -> dict[str, Graph]:
+    """One graph for each case of each op; a graph that is all constants would be folded away, so none is."""
+    found = {}
+    for op in OPS.values():
+        for number, case in enumerate(op.cases()):
+            found[f"{op.name}-{number}"] = graph_of(op, [np.asarray(a) for a in case.inputs], **case.attrs)
+    return found
+
+
+def attention(q, k, v, mask):
+    scores = q @ np.swapaxes(k, -1, -2) * 0.25
+    scores = np.where(mask, scores, -1e9)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return (weights / weights.sum(-1, keepdims=True)) @ v
+
+
+def network(params, x, y, mask):
+    """A little of everything: embedding, attention, norms, activations, cross-entropy."""
+    h = np.take(params["table"], x, axis=0)
+    h = graphc.nn.layer_norm(h, params["gain"], params["bias"])
+    h = h + attention(h @ params["q"], h @ params["k"], h, mask)
+    h = graphc.nn.rms_norm(h, params["gain"])
+    h = graphc.nn.gelu(h @ params["up"] + params["up_bias"]) @ params["down"]
+    return graphc.nn.cross_entropy(h @ params["table"].T, y)
+
+
+def training_graph() -> Graph:
+    rng = np.random.default_rng(0)
+    shapes = {"table": (27, 16), "gain": (16,), "bias": (16,), "q": (16, 16), "k": (16, 16)}
+    shapes |= {"up": (16, 50), "up_bias": (50,), "down": (50, 16)}
+    params = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    x, y = (rng.integers(0, 27, (4, 9)).astype(np.int32) for _ in range(2))
+
+    def step(params, state, x, y, mask):
+        loss, grads = graphc.value_and_grad(network)(params, x, y, mask)
+        new_params, new_state = optimizer.update(grads, state, params)
+        return loss, new_params, new_state
+
+    optimizer = graphc.optim.adam(1e-3)
+    mask = np.tril(np.ones((9, 9), bool))
+    return graphc.trace(step, params, optimizer.init(params), x, y, mask)
+
+
+def test_kernels_of_every_op_compile():
+    texts = plan_texts(op_graphs())
+    assert len(texts) > len(OPS)
+    assert tint(texts) == {}
+
+
+def test_kernels_of_a_training_step_compile():
+    texts = plan_texts({"step": training_graph()})
+    assert {"matmul", "row"} <= {name.split(": ")[1].split("_")[0] for name in texts}
+    assert any("subgroup" in needs for _, needs in texts.values())
+    assert tint(texts) == {}
+
+
+def test_every_library_function_compiles():
+    names = [(name, width) for name in kernels.math_functions() for width in (1, 4)]
+    assert tint({"library": (kernels.math_source(names) + "@compute @workgroup_size(1) fn main() {}", ())}) == {}
+
+
+def test_tint_rejects_what_naga_lets_pass():
+    divergent = """
+@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
+  if (y[i] > 3u) { workgroupBarrier(); }
+}"""
+    edge = "@compute @workgroup_size(1) fn main() { let x = -3.4028235e38 * 10.0; }"
+    assert set(tint({"divergent": (divergent, ()), "edge": (edge, ())})) == {"divergent", "edge"}
