@@ -112,6 +112,12 @@ def test_samples() -> None:
     assert all(s[:2] == [4, 12] for s in sample(count=5, prompt=(4, 12)))
 
 
+def test_every_device_draws_the_same_samples() -> None:
+    params = microgpt.init(random.key(1), CONFIG)
+    on_default = microgpt.sample(params, random.key(2), CONFIG, count=3)
+    assert on_default == sample(count=3)
+
+
 def test_temperature_zero_takes_the_likeliest_token() -> None:
     (first, *rest) = sample(count=3, temperature=0.0, prompt=(3,))
     assert rest == [first, first]
