@@ -115,11 +115,11 @@ def test_retrace_is_logged_with_its_reason(name, caplog):
         f(PARAMS, X)
         assert not caplog.records
         f(PARAMS, X[:3])
-        f({**PARAMS, "shift": PARAMS["shift"].astype(np.float16)}, X)
+        f({**PARAMS, "shift": PARAMS["shift"].astype(np.int32)}, X)
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 2
     assert "argument x is f32[3,8], was f32[4,8]" in texts[0]
-    assert 'argument params["shift"] is f16[8], was f32[8]' in texts[1]
+    assert 'argument params["shift"] is i32[8], was f32[8]' in texts[1]
 
 
 def test_donation_by_position_or_name(name):

@@ -6,6 +6,7 @@ on its last use: the next use is queued behind it. Buffers are never destroyed w
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
 from collections import deque
@@ -75,8 +76,8 @@ class Pool:
         self.collect()
         size = padded(nbytes)
         free = self._free.get(size)
-        self.in_use_bytes += size
         if free:
+            self.in_use_bytes += size
             position = next((i for i, entry in enumerate(free) if entry[2] == tag), len(free) - 1)
             buffer, uid, _ = free.pop(position)
             self._free_bytes -= size
@@ -84,10 +85,13 @@ class Pool:
         try:
             buffer = self._create(size, STORAGE_USAGE)
         except OutOfMemoryError:
+            gc.collect()  # Arrays that only a cycle keeps alive
+            self.collect()
             if not self._free_bytes:
                 raise
             self.trim(0)
             buffer = self._create(size, STORAGE_USAGE)
+        self.in_use_bytes += size
         uid = next(_uids)
         self._alive[uid] = buffer
         return Memory(self, buffer, size, uid, tag)
@@ -115,6 +119,14 @@ class Pool:
                 buffer.destroy()
                 del self._alive[uid]
                 self._free_bytes -= size
+
+    def close(self) -> None:
+        """Destroy all buffers, also those in use: nobody may name them any more."""
+        for buffer in self._alive.values():
+            buffer.destroy()
+        self._alive.clear()
+        self._free.clear()
+        self._free_bytes = 0
 
     @property
     def free_bytes(self) -> int:

@@ -275,8 +275,7 @@ class WgpuDevice(Device):
                 self.synchronize()
                 while self._readers:
                     self._idle.wait()
-                self.pool.collect()
-                self.pool.trim(0)
+                self.pool.close()
                 self._staging.clear()
                 self.pipelines.clear()
             self._in_flight.clear()
