@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from graphc.models import microgpt
+from graphc.models import bigram, microgpt, mlp
 from graphc.models.settings import Defaults
 
 
@@ -45,4 +45,4 @@ class Model(Protocol):
         """(params, key, config, *, count, prompt, temperature, top_k, device) -> lists of tokens."""
 
 
-MODELS: Final[dict[str, Model]] = {"microgpt": microgpt}
+MODELS: Final[dict[str, Model]] = {"bigram": bigram, "mlp": mlp, "microgpt": microgpt}

@@ -157,6 +157,7 @@ def sample(
         empty_cache(count, config),
         key,
         config,
+        count=count,
         prompt=prompt,
         temperature=temperature,
         top_k=top_k,

@@ -36,22 +36,23 @@ def generate(
     key: Array,
     config: Any,
     *,
+    count: int,
     prompt: tuple[int, ...] = (),
     temperature: float = 1.0,
     top_k: int | None = None,
     device: Any = None,
 ) -> list[list[int]]:
-    """Documents of up to config.context tokens, one for each row of the cache, begun with `prompt`.
+    """`count` documents of up to config.context tokens, begun with `prompt`.
 
-    decode(params, tokens [B], position, cache, config) -> (logits [B, V], cache). The end token is the last of the
-    vocabulary. The tokens stay on the device from one position to the next; the host waits once, at the end.
+    cache: what the model keeps of its past, before the first token. decode(params, tokens [B], position, cache,
+    config) -> (logits [B, V], cache). The end token is the last of the vocabulary. The tokens stay on the device from
+    one position to the next; the host waits once, at the end. Raises DataError for a prompt that fills the context.
     """
     if len(prompt) >= config.context:
         raise DataError(f"the prompt has {len(prompt)} tokens: need fewer than the context, {config.context}")
     if temperature < 0 or (top_k is not None and top_k < 1):
         raise DataError(f"temperature {temperature} and top-k {top_k}: need temperature >= 0 and top-k >= 1")
     end = config.vocab_size - 1
-    count = graphc.tree.leaves(cache)[0].shape[0]
     step = _compiled_step(decode, config, temperature > 0, top_k, device)
     tokens: Any = np.full(count, end, dtype=np.int32)
     drawn: list[Any] = []

@@ -1,0 +1,93 @@
+"""The bigram model: the next character from the one before it, and nothing else. Source: Karpathy's makemore.
+
+Parameters: logits [vocab_size, vocab_size], a row for each character before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+import graphc
+import graphc.nn
+import graphc.random
+from graphc.models.data import Corpus, Vocabulary
+from graphc.models.sampling import generate
+from graphc.models.settings import Defaults, require
+from graphc.models.windows import WindowBatches
+
+Array = Any
+Params = dict[str, Any]
+
+DEFAULTS: Final = Defaults(steps=2000, batch_size=256, optimizer="adam", rate=0.05, decay="linear")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. vocab_size: characters and the end token. context: longest sample. std: of the first logits."""
+
+    vocab_size: int = 27
+    context: int = 32
+    std: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self, "vocab_size", "context")
+
+
+def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
+    """The config and vocabulary for a corpus of documents."""
+    vocabulary = Vocabulary.of(corpus.documents)
+    return Config(**{"vocab_size": len(vocabulary), **settings}), vocabulary
+
+
+def init(key: Array, config: Config) -> Params:
+    """Logits near 0: every character is as likely as any other."""
+    return {"logits": graphc.random.normal(key, (config.vocab_size, config.vocab_size), std=config.std)}
+
+
+def apply(params: Params, x: Array, config: Config) -> Array:
+    """Logits for the next token. x: i32 [...], the token before -> [..., vocab_size]."""
+    return graphc.nn.embedding(params["logits"], x)
+
+
+def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
+    """Mean cross-entropy, in nats, of the tokens y [B] that follow x [B, 1] or [B]."""
+    return graphc.nn.cross_entropy(apply(params, np.reshape(x, y.shape), config), y)
+
+
+def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> WindowBatches:
+    """The training batches: step -> (x, y), i32 [batch_size, 1] and [batch_size]."""
+    return WindowBatches(corpus.documents, Vocabulary.of(corpus.documents), 1, batch_size, seed)
+
+
+def decode(params: Params, tokens: Array, position: Array, cache: Any, config: Config) -> tuple[Array, Any]:
+    """Logits [B, vocab_size] after the tokens [B]; there is nothing to keep."""
+    return apply(params, tokens, config), cache
+
+
+def sample(
+    params: Params,
+    key: Array,
+    config: Config,
+    *,
+    count: int = 20,
+    prompt: tuple[int, ...] = (),
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    device: Any = None,
+) -> list[list[int]]:
+    """`count` documents as lists of tokens; see graphc.models.microgpt.sample."""
+    return generate(
+        decode,
+        params,
+        None,
+        key,
+        config,
+        count=count,
+        prompt=prompt,
+        temperature=temperature,
+        top_k=top_k,
+        device=device,
+    )

@@ -1,0 +1,37 @@
+"""Batches of fixed windows: the characters before each character of each document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.models.data import Vocabulary
+
+Array = np.ndarray[Any, np.dtype[np.int32]]
+
+
+def windows(documents: Sequence[str], vocabulary: Vocabulary, width: int) -> tuple[Array, Array]:
+    """All examples: (x, y), i32 [N, width] and [N]. Before a document stand end tokens, after it one."""
+    ends = [vocabulary.end] * width
+    tokens = np.array([t for d in documents for t in (*ends, *vocabulary.encode(d), vocabulary.end)], np.int32)
+    starts = np.cumsum([0, *(len(d) + 1 + width for d in documents[:-1])])
+    lengths = np.array([len(d) + 1 for d in documents])
+    first = np.repeat(starts - np.cumsum([0, *lengths[:-1]]), lengths) + np.arange(lengths.sum())
+    return tokens[first[:, None] + np.arange(width)], tokens[first + width]
+
+
+class WindowBatches:
+    """`batch_size` examples a step, drawn with replacement by the step's own generator."""
+
+    def __init__(
+        self, documents: Sequence[str], vocabulary: Vocabulary, width: int, batch_size: int, seed: int
+    ) -> None:
+        self._x, self._y = windows(documents, vocabulary, width)
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def __call__(self, step: int) -> tuple[Array, Array]:
+        rows = np.random.default_rng((self._seed % (1 << 63), step)).integers(0, len(self._y), self._batch_size)
+        return self._x[rows], self._y[rows]
