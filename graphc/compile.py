@@ -131,6 +131,7 @@ class Compiled(Generic[P, R]):
             donated=self._parameters.donated_leaves(dynamic),
             static=MappingProxyType({s.name: s.value for s in signature.static}),
             memory_limit=self._memory_limit,
+            passes=self._passes,
             first_call=check_first_call if self._check else None,
         )
         if signature.device.needs_plan:

@@ -18,6 +18,8 @@ from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
 from graphc.op import Inline
+from graphc.passes.fuse import Fuse, decisions
+from graphc.passes.pipeline import GraphPass
 from graphc.plan import Plan
 from graphc.runtime import Array, Device, Runner
 from graphc.types import TensorType, type_of
@@ -39,8 +41,9 @@ class Argument:
 class Executable:
     """A compiled program. Call it with arguments of its signature, or look inside.
 
-    stages: (pass name, Graph) pairs, the traced graph first. device: where it runs. donated: positions of the leaves
-    whose Arrays a call takes over. memory_limit: bytes that `memory.peak_bytes` may not exceed.
+    stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
+    donated: positions of the leaves whose Arrays a call takes over. memory_limit: bytes that `memory.peak_bytes` may
+    not exceed.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Executable:
     donated: frozenset[int]
     static: Mapping[str, Any] = field(default_factory=dict)
     memory_limit: int | None = None
+    passes: tuple[GraphPass, ...] = ()
     first_call: Check | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +85,10 @@ class Executable:
 
     def explain(self) -> str:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""
-        return explain(self.graph, self.plan)
+        for position, graph_pass in enumerate(self.passes):
+            if isinstance(graph_pass, Fuse):
+                return explain(self.graph, self.plan, decisions(self.stages[position][1], graph_pass))
+        return explain(self.graph, self.plan, {})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run; raises ShapeError or DTypeError naming the argument that does not fit the signature."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.ir import Graph, Node, Value
+from graphc.passes.fusion.explain import Decision
 from graphc.plan import Dispatch, Plan
 from graphc.printer import format_node, value_names
 
 
-def explain(graph: Graph, plan: Plan) -> str:
-    """One paragraph a node of the lowered graph: its kernels, its ops with their source lines, and the decisions."""
+def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
+    """One paragraph a node of the lowered graph: its kernels, its ops with their source lines, and the decisions.
+
+    decided: what fusion decided of each node that it was given; empty where it was not asked.
+    """
+    by_value = {value: decision for node, decision in decided.items() for value in node.outputs}
     by_node: dict[int, list[int]] = {}
     for number, dispatch in enumerate(plan.dispatches):
         by_node.setdefault(dispatch.node, []).append(number)
@@ -24,9 +29,16 @@ def explain(graph: Graph, plan: Plan) -> str:
         width = max((len(text) for text, _ in inner), default=0)
         for text, op in inner:
             lines.append(f"  {text:<{width}}  # {op.source}" if op.source.lines else f"  {text}")
-        why = node.attrs.get("why") or ()
-        lines += [f"  - {reason}" for reason in ([why] if isinstance(why, str) else why)]
+        lines += [f"  - {reason}" for reason in _reasons(node, by_value)]
     return "\n".join(lines)
+
+
+def _reasons(node: Node, by_value: Mapping[Value, Decision]) -> tuple[str, ...]:
+    why = node.attrs.get("why")
+    if why:
+        return tuple(why)
+    decision = next((by_value[value] for value in node.outputs if value in by_value), None)
+    return decision.why if decision else ("not fused: it was made by no fusion pass",)
 
 
 def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:

@@ -250,6 +250,8 @@ def test_explain_names_each_op_its_line_and_kernel(device):
     assert "tanh(" in text
     assert "test_compile.py:" in text
     assert all(kernel.name in text for kernel in executable.plan.kernels)
+    unfused = graphc.compile(scaled_tanh, device=device, passes=()).lower(PARAMS, X).explain()
+    assert unfused.count("not fused") == unfused.count("kernel ")
 
 
 def test_check_passes_what_is_right(name):

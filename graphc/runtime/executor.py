@@ -35,8 +35,8 @@ GAP_LIMIT: Final = 4096
 """Packed inputs that lie closer than this are written with one call."""
 
 _tags: Final = itertools.count()
-CACHED_STEPS: Final = 8
-CACHED_GROUPS: Final = 8
+CACHED_STEPS: Final = 32
+CACHED_GROUPS: Final = 32
 
 
 @dataclass(slots=True)
