@@ -1,10 +1,16 @@
-// index_last: y[s] = one more than the last row whose index is s, 0 where there is none
-// grid: ceil({{items}} / {{size}}) workgroups, folded into y; an item is a slot
+// index_last: y[part, s] = one more than the last row of the part whose index is s, 0 where there is none
+// grid: ceil({{items}} / {{size}}) workgroups, folded into y; an item is a part, {{length}} rows, its table cleared before
 @compute @workgroup_size({{size}})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let slot = (group.x + group.y * {{columns}}u) * {{size}}u + local;
-  if (slot >= {{items}}u) { return; }
-  var writer = 0u;
-{{find}}
-  {{store}}
+  let part = (group.x + group.y * {{columns}}u) * {{size}}u + local;
+  if (part >= {{items}}u) { return; }
+  let last = min((part + 1u) * {{length}}u, {{rows}}u);
+  for (var r = part * {{length}}u; r < last; r++) {
+    let at = part * {{slots}}u + slot_of(r);
+    {{store}}
+  }
+}
+
+fn slot_of(r: u32) -> u32 {
+{{slot}}
 }

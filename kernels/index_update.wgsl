@@ -15,3 +15,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     {{store_old}}
   }
 }
+{{functions}}

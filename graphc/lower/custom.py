@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Final
 
 from graphc.index import LANES
-from graphc.ir import Graph, Value, new_value
+from graphc.ir import Graph, new_value
 from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
 from graphc.lower.launch import Launch, rounded, sum_type
-from graphc.lower.scatter import Rows, scatter_add
+from graphc.lower.scatter import clear, parts_of, scatter_add, slot_of
 from graphc.types import TensorType, u32
 
 LONG_LINE: Final = 512
@@ -74,68 +74,55 @@ def cumsum(body: Graph, site: Site) -> list[KernelSource]:
 
 
 def index_update(body: Graph, site: Site) -> list[KernelSource]:
-    """Kernels of an index update: one for a few rows; else one that finds the writer of each slot goes before."""
+    """Kernels of an index update: one for a few rows; else two go before, which find the writer of each slot."""
     (node,) = body.nodes
     x, ids, values = node.inputs
     axis, shape = node.attrs["axis"], x.type.shape
-    slots, inner = shape[axis], math.prod(shape[axis + 1 :])
-    rows = ids.type.size
+    slots, inner, rows = shape[axis], math.prod(shape[axis + 1 :]), ids.type.size
     width = LANES if inner % LANES == 0 else 1
     launch = Launch(body, site, "index_update")
-    writers = new_value(TensorType((slots,), u32), "writers") if rows > FEW_ROWS else None
+    parts, length = parts_of(rows, slots)
+    writers = new_value(TensorType((parts, slots), u32), "writers") if rows > FEW_ROWS else None
 
     def update(bindings: Bindings) -> KernelSource:
         old = bindings.read(x, vector=width == LANES)
         written = bindings.write(body.outputs[0], vector=width == LANES)
-        find, value = "", old.load("item")
+        find, functions, value = "", "", old.load("item")
         if rows:
-            value = bindings.read(values, vector=width == LANES).load(
-                f"(first_row + writer - 1u) * {inner // width}u + i"
-            )
+            row = f"(first_row + writer - 1u) * {inner // width}u + i"
+            value = bindings.read(values, vector=width == LANES).load(row)
         if writers is not None:
-            find = f"  writer = {bindings.read(writers).load('slot')};"
+            known = bindings.read(writers).load(f"(part - 1u) * {slots}u + slot")
+            find = f"  for (var part = {parts}u; part > 0u && writer == 0u; part--) {{ writer = {known}; }}"
         elif rows:
-            find = _find_last(ids, slots, bindings)
+            write = "if (slot_of(r - 1u) == slot) { writer = r; }"
+            find = f"  for (var r = {rows}u; r > 0u && writer == 0u; r--) {{ {write} }}"
+            functions = f"\nfn slot_of(r: u32) -> u32 {{\n{slot_of(bindings.read(ids), slots)}\n}}"
         own = bindings.storage(x) not in (bindings.storage(values), bindings.storage(ids))
-        return launch.kernel(
-            "index_update",
-            "index_update",
-            bindings,
-            x.type.size // width,
-            {
-                "inner": inner // width,
-                "slots": slots,
-                "table": slots * inner // width,
-                "rows": rows,
-                "lanes": width,
-                "find": find,
-                "store_value": written.store("item", value),
-                "store_old": written.store("item", old.load("item")),
-            },
-            inplace=((written.name, old.name),) if own else (),
-        )
+        holes = {
+            "inner": inner // width,
+            "slots": slots,
+            "table": slots * inner // width,
+            "rows": rows,
+            "lanes": width,
+            "find": find,
+            "functions": functions,
+            "store_value": written.store("item", value),
+            "store_old": written.store("item", old.load("item")),
+        }
+        inplace = ((written.name, old.name),) if own else ()
+        return launch.kernel("index_update", "index_update", bindings, x.type.size // width, holes, inplace=inplace)
 
     def last(bindings: Bindings) -> KernelSource:
         assert writers is not None
-        find = _find_last(ids, slots, bindings)
-        store = bindings.write(writers).store("slot", "writer")
-        return launch.kernel("index_last", "index_last", bindings, slots, {"find": find, "store": store})
+        slot = slot_of(bindings.read(ids), slots)
+        store = bindings.write(writers).store("at", "r + 1u")
+        holes = {"length": length, "rows": rows, "slots": slots, "slot": slot, "store": store}
+        return launch.kernel("index_last", "index_last", bindings, parts, holes)
 
-    return [settle(site, last), settle(site, update)] if writers is not None else [settle(site, update)]
-
-
-def _find_last(ids: Value, slots: int, bindings: Bindings) -> str:
-    """Statements that set `writer` to one more than the last row whose index means `slot`."""
-    rows = Rows(bindings.read(ids), slots)
-    return "\n".join(
-        [
-            rows.ranges,
-            f"  for (var r = {ids.type.size}u; r > 0u; r--) {{",
-            f"    let id = {rows.raw('r - 1u')};",
-            f"    if ({rows.match}) {{ writer = r; break; }}",
-            "  }",
-        ]
-    )
+    if writers is None:
+        return [settle(site, update)]
+    return [clear(launch, writers, 1), settle(site, last), settle(site, update)]
 
 
 BUILDERS: Final[Mapping[str, KernelBuilder]] = MappingProxyType(

@@ -1,9 +1,8 @@
 """Adding rows at computed indices: embedding gradients.
 
-Floats are never added atomically: each element of the result adds its rows in order, so a run repeats to the bit. Long
-inputs are added in parts, each with a table of its own, and the tables are then added: that keeps the accuracy of f32
-and gives more invocations something to do. In a small table every element looks at every index; for a large one the
-rows of each index are chained first.
+Floats are never added atomically: an invocation owns one column of the table and adds its rows in order, so a run
+repeats to the bit. Long inputs are added in parts, each with a table of its own, and the tables are then added: that
+keeps the accuracy of f32 and gives more invocations something to do.
 """
 
 from __future__ import annotations
@@ -18,55 +17,32 @@ from graphc.ir import Graph, Node, Value, new_value
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, settle
 from graphc.lower.launch import Launch, rounded, sum_type
 from graphc.op import Lanes
-from graphc.types import DType, TensorType, u32
+from graphc.types import DType, TensorType
 
 PART_ROWS: Final = 512
 """Rows of a part."""
-MOST_PARTS: Final = 1 << 20
+MOST_PARTS: Final = 1 << 21
 """Elements that the tables of all parts may have together."""
-LOOKS: Final = 1 << 27
-"""Comparisons with an index up to which every element of the table looks at every index."""
+CLEAR_ALONE: Final = 1024
+"""Slots above which tables are cleared by a kernel of their own, not by the invocations that then add."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Indices into an axis of `slots` elements: how WGSL compares and reads them. ids: the operand that holds them."""
+def parts_of(rows: int, table: int) -> tuple[int, int]:
+    """How many parts the rows are divided into, and the rows of each, where a part has a table of this size."""
+    parts = max(1, min(-(-rows // PART_ROWS), MOST_PARTS // max(1, table)))
+    length = max(1, -(-rows // parts))
+    return max(1, -(-rows // length)), length
 
-    ids: Operand
-    slots: int
 
-    @property
-    def ranges(self) -> str:
-        """Statements before a loop of comparisons with `slot`: the raw indices that mean it.
-
-        They are the slot itself and the slot counted from the end; at either end also all that lies beyond.
-        """
-        top = "0x7fffffffu" if self.ids.dtype.kind == "int" else "0xffffffffu"
-        lines = [f"  let span = select(0u, {top} - slot, slot == {self.slots - 1}u);"]
-        if self.ids.dtype.kind == "int":
-            lines.append(f"  let wrapped = select(slot - {self.slots}u, 0x80000000u, slot == 0u);")
-            lines.append(f"  let wrapped_span = select(0u, {2**31 - self.slots}u, slot == 0u);")
-        return "\n".join(lines)
-
-    @property
-    def match(self) -> str:
-        """Whether the raw index `id` (a u32) means `slot`."""
-        if self.ids.dtype.kind == "int":
-            return "id - slot <= span || id - wrapped <= wrapped_span"
-        return "id - slot <= span"
-
-    def raw(self, row: str) -> str:
-        """The index of a row as a u32, as it is."""
-        return f"bitcast<u32>({self.ids.load(row)})"
-
-    def slot(self, row: str) -> str:
-        """Statements that return the slot of a row."""
-        last = self.slots - 1
-        if self.ids.dtype.kind != "int":
-            return f"  return min({self.ids.load(row)}, {last}u);"
-        return (
-            f"  let id = {self.ids.load(row)};\n  return u32(clamp(select(id, id + {self.slots}, id < 0), 0, {last}));"
-        )
+def slot_of(ids: Operand, slots: int) -> str:
+    """Statements that return the slot which the index of row r means: negative from the end, clamped."""
+    last = slots - 1
+    if ids.dtype.kind != "int":
+        return f"  return min({ids.load('r')}, {last}u);"
+    return (
+        f"  let id = {ids.load('r')};\n"  #
+        f"  return u32(clamp(select(id, id + {slots}, id < 0), 0, {last}));"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +72,6 @@ class Scatter:
         """Element type of the sums."""
         return sum_type(self.updates.type.dtype)
 
-    def holes(self) -> dict[str, object]:
-        """What the templates ask of the sizes."""
-        return {
-            "inner": self.inner,
-            "slots": self.slots,
-            "table": self.slots * self.inner,
-            "plane": self.table,
-            "outer": self.outer,
-            "rows": self.rows,
-            "lanes": self.width,
-            "type": Lanes(self.width)(self.sums),
-        }
-
 
 def _scatter(node: Node) -> Scatter:
     ids, updates = node.inputs
@@ -117,111 +80,74 @@ def _scatter(node: Node) -> Scatter:
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + ids.type.ndim :])
     rows = ids.type.size
     width = LANES if inner % LANES == 0 else 1
-    parts = max(1, min(-(-rows // PART_ROWS), MOST_PARTS // max(1, outer * slots * inner)))
-    length = max(1, -(-rows // parts))
-    return Scatter(ids, updates, outer, rows, inner // width, slots, width, max(1, -(-rows // length)), length)
+    parts, length = parts_of(rows, outer * slots * inner)
+    return Scatter(ids, updates, outer, rows, inner // width, slots, width, parts, length)
 
 
 def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
-    """Kernels of scatter_add: one for a few rows, more for a long input or a large table."""
+    """Kernels of scatter_add: one, before it one that clears large tables, after it one that adds those of parts."""
     (node,) = body.nodes
     launch, scatter = Launch(body, site, "scatter"), _scatter(node)
     out = body.outputs[0]
     if scatter.rows == 0:
-        return [settle(site, partial(_zeros, launch, scatter, out))]
-    target = out
-    if scatter.parts > 1:
+        return [clear(launch, out, scatter.width)]
+    tables = out
+    if scatter.parts > 1 or scatter.sums != out.type.dtype:
         shape = (scatter.parts, scatter.outer, scatter.slots, scatter.inner * scatter.width)
-        target = new_value(TensorType(shape, scatter.sums), "parts")
-    if scatter.table * scatter.rows <= LOOKS:
-        kernels = [settle(site, partial(_look, launch, scatter, target))]
-    else:
-        heads = new_value(TensorType((scatter.parts, scatter.slots), u32), "heads")
-        links = new_value(TensorType((scatter.rows,), u32), "links")
-        kernels = [
-            settle(site, partial(_clear, launch, scatter, heads)),
-            settle(site, partial(_chain, launch, scatter, heads, links)),
-            settle(site, partial(_walk, launch, scatter, heads, links, target)),
-        ]
-    if scatter.parts > 1:
-        kernels.append(settle(site, partial(_sum, launch, scatter, target, out)))
+        tables = new_value(TensorType(shape, scatter.sums), "tables")
+    kernels = [settle(site, partial(_add, launch, scatter, tables))]
+    if scatter.slots > CLEAR_ALONE:
+        kernels.insert(0, clear(launch, tables, scatter.width))
+    if tables is not out:
+        kernels.append(settle(site, partial(_sum, launch, scatter, tables, out)))
     return kernels
 
 
-def _zeros(launch: Launch, scatter: Scatter, out: Value, bindings: Bindings) -> KernelSource:
-    written = bindings.write(out, vector=scatter.width == LANES)
-    zero = f"{Lanes(scatter.width)(out.type.dtype)}()"
-    store = written.store("i", zero)
-    return launch.kernel("scatter_zero", "scatter_clear", bindings, scatter.table, {"store": store})
+def clear(launch: Launch, value: Value, width: int) -> KernelSource:
+    """The kernel that fills a tensor with zeros; width: 4 where it is accessed as vectors."""
+
+    def generate(bindings: Bindings) -> KernelSource:
+        written = bindings.write(value, vector=width == LANES)
+        store = written.store("i", f"{Lanes(width)(value.type.dtype)}()")
+        holes = {"store": store, "lanes": width}
+        return launch.kernel(f"{launch.family}_clear", "clear", bindings, value.type.size // width, holes)
+
+    return settle(launch.site, generate)
 
 
-def _look(launch: Launch, scatter: Scatter, out: Value, bindings: Bindings) -> KernelSource:
-    rows = Rows(bindings.read(scatter.ids), scatter.slots)
+def _add(launch: Launch, scatter: Scatter, tables: Value, bindings: Bindings) -> KernelSource:
+    ids = bindings.read(scatter.ids)
     updates = bindings.read(scatter.updates, vector=scatter.width == LANES)
-    written = bindings.write(out, vector=updates.vector)
+    written = bindings.write(tables, vector=updates.vector, access="read_write")
+    kind = Lanes(scatter.width)(scatter.sums)
+    zero = written.store(f"table + slot * {scatter.inner}u", f"{kind}()")
+    alone = scatter.slots > CLEAR_ALONE
     return launch.kernel(
         "scatter_add",
         "scatter_add",
         bindings,
-        scatter.parts * scatter.table,
+        scatter.parts * scatter.outer * scatter.inner,
         {
+            "lanes": scatter.width,
+            "inner": scatter.inner,
+            "outer": scatter.outer,
+            "inner_outer": scatter.inner * scatter.outer,
+            "table": scatter.slots * scatter.inner,
             "length": scatter.length,
-            "ranges": rows.ranges,
-            "id": rows.raw("r"),
-            "match": rows.match,
-            "load": updates.load(f"(first_row + r) * {scatter.inner}u + i"),
-            "store": written.store("item", rounded("total", out.type.dtype, scatter.width)),
-            **scatter.holes(),
-        },
-        flops=scatter.outer * scatter.rows * scatter.inner * scatter.width,
-    )
-
-
-def _clear(launch: Launch, scatter: Scatter, heads: Value, bindings: Bindings) -> KernelSource:
-    store = bindings.write(heads).store("i", f"{scatter.rows}u")
-    return launch.kernel("scatter_clear", "scatter_clear", bindings, heads.type.size, {"store": store})
-
-
-def _chain(launch: Launch, scatter: Scatter, heads: Value, links: Value, bindings: Bindings) -> KernelSource:
-    rows = Rows(bindings.read(scatter.ids), scatter.slots)
-    head = bindings.write(heads, access="read_write")
-    link = bindings.write(links)
-    return launch.kernel(
-        "scatter_links",
-        "scatter_links",
-        bindings,
-        scatter.rows,
-        {
             "rows": scatter.rows,
-            "length": scatter.length,
-            "slot": rows.slot("r"),
-            "store_link": link.store("row", f"select({scatter.rows}u, next, next < last)"),
-            "store_head": head.store(f"part * {scatter.slots}u + id", "row"),
-        },
-    )
-
-
-def _walk(launch: Launch, scatter: Scatter, heads: Value, links: Value, out: Value, bindings: Bindings) -> KernelSource:
-    updates = bindings.read(scatter.updates, vector=scatter.width == LANES)
-    written = bindings.write(out, vector=updates.vector)
-    return launch.kernel(
-        "scatter_walk",
-        "scatter_walk",
-        bindings,
-        scatter.parts * scatter.table,
-        {
-            "head": bindings.read(heads).load(f"part * {scatter.slots}u + slot"),
-            "link": bindings.read(links).load("r"),
-            "load": updates.load(f"(first_row + r) * {scatter.inner}u + i"),
-            "store": written.store("item", rounded("total", out.type.dtype, scatter.width)),
-            **scatter.holes(),
+            "clear": "" if alone else f"  for (var slot = 0u; slot < {scatter.slots}u; slot++) {{ {zero} }}",
+            "type": kind,
+            "total": written.load("at"),
+            "load": updates.load(f"(o * {scatter.rows}u + r) * {scatter.inner}u + i"),
+            "store": written.store("at", "total"),
+            "slot": slot_of(ids, scatter.slots),
         },
         flops=scatter.outer * scatter.rows * scatter.inner * scatter.width,
     )
 
 
-def _sum(launch: Launch, scatter: Scatter, parts: Value, out: Value, bindings: Bindings) -> KernelSource:
-    source = bindings.read(parts, vector=scatter.width == LANES)
+def _sum(launch: Launch, scatter: Scatter, tables: Value, out: Value, bindings: Bindings) -> KernelSource:
+    source = bindings.read(tables, vector=scatter.width == LANES)
     written = bindings.write(out, vector=scatter.width == LANES)
     return launch.kernel(
         "scatter_sum",
