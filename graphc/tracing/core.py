@@ -242,7 +242,7 @@ def located(error: GraphcError, what: str = "", source: Source | None = None) ->
     text = str(error)
     if "\n  at  " in text:
         return error
-    if what and not text.startswith(what):
+    if what and not text.startswith(f"{what}:"):
         text = f"{what}: {text}"
     source = caller(2) if source is None else source
     if source.lines:

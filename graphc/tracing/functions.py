@@ -47,7 +47,7 @@ UNSUPPORTED: Final = {
     "bincount": "write np.sum(ids[:, None] == np.arange(n), axis=0)",
     "histogram": "write sums of comparisons with the edges, or call it after the traced function",
     "cumprod": "write np.exp(np.cumsum(np.log(x))) for positive x",
-    "copyto": "a traced value cannot be changed: write np.where(mask, new, x)",
+    "copyto": "an array cannot be changed: write np.where(mask, new, x), or np.broadcast_to(value, shape) to fill one",
     "put": "a traced value cannot be changed: write np.where(mask, new, x)",
     "put_along_axis": "a traced value cannot be changed: write np.where(ids[..., None] == np.arange(n), new, x)",
     "putmask": "a traced value cannot be changed: write np.where(mask, new, x)",

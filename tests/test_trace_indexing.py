@@ -1,0 +1,105 @@
+"""x[key] gives what NumPy gives, with known and with traced indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from tests.operands import T, X, floats
+from tests.tracing import assert_same, run_traced
+
+Q = floats(4, 5, 6)
+s_ = np.s_
+
+KEYS = [
+    s_[0], s_[-1], s_[1, 2], s_[1, 2, 3], s_[-1, -2, -3], s_[np.int64(2)], s_[:], s_[...], s_[()], s_[None],
+    s_[..., None],    s_[:, None], s_[None, ..., None], s_[1:3], s_[:2], s_[2:], s_[-2:], s_[:-1], s_[::2], s_[1::2], s_[::3, ::2],
+    s_[::-1], s_[3:0:-1], s_[3:0:-2], s_[-1::-3], s_[:, ::-1, 1:], s_[0:0], s_[5:9], s_[9:5], s_[3:1], s_[-99:99],
+    s_[1, :, 2], s_[..., 0], s_[0, ...], s_[1:3, ..., ::2], s_[:, 1, None, ::-1], s_[2:0:-1, ..., None, 3],
+    s_[[0, 2]], s_[[0, -1, 0]], s_[:, [1, 3]], s_[..., [0, 5]], s_[[[0, 1], [2, 3]]], s_[np.array([1, 2])],
+    s_[[0, 1], [2, 3]], s_[[0, 1], [2, 3], [4, 5]], s_[[0, 1], 2], s_[1, [2, 3]], s_[:, [1, 2], [3, 4]],
+    s_[[1, 2], :, [3, 4]], s_[[0, 1], :, 2], s_[0, :, [1, 2]], s_[[[0], [1]], [2, 3]], s_[[0, 1], None, [2, 3]],
+    s_[None, [0, 1]], s_[[0, 1], ..., None], s_[::2, [0, 1]], s_[1:, [0, 1], ::-1], s_[[], :], s_[np.array(2)],
+    s_[:, np.array([[0, 1], [2, 3]]), 1:3], s_[-1, [0, -1], [-1, 0]], s_[None, 1, [0, 2], :],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_known_keys(key: Any) -> None:
+    assert_same(lambda q: q[key], Q)
+
+
+TRACED: list[tuple[Any, tuple[Any, ...]]] = [
+    (lambda q, i: q[i], (np.array([2, 0, -1], np.int32),)),
+    (lambda q, i: q[i], (np.int32(2),)),
+    (lambda q, i: q[i], (3,)),
+    (lambda q, i: q[i], (np.array([[0, 1], [-2, 3]], np.int64),)),
+    (lambda q, i: q[:, i], (np.array([4, 0], np.uint32),)),
+    (lambda q, i: q[..., i], (np.array([5, -6], np.int32),)),
+    (lambda q, i: q[i, 2], (np.array([0, 1], np.int32),)),
+    (lambda q, i: q[1, i], (np.array([0, 1], np.int32),)),
+    (lambda q, i: q[i, :, 1], (np.array([0, 1], np.int32),)),
+    (lambda q, i: q[i, ::-1], (np.array([0, 1], np.int32),)),
+    (lambda q, i: q[i, [1, 2]], (np.array([0, 1], np.int32),)),
+    (lambda q, i: q[i, np.arange(2)[:, None]], (np.array([0, -1, 2], np.int32),)),
+    (lambda q, i: q[None, i], (np.array([0, 1], np.int32),)),
+    (lambda q, i, j: q[i, j], (np.array([0, 1], np.int32), np.array([-1, 4], np.int32))),
+    (lambda q, i, j: q[i, :, j], (np.array([0, 1], np.int32), np.array([2, 5], np.uint32))),
+    (lambda q, i, j: q[:, i, j], (np.array([0, 1], np.int32), np.array([2, 5], np.int32))),
+    (lambda q, i, j: q[i, j, j], (np.int32(1), np.int32(2))),
+    (lambda q, i: q[np.arange(3), i], (np.array([0, 4, -5], np.int32),)),
+    (lambda q, i: q[[i, i + 1]], (np.int32(1),)),
+]
+
+
+@pytest.mark.parametrize("case", range(len(TRACED)))
+def test_traced_indices(case: int) -> None:
+    fn, indices = TRACED[case]
+    assert_same(fn, Q, *indices)
+
+
+def test_traced_indices_out_of_range_are_clamped() -> None:
+    ids = np.array([7, -9], np.int32)
+    np.testing.assert_array_equal(run_traced(lambda q, i: q[i], Q, ids), Q[[3, 0]])
+    np.testing.assert_array_equal(run_traced(lambda q, i: q[i, i], Q, ids), Q[[3, 0], [4, 0]])
+
+
+OUTSIDE = [4, -5, (0, 5), (0, 0, 6), [0, 4], (slice(None), [1, -6]), ([0, 1], [0, 5]), (0, 0, 0, 0), (..., ...)]
+
+
+@pytest.mark.parametrize("key", OUTSIDE, ids=str)
+def test_known_index_out_of_range(key: Any) -> None:
+    with pytest.raises(graphc.IndexRangeError, match=r"test_trace_indexing\.py:\d+"):
+        graphc.trace(lambda q: q[key], Q)
+    with pytest.raises(IndexError):
+        Q[key]
+
+
+def test_iteration_and_unpacking() -> None:
+    assert_same(lambda t: [row * k for k, row in enumerate(t)], T)
+    assert_same(lambda x: (lambda a, *rest: (a, rest))(*x), X)
+    assert_same(lambda x: len(x) * x[len(x) - 1], X)
+
+
+def test_a_view_costs_one_node() -> None:
+    def ops(key: Any) -> list[str]:
+        return [node.op.name for node in graphc.trace(lambda q: q[key], Q).nodes]
+
+    assert ops(s_[...]) == []
+    assert ops(s_[1:3, ::2]) == ["slice"]
+    assert ops(s_[1]) == ["slice", "reshape"]
+    assert ops(s_[::-1]) == ["flip"]
+    assert ops(s_[None]) == ["reshape"]
+    assert ops(s_[[0, 2]]) == ["take"]
+
+
+def test_indexing_a_plain_array_by_traced_ids_names_the_ways_out() -> None:
+    with pytest.raises(graphc.TraceError, match="embedding"):
+        graphc.trace(lambda i: Q[i], np.int32(1))
+    with pytest.raises(graphc.TraceError, match="embedding"):
+        graphc.trace(lambda i: np.take(Q, i, axis=0), np.array([1]))
+    got = run_traced(lambda i: graphc.nn.embedding(Q[0], i), np.array([1, 3]))
+    np.testing.assert_array_equal(got, Q[0][[1, 3]])
