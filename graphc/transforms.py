@@ -190,7 +190,8 @@ def _opened(given: Any, numbers: dict[int, set[int]] | None = None) -> tuple[lis
     def counts(leaf: Any, path: tree.Path) -> bool:
         if _is_array(leaf):
             return True
-        return numbers is not None and len(path) > 1 and path[1] in numbers.get(path[0], ())
+        counted = numbers is not None and len(path) > 1 and path[1] in numbers.get(path[0], ())
+        return counted and isinstance(leaf, bool | int | float)
 
     chosen = [i for i, (leaf, path) in enumerate(zip(leaves, paths, strict=True)) if counts(leaf, path)]
 
@@ -301,12 +302,10 @@ def _gradients(found: Any, args: tuple[Any, ...], likes: Sequence[Any]) -> list[
     flat: list[Any] = []
     for i, (gradient, arg) in enumerate(zip(found, args, strict=True)):
         leaves, treedef = tree.flatten(arg)
-        if gradient is None:
-            flat += [None] * sum(_is_array(leaf) for leaf in leaves)
-            continue
-        parts, structure = tree.flatten(gradient)
-        if structure != treedef:
-            raise located(TraceError(f"custom_vjp: bwd returns {structure} for argument {i}, which is {treedef}"))
+        parts = _matching(gradient, treedef)
+        if parts is None:
+            shape = tree.structure(gradient)
+            raise located(TraceError(f"custom_vjp: bwd returns {shape} for argument {i}, which is {treedef}"))
         flat += [part for part, leaf in zip(parts, leaves, strict=True) if _is_array(leaf)]
     for part, like in zip(flat, likes, strict=True):
         if part is not None and np.shape(part) != like.shape:
@@ -314,3 +313,21 @@ def _gradients(found: Any, args: tuple[Any, ...], likes: Sequence[Any]) -> list[
                 ShapeError(f"custom_vjp: bwd returns a gradient of shape {np.shape(part)} for one of {like.shape}")
             )
     return flat
+
+
+def _matching(gradient: Any, treedef: tree.TreeDef) -> list[Any] | None:
+    """The leaves of `gradient` at the places of `treedef`, None standing for a subtree; None where they differ."""
+    if gradient is None:
+        return [None] * treedef.num_leaves
+    if treedef.kind == "leaf":
+        return [gradient] if tree.is_leaf(gradient) else None
+    children = tree.children(gradient, treedef)
+    if children is None:
+        return None
+    found: list[Any] = []
+    for child, below in zip(children, treedef.children, strict=True):
+        parts = _matching(child, below)
+        if parts is None:
+            return None
+        found += parts
+    return found

@@ -80,6 +80,14 @@ def structure(tree: Any) -> TreeDef:
     return flatten(tree)[1]
 
 
+def children(tree: Any, treedef: TreeDef) -> list[Any] | None:
+    """The children of a tree whose root is as in `treedef`; None where it differs."""
+    opened = _open(tree)
+    if opened is None or (opened[0].kind, opened[0].node, opened[0].keys) != (treedef.kind, treedef.node, treedef.keys):
+        return None
+    return opened[1]
+
+
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves; raises ValueError for a wrong number of them."""
     given = list(leaves)

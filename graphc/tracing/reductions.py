@@ -21,8 +21,8 @@ NO: Final[Any] = np._NoValue
 def traced(x: Any) -> Tracer:
     """An operand as a tracer of the running trace, strongly typed."""
     if is_tracer(x):
-        x = adopted(owner((x,)), x)
-        return x.as_strong() if x.weak else x
+        made = adopted(owner((x,)), x)
+        return made.as_strong() if made.weak else made
     return converted(owner(()), x, common_dtype((x,)))
 
 

@@ -1,4 +1,4 @@
-"""Which line of the user's code is running: the nearest frame outside graphc and NumPy."""
+"""Which line of the user's code is running: the nearest frame outside graphc, NumPy and the standard library."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + 
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
 _NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 _LIBRARY: Final = {os.path.join(_PACKAGE, f"{name}.py"): name for name in ("nn", "optim", "random")}
+_STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED: Final = tuple(os.path.join(_STANDARD, name) + os.sep for name in ("site-packages", "dist-packages"))
 _USER: Final = ""
 _INTERNAL: Final = "internal"
 _MAX_TEXT: Final = 120
@@ -53,6 +55,8 @@ def _classify(file: str) -> str:
     if path.startswith(_MODELS):
         return _USER
     if path.startswith((_PACKAGE, _NUMPY)) or file.startswith("<frozen "):
+        return _INTERNAL
+    if path.startswith(_STANDARD) and not path.startswith(_INSTALLED):
         return _INTERNAL
     return _USER
 
