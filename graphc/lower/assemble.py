@@ -10,6 +10,7 @@ from graphc.lower.family import kernels_of, passed_through
 from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
+from graphc.passes.proof import check_plan
 from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target, padded
 from graphc.printer import format_node, value_names
 
@@ -60,7 +61,9 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
         _name_scratch(program, node, sources)
         program.steps += [Step(position, source) for source in sources]
     _settle_outputs(program)
-    return _plan(program, place(program))
+    plan = _plan(program, place(program))
+    check_plan(plan, target.alignment)
+    return plan
 
 
 def _name_scratch(program: Program, node: Node, sources: list[KernelSource]) -> None:

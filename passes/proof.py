@@ -1,0 +1,144 @@
+"""proof: a finished plan is checked from its dispatches alone.
+
+Lifetimes are computed again from the bindings, so that neither the placement nor what it was told is trusted. What
+WebGPU refuses or leaves undefined is refused here, with names.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.errors import GraphError
+from graphc.passes.memory import Assignment, Lifetime, check
+from graphc.plan import Binding, Dispatch, Plan, Tensor, padded
+
+
+def check_plan(plan: Plan, alignment: int = 256) -> None:
+    """Raise GraphError naming tensors and dispatch where a plan breaks one of these rules.
+
+    A binding lies within its tensor's place, at a multiple of `alignment` bytes, and a place within its buffer. In one
+    dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A tensor
+    is alive at every dispatch that binds it. Tensors of an arena that are alive at once share no byte, except that one
+    may take the place of another (its alias) from that one's last dispatch on. Inputs that are not donated, and
+    constants, are only read.
+    """
+    uses = _uses(plan)
+    for number, dispatch in enumerate(plan.dispatches):
+        _check_bindings(plan, number, dispatch, alignment)
+    for position, use in uses.items():
+        tensor = plan.tensors[position]
+        if use.first < tensor.start or use.last > tensor.end:
+            raise GraphError(
+                f"tensor {tensor.name} is bound from dispatch {use.first} to {use.last}, but said to live from "
+                f"{tensor.start} to {tensor.end}"
+            )
+    _check_in_place(plan, uses)
+    _check_arenas(plan, uses, alignment)
+
+
+@dataclass(slots=True)
+class _Use:
+    """First and last dispatch that binds a tensor."""
+
+    first: int
+    last: int
+
+
+def _uses(plan: Plan) -> dict[int, _Use]:
+    uses: dict[int, _Use] = {}
+    for number, dispatch in enumerate(plan.dispatches):
+        for binding in dispatch.bindings:
+            uses.setdefault(binding.tensor, _Use(number, number)).last = number
+    for position in plan.outputs:
+        if position in uses:
+            uses[position].last = max(len(plan.dispatches) - 1, uses[position].last)
+    return uses
+
+
+def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int) -> None:
+    who = f"dispatch {number} ({dispatch.label})"
+    kernel = plan.kernels[dispatch.kernel]
+    if len(kernel.access) != len(dispatch.bindings):
+        raise GraphError(f"{who} has {len(dispatch.bindings)} bindings, its kernel {len(kernel.access)}")
+    donated = {slot for slot, _ in plan.donated}
+    by_buffer: dict[int, list[Binding]] = defaultdict(list)
+    for binding, access in zip(dispatch.bindings, kernel.access, strict=True):
+        tensor, buffer = plan.tensors[binding.tensor], plan.buffers[binding.buffer]
+        if binding.access != access:
+            raise GraphError(f"{who} binds {tensor.name} as {binding.access}, its kernel as {access}")
+        if binding.offset % alignment:
+            raise GraphError(f"{who} binds {tensor.name} at {binding.offset}, no multiple of {alignment}")
+        low, high = tensor.offset, tensor.offset + padded(tensor.nbytes)
+        inside = low <= binding.offset and binding.offset + binding.nbytes <= high and high <= buffer.nbytes
+        if binding.buffer != tensor.buffer or not inside:
+            raise GraphError(f"{who} binds {tensor.name} outside its place in {buffer.name}")
+        fixed = buffer.kind == "constant" or (buffer.kind == "input" and buffer.slot not in donated)
+        if fixed and access != "read":
+            raise GraphError(f"{who} binds {tensor.name} for writing, and it may only be read")
+        by_buffer[binding.buffer].append(binding)
+    for buffer_number, bindings in by_buffer.items():
+        _check_windows(plan, who, plan.buffers[buffer_number].name, bindings)
+
+
+def _check_windows(plan: Plan, who: str, buffer: str, bindings: list[Binding]) -> None:
+    if len({b.access for b in bindings}) > 1:
+        raise GraphError(f"{who} binds {buffer} both for reading and for writing")
+    if bindings[0].access == "read":
+        return
+    ordered = sorted(bindings, key=lambda b: b.offset)
+    for a, b in itertools.pairwise(ordered):
+        if a.offset + a.nbytes > b.offset:
+            names = f"{plan.tensors[a.tensor].name} and {plan.tensors[b.tensor].name}"
+            raise GraphError(f"{who} binds {names} for writing in overlapping windows of {buffer}")
+
+
+def _check_in_place(plan: Plan, uses: dict[int, _Use]) -> None:
+    """A tensor that takes the place of another begins no earlier than the other ends."""
+    position = {t.name: i for i, t in enumerate(plan.tensors)}
+    for new, use in uses.items():
+        tensor = plan.tensors[new]
+        if tensor.alias is None:
+            continue
+        old = position[tensor.alias]
+        if old in uses and uses[old].last > use.first:
+            raise GraphError(
+                f"tensor {tensor.name} takes the place of {tensor.alias} at dispatch {use.first}, although dispatch "
+                f"{uses[old].last} still binds {tensor.alias}"
+            )
+
+
+def _check_arenas(plan: Plan, uses: dict[int, _Use], alignment: int) -> None:
+    """Tensors that share a place on purpose count as one; all others must keep apart."""
+    position = {t.name: i for i, t in enumerate(plan.tensors)}
+
+    def root(i: int) -> int:
+        alias = plan.tensors[i].alias
+        while alias is not None and plan.tensors[position[alias]].offset == plan.tensors[i].offset:
+            i = position[alias]
+            alias = plan.tensors[i].alias
+        return i
+
+    arenas = [i for i, b in enumerate(plan.buffers) if b.kind == "arena"]
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i in uses:
+        if plan.tensors[i].buffer in arenas:
+            groups[root(i)].append(i)
+    lifetimes = [_lifetime([plan.tensors[i] for i in group], [uses[i] for i in group]) for group in groups.values()]
+    places = [plan.tensors[i] for i in groups]
+    assignment = Assignment(
+        tuple(arenas.index(t.buffer) for t in places),
+        tuple(t.offset for t in places),
+        tuple(plan.buffers[i].nbytes for i in arenas),
+        0,
+        0,
+        "",
+    )
+    check(lifetimes, assignment, alignment)
+
+
+def _lifetime(tensors: Sequence[Tensor], uses: Sequence[_Use]) -> Lifetime:
+    nbytes = max(padded(t.nbytes) for t in tensors)
+    return Lifetime(tensors[0].name, nbytes, min(u.first for u in uses), max(u.last for u in uses))
