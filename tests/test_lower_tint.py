@@ -51,7 +51,7 @@ def test_kernels_of_every_family_and_layout():
     maps = [body for shape in ((3,), (32, 64), (17, 5, 4)) for body in mapped(*shape).values()]
     bodies = [("row", rows), ("column", columns), ("map", maps)]
     graphs = [as_kernel(body, family) for family, found in bodies for body in found]
-    assert compile_all(graphs, TARGETS) > 50
+    assert compile_all(graphs, TARGETS) > 30
 
 
 def test_a_kernel_that_tint_rejects_is_found():
