@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 
 import graphc
 from graphc import cli, tree
+from graphc.cli import progress
 from graphc.models import MODELS
 from graphc.models.rundir import RunDirectory
 
@@ -171,6 +173,36 @@ def test_what_goes_wrong_is_one_line(graphc_: Any, arguments: list[str], reason:
     assert "Traceback" not in result.err
 
 
+def test_an_unknown_default_device_is_named(graphc_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_DEVICE", "abacus")
+    result = graphc_("train", "bigram", "--steps", 1)
+    assert result.status == 1
+    assert "graphc: error: GRAPHC_DEVICE: unknown device 'abacus'" in result.err
+
+
+def test_debug_shows_the_traceback(graphc_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_DEBUG", "1")
+    with pytest.raises(graphc.DataError, match="nowhere"):
+        graphc_("sample", "nowhere")
+
+
+def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[1]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "graphc", "graph", "microgpt", "--stage", "traced", *FAST],
+            cwd=tmp_path,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -239,6 +271,22 @@ def test_ctrl_c_saves_and_says_how_to_go_on(names: str, tmp_path: Path) -> None:
     assert found, err
     assert [line["step"] for line in metrics(tmp_path / "run")] == list(range(1, int(found[1]) + 1))
     assert RunDirectory(tmp_path / "run").load_newest()[2] == int(found[1])
+
+
+def test_the_live_bar_shows_steps_and_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    bar = progress.reporter()
+    assert isinstance(bar, progress.LiveBar)
+    bar.begin(2, 4)
+    bar.loss(3, 2.0)
+    bar.note("a [line]")
+    bar.loss(4, 1.0)
+    bar.end()
+    assert "4/4" in screen.getvalue()
+    assert "loss 1.49" in screen.getvalue()
+    assert "a [line]" in screen.getvalue()
 
 
 def test_help_names_every_command(graphc_: Any) -> None:

@@ -81,15 +81,18 @@ class PlainLines:
         self._average = _Average()
 
     def begin(self, done: int, total: int) -> None:
-        """Start the clock."""
-        self._first, self._total = done, total
-        self._began = self._said = time.monotonic()
+        """The first step is still to come."""
+        self._first, self._total = done + 1, total
 
     def loss(self, step: int, value: float) -> None:
         """A line, if one is due."""
         self._average.add(value)
         now = time.monotonic()
-        if step == self._first + 1 or step == self._total or now - self._said >= INTERVAL:
+        if step == self._first:
+            # The clock starts here: the first step includes the compilation.
+            self._began = self._said = now
+            self.note(f"step {step}/{self._total}  loss {value:.4f}")
+        elif step == self._total or now - self._said >= INTERVAL:
             self._said = now
             pace = (step - self._first) / max(now - self._began, 1e-9)
             self.note(f"step {step}/{self._total}  loss {self._average.value:.4f}  {pace:.1f} steps/s")
