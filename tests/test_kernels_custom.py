@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,8 @@ def rng(seed: int = 0) -> np.random.Generator:
 )
 def test_cumsum(device, shape, axis, reverse):
     x = rng().uniform(0, 1, shape).astype(np.float32)
-    (got,), _ = run(device, graph_of(CUMSUM, [x], axis=axis, reverse=reverse), [x])
+    target = replace(device.target, max_workgroups=3, max_binding_bytes=1 << 17)
+    (got,), _ = run(device, graph_of(CUMSUM, [x], axis=axis, reverse=reverse), [x], target)
     wide = np.flip(x, axis) if reverse else x
     want = np.cumsum(wide.astype(float), axis=axis)
     want = np.flip(want, axis) if reverse else want
@@ -115,4 +118,19 @@ def test_index_update_of_bool_and_of_itself(device):
     (got,), _ = run(device, graph_of(UPDATE, [x, ids, values], axis=0), [x, ids, values])
     want = x.copy()
     want[[4, 0]] = values
+    np.testing.assert_array_equal(got, want)
+
+
+def test_large_tables_are_bound_in_windows(device):
+    target = replace(device.target, max_binding_bytes=4096, max_workgroups=5)
+    ids = rng().integers(0, 150, 90).astype(np.int32)
+    updates = rng(1).standard_normal((90, 12)).astype(np.float32)
+    (got,), plan = run(device, graph_of(SCATTER, [ids, updates], axis=0, size=150), [ids, updates], target)
+    assert len(plan.dispatches[0].bindings) == 1 + 2 + 2
+    np.testing.assert_allclose(got, want_scatter(ids, updates, 150), rtol=1e-5, atol=1e-5)
+    x = rng(2).standard_normal((150, 12)).astype(np.float32)
+    (got,), _ = run(device, graph_of(UPDATE, [x, ids, updates], axis=0), [x, ids, updates], target)
+    want = x.copy()
+    for r, place in enumerate(ids):
+        want[place] = updates[r]
     np.testing.assert_array_equal(got, want)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from graphc.errors import DeviceError
 from graphc.ir import Builder
 from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.ops import by_name
@@ -15,7 +17,7 @@ from graphc.types import TensorType, f32, i32
 from tests.run_graph import graph_of, run, variants
 
 MATMUL, TRANSPOSE, ADD, MAXIMUM = (by_name(n) for n in ("matmul", "transpose", "add", "maximum"))
-VARIANTS = ("own", "no subgroups", "wide")
+VARIANTS = ("own", "no subgroups", "wide", "small grid")
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -49,6 +51,7 @@ def graph_around(body):
 
 
 SIZES = [
+    (3, 5, 700),
     (1, 1, 1),
     (1, 64, 27),
     (5, 7, 9),
@@ -144,6 +147,30 @@ def test_long_sums_are_split(device, variant):
     want = a.T.astype(float) @ b
     assert len(plan.dispatches) == 2
     assert np.abs(got - want).max() <= 3e-6 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_operands_and_results_larger_than_a_binding_are_bound_in_windows(device, swap):
+    a, b = normal(40, 100), normal(100, 68, seed=1)
+    target = replace(device.target, max_binding_bytes=8192)
+    stored = [np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)] if swap else [a, b]
+    graph = graph_around(fused_body(a.shape, b.shape, swap, swap))
+    (got,), plan = run(device, graph, stored, target)
+    assert len(plan.dispatches[0].bindings) == 2 + 4 + 2
+    check(got, a.astype(float) @ b, 100)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_float16_operands_are_added_in_float32(device, variant):
+    target = variants(device)[variant]
+    a, b = normal(20, 300).astype(np.float16), normal(300, 24, seed=1).astype(np.float16)
+    graph = graph_of(MATMUL, [a, b])
+    if "shader-f16" not in target.features:
+        with pytest.raises(DeviceError, match="shader-f16"):
+            run(device, graph, [a, b], target)
+        return
+    (got,), _ = run(device, graph, [a, b], target)
+    np.testing.assert_allclose(got, a.astype(float) @ b.astype(float), rtol=1e-3, atol=1e-3)
 
 
 def test_nan_and_infinity_stay_in_their_rows_and_columns(device):
