@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,20 @@ def test_op_among_others(op: Op, fuse: bool, device: Any) -> None:
     cases = op.cases()
     graph, arrays = surrounded(op, cases)
     check(pipeline.run(graph, pipeline.DEFAULT if fuse else pipeline.LEGALIZE), arrays, cases, device)
+
+
+def halved(case: Case) -> Case:
+    """The case in float16, with its tolerance."""
+    arrays = [np.asarray(a) for a in case.inputs]
+    with np.errstate(over="ignore"):
+        inputs = tuple(a.astype(np.float16) if a.dtype == np.float32 else a for a in arrays)
+    return replace(case, inputs=inputs, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("op", PLAIN.values(), ids=lambda op: op.name)
+def test_op_in_half_precision(op: Op, device: Any) -> None:
+    if "shader-f16" not in device.target.features:
+        return
+    cases = tuple(halved(c) for c in op.cases() if any(np.asarray(a).dtype == np.float32 for a in c.inputs))
+    graph, arrays = alone(op, cases)
+    check(pipeline.run(graph, pipeline.DEFAULT), arrays, cases, device)

@@ -260,9 +260,6 @@ class Emitter:
         # A bitcast of literals to NaN or infinity is an error in WGSL; of a variable it is not.
         bits = self.fresh("bits")
         array = np.asarray(value, dtype.storage)
-        if dtype.itemsize == 2:
-            self.line(f"var {bits} = {array.view(np.uint16).item():#x}u;")
-            return self.name(Term(f"bitcast<vec2<f16>>({bits}).x", 1, dtype))
         self.line(f"var {bits} = {array.astype(np.float32).view(np.uint32).item():#x}u;")
         return self.name(Term(f"{dtype.wgsl}(bitcast<f32>({bits}))", 1, dtype))
 

@@ -11,7 +11,7 @@ from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
 from graphc.lower import column, custom, matmul, row
 from graphc.lower import map as map_family
-from graphc.lower.kernel import KernelBuilder, KernelSource, Site
+from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSource, Site
 from graphc.op import Custom
 from graphc.plan import Target
 from graphc.types import NDArray
@@ -118,7 +118,7 @@ def _type_needs(node: Node, body: Graph, target: Target) -> tuple[str, ...]:
     """WGPU features that the element types of a node ask for."""
     dtypes = {v.type.dtype.name for v in (*node.inputs, *body.values())}
     needs = []
-    for name, feature in (("f16", "shader-f16"), ("f64", "shader-f64"), ("i64", "shader-int64")):
+    for name, feature in FEATURE_OF.items():
         if name in dtypes:
             if feature not in target.features:
                 raise DeviceError(f"{node!r} computes in {name}, for which {target.name} lacks {feature}")

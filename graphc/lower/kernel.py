@@ -19,6 +19,9 @@ from graphc.types import DType
 
 OperandAccess = Literal["read", "write", "read_write"]
 
+FEATURE_OF: Mapping[str, str] = {"f16": "shader-f16", "f64": "shader-f64", "i64": "shader-int64"}
+"""The WebGPU feature that an element type asks for, by its name; the others are always there."""
+
 LANES = 4
 """Elements in one vector."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import Bindings, KernelSource, Site, grid, settle
+from graphc.lower.kernel import FEATURE_OF, Bindings, KernelSource, Site, grid, settle
 from graphc.op import NotDifferentiable, Op, Pointwise
 from graphc.plan import Target
 
@@ -70,7 +72,9 @@ def _schedule(items: int, target: Target) -> tuple[int, int]:
 def copy_kernel(source: Value, target: Value, site: Site) -> KernelSource:
     """The kernel that copies `source` to `target`, a tensor of the same type."""
     node = Node(_copy, (source,), (target,))
-    return build(Graph((source,), {}, (node,), (target,)), site)[0]
+    kernel = build(Graph((source,), {}, (node,), (target,)), site)[0]
+    feature = FEATURE_OF.get(source.type.dtype.name)
+    return kernel if feature is None else replace(kernel, needs=(feature,))
 
 
 _copy = Op(
