@@ -6,10 +6,10 @@ import heapq
 from dataclasses import replace
 
 from graphc.families import check_family
-from graphc.ir import FORWARD, UPDATE, Graph, Node, Source, Value, new_value
+from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
-from graphc.passes.fusion.facts import OTHER_PHASE, Facts
+from graphc.passes.fusion.facts import Facts
 from graphc.passes.fusion.partition import Group, Partition
 
 
@@ -67,9 +67,7 @@ def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]
         tuple(outputs),
     )
     check_family(body, group.family)
-    source = _merged(body_nodes)
-    if group.phases == OTHER_PHASE:
-        source = replace(source, phase=UPDATE)
+    source = _merged(facts, group, body_nodes)
     attrs = {"body": body, "family": group.family, "why": why}
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
 
@@ -104,9 +102,8 @@ def free_members(facts: Facts, group: Group) -> list[Node]:
     return list(found)
 
 
-def _merged(nodes: list[Node]) -> Source:
-    """The lines of all nodes; forward where any is forward, else the phase of the first."""
-    first = nodes[0].source
-    phases = [node.source.phase for node in nodes if "view" not in node.op.traits] or [first.phase]
-    phase = FORWARD if FORWARD in phases else phases[0]
-    return replace(first.merged(node.source for node in nodes[1:]), phase=phase)
+def _merged(facts: Facts, group: Group, nodes: list[Node]) -> Source:
+    """The lines of all nodes; the phase is the earliest of those that the group holds."""
+    phases = {facts.phase[n] for n in group.nodes}
+    phase = FORWARD if 1 in phases else BACKWARD if 2 in phases else UPDATE
+    return replace(nodes[0].source.merged(node.source for node in nodes[1:]), phase=phase)

@@ -1,0 +1,1 @@
+"""Pictures of graphs and programs. Imported only when a picture is asked for."""

@@ -1,0 +1,38 @@
+"""Repeated structure, such as the layers of a network, folded: nodes that do the same are drawn once."""
+
+from __future__ import annotations
+
+from graphc.ir import Graph, Node
+from graphc.printer import format_attr
+
+Signature = tuple[object, ...]
+
+
+def fold(graph: Graph, enabled: bool) -> list[list[Node]]:
+    """The nodes in classes that are drawn as one box each, in order of their first member.
+
+    Two nodes are alike if they apply the same ops with the same attributes to tensors of the same types, stem from the
+    same lines of the user's code and belong to the same phase, as the same op in two layers does.
+    """
+    if not enabled:
+        return [[node] for node in graph.nodes]
+    classes: dict[Signature, list[Node]] = {}
+    for node in graph.nodes:
+        classes.setdefault(_signature(node), []).append(node)
+    return list(classes.values())
+
+
+def _signature(node: Node) -> Signature:
+    attrs: list[tuple[str, object]] = []
+    for name, value in node.attrs.items():
+        if isinstance(value, Graph):
+            attrs.append((name, tuple(_shallow(inner) for inner in value.nodes)))
+        elif name != "why":
+            attrs.append((name, format_attr(value)))
+    types = tuple(str(v.type) for v in (*node.inputs, *node.outputs))
+    return (node.op.name, types, node.source.lines, node.source.phase, tuple(attrs))
+
+
+def _shallow(node: Node) -> Signature:
+    attrs = tuple((name, format_attr(value)) for name, value in node.attrs.items())
+    return (node.op.name, str(node.out.type), attrs)
