@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from pathlib import Path as _Path
+from typing import Any as _Any
 
 _root = _Path(__file__).resolve().parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
@@ -77,3 +79,10 @@ __all__ = [
     "tree",
     "value_and_grad",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    # Models are written on this very face, and no program needs them to start: imported when they are asked for.
+    if name == "models":
+        return _import_module("graphc.models")
+    raise AttributeError(f"module 'graphc' has no attribute {name!r}")

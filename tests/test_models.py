@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,13 @@ def test_mlp_is_its_formula() -> None:
         logits = hidden @ p["w2"] + p["b2"]
         want.append(np.log(np.exp(logits).sum()) - logits[label])
     assert abs(float(mlp.loss(p, x, y, config)) - np.mean(want)) < 1e-12
+
+
+def test_models_are_there_when_graphc_is() -> None:
+    code = "import graphc; print(*graphc.models.MODELS); graphc.nothing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == list(MODELS)
+    assert "AttributeError: module 'graphc' has no attribute 'nothing'" in done.stderr
 
 
 def greedy(model: Any, config: Any, params: Any, width: int) -> list[int]:
