@@ -56,6 +56,9 @@ class TreeDef:
 
 
 LEAF: Final = TreeDef("leaf")
+_leaf_classes: Final[set[type]] = set()
+"""Classes whose instances were found to be leaves: calls with many arguments flatten them again and again."""
+
 NONE: Final = TreeDef("none")
 
 
@@ -161,8 +164,13 @@ def _sorted_keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
 
 
 def _flatten(tree: Any, found: list[Any]) -> TreeDef:
+    if type(tree) in _leaf_classes:
+        found.append(tree)
+        return LEAF
     opened = _open(tree)
     if opened is None:
+        if not dataclasses.is_dataclass(tree):
+            _leaf_classes.add(type(tree))
         found.append(tree)
         return LEAF
     treedef, children = opened

@@ -39,12 +39,8 @@ CACHED_STEPS: Final = 32
 CACHED_GROUPS: Final = 32
 
 
-@dataclass(slots=True)
-class _Bound:
-    """What a plan buffer stands for in one call."""
-
-    memory: Memory
-    base: int = 0
+Bound = dict[int, Memory]
+"""What each buffer of the plan stands for in one call."""
 
 
 @dataclass(slots=True)
@@ -67,17 +63,22 @@ class PlanRunner(Runner):
         self._donated = donated
         self._input_types = [_type(plan.tensors[t]) for t in plan.inputs]
         self._output_types = [_type(plan.tensors[t]) for t in plan.outputs]
-        self._buffer_of_input = {b.slot: n for n, b in enumerate(plan.buffers) if b.kind == "input"}
+        self._inputs = self._input_buffers()
         self._taken_over = dict(plan.donated)
         self._direct, self._copies = _output_routes(plan)
+        self._outputs = [
+            (n := self._direct.get(slot, -1), plan.buffers[n].kind if n >= 0 else "copied", type.nbytes)
+            for slot, type in enumerate(self._output_types)
+        ]
         self._check_limits()
         self._steps = self._make_steps()
         self._offsets, self._packed_bytes = self._layout_inputs()
+        self._base = {self._inputs[slot][0]: offset for slot, offset in self._offsets.items()}
         self._host = np.zeros(self._packed_bytes, np.uint8)
         self._packed: Memory | None = None
         self._own_inputs: dict[int, Memory] = {}
         self._cache: OrderedDict[tuple[int, ...], tuple[list[native.Step], list[Any]]] = OrderedDict()
-        self._fixed: dict[int, _Bound] = {}
+        self._fixed: Bound = {}
         self._place_constants(constants)
 
     # -- made once
@@ -101,6 +102,11 @@ class PlanRunner(Runner):
             for d in self._plan.dispatches
         ]
 
+    def _input_buffers(self) -> list[tuple[int, tuple[int, ...]]]:
+        """For each input, its buffer in the plan (-1 where it needs none) and its shape."""
+        numbers = {b.slot: n for n, b in enumerate(self._plan.buffers) if b.kind == "input"}
+        return [(numbers.get(slot, -1) if type.size else -1, type.shape) for slot, type in enumerate(self._input_types)]
+
     def _layout_inputs(self) -> tuple[dict[int, int], int]:
         """Offset of each small input in the packed upload buffer, and its size."""
         offsets: dict[int, int] = {}
@@ -118,7 +124,7 @@ class PlanRunner(Runner):
             for number, buffer in enumerate(self._plan.buffers):
                 if buffer.kind in ("constant", "arena") and buffer.nbytes:
                     memory = self._device.pool.take(buffer.nbytes, (self._tag, number))
-                    self._fixed[number] = _Bound(memory)
+                    self._fixed[number] = memory
                 if buffer.kind == "constant" and constants[buffer.slot].size:
                     array = constants[buffer.slot]
                     type = TensorType(tuple(array.shape), dtype_of(array.dtype))
@@ -130,7 +136,7 @@ class PlanRunner(Runner):
         device = self._device
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
-        arguments = [self._local(a) for a in arguments]
+        arguments = [self._local(a) if isinstance(a, Array) else a for a in arguments]
         with device.lock:
             device.check_open()
             bound = dict(self._fixed)
@@ -147,9 +153,8 @@ class PlanRunner(Runner):
                     target = outputs[slot]
                     if target is not None:
                         origin = bound[source]
-                        encoder.copy_buffer_to_buffer(
-                            origin.memory.buffer, origin.base + offset, target.buffer, 0, -(-nbytes // 4) * 4
-                        )
+                        start = self._start(source, origin) + offset
+                        encoder.copy_buffer_to_buffer(origin.buffer, start, target.buffer, 0, -(-nbytes // 4) * 4)
             submission = device.submit(encoder, "running a program")
             for memory in outputs:
                 if memory is not None:
@@ -158,41 +163,46 @@ class PlanRunner(Runner):
         del kept
         return [Array(device, m, type) for m, type in zip(outputs, self._output_types, strict=True)]
 
-    def _local(self, argument: Any) -> Any:
-        """An Array of this device or an ndarray; an Array of another device is copied through the host."""
-        if not isinstance(argument, Array):
-            return argument
+    def _local(self, argument: Array) -> Array | NDArray:
+        """An Array of this device as it is; one of another device is copied through the host."""
         argument._alive()
         return argument if argument.device is self._device else argument.numpy()
 
-    def _bind_inputs(self, arguments: Sequence[Any], bound: dict[int, _Bound], encoder: Any) -> None:
+    def _bind_inputs(self, arguments: Sequence[Any], bound: Bound, encoder: Any) -> None:
         packed: list[tuple[int, NDArray]] = []
-        uids = [a._data.uid for a in arguments if isinstance(a, Array) and a._data is not None]
-        for slot, (argument, type) in enumerate(zip(arguments, self._input_types, strict=True)):
-            number = self._buffer_of_input.get(slot)
-            if tuple(np.shape(argument)) != type.shape:
-                raise ShapeError(f"input {slot} is {type}, got shape {list(np.shape(argument))}")
-            if number is None or type.size == 0:
+        for slot, (argument, (number, shape)) in enumerate(zip(arguments, self._inputs, strict=True)):
+            array = isinstance(argument, Array)
+            if (argument._type.shape if array else np.shape(argument)) != shape:
+                raise ShapeError(f"input {slot} is {self._input_types[slot]}, got shape {list(np.shape(argument))}")
+            if number < 0:
                 continue
-            if isinstance(argument, Array):
-                bound[number] = self._bind_array(slot, argument, uids, encoder)
+            if array:
+                bound[number] = argument._data
             elif slot in self._offsets:
                 packed.append((slot, self._to_storage(slot, argument)))
-                bound[number] = _Bound(self._upload_buffer(), self._offsets[slot])
+                bound[number] = self._upload_buffer()
             else:
-                memory = self._memory_for(slot)
+                bound[number] = memory = self._memory_for(slot)
                 self._device.write(memory, 0, self._to_storage(slot, argument))
-                bound[number] = _Bound(memory)
         self._write_packed(packed)
+        if self._taken_over:
+            self._separate(arguments, bound, encoder)
 
-    def _bind_array(self, slot: int, argument: Array, uids: list[int], encoder: Any) -> _Bound:
-        memory: Memory = argument._data
-        if slot in self._taken_over and uids.count(memory.uid) > 1:
-            # The same Array is also another argument, which must not see what is written in place.
-            copy = self._device.pool.take(memory.nbytes, (self._tag, "copy", slot))
-            encoder.copy_buffer_to_buffer(memory.buffer, 0, copy.buffer, 0, memory.nbytes)
-            return _Bound(copy)
-        return _Bound(memory)
+    def _separate(self, arguments: Sequence[Any], bound: Bound, encoder: Any) -> None:
+        """Copy Arrays that are donated and also another argument, which must not see what is written in place."""
+        uids = [a._data.uid for a in arguments if isinstance(a, Array) and a._data is not None]
+        if len(set(uids)) == len(uids):
+            return
+        for slot in self._taken_over:
+            number = self._inputs[slot][0]
+            memory = bound.get(number)
+            if memory is not None and uids.count(memory.uid) > 1:
+                bound[number] = copy = self._device.pool.take(memory.nbytes, (self._tag, "copy", slot))
+                encoder.copy_buffer_to_buffer(memory.buffer, 0, copy.buffer, 0, memory.nbytes)
+
+    def _start(self, number: int, memory: Memory) -> int:
+        """Where a buffer of the plan begins in the memory that stands for it."""
+        return self._base[number] if memory is self._packed else 0
 
     def _to_storage(self, slot: int, argument: Any) -> NDArray:
         from graphc.runtime.wgpu_device import to_storage
@@ -228,24 +238,23 @@ class PlanRunner(Runner):
             end = offset + data.nbytes
         self._device.write(memory, start, self._host[start:end])
 
-    def _take_outputs(self, bound: dict[int, _Bound]) -> list[Memory | None]:
+    def _take_outputs(self, bound: Bound) -> list[Memory | None]:
         outputs: list[Memory | None] = []
-        for slot, type in enumerate(self._output_types):
-            number = self._direct.get(slot)
-            if type.size == 0:
+        for slot, (number, kind, nbytes) in enumerate(self._outputs):
+            if not nbytes:
                 outputs.append(None)
-            elif number is not None and self._plan.buffers[number].kind == "input":
-                outputs.append(bound[number].memory)
+            elif kind == "input":
+                outputs.append(bound[number])
             else:
-                memory = self._device.pool.take(type.nbytes, (self._tag, "output", slot))
+                memory = self._device.pool.take(nbytes, (self._tag, "output", slot))
                 outputs.append(memory)
-                if number is not None:
-                    bound[number] = _Bound(memory)
+                if kind == "output":
+                    bound[number] = memory
         return outputs
 
-    def _native_steps(self, bound: dict[int, _Bound]) -> tuple[list[native.Step], list[Any]]:
+    def _native_steps(self, bound: Bound) -> tuple[list[native.Step], list[Any]]:
         """The dispatches as native calls, and the bind groups to keep alive meanwhile."""
-        key = tuple(b.memory.uid for b in bound.values())
+        key = tuple([memory.uid for memory in bound.values()])
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
@@ -264,16 +273,17 @@ class PlanRunner(Runner):
             self._cache.popitem(last=False)
         return steps, kept
 
-    def _group(self, step: _Step, bound: dict[int, _Bound]) -> Any:
-        key = tuple(bound[n].memory.uid for n in step.buffers)
+    def _group(self, step: _Step, bound: Bound) -> Any:
+        key = tuple([bound[n].uid for n in step.buffers])
         group = step.groups.get(key)
         if group is not None:
             step.groups.move_to_end(key)
             return group
         windows = []
         for binding in step.dispatch.bindings:
-            where = bound[binding.buffer]
-            windows.append((where.memory.buffer, where.base + binding.offset, -(-binding.nbytes // 4) * 4))
+            memory = bound[binding.buffer]
+            start = self._start(binding.buffer, memory) + binding.offset
+            windows.append((memory.buffer, start, -(-binding.nbytes // 4) * 4))
         access = self._plan.kernels[step.dispatch.kernel].access
         group = step.groups[key] = self._device.pipelines.bind(access, windows)
         if len(step.groups) > CACHED_GROUPS:

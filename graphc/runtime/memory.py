@@ -73,12 +73,15 @@ class Pool:
 
     def take(self, nbytes: int, tag: object = None) -> Memory:
         """A buffer of at least `nbytes`; its contents are whatever was there."""
-        self.collect()
+        if self.returned:
+            self.collect()
         size = padded(nbytes)
         free = self._free.get(size)
         if free:
             self.in_use_bytes += size
-            position = next((i for i, entry in enumerate(free) if entry[2] == tag), len(free) - 1)
+            position = len(free) - 1
+            if free[position][2] != tag:
+                position = next((i for i, entry in enumerate(free) if entry[2] == tag), position)
             buffer, uid, _ = free.pop(position)
             self._free_bytes -= size
             return Memory(self, buffer, size, uid, tag)
