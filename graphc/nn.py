@@ -200,7 +200,9 @@ def attention(
     # Far below every score, yet finite: no row of weights becomes NaN, and WGSL has no literal for infinity.
     hidden = -0.5 * float(np.finfo(scores.dtype).max)
     if causal:
-        scores = np.where(causal_mask(q.shape[-2], k.shape[-2]), scores, hidden)
+        # Made of the scores, not `causal_mask`: traced, it is computed where it is used and takes no memory.
+        seen = np.tril(np.ones_like(scores, dtype=np.bool_), k=k.shape[-2] - q.shape[-2])
+        scores = np.where(seen, scores, hidden)
     if mask is not None:
         scores = np.where(mask, scores, hidden)
     return softmax(scores) @ v

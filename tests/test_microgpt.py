@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc import random, tree
 from graphc.autodiff import differentiate
+from graphc.cli.graph import program
 from graphc.errors import DataError
 from graphc.ir import evaluate
 from graphc.models import MODELS, data, microgpt
@@ -95,6 +97,14 @@ def test_the_cache_gives_the_logits_of_the_whole_text() -> None:
     for position in range(7):
         logits, cache = microgpt.decode(params, tokens[:, position], np.int32(position), cache, config)
         np.testing.assert_allclose(logits, whole[:, position], rtol=1e-6, atol=1e-9)
+
+
+def test_a_training_step_is_at_most_60_dispatches() -> None:
+    step, arguments, donated = program("microgpt", "training", None, ())
+    executable = graphc.compile(step, donate=donated).lower(*arguments)
+    assert len(executable.plan.dispatches) <= 60
+    unfused = graphc.compile(step, donate=donated, passes=()).lower(*arguments)
+    assert len(unfused.plan.dispatches) > 200
 
 
 def sample(**options: Any) -> list[list[int]]:
