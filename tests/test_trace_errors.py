@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +115,11 @@ def test_changes_in_place(case: int) -> None:
 
 UNTRACEABLE: list[tuple[str, Callable[..., Any]]] = [
     (r"np\.where\(mask", lambda x: x[x > 0]),
-    (r"np\.where\(mask", lambda x: x[B]),
+    ("mask of no axes", lambda x: x[True]),
+    ("np.sqrt", lambda x: math.sqrt(x[0, 0])),
+    ("np.floor", lambda x: math.floor(x[0, 0])),
+    ("np.round", lambda x: round(x[0, 0])),
+    ("key", lambda x: {x: 1}),
     (r"np\.where\(mask", lambda x: np.where(x > 0)),
     (r"np\.where\(mask", lambda x: np.nonzero(x)),
     ("np.where", lambda x: x.nonzero()),
@@ -125,7 +130,7 @@ UNTRACEABLE: list[tuple[str, Callable[..., Any]]] = [
     ("no sort", lambda x: np.median(x)),
     ("np.unique", lambda x: np.unique(x)),
     ("np.unwrap cannot be traced", lambda x: np.unwrap(x)),
-    ("inverse", lambda x: np.linalg.inv(x[:3, :3])),
+    ("np.linalg.inv cannot.*inverse", lambda x: np.linalg.inv(x[:3, :3])),
     ("trigonometry", lambda x: np.arctan2(x, x)),
     ("np.gcd cannot", lambda x: np.gcd(x.astype(int), 2)),
     ("np.add.at", lambda x: np.add.at(x, 0, 1)),

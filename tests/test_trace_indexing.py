@@ -13,6 +13,7 @@ from tests.tracing import assert_same, run_traced
 
 Q = floats(4, 5, 6)
 s_ = np.s_
+MASK = np.arange(20).reshape(4, 5) % 3 == 0
 
 KEYS = [
     s_[0], s_[-1], s_[1, 2], s_[1, 2, 3], s_[-1, -2, -3], s_[np.int64(2)], s_[:], s_[...], s_[()], s_[None],
@@ -24,6 +25,7 @@ KEYS = [
     s_[[0, 1], [2, 3]], s_[[0, 1], [2, 3], [4, 5]], s_[[0, 1], 2], s_[1, [2, 3]], s_[:, [1, 2], [3, 4]],
     s_[[1, 2], :, [3, 4]], s_[[0, 1], :, 2], s_[0, :, [1, 2]], s_[[[0], [1]], [2, 3]], s_[[0, 1], None, [2, 3]],
     s_[None, [0, 1]], s_[[0, 1], ..., None], s_[::2, [0, 1]], s_[1:, [0, 1], ::-1], s_[[], :], s_[np.array(2)],
+    s_[MASK], s_[:, MASK[0]], s_[..., np.arange(6) > 2], s_[MASK, 1], s_[MASK[:, 0], ..., 2], s_[None, MASK[:, 1], [0]],
     s_[:, np.array([[0, 1], [2, 3]]), 1:3], s_[-1, [0, -1], [-1, 0]], s_[None, 1, [0, 2], :],
 ]  # fmt: skip
 
@@ -68,7 +70,19 @@ def test_traced_indices_out_of_range_are_clamped() -> None:
     np.testing.assert_array_equal(run_traced(lambda q, i: q[i, i], Q, ids), Q[[3, 0], [4, 0]])
 
 
-OUTSIDE = [4, -5, (0, 5), (0, 0, 6), [0, 4], (slice(None), [1, -6]), ([0, 1], [0, 5]), (0, 0, 0, 0), (..., ...)]
+OUTSIDE = [
+    4,
+    -5,
+    (0, 5),
+    (0, 0, 6),
+    [0, 4],
+    (slice(None), [1, -6]),
+    ([0, 1], [0, 5]),
+    (0, 0, 0, 0),
+    (..., ...),
+    MASK[1:],
+    (0, MASK),
+]
 
 
 @pytest.mark.parametrize("key", OUTSIDE, ids=str)

@@ -322,3 +322,13 @@ def test_checkpoint() -> None:
 def test_transforms_keep_name_and_doc() -> None:
     for made in (grad(loss), value_and_grad(loss), checkpoint(loss), custom_vjp(loss, loss, loss)):
         assert made.__name__ == "loss"
+
+
+def test_a_compiled_function_inside_a_trace_becomes_part_of_it() -> None:
+    def outer(w: Any) -> Any:
+        inner = graphc.compile(lambda x: np.sum(x * w), device="numpy")
+        return inner(X) + inner(w)
+
+    assert graphc.trace(outer, P).count("mul") == 2
+    np.testing.assert_allclose(run_traced(outer, P), np.sum(X * P) + np.sum(P * P), rtol=1e-5)
+    np.testing.assert_allclose(run_traced(grad(outer), P), X + 2 * P, rtol=1e-5)

@@ -71,18 +71,18 @@ class Trace:
             found = self._scalars[key] = self.builder.constant(array)
         return found
 
-    def array(self, array: NDArray, dtype: DType) -> Value:
-        """A constant of `dtype` with the contents that `array` has now; the same value when asked for it again."""
+    def array(self, array: NDArray, dtype: DType, origin: Any) -> Value:
+        """A constant of `dtype` with the contents that `array` has now; the same value for the same origin again."""
         if array.ndim == 0:
             return self.scalar(array[()], dtype)
         data = array.astype(dtype.numpy) if array.dtype != dtype.numpy else array
-        known = self._arrays.get(id(array))
+        known = self._arrays.get(id(origin))
         if known is not None and known[2].type.dtype == dtype and same_constant(known[1], data):
             return known[2]
         if data is array or np.shares_memory(data, array):
             data = data.copy()
         value = self.builder.constant(data)
-        self._arrays[id(array)] = (array, data, value)
+        self._arrays[id(origin)] = (origin, data, value)
         return value
 
 
@@ -213,7 +213,7 @@ def constant(trace: Trace, value: Any, dtype: DType | None = None) -> Tracer:
         dtype = dtype_of(array.dtype)
     if array.dtype.kind in "iu" and dtype.kind in ("int", "uint"):
         narrow(array)
-    return cls(trace, trace.array(array, dtype))
+    return cls(trace, trace.array(array, dtype, value))
 
 
 def adopted(trace: Trace, x: Tracer) -> Tracer:

@@ -86,10 +86,14 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             hint = UNSUPPORTED.get(
                 name, "compose it from functions that can be, or call it outside the traced function"
             )
-            raise TraceError(f"np.{name} cannot be traced: {hint}")
+            raise TraceError(f"{_full_name(func)} cannot be traced: {hint}")
         return handler(*args, **(_checked(func, handler, kwargs) if kwargs else kwargs))
     except GraphcError as error:
         raise located(error, name) from None
+
+
+def _full_name(func: Any) -> str:
+    return f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
 
 
 @lru_cache(maxsize=1024)

@@ -44,29 +44,34 @@ def _is_array(item: Any) -> bool:
 
 
 def _expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
-    """The key with plain ints, arrays in the place of lists, and slices for what Ellipsis and the end leave out."""
-    items: list[Any] = []
-    for item in key:
-        if item is None or item is Ellipsis or isinstance(item, slice):
-            items.append(item)
-        elif is_tracer(item):
-            items.append(_checked_tracer(x, item))
-        elif isinstance(item, bool | np.bool_):
-            raise TraceError("a bool as index is a mask: write x[None] or np.where")
-        elif isinstance(item, int | np.integer):
-            items.append(int(item))
-        else:
-            items.append(_known_array(x, item))
-    used = sum(item is not None and item is not Ellipsis for item in items)
+    """The key with plain ints, arrays in the place of lists and known masks, and slices for what it leaves out."""
+    plain = (slice, type(None), type(Ellipsis))
+    given = [k if isinstance(k, plain) or is_tracer(k) or _is_int(k) else _known(k) for k in key]
+    used = sum(map(_width, given))
     if used > x.ndim:
         raise IndexRangeError(f"{used} indices for {x.value.type}, which has {x.ndim} axes")
-    if sum(item is Ellipsis for item in items) > 1:
+    if sum(k is Ellipsis for k in given) > 1:
         raise IndexRangeError("more than one Ellipsis")
     fill = [slice(None)] * (x.ndim - used)
-    if not any(item is Ellipsis for item in items):
-        return items + fill
-    at = next(i for i, item in enumerate(items) if item is Ellipsis)
-    return items[:at] + fill + items[at + 1 :]
+    items: list[Any] = []
+    axis = 0
+    for k in given:
+        if k is Ellipsis:
+            items += fill
+            axis += len(fill)
+            continue
+        if _is_mask(k):
+            items += _positions(x, k, axis)
+        elif is_tracer(k):
+            items.append(_checked_tracer(x, k))
+        else:
+            items.append(int(k) if _is_int(k) else k)
+        axis += _width(k)
+    return items if any(k is Ellipsis for k in given) else items + fill
+
+
+def _is_int(item: Any) -> bool:
+    return isinstance(item, int | np.integer) and not isinstance(item, bool)
 
 
 def _checked_tracer(x: Tracer, item: Tracer) -> Tracer:
@@ -81,20 +86,36 @@ def _checked_tracer(x: Tracer, item: Tracer) -> Tracer:
     return item.as_strong() if item.weak else item
 
 
-def _known_array(x: Tracer, item: Any) -> Any:
+def _known(item: Any) -> Any:
+    """A key that is no plain index as an array; raises TraceError for what does not index."""
     if isinstance(item, list | tuple) and any(is_tracer(i) for i in item):
-        return _checked_tracer(x, np.stack([np.asarray(i) if not is_tracer(i) else i for i in item]))  # type: ignore[arg-type]
+        return np.stack([i if is_tracer(i) else np.asarray(i) for i in item])
     array = np.asarray(item)
-    if array.dtype.kind == "b":
-        raise TraceError(
-            f"{x.value.type} is indexed by a mask of shape {array.shape}: write np.where(mask, x, y), or index with "
-            "np.nonzero(mask) where the mask is known"
-        )
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int32)
-    if array.dtype.kind not in "iu":
-        raise TraceError(f"{x.value.type} is indexed by {type(item).__name__} {array.dtype.name}: needs integers")
+    if array.dtype.kind not in "iub":
+        raise TraceError(f"indexed by {type(item).__name__} {array.dtype.name}: needs integers")
+    if array.dtype.kind == "b" and not array.ndim:
+        raise TraceError("a single bool as index is a mask of no axes: write x[None] or np.where")
     return array
+
+
+def _width(item: Any) -> int:
+    """How many axes of the indexed array a key takes."""
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if _is_mask(item) else 1
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype.kind == "b"
+
+
+def _positions(x: Tracer, mask: NDArray, axis: int) -> list[Any]:
+    """A known mask over axes from `axis` on as index arrays."""
+    if x.shape[axis : axis + mask.ndim] != mask.shape:
+        raise IndexRangeError(f"a mask of shape {mask.shape} does not fit the axes of {x.value.type} from {axis} on")
+    return list(np.nonzero(mask))
 
 
 def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:

@@ -75,7 +75,6 @@ class Tracer:
     """
 
     __slots__ = ("state", "value", "weak")
-    __hash__ = None  # type: ignore[assignment]  # == is elementwise, as for ndarray
 
     def __init__(self, state: Trace, value: Value, weak: bool = False) -> None:
         self.state = state
@@ -223,10 +222,26 @@ class Tracer:
             "write np.where(condition, a, b), & | ~ for and, or, not, or mark the argument static",
         )
 
+    def __hash__(self) -> NoReturn:
+        raise self._no_value("a dict key, a set or a cache needs its value now", "use a name or a position as the key")
+
     def __float__(self) -> NoReturn:
         raise self._no_value(
-            "float() needs its number now", "write x.astype(np.float32), or return it and read it there"
+            "float() and the functions of math need its number now",
+            "write x.astype(np.float32), np.sqrt(x) for math.sqrt(x), or return it and read it there",
         )
+
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        raise self._no_value("round() gives a Python number", "write np.round(x)")
+
+    def __trunc__(self) -> NoReturn:
+        raise self._no_value("math.trunc() gives a Python number", "write np.trunc(x)")
+
+    def __floor__(self) -> NoReturn:
+        raise self._no_value("math.floor() gives a Python number", "write np.floor(x)")
+
+    def __ceil__(self) -> NoReturn:
+        raise self._no_value("math.ceil() gives a Python number", "write np.ceil(x)")
 
     def __int__(self) -> NoReturn:
         raise self._no_value("int() needs its number now", "write x.astype(np.int32), or mark the argument static")
