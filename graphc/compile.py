@@ -18,7 +18,7 @@ from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
 from graphc.trace import trace_program
-from graphc.tracing.core import is_tracer
+from graphc.tracing.core import current, is_tracer
 
 log: Final = logging.getLogger("graphc")
 
@@ -85,7 +85,7 @@ class Compiled(Generic[P, R]):
         """Run on the device. Inside another traced function, `fn` becomes a part of that program."""
         dynamic, static = self._parameters.split(args, kwargs)
         leaves, in_tree = tree.flatten(dynamic)
-        if any(is_tracer(leaf) for leaf in leaves):
+        if current() is not None or any(is_tracer(leaf) for leaf in leaves):
             return self._fn(*args, **kwargs)
         return self._executable(dynamic, static, leaves, in_tree).run(leaves)
 

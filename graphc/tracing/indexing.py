@@ -57,7 +57,8 @@ def _expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
     axis = 0
     for k in given:
         if k is Ellipsis:
-            items += fill
+            # Even where it stands for no axis it parts the index arrays on its sides.
+            items += fill or [Ellipsis]
             axis += len(fill)
             continue
         if _is_mask(k):
@@ -127,6 +128,8 @@ def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
     places: list[int] = []
     axis = 0
     for place, item in enumerate(items):
+        if item is Ellipsis:
+            continue
         if item is None:
             shape.append(1)
             continue
