@@ -174,6 +174,7 @@ def _finish(
     for slot, size in enumerate(assigned.arena_bytes):
         buffers.append(Buffer(f"arena{slot}", "arena", size, slot))
 
+    kept = set(program.outputs)
     tensors: list[Tensor] = []
     number: dict[Value, int] = {}
 
@@ -191,7 +192,7 @@ def _finish(
 
     for value in _unique([*program.graph.inputs, *program.graph.constants, *lives.output, *arena]):
         start = lives.first.get(value, 0) if value not in lives.input and value not in lives.constant else 0
-        stop = end if value in lives.output else lives.last.get(value, start)
+        stop = end if value in kept else lives.last.get(value, start)
         over = shares.get(value)
         if value in lives.output and lives.output[value] in donated:
             over = program.graph.inputs[donated[lives.output[value]]]
