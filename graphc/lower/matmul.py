@@ -212,16 +212,16 @@ class _Tiled:
         """Add `terms` (at most 4) products to every sum, from index k on."""
         product, tile, emitter = self.problem, self.tile, self.emitter
         a, b = product.node.inputs
-        a_whole = [self._operand(a, product.a(self.batch, m, k)) for m in rows] if tile.a_along == "k" else []
-        b_whole = [self._operand(b, product.b(self.batch, k, n)) for n in columns] if tile.b_along == "k" else []
+        a_whole = [self._operand(a, product.a(self.batch, m, k), LANES) for m in rows] if tile.a_along == "k" else []
+        b_whole = [self._operand(b, product.b(self.batch, k, n), LANES) for n in columns] if tile.b_along == "k" else []
         for t in range(terms):
             at = add(Idx(k.text, 0, LANES, k.bound), constant(t))
             with emitter.scope() as lines:
-                parts = a_whole or [self._operand(a, product.a(self.batch, m, at)) for m in rows]
+                parts = a_whole or [self._operand(a, product.a(self.batch, m, at), LANES) for m in rows]
                 if b_whole:
                     right = [f"{name}.{'xyzw'[t]}" for name in b_whole]
                 else:
-                    right = [self._operand(b, product.b(self.batch, at, n)) for n in columns]
+                    right = [self._operand(b, product.b(self.batch, at, n), self.width) for n in columns]
                 for r in range(tile.rows):
                     left = self._element(parts, r, t)
                     sums = " ".join(f"c{r}_{j} += x * {name};" for j, name in enumerate(right))
@@ -231,11 +231,9 @@ class _Tiled:
                 emitter.line(line.lstrip())
             emitter.line("}")
 
-    def _operand(self, value: Value, index: Index) -> str:
-        """The name of an operand's vector (or element), in the type of the sums."""
-        term = self.emitter.read(value, index)
-        along = LANES if any(not d.uniform for d in index.dims) or not index.uniform else 1
-        term = self.emitter.widened(term, along)
+    def _operand(self, value: Value, index: Index, width: int) -> str:
+        """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
+        term = self.emitter.widened(self.emitter.read(value, index), width)
         if term.dtype != self.problem.acc:
             term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)
         return self.emitter.name(term).text
