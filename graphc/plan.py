@@ -18,12 +18,14 @@ BufferKind = Literal["input", "output", "constant", "arena"]
 Access = Literal["read", "read_write"]
 
 
-def padded(nbytes: int) -> int:
-    """Bytes that a buffer or arena slot holds for a tensor of `nbytes`: whole vectors of 16 bytes, at least one.
+def padded(nbytes: int, itemsize: int = 4) -> int:
+    """Bytes that a buffer or arena slot holds for a tensor of `nbytes`: whole vectors of 4 elements, at least one.
 
-    Kernels read and write the last vec4 whole, so every buffer that is bound as a tensor must be this large.
+    Kernels read and write the last vec4 whole, so every buffer that is bound as a tensor must be this large. A vector
+    has 16 bytes, or 32 where an element has 8.
     """
-    return max(16, -(-nbytes // 16) * 16)
+    vector = 32 if itemsize > 4 else 16
+    return max(vector, -(-nbytes // vector) * vector)
 
 
 @dataclass(frozen=True, slots=True)

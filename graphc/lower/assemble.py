@@ -140,7 +140,7 @@ def _named_apart(kernels: list[Kernel]) -> tuple[Kernel, ...]:
 def _bind(operand: Operand, placement: Placement, target: Target) -> list[Binding]:
     tensor = placement.number[operand.value]
     spot = placement.tensors[tensor]
-    size, access = padded(spot.nbytes), placement.access(operand)
+    size, access = padded(spot.nbytes, operand.dtype.itemsize), placement.access(operand)
     if operand.windows == 1:
         return [Binding(tensor, spot.buffer, spot.offset, size, access)]
     each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)

@@ -19,7 +19,7 @@ from graphc.index import LANES, Idx, Index, clamp
 from graphc.ir import Graph, Node, Value
 from graphc.lower.kernel import Bindings, Operand
 from graphc.op import Indexed, Lanes, Pointwise, Term
-from graphc.types import DType, bool_, i32, u32
+from graphc.types import DType, bool_, u32
 
 Reader = Callable[[Index], Term]
 """Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
@@ -239,8 +239,8 @@ class Emitter:
         lane = 0 if term.width == 1 else None
         if term.dtype.kind == "uint":
             return clamp(Idx(self.name(term).text, lane), bound)
-        kind = Lanes(term.width)
-        text = f"{kind(u32)}(clamp({term.text}, {kind(i32)}(0), {kind(i32)}({bound - 1})))"
+        kind, signed = Lanes(term.width), term.dtype
+        text = f"{kind(u32)}(clamp({term.text}, {kind(signed)}(0), {kind(signed)}({bound - 1})))"
         return Idx(self.name(Term(text, term.width, u32), "at").text, lane, 1, bound)
 
     def value_of(self, idx: Idx, dtype: DType) -> Term:

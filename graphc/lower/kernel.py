@@ -134,7 +134,7 @@ class Bindings:
         return tuple(sorted(self._found.values(), key=lambda operand: operand.access != "read"))
 
     def _operand(self, name: str, outer: Value, value: Value, access: OperandAccess, vector: bool) -> Operand:
-        limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes)
+        limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes, outer.type.dtype.itemsize)
         if size <= limit:
             return Operand(name, outer, access, vector)
         window = limit // self.target.alignment * self.target.alignment

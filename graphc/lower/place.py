@@ -130,7 +130,7 @@ def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) ->
     limit = program.target.max_buffer_bytes
 
     def make(value: Value, kind: BufferKind, slot: int) -> int:
-        name, size = program.names[value], padded(value.type.nbytes)
+        name, size = program.names[value], padded(value.type.nbytes, value.type.dtype.itemsize)
         if size > limit:
             raise MemoryLimitError(f"{kind} {name}: {value.type} needs {size} bytes, and a buffer may have {limit}")
         buffers.append(Buffer(name, kind, size, slot))
@@ -167,7 +167,8 @@ def _finish(
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
     slots = {v: n for n, v in enumerate(spans)}
-    lifetimes = [memory.Lifetime(names[v], padded(v.type.nbytes), *spans[v]) for v in spans]
+    sizes = {v: padded(v.type.nbytes, v.type.dtype.itemsize) for v in spans}
+    lifetimes = [memory.Lifetime(names[v], sizes[v], *spans[v]) for v in spans]
     assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
     memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)
     first_arena = len(buffers)
