@@ -7,7 +7,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (tile >= {{tiles}}u) { return; }
   let batch = tile / {{tiles_each}}u;
   let part = (tile / {{tiles_plane}}u) % {{splits}}u;
-  let row = (tile / {{tiles_wide}}u) % {{tiles_high}}u * {{tile_rows}}u + local / {{lanes}}u * {{rows}}u;
+  let row = (tile / {{tiles_wide}}u) % {{tiles_high}}u * {{tile_rows}}u{{row_of_group}};
   let lane = local % {{lanes}}u;
   let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
 {{start}}

@@ -109,7 +109,7 @@ class _Tiled:
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile) -> None:
         self.body, self.site, self.bindings, self.problem, self.tile = body, site, bindings, problem, tile
-        self.emitter = Emitter(body, bindings, "  ")
+        self.emitter = Emitter(body, bindings, "")
         size = problem.shape
         self.batch = variable("batch", size.batch)
         self.width = LANES if tile.b_along == "n" else 1
@@ -150,7 +150,7 @@ class _Tiled:
             for r in range(tile.rows):
                 self.emitter.line(" ".join(f"var c{r}_{j} = {acc}();" for j in range(tile.columns)))
         whole = size.k // LANES * LANES
-        with self.emitter.scope() as step:
+        with self.emitter.scope(), self.emitter.scope() as step:
             if whole:
                 self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
         with self.emitter.scope() as rest:
@@ -167,7 +167,7 @@ class _Tiled:
             size=tile.lanes * tile.groups,
             lanes=tile.lanes,
             groups=tile.groups,
-            rows=0 if tile.spread else tile.rows,
+            row_of_group=f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else "",
             width=self.width,
             tile_rows=tile.tile_rows,
             tile_columns=tile.tile_columns,
@@ -203,7 +203,10 @@ class _Tiled:
         lanes = LANES if tile.a_along == "m" else 1
         found = []
         for i in range(tile.loads):
-            first = f"row + {i * tile.lanes * lanes}u + lane * {lanes}u" if tile.spread else f"row + {i * lanes}u"
+            first = f"row + {i * lanes}u"
+            if tile.spread:
+                first = f"row + {i * tile.lanes * lanes}u + " + (f"lane * {lanes}u" if lanes > 1 else "lane")
+            first = first.replace("row + 0u", "row")
             idx = Idx(first, 1, LANES, last + 1) if lanes == LANES else variable(first, last + 1)
             found.append(self.clamped(f"m{i}", idx, last // lanes * lanes, self.guard_rows))
         return found
@@ -228,7 +231,7 @@ class _Tiled:
                     emitter.line(f"{{ let x = {left}; {sums} }}")
             emitter.line("{")
             for line in lines:
-                emitter.line(line.lstrip())
+                emitter.line("  " + line.lstrip())
             emitter.line("}")
 
     def _operand(self, value: Value, index: Index, width: int) -> str:
