@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import graphc
 from graphc.autodiff import differentiate
 from graphc.ir import Graph, Value, evaluate
+from graphc.passes import DEFAULT, run
 from graphc.passes.order import order, peak_bytes
+from graphc.trace import spec, trace
 from tests.handmade import Hand, ops
 
 
@@ -131,3 +134,22 @@ def test_results_do_not_change() -> None:
     array = np.linspace(-1, 1, 6, dtype=np.float32)
     for a, b in zip(evaluate(graph, [array]), evaluate(order(graph), [array]), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_lowers_the_peak() -> None:
+    """What is computed again is computed late: wide activations of one block at a time, not of all."""
+
+    def block(x, w1, w2):
+        return x + np.tanh(np.sin(x @ w1)) @ w2
+
+    def gradient(body):
+        def loss(weights, x):
+            for w1, w2 in weights:
+                x = body(x, w1, w2)
+            return np.mean(x * x)
+
+        shapes = [(spec((8, 64)), spec((64, 8))) for _ in range(10)]
+        return run(trace(graphc.grad(loss), shapes, spec((128, 8))), DEFAULT)
+
+    kept, again = peak_bytes(gradient(block)), peak_bytes(gradient(graphc.checkpoint(block)))
+    assert again < 0.4 * kept
