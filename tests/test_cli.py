@@ -127,6 +127,16 @@ def test_sample(graphc_: Any, names: str) -> None:
     assert unknown.err.startswith("graphc: error: 'X' is not a character")
 
 
+def test_demo(graphc_: Any) -> None:
+    result = graphc_("demo", "--steps", 5, *FAST)
+    assert result.status == 0, result.err
+    assert len(result.out.splitlines()) == 20
+    assert "demo/microgpt.svg" in result.err.replace(os.sep, "/")
+    assert Path("demo/microgpt.svg").read_text().lstrip().startswith("<")
+    assert "</svg>" in Path("demo/microgpt.svg").read_text()
+    assert graphc_("demo", "--steps", 5, *FAST).out == result.out
+
+
 @pytest.mark.parametrize("what", ["forward", "training"])
 def test_graph_prints_the_program(graphc_: Any, what: str) -> None:
     traced = graphc_("graph", "microgpt", "--what", what, "--stage", "traced", *FAST)
@@ -136,6 +146,16 @@ def test_graph_prints_the_program(graphc_: Any, what: str) -> None:
     lines = [line for line in traced.out.splitlines() if " = " in line and " = constant " not in line]
     assert len(as_json["nodes"]) == len(lines)
     assert all(node["source"] for node in as_json["nodes"])
+
+
+def test_graph_writes_files(graphc_: Any) -> None:
+    for suffix, start in [(".svg", "<"), (".dot", "digraph"), (".json", "{"), (".txt", "graph(")]:
+        result = graphc_("graph", "microgpt", "--what", "forward", "--out", f"g{suffix}", *FAST)
+        assert result.status == 0, result.err
+        assert result.out == f"g{suffix}\n"
+        assert Path(f"g{suffix}").read_text().lstrip().startswith(start)
+    assert graphc_("graph", "microgpt", "--out", "g.png").status == 2
+    assert graphc_("graph", "microgpt", "--stage", "all").status == 2
 
 
 def test_devices_and_doctor(graphc_: Any) -> None:
