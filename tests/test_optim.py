@@ -164,3 +164,16 @@ def test_steps_are_counted_in_the_state() -> None:
         _, state = run(optimizer)
         assert int(state["step"]) == len(GRADS)
         assert state["step"].dtype == np.int32
+
+
+def test_nodes_of_an_update_know_it() -> None:
+    optimizer = optim.adam(optim.linear(0.1, 0.0, 10))
+
+    def step(params: Any, state: Any, x: Any) -> Any:
+        return optimizer.update({"w": np.tanh(x) * params["w"]}, state, params)
+
+    params = {"w": np.ones(3, np.float32)}
+    graph = trace(step, params, optimizer.init(params), np.ones(3, np.float32))
+    phases = {node.source.phase for node in graph.nodes if node.source.scope == "optim.update"}
+    assert phases == {"update"}
+    assert [node.op.name for node in graph.nodes if node.source.phase == "forward"] == ["tanh", "mul"]

@@ -108,7 +108,8 @@ def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
         click.echo(trained.vocabulary.decode(tokens))
     picture = out / "microgpt.svg"
     draw_training(run, trained, chosen, picture)
-    show.note(f"the training step, drawn by graphc: {picture}")
+    if picture.exists():  # where no Graphviz is, drawing has said so and left its source
+        show.note(f"the training step, drawn by graphc: {picture}")
     show.note(f"more names: graphc sample {out}")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir import NOWHERE, Source, SourceLine
+from graphc.ir import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
@@ -30,7 +30,8 @@ _sources: dict[tuple[int, int, str], tuple[CodeType, Source]] = {}
 def caller(depth: int = 1) -> Source:
     """The user's line that is running, its scope being the outermost graphc.nn (or optim, random) function it called.
 
-    Cheap enough for every node: files are classified once, and each instruction's Source is made once.
+    What graphc.optim computes has the phase "update". Cheap enough for every node: files are classified once, and each
+    instruction's Source is made once.
     """
     frame: FrameType | None = sys._getframe(depth)
     scope = ""
@@ -66,8 +67,9 @@ def _source(frame: FrameType, scope: str) -> Source:
     key = (id(code), frame.f_lasti, scope)
     found = _sources.get(key)
     if found is None:
+        phase = UPDATE if scope.startswith("optim.") else FORWARD
         # The code object is kept beside its Source, so that its id is not given to another one.
-        found = _sources[key] = (code, Source((_line(frame),), scope=scope))
+        found = _sources[key] = (code, Source((_line(frame),), phase, scope))
     return found[1]
 
 
