@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -124,3 +126,39 @@ def test_repr_shows_values_type_and_device(name):
     assert "[1., 2.]" in text
     assert "float32" in text
     assert graphc.device(name).name in text
+
+
+def test_copies_are_independent_of_donation(name):
+    x = graphc.asarray([1.0, 2.0], device=name)
+    copies = (copy.copy(x), copy.deepcopy({"a": x})["a"], pickle.loads(pickle.dumps(x)))
+    graphc.compile(lambda x: x + 1, device=name, donate=0)(x)
+    for other in copies:
+        np.testing.assert_array_equal(other, [1.0, 2.0])
+    assert copies[0].device is graphc.device(name)
+
+
+def test_numpy_functions_work_on_the_host(name):
+    x = graphc.asarray([[1.0, 2.0], [3.0, 4.0]], device=name)
+    host = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    for function in (
+        np.sum,
+        np.mean,
+        np.transpose,
+        np.ravel,
+        np.exp,
+        lambda v: np.concatenate([v, v]),
+        lambda v: v @ v,
+    ):
+        np.testing.assert_array_equal(function(x), function(host))
+    with pytest.raises(AttributeError, match=r"np\.asarray"):
+        x.sum()
+    with pytest.raises(AttributeError, match="nonsense"):
+        x.nonsense()
+
+
+def test_an_array_in_a_closure_is_a_constant(name):
+    x = graphc.asarray([1.0, 2.0], device=name)
+    f = graphc.compile(lambda y: x * y + np.where(y > 1, x, y) - (y / x), device=name)
+    y = np.array([3.0, 0.5], np.float32)
+    h = np.array([1.0, 2.0], np.float32)
+    np.testing.assert_allclose(f(y), h * y + np.where(y > 1, h, y) - y / h, rtol=1e-6)

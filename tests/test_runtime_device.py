@@ -184,3 +184,23 @@ def test_x64_computes_in_64_bits_or_names_the_device_that_can():
         assert lines[1] == "right"
     else:
         assert "device 'numpy' can" in lines[1]
+
+
+FORK = """
+import os, sys, graphc
+x = graphc.asarray([1.0], device="wgpu")
+child = os.fork()
+if child == 0:
+    try:
+        graphc.asarray([1.0], device="wgpu")
+    except graphc.DeviceError as error:
+        os._exit(7 if "spawn" in str(error) else 1)
+    os._exit(2)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), x.numpy())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_is_told_to_spawn():
+    done = in_new_process(FORK)
+    assert done.stdout.split() == ["7", "[1.]"], done.stderr

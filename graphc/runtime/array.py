@@ -114,6 +114,20 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
             yield from asyncio.to_thread(self.block_until_ready).__await__()
         return self
 
+    def __copy__(self) -> Array:
+        return self._device.upload(self.numpy())
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Unpickled on the default device: the process that does it may have other adapters.
+        return asarray, (self.numpy(),)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f": write np.asarray(x).{name} for a copy on the host" if hasattr(np.ndarray, name) else ""
+        raise AttributeError(f"Array has no attribute {name!r}{hint}")
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of an Array with no axes")

@@ -7,6 +7,7 @@ names a destroyed buffer.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -100,6 +101,7 @@ class WgpuDevice(Device):
             except (wgpu.GPUError, RuntimeError) as error:
                 raise DeviceError(f"adapter {self.adapter.name} gives no device: {error}") from error
             self._opened = True
+            self._process = os.getpid()
             self.pool = Pool(self.create_buffer, KEEP_BYTES)
             self._staging = StagingRing(self.create_buffer)
             self.pipelines = Pipelines(self)
@@ -117,6 +119,11 @@ class WgpuDevice(Device):
         super().check_open()
         if self._lost:
             raise DeviceLostError(f"device {self.name} was lost while {self._lost}; get a new one with graphc.device()")
+        if self._opened and self._process != os.getpid():
+            raise DeviceError(
+                f"device {self.name} was opened before this process was forked, and drivers do not survive that: "
+                "start processes by multiprocessing's 'spawn' method"
+            )
 
     @cached_property
     def features(self) -> frozenset[str]:
