@@ -19,6 +19,7 @@ from graphc.ir import Builder, Graph, Value, prune
 from graphc.op import Op
 from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, owner, running, wrapping
 from graphc.tracing.promote import converted
+from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
 from graphc.types import Shape, TensorType, dtype_of, narrow
 
@@ -106,7 +107,13 @@ def trace_program(
         for tracer in captured:
             state.lift(tracer)
         given, named = tree.unflatten(in_tree, inputs)
-        result = fn(*given, **named)
+        try:
+            result = fn(*given, **named)
+        except (TypeError, ValueError) as error:
+            explained = _explained(error)
+            if explained is not None:
+                raise explained from None
+            raise
         found, out_tree = tree.flatten(result)
         made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
@@ -180,6 +187,16 @@ def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
         raise located(error.__class__(f"{what} {error}".replace(" value:", ":"))) from None
     hint = leaf.value.hint if is_tracer(leaf) else _hint(path)
     return Tracer(state, state.builder.input(type, hint), weak)
+
+
+def _explained(error: Exception) -> GraphcError | None:
+    """The TraceError that Python or NumPy has hidden behind an error of its own, if it is so."""
+    if isinstance(error.__cause__, TraceError):
+        return error.__cause__
+    if isinstance(error, TypeError) and not isinstance(error, GraphcError) and "Tracer" in str(error):
+        text = f"{error}: a traced value has no numbers yet: mark the argument static, or write it with NumPy functions"
+        return located(TraceError(text), source=raised_at(error))
+    return None
 
 
 def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:

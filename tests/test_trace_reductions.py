@@ -78,6 +78,9 @@ OTHER_REDUCTIONS: dict[str, Any] = {
     "ufunc outer": lambda x: (np.multiply.outer(x, x[0]), np.subtract.outer(x[:, 0], x)),
     "average": lambda x: (np.average(x), np.average(x, 1), np.average(x, axis=0, weights=np.array([1.0, 2, 3], "f4"))),
     "nansum": lambda x: (np.nansum(np.where(x > 0, np.float32(np.nan), x), 1), np.nanprod(x)),
+    "nan extrema": lambda x: tuple(
+        f(np.where(x > 1, np.float32(np.nan), x), 1) for f in (np.nanmax, np.nanmin, np.nanmean)
+    ),
     "dtype of ufunc": lambda x: np.add(x, 1, dtype=np.float16).astype(np.float32),
 }
 

@@ -107,6 +107,8 @@ SHAPES: dict[str, Any] = {
         np.zeros_like(t, shape=(2, 2)),
     ),
     "astype": lambda t: (t.astype(np.int32), t.astype("float16"), t.astype(bool), t.astype(float)),
+    "append": lambda t: (np.append(t, t), np.append(t, [1.0]), np.append(t, t[:, :1], axis=1)),
+    "index functions": lambda t: (t[0][np.tril_indices_from(t[0])], t[0][np.triu_indices_from(t[0], 1)]),
     "unstack": lambda t: np.unstack(t, axis=1),
     "questions": lambda t: (
         np.shape(t)[0] * t,

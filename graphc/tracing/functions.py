@@ -35,7 +35,6 @@ UNSUPPORTED: Final = {
     "extract": f"{_NO_SHAPE}: write np.where(mask, x, 0)",
     "delete": "write np.concatenate of the parts that stay",
     "insert": "write np.concatenate of the parts",
-    "append": "write np.concatenate([x, values])",
     "sort": "there is no sort in a graph: sort before the traced function, or after it",
     "argsort": "there is no sort in a graph: sort before the traced function, or after it",
     "partition": "there is no sort in a graph: sort before the traced function, or after it",

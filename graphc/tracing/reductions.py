@@ -201,12 +201,38 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tracer
 
 def _without_nan(function: Callable[..., Tracer], neutral: float) -> Callable[..., Tracer]:
     def handler(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
-        x = traced(a)
-        if x.value.type.dtype.kind == "float":
-            x = emit("where", emit("isnan", x), scalar(x, neutral), x)
-        return function(x, axis, dtype, out, keepdims)
+        return function(_filled(traced(a), neutral), axis, dtype, out, keepdims)
 
     return handler
+
+
+def _filled(x: Tracer, value: float) -> Tracer:
+    """`x` with `value` in the place of NaN."""
+    if x.value.type.dtype.kind != "float":
+        return x
+    return emit("where", emit("isnan", x), scalar(x, value), x)
+
+
+def _nan_extremum(name: str) -> Callable[..., Tracer]:
+    """np.nanmax, np.nanmin: NaN only where there is nothing else."""
+    neutral = -np.inf if name == "max" else np.inf
+
+    def handler(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+        x = traced(a)
+        found = _extremum(name)(_filled(x, neutral), axis, out, keepdims)
+        if x.value.type.dtype.kind != "float":
+            return found
+        return emit("where", all_(np.isnan(x), axis, keepdims=keepdims), scalar(found, np.nan), found)
+
+    return handler
+
+
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Any:
+    """np.nanmean."""
+    x = traced(a)
+    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
+    count = sum(emit("not", emit("isnan", x)), axis, keepdims=keepdims)
+    return emit("div", sum(_filled(x, 0.0), axis, None, out, keepdims), cast(count, x.value.type.dtype))
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NO) -> Any:
@@ -242,6 +268,9 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.ptp: ptp,
     np.count_nonzero: count_nonzero,
     np.average: average,
+    np.nanmax: _nan_extremum("max"),
+    np.nanmin: _nan_extremum("min"),
+    np.nanmean: nanmean,
     np.nansum: _without_nan(sum, 0.0),
     np.nanprod: _without_nan(prod, 1.0),
 }

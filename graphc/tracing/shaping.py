@@ -205,6 +205,11 @@ def expand_dims_weakly(x: Tracer, axis: int) -> Tracer:
     return Tracer(made.state, made.value, x.weak)
 
 
+def append(arr: Any, values: Any, axis: Any = None) -> Tracer:
+    """np.append."""
+    return concatenate((arr, values), axis)
+
+
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Tracer:
     """np.vstack."""
     return concatenate(_each(atleast_2d, tup), 0, dtype=dtype)
@@ -391,6 +396,7 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.atleast_3d: atleast_3d,
     np.concatenate: concatenate,
     np.stack: stack,
+    np.append: append,
     np.vstack: vstack,
     np.hstack: hstack,
     np.dstack: dstack,

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir import FORWARD, NOWHERE, UPDATE, Source, SourceLine
+from graphc.ir import NOWHERE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
@@ -37,15 +37,32 @@ def caller(depth: int = 1) -> Source:
     scope = ""
     while frame is not None:
         code = frame.f_code
-        kind = _kinds.get(code.co_filename)
-        if kind is None:
-            kind = _kinds[code.co_filename] = _classify(code.co_filename)
+        kind = _kind(code)
         if kind == _USER:
-            return _source(frame, scope)
+            return _source(code, frame.f_lasti, frame.f_lineno, scope)
         if kind != _INTERNAL and not code.co_name.startswith(("_", "<")):
             scope = f"{kind}.{code.co_name}"
         frame = frame.f_back
     return NOWHERE
+
+
+def raised_at(error: BaseException) -> Source:
+    """The innermost of the user's lines that an exception passed through."""
+    found = NOWHERE
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if _kind(code) == _USER:
+            found = _source(code, step.tb_lasti, step.tb_lineno, "")
+        step = step.tb_next
+    return found
+
+
+def _kind(code: CodeType) -> str:
+    kind = _kinds.get(code.co_filename)
+    if kind is None:
+        kind = _kinds[code.co_filename] = _classify(code.co_filename)
+    return kind
 
 
 def _classify(file: str) -> str:
@@ -62,22 +79,20 @@ def _classify(file: str) -> str:
     return _USER
 
 
-def _source(frame: FrameType, scope: str) -> Source:
-    code = frame.f_code
-    key = (id(code), frame.f_lasti, scope)
+def _source(code: CodeType, instruction: int, number: int, scope: str) -> Source:
+    key = (id(code), instruction, scope)
     found = _sources.get(key)
     if found is None:
-        phase = UPDATE if scope.startswith("optim.") else FORWARD
         # The code object is kept beside its Source, so that its id is not given to another one.
-        found = _sources[key] = (code, Source((_line(frame),), phase, scope))
+        found = _sources[key] = (code, Source((_line(code, instruction, number),), scope=scope))
     return found[1]
 
 
-def _line(frame: FrameType) -> SourceLine:
-    code = frame.f_code
-    position = next(itertools.islice(code.co_positions(), frame.f_lasti // 2, None), (None, None, None, None))
+def _line(code: CodeType, instruction: int, number: int) -> SourceLine:
+    """The line of an instruction, with the text of its expression where that fits on the line."""
+    position = next(itertools.islice(code.co_positions(), instruction // 2, None), (None, None, None, None))
     line, last, start, stop = position
-    number = line or frame.f_lineno
+    number = line or number
     text = linecache.getline(code.co_filename, number).rstrip("\n")
     if line is not None and line == last and start is not None and stop is not None:
         text = text.encode()[start:stop].decode(errors="replace")

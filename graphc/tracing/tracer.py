@@ -227,8 +227,8 @@ class Tracer:
 
     def __float__(self) -> NoReturn:
         raise self._no_value(
-            "float() and the functions of math need its number now",
-            "write x.astype(np.float32), np.sqrt(x) for math.sqrt(x), or return it and read it there",
+            "float(), the functions of math and writing it into a plain array need its number now",
+            "write x.astype(np.float32), np.sqrt(x) for math.sqrt(x), np.stack to build an array, or return it",
         )
 
     def __round__(self, digits: int | None = None) -> NoReturn:
