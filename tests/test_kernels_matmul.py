@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from graphc.errors import DeviceError
 from graphc.ir import Builder
+from graphc.lower import lower
 from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.ops import by_name
 from graphc.ops.structured import fused
@@ -179,6 +181,21 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(device):
     (got,), _ = run(device, graph_of(MATMUL, [a, b]), [a, b])
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(np.isfinite(got), np.isfinite(a @ b))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 9), (9, 1, 1)])
+def test_each_element_is_written_by_one_invocation(device, variant, shape):
+    # x @ w + x in the bytes of x: a second invocation of the same element would read what the first has written.
+    m, k, n = shape
+    texts = [
+        kernel.wgsl
+        for kernel in lower(graph_of(MATMUL, [normal(m, k), normal(k, n)]), variants(device)[variant]).kernels
+    ]
+    tile_rows, tile_columns = map(int, re.findall(r"a tile of (\d+) x (\d+)", texts[0])[0])
+    stores = re.sub(r"\s+", " ", texts[0].split("k += 4u")[1])
+    assert tile_rows == m or f"row < {m}u" in stores
+    assert tile_columns == n or f"column < {n}u" in stores
 
 
 def test_tiles_cover_every_shape(device):

@@ -118,17 +118,24 @@ class _Tiled:
 
     # Indices
 
+    @staticmethod
+    def row_text(r: int) -> str:
+        """Row r of this invocation, which may lie past the edge."""
+        return f"(row + {r}u)" if r else "row"
+
+    def column_text(self, j: int) -> str:
+        """First column of column group j of this invocation, which may lie past the edge."""
+        step = j * self.tile.lanes * self.width
+        return f"(column + {step}u)" if step else "column"
+
     def row(self, r: int) -> Idx:
-        """Row r of this invocation, not clamped."""
-        return variable(f"(row + {r}u)" if r else "row", self.problem.shape.m)
+        """The same as an index that is known to lie within."""
+        return variable(self.row_text(r), self.problem.shape.m)
 
     def column(self, j: int) -> Idx:
-        """First column of column group j of this invocation, not clamped."""
-        step = j * self.tile.lanes * self.width
-        text = f"(column + {step}u)" if step else "column"
-        return (
-            Idx(text, 1, LANES, self.problem.shape.n) if self.width == LANES else variable(text, self.problem.shape.n)
-        )
+        """The same for columns."""
+        text, size = self.column_text(j), self.problem.shape.n
+        return Idx(text, 1, LANES, size) if self.width == LANES else variable(text, size)
 
     def clamped(self, name: str, idx: Idx, last: int, guard: bool) -> Idx:
         """A name for the index, brought to at most `last` where the tile may reach over the edge."""
@@ -260,9 +267,8 @@ class _Tiled:
         written = [self.bindings.write(v, vector=vector) for v in outputs]
         for j in range(self.tile.columns):
             for r in range(self.tile.rows):
-                m, n = self.row(r), self.column(j)
-                guards = [f"{m.text} < {size.m}u"] if self.guard_rows and m.const is None else []
-                guards += [f"{n.text} < {size.n}u"] if self.guard_columns and n.const is None else []
+                guards = [f"{self.row_text(r)} < {size.m}u"] if self.guard_rows else []
+                guards += [f"{self.column_text(j)} < {size.n}u"] if self.guard_columns else []
                 if guards:
                     with emitter.block(f"if ({' && '.join(guards)})"):
                         self._write(scratch, outputs, written, r, j)
