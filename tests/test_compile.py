@@ -372,3 +372,19 @@ def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
 
     with pytest.raises(graphc.MiscompileError, match="pass: memory"):
         graphc.compile(f, device=device, passes=(), check=True)(X)
+
+
+def test_a_dropped_program_gives_its_memory_back(device):
+    def use():
+        x = np.ones((300, 100), np.float32)
+        f = graphc.compile(lambda x: np.tanh(x).T @ np.exp(x), device=device)
+        return float(f(x)[0, 0])
+
+    use()
+    device.pool.collect()
+    before, free = device.pool.in_use_bytes, device.pool.free_bytes
+    for _ in range(5):
+        use()
+    device.pool.collect()
+    assert device.pool.in_use_bytes == before
+    assert device.pool.free_bytes == free

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from graphc.runtime.wgpu_device import WgpuDevice
 
 _BUFFER_TYPE: Final = {"read": "read-only-storage", "read_write": "storage"}
+KEPT: Final = 1024
+"""Pipelines kept beside those that programs hold, the last used."""
+
 _VENDORS_THAT_VARY: Final = frozenset({0x8086})
 """Intel's compilers choose 8, 16 or 32 lanes a kernel, so a size probed with one kernel says nothing of the next."""
 
@@ -37,7 +41,7 @@ class Pipelines:
         self._device = device
         self._lock = threading.Lock()
         self._layouts: dict[tuple[Access, ...], tuple[Any, Any]] = {}
-        self._made: dict[tuple[str, tuple[Access, ...]], Any] = {}
+        self._made: OrderedDict[tuple[str, tuple[Access, ...]], Any] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._made)
@@ -62,14 +66,22 @@ class Pipelines:
 
         Raises DeviceError naming the kernel whose WGSL the device refuses, or that needs a feature it lacks.
         """
-        new = {(k.wgsl, k.access): k for k in kernels if (k.wgsl, k.access) not in self._made}
+        with self._lock:
+            found = {key: self._made[key] for key in ((k.wgsl, k.access) for k in kernels) if key in self._made}
+        new = {(k.wgsl, k.access): k for k in kernels if (k.wgsl, k.access) not in found}
         if len(new) < 2:
             made = [self._make(k) for k in new.values()]
         else:
             with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
                 made = list(pool.map(self._make, new.values()))
-        self._made.update(zip(new, made, strict=True))
-        return [self._made[k.wgsl, k.access] for k in kernels]
+        found.update(zip(new, made, strict=True))
+        with self._lock:
+            for key, pipeline in found.items():
+                self._made[key] = pipeline
+                self._made.move_to_end(key)
+            while len(self._made) > KEPT:
+                self._made.popitem(last=False)
+        return [found[k.wgsl, k.access] for k in kernels]
 
     def _make(self, kernel: Kernel) -> Any:
         missing = set(kernel.needs) - self._device.features
