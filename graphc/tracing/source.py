@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir import NOWHERE, Source, SourceLine
+from graphc.ir import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
@@ -83,8 +83,9 @@ def _source(code: CodeType, instruction: int, number: int, scope: str) -> Source
     key = (id(code), instruction, scope)
     found = _sources.get(key)
     if found is None:
+        phase = UPDATE if scope.startswith("optim.") else FORWARD
         # The code object is kept beside its Source, so that its id is not given to another one.
-        found = _sources[key] = (code, Source((_line(code, instruction, number),), scope=scope))
+        found = _sources[key] = (code, Source((_line(code, instruction, number),), phase, scope))
     return found[1]
 
 
