@@ -355,3 +355,10 @@ def test_dead_ops_are_dropped():
 def test_an_empty_graph():
     b = Builder()
     assert fuse(b.build([])).nodes == ()
+
+
+def test_a_tiny_op_goes_along_with_another_kernel():
+    b = Maker()
+    mean = b.reduce("mean", b.tensor(4, 9), 0, 1, keepdims=False)
+    count = b.op("add", b.tensor(dtype=i32), b.constant(np.int32(1)))
+    assert families(fused(b.build([mean, count]))) == ["row"]

@@ -7,7 +7,7 @@
 4. A matmul takes a pointwise group though others read it as well, then any producer and consumer are joined that may
    be: the value goes to memory for the others, but is not read back.
 5. Groups side by side that read the same tensors, and tiny ones, share a kernel.
-6. A few cheap ops are put into each of their readers, where that moves fewer bytes.
+6. What is still a tiny kernel of its own goes along with any other.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def fuse_groups(part: Partition) -> None:
         side_by_side(part)
         if part.joins == before:
             break
+    tiny_guests(part)
 
 
 def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
@@ -124,6 +125,19 @@ def side_by_side(part: Partition) -> None:
                 if other is not mine and other.phases == mine.phases and near:
                     part.join(other, mine)
             seen[key].append(group.nodes[0])
+
+
+def tiny_guests(part: Partition) -> None:
+    """Let a tiny map group run in any kernel whose outputs have its size: alone it would cost a launch."""
+    hosts = [g for g in part.groups() if g.family in ("map", "row", "column") and g.stores]
+    for group in hosts:
+        guest = part.home[group.nodes[0]]
+        if guest is not group or guest.family != "map" or guest.size > TINY:
+            continue
+        for host in hosts:
+            now = part.home[host.nodes[0]]
+            if now is not guest and any(v.type.size == guest.size for v in now.stores) and part.join(now, guest):
+                break
 
 
 def _meeting_places(group: Group) -> list[tuple[object, ...]]:
