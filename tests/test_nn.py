@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc import nn, random
 from graphc.autodiff import differentiate
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
@@ -234,6 +235,21 @@ def test_attention_with_a_mask_and_a_scale() -> None:
     np.testing.assert_allclose(nothing, np.broadcast_to(v.mean(-2, keepdims=True), v.shape))
     with pytest.raises(ShapeError, match="attention: q has shape"):
         nn.attention(q, k[..., :2], v)
+
+
+def test_functions_take_arrays_of_a_device() -> None:
+    x, labels = X.astype(np.float32), np.array([1, 2, 3, 0], np.int32)
+    calls: list[Callable[[Any, Any], Any]] = [
+        lambda x, y: nn.cross_entropy(nn.gelu(x), y),
+        lambda x, y: nn.attention(x, nn.layer_norm(x), nn.softmax(x), causal=True),
+        lambda x, y: nn.linear(nn.rms_norm(x), np.transpose(x)),
+        lambda x, y: nn.embedding(x, y),
+        lambda x, y: nn.one_hot(y, 5),
+        lambda x, y: random.categorical(random.key(0), x),
+    ]
+    for call in calls:
+        got = call(graphc.asarray(x, device="numpy"), graphc.asarray(labels, device="numpy"))
+        np.testing.assert_allclose(got, call(x, labels), rtol=1e-6)
 
 
 def test_dropout() -> None:
