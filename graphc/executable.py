@@ -21,6 +21,7 @@ from graphc.op import Inline
 from graphc.passes.fuse import Fuse, decisions
 from graphc.passes.pipeline import GraphPass
 from graphc.plan import Plan
+from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
 from graphc.types import TensorType, type_of
 
@@ -92,16 +93,19 @@ class Executable:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run; raises ShapeError or DTypeError naming the argument that does not fit the signature."""
+        return self.run(self._leaves(args, kwargs))
+
+    def _leaves(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
         leaves, in_tree = tree.flatten((args, kwargs))
         if in_tree != self.in_tree:
             raise ShapeError(f"{self.name} was compiled for arguments {self.in_tree}, got {in_tree}")
         for argument, leaf in zip(self.arguments, leaves, strict=True):
             _check_leaf(argument, leaf)
-        return self.run(leaves)
+        return leaves
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """Run on the flattened arguments, which must fit the signature."""
-        runner = self._runner or self._prepare()
+        runner = self._runner or self.prepared()
         for slot, limit in self._index_limits.items():
             if not isinstance(leaves[slot], Array):
                 limit.check(self.arguments[slot].name, leaves[slot])
@@ -117,7 +121,15 @@ class Executable:
             raise
         return tree.unflatten(self.out_tree, outputs)
 
-    def _prepare(self) -> Runner:
+    def profile(self, *args: Any, repeat: int = 5, **kwargs: Any) -> Profile:
+        """Time each dispatch on these arguments, `repeat` times; Arrays stay alive, donated ones too.
+
+        Raises ShapeError or DTypeError for arguments of another signature.
+        """
+        return measure(self, self._leaves(args, kwargs), repeat)
+
+    def prepared(self) -> Runner:
+        """The program on its device: pipelines, constants and memory, made on the first call."""
         with self._lock:
             if self._runner is None:
                 plan = self.plan if self.device.needs_plan else None

@@ -29,10 +29,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("passes",),
     ("lower",),
     ("runtime",),
+    ("profile",),
     ("signature", "explain", "memory_report", "index_check", "check", "eager"),
     ("executable",),
     ("compile",),
-    ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "profile", "report"),
+    ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "report"),
     ("",),
     ("models",),
     ("cli",),
@@ -49,6 +50,7 @@ LAZY = {
     ("eager", "compile"): "a transformed function that is called on arrays runs at once",
     ("check", "executable"): "the bisector runs what it checks",
     ("executable", "viz"): "the report and the pictures",
+    ("profile", "viz"): "the waterfall",
 }
 """Imports against the direction that happen inside functions, and why."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from graphc.runtime import native
 from graphc.runtime.array import Array
 from graphc.runtime.base import Runner
 from graphc.runtime.memory import Memory, padded
+from graphc.runtime.timing import Stopwatch
 from graphc.types import NDArray, TensorType, dtype_of
 
 if TYPE_CHECKING:
@@ -133,6 +134,23 @@ class PlanRunner(Runner):
     # -- a call
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+        return self._run(arguments, _record)
+
+    def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
+        """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2].
+
+        None where the device has no time stamps, or the program has no dispatches.
+        """
+        watch = Stopwatch(self._device, len(self._steps))
+        runs: list[NDArray] = []
+        for _ in range(repeat if self._steps else 0):
+            self._run(arguments, watch.record)
+            stamps = watch.read()
+            if stamps is not None:
+                runs.append(stamps)
+        return watch.method, np.stack(runs) if runs else None
+
+    def _run(self, arguments: Sequence[Any], record: Callable[[Any, list[native.Step]], None]) -> list[Array]:
         device = self._device
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
@@ -146,9 +164,7 @@ class PlanRunner(Runner):
                 outputs = self._take_outputs(bound)
                 steps, kept = self._native_steps(bound)
                 if steps:
-                    compute = encoder.begin_compute_pass()
-                    native.encode(compute, steps)
-                    compute.end()
+                    record(encoder, steps)
                 for slot, source, offset, nbytes in self._copies:
                     target = outputs[slot]
                     if target is not None:
@@ -295,6 +311,13 @@ class PlanRunner(Runner):
             argument = arguments[slot]
             if isinstance(argument, Array):
                 argument._retire(f"was donated to a compiled function (argument {slot})")
+
+
+def _record(encoder: Any, steps: list[native.Step]) -> None:
+    """All dispatches in one compute pass."""
+    compute = encoder.begin_compute_pass()
+    native.encode(compute, steps)
+    compute.end()
 
 
 def _type(tensor: Tensor) -> TensorType:

@@ -1,0 +1,55 @@
+"""A profile as one self-contained HTML page: each dispatch a bar in time, coloured by the family of its kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+
+from graphc.viz.dot import clean
+
+if TYPE_CHECKING:
+    from graphc.profile import Profile
+
+COLOURS: Final = {
+    "matmul": "#f2994a",
+    "attention": "#e2574c",
+    "row": "#6fb35c",
+    "column": "#3aa79a",
+    "map": "#4d90d6",
+    "custom": "#c0588f",
+}
+
+
+def waterfall(profile: Profile) -> str:
+    """The page's HTML. All text of the user's program is escaped; the page loads nothing from elsewhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("graphc.viz"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = environment.get_template("waterfall.html.j2")
+    return page.render(profile=profile, rows=_rows(profile), colours=list(COLOURS.items()))
+
+
+def _rows(profile: Profile) -> list[dict[str, Any]]:
+    span = max((t.start + t.seconds for t in profile.timings), default=0.0) or 1.0
+    rows: list[dict[str, Any]] = []
+    phase = ""
+    for timing in profile.timings:
+        begins = timing.dispatch.phase != phase
+        phase = timing.dispatch.phase
+        rows.append(
+            {
+                "phase": phase if begins else "",
+                "number": timing.number,
+                "kernel": timing.kernel.name,
+                "ops": clean("\n".join(timing.dispatch.nodes)),
+                "lines": clean(", ".join(timing.dispatch.lines)),
+                "micro": timing.seconds * 1e6,
+                "gflops": timing.gflops,
+                "gbytes": timing.gbytes,
+                "left": 100 * timing.start / span,
+                "width": 100 * timing.seconds / span,
+                "colour": COLOURS.get(timing.kernel.family, COLOURS["custom"]),
+            }
+        )
+    return rows

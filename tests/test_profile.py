@@ -1,0 +1,121 @@
+"""The profiler: what it says agrees with the plan, and its files are what their readers expect."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.profile import Profile
+from graphc.runtime import timing
+
+
+def model(params: dict[str, Any], x: Any) -> Any:
+    h = np.tanh(x @ params["w"] + params["b"])
+    return np.sum(h * h, axis=-1)
+
+
+def arguments() -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    params = {"w": rng.normal(size=(64, 96)).astype(np.float32), "b": np.ones(96, np.float32)}
+    return params, rng.normal(size=(128, 64)).astype(np.float32)
+
+
+@pytest.fixture
+def profile() -> Profile:
+    args = arguments()
+    return graphc.compile(graphc.grad(lambda p, x: np.sum(model(p, x)))).lower(*args).profile(*args, repeat=3)
+
+
+def test_every_dispatch_is_timed_in_order(profile: Profile) -> None:
+    args = arguments()
+    plan = graphc.compile(graphc.grad(lambda p, x: np.sum(model(p, x)))).lower(*args).plan
+    assert [t.kernel.name for t in profile.timings] == [plan.kernels[d.kernel].name for d in plan.dispatches]
+    starts = [t.start for t in profile.timings]
+    assert starts == sorted(starts)
+    assert starts[0] == 0
+    assert all(t.seconds >= 0 for t in profile.timings)
+    assert 0 < profile.busy <= profile.span * 1.001
+    assert 0 < profile.submit <= profile.total
+
+
+def test_the_table_names_kernels_and_lines(profile: Profile) -> None:
+    text = profile.table()
+    assert "test_profile.py" in text
+    assert all(t.kernel.name in text for t in profile.timings)
+    assert len(profile.table(limit=1).splitlines()) == 3
+
+
+def test_the_chrome_trace_holds_every_dispatch(profile: Profile, tmp_path: Path) -> None:
+    events = json.loads(profile.to_chrome_trace(tmp_path / "trace.json").read_text())["traceEvents"]
+    slices = [e for e in events if e["ph"] == "X"]
+    assert [e["args"]["dispatch"] for e in slices] == list(range(len(profile.timings)))
+    assert sum(e["dur"] for e in slices) == pytest.approx(profile.busy * 1e6)
+    named = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert {named[e["tid"]] for e in slices} == {t.dispatch.phase for t in profile.timings}
+
+
+def test_the_page_is_whole_and_escapes_text(profile: Profile, tmp_path: Path) -> None:
+    class Counter(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bars = 0
+            self.links: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.bars += dict(attrs).get("class") == "bar"
+            self.links += [v for k, v in attrs if k in ("src", "href") and v]
+
+    page = profile.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    counter = Counter()
+    counter.feed(page)
+    assert counter.bars == len(profile.timings)
+    assert counter.links == []
+    hostile = Profile("<script>alert(1)</script>", "d", "none", 1, 1.0, 0.5, 0.0, ())
+    assert "<script>" not in hostile.to_html(tmp_path / "hostile.html").read_text(encoding="utf-8")
+
+
+def test_donated_arrays_stay_alive() -> None:
+    x = graphc.asarray(np.arange(8, dtype=np.float32))
+    compiled = graphc.compile(lambda x: x * 2, donate=(0,))
+    compiled.lower(x).profile(x, repeat=2)
+    assert np.array_equal(np.asarray(compiled(x)), np.arange(8) * 2)
+
+
+@pytest.mark.parametrize("features", [("timestamp-query",), ()])
+def test_devices_without_stamps_inside_passes(features: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    args = arguments()
+    executable = graphc.compile(model).lower(*args)
+    before = executable.profile(*args, repeat=1)
+    kind = type(executable.device)
+    monkeypatch.setattr(kind, "features", property(lambda self: frozenset(features)))
+    found = executable.profile(*args, repeat=1)
+    assert found.method == ("around passes" if features else "none")
+    assert len(found.timings) == (len(before.timings) if features else 0)
+    assert features or "no time stamps" in found.table()
+
+
+def test_many_dispatches_use_several_query_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "_BATCH", 3)
+
+    def chain(x: Any) -> Any:
+        for _ in range(8):
+            x = x @ x * 0.1
+        return x
+
+    x = np.eye(16, dtype=np.float32)
+    found = graphc.compile(chain, passes=()).lower(x).profile(x, repeat=1)
+    assert len(found.timings) > 6
+    assert found.timings[-1].start > 0
+
+
+def test_the_numpy_device_times_the_call() -> None:
+    x = np.ones((4, 4), np.float32)
+    found = graphc.compile(lambda x: x + 1, device="numpy").lower(x).profile(x)
+    assert found.method == "none"
+    assert found.total > 0
