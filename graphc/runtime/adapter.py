@@ -73,6 +73,9 @@ def _enumerate() -> list[AdapterInfo]:
         from wgpu.backends.wgpu_native import extras
     except (ImportError, OSError, RuntimeError):
         return []
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        # Mesa's layer that asks the desktop for its favourite GPU complains loudly where there is no desktop.
+        os.environ.setdefault("NODEVICE_SELECT", "1")
     with contextlib.suppress(RuntimeError):  # where somebody else in this process has made the instance, use theirs
         extras.set_instance_extras(backends=_PRIMARY)
     found = wgpu.gpu.enumerate_adapters_sync()
