@@ -260,6 +260,16 @@ def test_check_passes_what_is_right(name):
     f(PARAMS, X)
 
 
+def test_check_lets_noise_and_ties_pass(name):
+    def f(x, w):
+        shares = np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
+        zero = np.sum(np.sum(shares, axis=-1) - 1, keepdims=True)  # nothing but rounding
+        return zero, np.argmax(w @ w.T, axis=-1), (x @ w.T) * 1e-20
+
+    rng = np.random.default_rng(0)
+    graphc.compile(f, device=name, check=True)(rng.normal(size=(50, 7)), rng.normal(size=(20, 7)))
+
+
 def test_check_names_the_wrong_pass_and_node(name):
     def evil(graph):
         """Turns additions into subtractions."""
