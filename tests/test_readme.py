@@ -9,15 +9,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphc
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 @pytest.fixture
@@ -58,6 +60,23 @@ def test_the_error_is_the_one_that_is_shown(example: dict[str, Any]) -> None:
 
 
 def test_files_that_it_points_to_are_there() -> None:
-    root = Path(__file__).resolve().parents[1]
     for target in re.findall(r"\]\(((?!https?:)[^)#]+)", README):
-        assert (root / target).exists(), target
+        assert (ROOT / target).exists(), target
+
+
+def test_the_pass_of_the_documentation_does_what_it_says() -> None:
+    (code,) = blocks("python", (ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    exec(code, found)
+    x = np.arange(3, dtype=np.float32)
+    np.testing.assert_array_equal(found["compiled"](x), x + x)
+    before = graphc.trace(lambda x: x * 1.0 + x, x)
+    after = found["forget_ones"](before)
+    assert (before.count("mul"), after.count("mul")) == (1, 0)
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "extending.md"])
+def test_files_that_the_documentation_names_are_there(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:graphc|passes|kernels|models|tests)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
