@@ -19,6 +19,9 @@ from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.op import Contract, Lanes, Term
 from graphc.types import DType, TensorType, broadcast_shapes
 
+UNROLLED_TEXT = 96
+"""Most ops of an epilogue that are written out for every vector of a tile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -128,12 +131,8 @@ class _Tiled:
         step = j * self.tile.lanes * self.width
         return f"(column + {step}u)" if step else "column"
 
-    def row(self, r: int) -> Idx:
-        """The same as an index that is known to lie within."""
-        return variable(self.row_text(r), self.problem.shape.m)
-
     def column(self, j: int) -> Idx:
-        """The same for columns."""
+        """The same as an index that is known to lie within."""
         text, size = self.column_text(j), self.problem.shape.n
         return Idx(text, 1, LANES, size) if self.width == LANES else variable(text, size)
 
@@ -265,21 +264,39 @@ class _Tiled:
         vector = self.width == LANES and size.n % LANES == 0
         outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
         written = [self.bindings.write(v, vector=vector) for v in outputs]
-        for j in range(self.tile.columns):
-            for r in range(self.tile.rows):
-                guards = [f"{self.row_text(r)} < {size.m}u"] if self.guard_rows else []
-                guards += [f"{self.column_text(j)} < {size.n}u"] if self.guard_columns else []
-                if guards:
-                    with emitter.block(f"if ({' && '.join(guards)})"):
-                        self._write(scratch, outputs, written, r, j)
-                else:
-                    self._write(scratch, outputs, written, r, j)
+        rows, columns = range(self.tile.rows), range(self.tile.columns)
+        if scratch is None and len(rows) * len(columns) * len(self.body.nodes) > UNROLLED_TEXT:
+            # A long epilogue is written once, in a loop over the rows: written out, it takes seconds to compile.
+            kind = Lanes(self.width)(self.problem.acc)
+            for j in columns:
+                emitter.line(f"var c_{j} = array<{kind}, {len(rows)}>({', '.join(f'c{r}_{j}' for r in rows)});")
+            with emitter.block(f"for (var r = 0u; r < {len(rows)}u; r++)"):
+                for j in columns:
+                    self._write_guarded(scratch, outputs, written, "(row + r)", j, f"c_{j}[r]")
+            return written
+        for j in columns:
+            for r in rows:
+                self._write_guarded(scratch, outputs, written, self.row_text(r), j, f"c{r}_{j}")
         return written
 
-    def _write(self, scratch: Value | None, outputs: list[Value], written: list[Operand], r: int, j: int) -> None:
+    def _write_guarded(
+        self, scratch: Value | None, outputs: list[Value], written: list[Operand], row: str, j: int, sums: str
+    ) -> None:
+        """Write one vector of results, if it lies inside: that in row `row`, column group j, with this sum."""
+        size = self.problem.shape
+        guards = [f"{row} < {size.m}u"] if self.guard_rows else []
+        guards += [f"{self.column_text(j)} < {size.n}u"] if self.guard_columns else []
+        m, term = variable(row, size.m), Term(sums, self.width, self.problem.acc)
+        if not guards:
+            self._write(scratch, outputs, written, m, self.column(j), term)
+            return
+        with self.emitter.block(f"if ({' && '.join(guards)})"):
+            self._write(scratch, outputs, written, m, self.column(j), term)
+
+    def _write(
+        self, scratch: Value | None, outputs: list[Value], written: list[Operand], m: Idx, n: Idx, sums: Term
+    ) -> None:
         size, emitter, out = self.problem.shape, self.emitter, self.problem.node.out
-        m, n = self.row(r), self.column(j)
-        sums = Term(f"c{r}_{j}", self.width, self.problem.acc)
         if scratch:
             row = add(multiply(variable("part", self.tile.splits), size.batch * size.m), self._flat_row(m))
             index = Index(scratch.type.shape, flat=add(multiply(row, size.n), n))
