@@ -158,6 +158,18 @@ def test_graph_writes_files(graphc_: Any) -> None:
     assert graphc_("graph", "microgpt", "--stage", "all").status == 2
 
 
+def test_graph_shows_the_plan_and_every_stage(graphc_: Any) -> None:
+    command = ("graph", "bigram", *FAST)
+    assert graphc_(*command, "--stage", "planned").out.startswith("plan: ")
+    plan = json.loads(graphc_(*command, "--stage", "planned", "--json").out)
+    assert plan["kernels"][0]["wgsl"]
+    result = graphc_(*command, "--stage", "all", "--out", "stages")
+    assert result.status == 0, result.err
+    assert all(Path(line).is_file() for line in result.out.splitlines())
+    assert Path("stages/00-traced.txt").is_file()
+    assert json.loads(Path("stages/plan.json").read_text()) == plan
+
+
 def test_devices_and_doctor(graphc_: Any) -> None:
     listed = json.loads(graphc_("devices", "--json").out)
     assert listed[-1]["name"] == "numpy"
