@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from graphc.passes.fusion.partition import Group, Partition
@@ -24,7 +25,7 @@ NEAR: Final = 32
 """Nodes between two column sums that are made one kernel though they read different tensors."""
 
 LOOK_BACK: Final = 12
-"""How many earlier groups of a kind are tried as partners side by side."""
+"""How many groups are tried as partners of one that shares no tensor with them."""
 
 
 def fuse_groups(part: Partition) -> None:
@@ -134,9 +135,10 @@ def tiny_guests(part: Partition) -> None:
         guest = part.home[group.nodes[0]]
         if guest is not group or guest.family != "map" or guest.size > TINY:
             continue
-        for host in hosts:
+        fitting = (h for h in hosts if any(v.type.size == guest.size for v in h.stores))
+        for host in itertools.islice(fitting, LOOK_BACK):
             now = part.home[host.nodes[0]]
-            if now is not guest and any(v.type.size == guest.size for v in now.stores) and part.join(now, guest):
+            if now is not guest and part.join(now, guest):
                 break
 
 
