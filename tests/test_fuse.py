@@ -231,6 +231,16 @@ def test_a_reshape_of_a_result_costs_no_kernel():
     assert families(fused(b.build([y]))) == ["map"]
 
 
+def test_reshapes_of_reshapes_cost_no_kernel():
+    b = Maker()
+    y = b.op("exp", b.tensor(4, 6))
+    first = b.op("reshape", y, shape=(24,))
+    outputs = [b.op("reshape", first, shape=(6, 4)), first, b.op("reshape", b.tensor(6), shape=(2, 3))]
+    turned = b.op("reshape", b.op("transpose", y, perm=(1, 0)), shape=(24,))
+    assert families(fused(b.build(outputs))) == ["map"]
+    assert families(fused(b.build([*outputs, b.op("reshape", turned, shape=(2, 12))]))) == ["map"]
+
+
 def test_outputs_of_one_map_kernel_have_one_shape():
     b = Maker()
     x = b.tensor(4, 6)

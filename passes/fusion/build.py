@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import replace
 
 from graphc.families import check_family
@@ -21,15 +22,24 @@ def rebuild(part: Partition, why: dict[Group, tuple[str, ...]]) -> Graph:
     for node in graph.nodes:
         if node in facts.aliases:
             aliases.setdefault(node.inputs[0], []).append(node)
-    for value in (*graph.inputs, *graph.constants):
-        nodes += aliases.get(value, ())
+    nodes += _names(aliases, (*graph.inputs, *graph.constants))
     for group in _in_order(part):
         nodes += _group_nodes(facts, group, why.get(group, ()))
-        for value in group.stores:
-            nodes += aliases.get(value, ())
+        nodes += _names(aliases, group.stores)
     needed = {v for node in nodes for v in node.inputs} | set(graph.outputs)
     constants = {value: array for value, array in graph.constants.items() if value in needed}
     return Graph(graph.inputs, constants, tuple(nodes), graph.outputs)
+
+
+def _names(aliases: dict[Value, list[Node]], values: Iterable[Value]) -> list[Node]:
+    """The reshapes that name these values' memory, and those that name theirs."""
+    found: list[Node] = []
+    waiting = list(reversed(list(values)))
+    while waiting:
+        for node in aliases.get(waiting.pop(), ()):
+            found.append(node)
+            waiting += node.outputs
+    return found
 
 
 def _in_order(part: Partition) -> list[Group]:

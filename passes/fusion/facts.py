@@ -100,12 +100,16 @@ class Facts:
             free = self.free.get(value)
             if free is None:
                 self.pinned.add(value)
-            elif free.op is reshape and free.inputs[0] not in self.free:
+            elif free.op is reshape and self._in_memory(free.inputs[0]):
                 self.aliases.add(free)
                 needed.append(free.inputs[0])
             else:
                 del self.free[value]
                 self.pinned.add(value)
+
+    def _in_memory(self, value: Value) -> bool:
+        """Whether a value is no free one, or a reshape, which can be a name for memory."""
+        return value not in self.free or self.free[value].op is reshape
 
     def _operand_base(self, value: Value) -> Value | None:
         """What a matmul operand is a view of, where that must be put in memory for it."""
