@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from graphc.errors import GraphError
-from graphc.types import Shape
+from graphc.types import Shape, dtype_of
 
 BufferKind = Literal["input", "output", "constant", "arena"]
 Access = Literal["read", "read_write"]
@@ -58,6 +58,11 @@ class Tensor:
     start: int
     end: int
     alias: str | None = None
+
+    @property
+    def padded_bytes(self) -> int:
+        """Bytes that kernels may touch: whole vectors."""
+        return padded(self.nbytes, dtype_of(self.dtype).itemsize)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir import Graph, Node, Value, run_node
-from graphc.plan import Dispatch, Plan, Tensor, padded
+from graphc.plan import Dispatch, Plan, Tensor
 from graphc.printer import describe, value_names
 from graphc.types import NDArray, TensorType, dtype_of
 
@@ -262,7 +262,7 @@ class _PlanRun:
     def _claim(self, position: int, who: str) -> None:
         """Take the words that a kernel writing this tensor may write, whole vectors, and fill them with poison."""
         tensor = self.plan.tensors[position]
-        size, nbytes = self.plan.buffers[tensor.buffer].nbytes, padded(tensor.nbytes, dtype_of(tensor.dtype).itemsize)
+        size, nbytes = self.plan.buffers[tensor.buffer].nbytes, tensor.padded_bytes
         if tensor.offset + nbytes > size:
             raise GraphError(f"{who} writes {tensor.name}, which leaves its buffer of {size} bytes")
         if self.poison and tensor.buffer in self.read_only:
@@ -273,7 +273,7 @@ class _PlanRun:
     def _kill(self, owner: int) -> None:
         """Poison the words that still hold a tensor after its last reader."""
         tensor = self.plan.tensors[owner]
-        words = self._words(tensor, padded(tensor.nbytes, dtype_of(tensor.dtype).itemsize))
+        words = self._words(tensor, tensor.padded_bytes)
         dead = np.repeat(words == owner, 4)
         region = self.memory[tensor.buffer][tensor.offset : tensor.offset + dead.size]
         region[dead[: region.size]] = POISON

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
-LIBRARIES: Final = ("math", "arith", "random")
+LIBRARIES: Final = ("math", "arith", "double", "random")
 SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 """What is appended to the name of a library function, by the width of its arguments."""
 
@@ -74,11 +74,11 @@ def _library() -> Mapping[str, str]:
 
 def _types(width: int) -> dict[str, str]:
     if width == 1:
-        return {"S": "", "F": "f32", "I": "i32", "U": "u32", "B": "bool"}
-    return {"S": SUFFIX[width], **{hole: f"vec{width}<{t}>" for hole, t in zip("FIUB", _SCALARS, strict=True)}}
+        return {"S": "", **_SCALARS}
+    return {"S": SUFFIX[width], **{hole: f"vec{width}<{scalar}>" for hole, scalar in _SCALARS.items()}}
 
 
-_SCALARS = ("f32", "i32", "u32", "bool")
+_SCALARS = {"F": "f32", "I": "i32", "U": "u32", "B": "bool", "D": "f64", "L": "i64"}
 
 
 @cache

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from graphc.errors import GraphError
 from graphc.passes.memory import Assignment, Lifetime, check
-from graphc.plan import Binding, Dispatch, Plan, Tensor, padded
-from graphc.types import dtype_of
+from graphc.plan import Binding, Dispatch, Plan, Tensor
 
 
 def check_plan(plan: Plan, alignment: int = 256) -> None:
@@ -72,7 +71,7 @@ def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int)
             raise GraphError(f"{who} binds {tensor.name} as {binding.access}, its kernel as {access}")
         if binding.offset % alignment:
             raise GraphError(f"{who} binds {tensor.name} at {binding.offset}, no multiple of {alignment}")
-        low, high = tensor.offset, tensor.offset + padded(tensor.nbytes, dtype_of(tensor.dtype).itemsize)
+        low, high = tensor.offset, tensor.offset + tensor.padded_bytes
         inside = low <= binding.offset and binding.offset + binding.nbytes <= high and high <= buffer.nbytes
         if binding.buffer != tensor.buffer or not inside:
             raise GraphError(f"{who} binds {tensor.name} outside its place in {buffer.name}")
@@ -141,5 +140,5 @@ def _check_arenas(plan: Plan, uses: dict[int, _Use], alignment: int) -> None:
 
 
 def _lifetime(tensors: Sequence[Tensor], uses: Sequence[_Use]) -> Lifetime:
-    nbytes = max(padded(t.nbytes, dtype_of(t.dtype).itemsize) for t in tensors)
+    nbytes = max(t.padded_bytes for t in tensors)
     return Lifetime(tensors[0].name, nbytes, min(u.first for u in uses), max(u.last for u in uses))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc import types
 from graphc.ir import Builder, Graph, Value, evaluate
 from graphc.lower import lower
 from graphc.op import Case, Op
@@ -93,3 +94,35 @@ def test_op_in_half_precision(op: Op, device: Any) -> None:
     cases = tuple(halved(c) for c in op.cases() if any(np.asarray(a).dtype == np.float32 for a in c.inputs))
     graph, arrays = alone(op, cases)
     check(pipeline.run(graph, pipeline.DEFAULT), arrays, cases, device)
+
+
+WIDE = {np.dtype(np.float32): np.float64, np.dtype(np.int32): np.int64}
+
+
+@pytest.mark.parametrize("op", PLAIN.values(), ids=lambda op: op.name)
+def test_op_in_64_bits(op: Op, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not {"shader-f64", "shader-int64"} <= device.target.features:
+        return
+    monkeypatch.setattr(types._Precision, "x64", True)
+    cases = []
+    for case in op.cases():
+        arrays = [np.asarray(a) for a in case.inputs]
+        inputs = tuple(a.astype(WIDE.get(a.dtype, a.dtype)) for a in arrays)
+        cases.append(replace(case, inputs=inputs, rtol=1e-12, atol=1e-13))
+    graph, arrays = alone(op, tuple(cases))
+    check(pipeline.run(graph, pipeline.DEFAULT), arrays, tuple(cases), device)
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos"])
+def test_float64_functions_are_accurate(name: str, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not {"shader-f64", "shader-int64"} <= device.target.features:
+        return
+    monkeypatch.setattr(types._Precision, "x64", True)
+    rng = np.random.default_rng(3)
+    spread = np.exp(rng.uniform(-600, 600, 3000))
+    x = np.concatenate([rng.uniform(-8, 8, 9000), rng.uniform(-1e-3, 1e-3, 1000), spread, -spread])
+    if name in ("sin", "cos"):
+        x = np.concatenate([x[np.abs(x) < 1e4], rng.uniform(-1e5, 1e5, 3000)])
+    case = Case((x,), rtol=1e-15, atol=1e-300)
+    graph, arrays = alone(by_name(name), (case,))
+    check(graph, arrays, (case,), device)

@@ -109,7 +109,8 @@ def test_kernels_of_a_training_step_compile():
 
 
 def test_every_library_function_compiles():
-    names = [(name, width) for name in kernels.math_functions() for width in (1, 4)]
+    # No browser has f64: double.wgsl is for native devices.
+    names = [(name, width) for name in kernels.math_functions() if not name.endswith("64") for width in (1, 4)]
     assert tint.errors({"library": (kernels.math_source(names) + "@compute @workgroup_size(1) fn main() {}", ())}) == {}
 
 

@@ -11,7 +11,7 @@ from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
 from graphc.passes.proof import check_plan
-from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target, padded
+from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target
 from graphc.printer import format_node, value_names
 
 
@@ -140,7 +140,7 @@ def _named_apart(kernels: list[Kernel]) -> tuple[Kernel, ...]:
 def _bind(operand: Operand, placement: Placement, target: Target) -> list[Binding]:
     tensor = placement.number[operand.value]
     spot = placement.tensors[tensor]
-    size, access = padded(spot.nbytes, operand.dtype.itemsize), placement.access(operand)
+    size, access = spot.padded_bytes, placement.access(operand)
     if operand.windows == 1:
         return [Binding(tensor, spot.buffer, spot.offset, size, access)]
     each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)

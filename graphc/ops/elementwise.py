@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import DTypeError
 from graphc.op import Case, NotDifferentiable, Op, Pointwise, Reference, VjpRule, Width
 from graphc.ops.samples import EDGES, INTEGER_EDGES, binary_cases, integer_cases, integers, pairs, sample, unary_cases
-from graphc.types import DType, NDArray, TensorType, broadcast_shapes, f32
+from graphc.types import DType, NDArray, TensorType, broadcast_shapes, f32, f64
 
 FLOAT: Final = ("float",)
 NUMERIC: Final = ("float", "int", "uint")
@@ -51,7 +51,7 @@ def infer_ordered(*types: TensorType) -> TensorType:
 
 
 def library(name: str) -> Callable[..., str]:
-    """WGSL that calls a float function of the library; narrower and wider float types go through f32."""
+    """WGSL that calls a float function of the library; f16 goes through f32."""
 
     def wgsl(w: Width, node: Any, *args: str) -> str:
         return call_library(w, node.inputs[0].type.dtype, name, *args)
@@ -60,10 +60,17 @@ def library(name: str) -> Callable[..., str]:
 
 
 def call_library(w: Width, dtype: DType, name: str, *args: str) -> str:
-    """WGSL text of `name(*args)` for a float dtype."""
-    if dtype == f32:
-        return f"{w.fn(name)}({', '.join(args)})"
+    """WGSL text of `name(*args)` for a float dtype; f64 has functions of its own, named with a 64."""
+    if dtype in (f32, f64):
+        return f"{w.fn(name if dtype == f32 else name + '64')}({', '.join(args)})"
     return f"{w(dtype)}({w.fn(name)}({', '.join(f'{w(f32)}({a})' for a in args)}))"
+
+
+def call_test(w: Width, dtype: DType, name: str, x: str) -> str:
+    """WGSL text of a library function from a float dtype to bool."""
+    if dtype in (f32, f64):
+        return call_library(w, dtype, name, x)
+    return f"{w.fn(name)}({w(f32)}({x}))"
 
 
 def unary(
@@ -233,7 +240,8 @@ def _wgsl_pow(w: Width, node: Any, a: str, b: str) -> str:
     dtype = _dtype(node)
     if dtype.kind == "float":
         return call_library(w, dtype, "gc_pow", a, b)
-    return f"{w.fn('gc_ipow' if dtype.kind == 'int' else 'gc_upow')}({a}, {b})"
+    name = "gc_upow" if dtype.kind == "uint" else "gc_ipow64" if dtype.itemsize == 8 else "gc_ipow"
+    return f"{w.fn(name)}({a}, {b})"
 
 
 pow_: Final = binary(

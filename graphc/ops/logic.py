@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.op import Case, NotDifferentiable, Op, Pointwise, Width
-from graphc.ops.elementwise import COMMUTATIVE, NUMERIC, POINTWISE, binary, same_dtype, unary
+from graphc.ops.elementwise import COMMUTATIVE, NUMERIC, POINTWISE, binary, call_test, same_dtype, unary
 from graphc.ops.samples import EDGES, INTEGER_EDGES, binary_cases, booleans, integers, pairs, sample
 from graphc.types import DType, NDArray, TensorType, bool_, broadcast_shapes, f32, f64, i32, u32
 
@@ -208,20 +208,19 @@ def _wgsl_cast(w: Width, node: Any, x: str) -> str:
     if source == dtype:
         return x
     if dtype == bool_:
-        return f"!({x} == {w(source)}(0))"
+        return f"!({x} == {w(source)}(0))"  # true for NaN
     if source.kind != "float" or dtype not in (i32, u32):
         return f"{w(dtype)}({x})"
-    wide = w(f64) if source == f64 else w(f32)
-    x = x if source in (f32, f64) else f"{wide}({x})"
-    number = x if source != f64 else f"{w(f32)}({x})"
-    low, high, below, ends = (
-        ("-2147483648.0", "2147483648.0", "2147483520.0", ("-2147483648", "2147483647"))
-        if dtype == i32
-        else ("0.0", "4294967296.0", "4294967040.0", ("0", "4294967295"))
+    wide = source if source == f64 else f32
+    number = x if source == wide else f"{w(wide)}({x})"
+    low, above, top = (
+        ("-2147483648", "2147483648.0", "2147483647") if dtype == i32 else ("0", "4294967296.0", "4294967295")
     )
-    inside = f"{w(dtype)}(clamp({number}, {w(f32)}({low}), {w(f32)}({below})))"
-    top = f"select({inside}, {w(dtype)}({ends[1]}), {number} >= {w(f32)}({high}))"
-    return f"select({top}, {w(dtype)}(0), {w.fn('gc_isnan')}({number}))"
+    # The greatest float32 below `above` is 128 (256 for u32) less than it; every integer is a float64.
+    below = f"{top}.0" if wide == f64 else {i32: "2147483520.0", u32: "4294967040.0"}[dtype]
+    inside = f"{w(dtype)}(clamp({number}, {w(wide)}({low}.0), {w(wide)}({below})))"
+    clamped = f"select({inside}, {w(dtype)}({top}), {number} >= {w(wide)}({above}))"
+    return f"select({clamped}, {w(dtype)}(0), {call_test(w, wide, 'gc_isnan', number)})"
 
 
 def _cast_cases() -> tuple[Case, ...]:
@@ -256,8 +255,7 @@ cast: Final = Op(
 
 def _wgsl_test(name: str) -> Callable[..., str]:
     def wgsl(w: Width, node: Any, x: str) -> str:
-        dtype = node.inputs[0].type.dtype
-        return f"{w.fn(name)}({x if dtype == f32 else f'{w(f32)}({x})'})"
+        return call_test(w, node.inputs[0].type.dtype, name, x)
 
     return wgsl
 

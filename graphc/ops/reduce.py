@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.op import Case, Custom, NotDifferentiable, Op, Reduce, Width, apply
-from graphc.ops.elementwise import NUMERIC, call_library
+from graphc.ops.elementwise import NUMERIC, call_library, call_test
 from graphc.ops.samples import EDGES, integers, sample
 from graphc.types import DType, NDArray, Shape, TensorType, f32, i32
 
@@ -170,7 +170,7 @@ def _better(symbol: str) -> Callable[[Width, DType, str, str], str]:
     def better(w: Width, dtype: DType, a: str, b: str) -> str:
         if dtype.kind != "float":
             return f"({a} {symbol} {b})"
-        nan_a, nan_b = (f"{w.fn('gc_isnan')}({v if dtype == f32 else f'{w(f32)}({v})'})" for v in (a, b))
+        nan_a, nan_b = (call_test(w, dtype, "gc_isnan", v) for v in (a, b))
         # A NaN goes before every number, and before no other NaN.
         return f"(({nan_a} | ({a} {symbol} {b})) & !{nan_b})"
 

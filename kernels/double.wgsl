@@ -1,0 +1,256 @@
+// The library functions for f64 and i64, where a device has them: WGSL's own exist for 32 bits only.
+// Holes: S name suffix ("" or "_v4"); D, L, U, B the f64, i64, u32 and bool type of that width.
+//
+// Within a few ULP of float64, except pow, whose error grows with the size of y * log(x) (2e-13 at the end of the range).
+
+fn gc_isnan64{{S}}(x: {{D}}) -> {{B}} {
+  return (bitcast<{{L}}>(x) & {{L}}(0x7fffffffffffffff)) > {{L}}(0x7ff0000000000000);
+}
+
+fn gc_isfinite64{{S}}(x: {{D}}) -> {{B}} {
+  return (bitcast<{{L}}>(x) & {{L}}(0x7ff0000000000000)) != {{L}}(0x7ff0000000000000);
+}
+
+// A NaN, and positive infinity, made from the bits of a value.
+fn gc_nan64{{S}}(x: {{D}}) -> {{D}} {
+  return bitcast<{{D}}>(bitcast<{{L}}>(x) | {{L}}(0x7ff8000000000000));
+}
+
+fn gc_inf64{{S}}(x: {{D}}) -> {{D}} {
+  return bitcast<{{D}}>((bitcast<{{L}}>(x) & {{L}}(0)) | {{L}}(0x7ff0000000000000));
+}
+
+// The size of a with the sign of b.
+fn gc_copysign64{{S}}(a: {{D}}, b: {{D}}) -> {{D}} {
+  let size = bitcast<{{L}}>(a) & {{L}}(0x7fffffffffffffff);
+  return bitcast<{{D}}>(size | (bitcast<{{L}}>(b) & ~{{L}}(0x7fffffffffffffff)));
+}
+
+fn gc_max64{{S}}(a: {{D}}, b: {{D}}) -> {{D}} {
+  return select(select(max(a, b), b, gc_isnan64{{S}}(b)), a, gc_isnan64{{S}}(a));
+}
+
+fn gc_min64{{S}}(a: {{D}}, b: {{D}}) -> {{D}} {
+  return select(select(min(a, b), b, gc_isnan64{{S}}(b)), a, gc_isnan64{{S}}(a));
+}
+
+fn gc_sign64{{S}}(x: {{D}}) -> {{D}} {
+  return select(sign(x), x, gc_isnan64{{S}}(x));
+}
+
+fn gc_round64{{S}}(x: {{D}}) -> {{D}} {
+  return round(x);
+}
+
+// x * 2^n for n in [-2044, 2046], in two steps so that neither factor leaves the range of f64.
+fn gc_scale64{{S}}(x: {{D}}, n: {{L}}) -> {{D}} {
+  let half = n / {{L}}(2);
+  let rest = n - half;
+  let bias = {{L}}(1023);
+  return x * bitcast<{{D}}>((half + bias) << {{U}}(52u)) * bitcast<{{D}}>((rest + bias) << {{U}}(52u));
+}
+
+// (e^r - 1) / r for |r| < 0.35, by its Taylor series.
+fn gc_expm1_series64{{S}}(r: {{D}}) -> {{D}} {
+  var sum = {{D}}(1.0);
+  for (var k = 15; k >= 2; k--) {
+    sum = {{D}}(1.0) + sum * r / {{D}}(f64(k));
+  }
+  return sum;
+}
+
+fn gc_exp64{{S}}(x: {{D}}) -> {{D}} {
+  let inside = clamp(x, {{D}}(-746.0), {{D}}(710.0));
+  let n = round(inside * {{D}}(1.4426950408889634));
+  let r = (inside - n * {{D}}(0.6931471803691238)) - n * {{D}}(1.9082149292705877e-10);
+  let result = gc_scale64{{S}}({{D}}(1.0) + r * gc_expm1_series64{{S}}(r), {{L}}(n));
+  return select(result, x, gc_isnan64{{S}}(x));
+}
+
+fn gc_expm164{{S}}(x: {{D}}) -> {{D}} {
+  let small = clamp(x, {{D}}(-0.35), {{D}}(0.35));
+  let near = x * gc_expm1_series64{{S}}(small);
+  return select(gc_exp64{{S}}(x) - {{D}}(1.0), near, abs(x) < {{D}}(0.35));
+}
+
+// atanh(f) / f - 1 for |f| < 0.172, by its Taylor series: log(x) = 2 atanh((x - 1) / (x + 1)).
+fn gc_atanh_series64{{S}}(f: {{D}}) -> {{D}} {
+  let s = f * f;
+  var series = {{D}}(0.0);
+  for (var k = 23; k >= 3; k -= 2) {
+    series = (series + {{D}}(1.0) / {{D}}(f64(k))) * s;
+  }
+  return series;
+}
+
+fn gc_log64{{S}}(x: {{D}}) -> {{D}} {
+  let tiny = x < {{D}}(2.2250738585072014e-308);
+  let bits = bitcast<{{L}}>(select(x, x * {{D}}(18014398509481984.0), tiny));
+  // The mantissa between sqrt(1/2) and sqrt(2), so that the series is short and exact near one.
+  let moved = bits - {{L}}(0x3fe6a09e667f3bcd);
+  let exponent = moved >> {{U}}(52u);
+  let m = bitcast<{{D}}>(bits - (exponent << {{U}}(52u)));
+  let f = (m - {{D}}(1.0)) / (m + {{D}}(1.0));
+  let n = {{D}}(exponent) - select({{D}}(0.0), {{D}}(54.0), tiny);
+  let low = {{D}}(2.0) * f * gc_atanh_series64{{S}}(f) + n * {{D}}(1.9082149292705877e-10);
+  let result = n * {{D}}(0.6931471803691238) + ({{D}}(2.0) * f + low);
+  let zero = {{D}}(0.0);
+  let edge = select(gc_nan64{{S}}(x), -gc_inf64{{S}}(x), x == zero);
+  return select(select(edge, result, x > zero), x, gc_isnan64{{S}}(x) | (x == gc_inf64{{S}}(x)));
+}
+
+fn gc_log1p64{{S}}(x: {{D}}) -> {{D}} {
+  // Near zero 1 + x would lose the digits that matter.
+  let inside = clamp(x, {{D}}(-0.29), {{D}}(0.41));
+  let f = inside / (inside + {{D}}(2.0));
+  let near = {{D}}(2.0) * f + {{D}}(2.0) * f * gc_atanh_series64{{S}}(f);
+  return select(gc_log64{{S}}({{D}}(1.0) + x), select(near, x, x == {{D}}(0.0)), inside == x);
+}
+
+fn gc_tanh64{{S}}(x: {{D}}) -> {{D}} {
+  let e = gc_expm164{{S}}({{D}}(-2.0) * abs(x));
+  return select(gc_copysign64{{S}}(-e / (e + {{D}}(2.0)), x), x, gc_isnan64{{S}}(x));
+}
+
+fn gc_sigmoid64{{S}}(x: {{D}}) -> {{D}} {
+  let e = gc_exp64{{S}}(-abs(x));
+  return select(e, {{D}}(1.0), x >= {{D}}(0.0)) / ({{D}}(1.0) + e);
+}
+
+// W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23, 1969.
+fn gc_erf64{{S}}(x: {{D}}) -> {{D}} {
+  let size = abs(x);
+  let s = min(size, {{D}}(0.46875)) * min(size, {{D}}(0.46875));
+  let p = ((({{D}}(1.85777706184603153e-1) * s + {{D}}(3.16112374387056560)) * s + {{D}}(1.13864154151050156e2)) * s
+    + {{D}}(3.77485237685302021e2)) * s + {{D}}(3.20937758913846947e3);
+  let q = (((s + {{D}}(2.36012909523441209e1)) * s + {{D}}(2.44024637934444173e2)) * s
+    + {{D}}(1.28261652607737228e3)) * s + {{D}}(2.84423683343917062e3);
+  let near = x * p / q;
+  let t = clamp(size, {{D}}(0.46875), {{D}}(6.0));
+  let u = ((((((({{D}}(2.15311535474403846e-8) * t + {{D}}(5.64188496988670089e-1)) * t
+    + {{D}}(8.88314979438837594)) * t + {{D}}(6.61191906371416295e1)) * t + {{D}}(2.98635138197400131e2)) * t
+    + {{D}}(8.81952221241769090e2)) * t + {{D}}(1.71204761263407058e3)) * t + {{D}}(2.05107837782607147e3)) * t
+    + {{D}}(1.23033935479799725e3);
+  let v = (((((((t + {{D}}(1.57449261107098347e1)) * t + {{D}}(1.17693950891312499e2)) * t
+    + {{D}}(5.37181101862009858e2)) * t + {{D}}(1.62138957456669019e3)) * t + {{D}}(3.29079923573345963e3)) * t
+    + {{D}}(4.36261909014324716e3)) * t + {{D}}(3.43936767414372164e3)) * t + {{D}}(1.23033935480374942e3);
+  // exp(-t * t) in two factors: the square of `head` is exact.
+  let head = floor(t * {{D}}(16.0)) / {{D}}(16.0);
+  let decay = gc_exp64{{S}}(-head * head) * gc_exp64{{S}}((head - t) * (head + t));
+  let far = gc_copysign64{{S}}({{D}}(1.0) - decay * u / v, x);
+  return select(select(far, near, size < {{D}}(0.46875)), x, gc_isnan64{{S}}(x));
+}
+
+fn gc_pow64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
+  let zero = {{D}}(0.0);
+  let one = {{D}}(1.0);
+  let whole = floor(y) == y;
+  let odd = whole & (floor(y / {{D}}(2.0)) * {{D}}(2.0) != y);
+  let size = gc_exp64{{S}}(y * gc_log64{{S}}(abs(x)));
+  let negative = bitcast<{{L}}>(x) < {{L}}(0);
+  let signed = select(size, -size, negative & odd);
+  var result = select(signed, gc_nan64{{S}}(x), (x < zero) & !whole & gc_isfinite64{{S}}(x) & gc_isfinite64{{S}}(y));
+  result = select(result, x, gc_isnan64{{S}}(x));
+  result = select(result, y, gc_isnan64{{S}}(y));
+  let unit = (abs(x) == one) & (abs(y) == gc_inf64{{S}}(y));
+  return select(result, one, (x == one) | (y == zero) | unit);
+}
+
+// x - n * pi / 2 for the nearest n, and n: pi / 2 in three parts of 33 bits, good for |x| < 1e5.
+fn gc_quarter64{{S}}(x: {{D}}) -> {{D}} {
+  return round(x * {{D}}(0.6366197723675814));
+}
+
+fn gc_reduced64{{S}}(x: {{D}}, n: {{D}}) -> {{D}} {
+  let high = x - n * {{D}}(1.5707963267341256);
+  let middle = n * {{D}}(6.077100506303966e-11);
+  let rest = high - middle;
+  return rest - (n * {{D}}(2.0222662487959506e-21) - ((high - rest) - middle));
+}
+
+// sin(r) where `turned` is false, cos(r) where it is true, for |r| <= pi / 4.
+fn gc_sincos64{{S}}(r: {{D}}, turned: {{B}}) -> {{D}} {
+  let s = r * r;
+  var sine = {{D}}(1.0);
+  var cosine = {{D}}(1.0);
+  for (var k = 18; k >= 2; k -= 2) {
+    sine = {{D}}(1.0) - sine * s / {{D}}(f64(k * (k + 1)));
+    cosine = {{D}}(1.0) - cosine * s / {{D}}(f64(k * (k - 1)));
+  }
+  return select(sine * r, cosine, turned);
+}
+
+fn gc_turned64{{S}}(x: {{D}}, shift: i32) -> {{D}} {
+  let n = gc_quarter64{{S}}(clamp(x, {{D}}(-1e15), {{D}}(1e15)));
+  let quadrant = {{L}}(n) + {{L}}(i64(shift));
+  let value = gc_sincos64{{S}}(gc_reduced64{{S}}(x, n), (quadrant & {{L}}(1)) != {{L}}(0));
+  let result = select(value, -value, (quadrant & {{L}}(2)) != {{L}}(0));
+  return select(gc_nan64{{S}}(x), result, gc_isfinite64{{S}}(x));
+}
+
+fn gc_sin64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_turned64{{S}}(x, 0);
+}
+
+fn gc_cos64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_turned64{{S}}(x, 1);
+}
+
+// np.fmod, exact: long division of the mantissas, 10 bits at a time, in integers.
+fn gc_fmod64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
+  let zero = {{L}}(0);
+  let one = {{L}}(1);
+  let leading = {{L}}(0x10000000000000);
+  let size_x = bitcast<{{L}}>(x) & {{L}}(0x7fffffffffffffff);
+  let size_y = bitcast<{{L}}>(y) & {{L}}(0x7fffffffffffffff);
+  let exponent_x = max(size_x >> {{U}}(52u), one);
+  let exponent_y = max(size_y >> {{U}}(52u), one);
+  let divisor = max((size_y & (leading - one)) | select(zero, leading, size_y >= leading), one);
+  var rest = ((size_x & (leading - one)) | select(zero, leading, size_x >= leading)) % divisor;
+  var left = max(exponent_x - exponent_y, zero);
+  while (any(left > zero)) {
+    let step = min(left, {{L}}(10));
+    rest = (rest << {{U}}(step)) % divisor;
+    left = left - step;
+  }
+  let far = gc_copysign64{{S}}(gc_scale64{{S}}({{D}}(rest), exponent_y - {{L}}(1075)), x);
+  let infinite = {{L}}(0x7ff0000000000000);
+  let invalid = (size_x >= infinite) | (size_y > infinite) | (size_y == zero);
+  return select(select(far, x, size_x < size_y), gc_nan64{{S}}(x), invalid);
+}
+
+fn gc_mod64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
+  let rest = gc_fmod64{{S}}(x, y);
+  let zero = {{D}}(0.0);
+  let moved = select(rest, rest + y, (y < zero) != (rest < zero));
+  return select(moved, gc_copysign64{{S}}(zero, y), rest == zero);
+}
+
+fn gc_floordiv64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
+  let rest = gc_fmod64{{S}}(x, y);
+  let zero = {{D}}(0.0);
+  let one = {{D}}(1.0);
+  let borrow = (rest != zero) & ((y < zero) != (rest < zero));
+  let quotient = (x - rest) / y - select(zero, one, borrow);
+  let below = floor(quotient);
+  let nearest = select(below, below + one, quotient - below > {{D}}(0.5));
+  let signed_zero = bitcast<{{D}}>((bitcast<{{L}}>(x) ^ bitcast<{{L}}>(y)) & ~{{L}}(0x7fffffffffffffff));
+  let result = select(nearest, signed_zero, quotient == zero);
+  return select(select(result, rest, gc_isnan64{{S}}(rest)), x / y, y == zero);
+}
+
+// x ** y by squaring, modulo 2**64; a negative power is 1 / x ** -y rounded towards zero.
+fn gc_ipow64{{S}}(x: {{L}}, y: {{L}}) -> {{L}} {
+  let zero = {{L}}(0);
+  let one = {{L}}(1);
+  var base = x;
+  var left = max(y, zero);
+  var result = one;
+  while (any(left > zero)) {
+    result = select(result, result * base, (left & one) != zero);
+    base = base * base;
+    left = left >> {{U}}(1u);
+  }
+  let inverse = select(zero, select(one, x, (y & one) != zero), abs(x) == one);
+  return select(result, inverse, y < zero);
+}
