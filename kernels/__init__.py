@@ -1,8 +1,8 @@
 """WGSL templates and the strict renderer that fills them. Imports nothing of graphc.
 
 A template is a file `kernels/<name>.wgsl` with holes written `{{hole}}`. Rendering needs exactly the holes that the
-template has. `math.wgsl`, `arith.wgsl` and `random.wgsl` are libraries: functions written once for scalars and for
-vec4, of which a kernel takes only those that it calls, with what those call.
+template has. The files named in LIBRARIES hold functions written once for scalars and for vec4, of which a kernel takes
+only those that it calls, with what those call.
 """
 
 from __future__ import annotations
