@@ -93,6 +93,10 @@ STRATEGIES: Final = (
     Strategy("latest end first", lambda p: np.lexsort((-p.sizes, -p.ends))),
 )
 
+MAX_TURNS: Final = 200
+MAX_MOVES: Final = 20_000
+"""Most attempts to improve an assignment, and most placements of single tensors in all of them."""
+
 
 def assign(
     tensors: Sequence[Lifetime],
@@ -115,14 +119,40 @@ def assign(
     problem = _Problem(sizes, starts, ends)
     bound, naive = lower_bound(tensors, alignment), int(sizes.sum())
     best: Assignment | None = None
+    winner: tuple[list[int], bool] = [], False
     for strategy in strategies:
-        arenas, offsets, used = _place(problem, strategy, limit)
-        found = Assignment(tuple(arenas), tuple(offsets), tuple(used), bound, naive, strategy.name)
+        order = strategy.order(problem).tolist()
+        found = Assignment(*_place(problem, order, strategy.best_fit, limit), bound, naive, strategy.name)
         if best is None or found.peak < best.peak:
-            best = found
+            best, winner = found, (order, strategy.best_fit)
         if best.peak == bound:
-            break
+            return best
     assert best is not None
+    return _improve(problem, best, *winner, limit)
+
+
+def _improve(problem: _Problem, best: Assignment, order: list[int], best_fit: bool, limit: int) -> Assignment:
+    """A better assignment than `best`, which placing in this order gave: what lies on top of an arena goes first.
+
+    Now and then a few tensors are moved as well, by a generator of fixed seed, so that the walk leaves a circle.
+    """
+    rng = np.random.default_rng(0)
+    found = best
+    for turn in range(min(MAX_TURNS, MAX_MOVES // max(1, len(order)))):
+        top = {
+            i
+            for i, (arena, offset) in enumerate(zip(found.arenas, found.offsets, strict=True))
+            if offset + problem.sizes[i] == found.arena_bytes[arena]
+        }
+        if turn % 4 == 3:
+            top.update(rng.choice(len(order), size=min(3, len(order)), replace=False).tolist())
+        order = [i for i in order if i in top] + [i for i in order if i not in top]
+        placed = _place(problem, order, best_fit, limit)
+        found = Assignment(*placed, best.lower_bound, best.naive, f"{best.strategy.partition(',')[0]}, improved")
+        if found.peak < best.peak:
+            best = found
+        if best.peak == best.lower_bound:
+            break
     return best
 
 
@@ -178,12 +208,14 @@ class _Arena:
         self.used = max(self.used, offset + size)
 
 
-def _place(problem: _Problem, strategy: Strategy, limit: int) -> tuple[list[int], list[int], list[int]]:
-    """Arena and offset of each tensor, and the size of each arena."""
+def _place(
+    problem: _Problem, order: Sequence[int], best_fit: bool, limit: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Arena and offset of each tensor, and the size of each arena, when tensors are placed in this order."""
     count = len(problem.sizes)
     arenas: list[_Arena] = []
     where, offsets = [0] * count, [0] * count
-    for position in strategy.order(problem).tolist():
+    for position in order:
         size = int(problem.sizes[position])
         if size == 0:
             continue
@@ -191,12 +223,12 @@ def _place(problem: _Problem, strategy: Strategy, limit: int) -> tuple[list[int]
         for number in range(len(arenas) + 1):
             if number == len(arenas):
                 arenas.append(_Arena(count))
-            offset = arenas[number].find(size, start, end, strategy.best_fit)
+            offset = arenas[number].find(size, start, end, best_fit)
             if offset + size <= limit:
                 arenas[number].put(offset, size, start, end)
                 where[position], offsets[position] = number, offset
                 break
-    return where, offsets, [arena.used for arena in arenas]
+    return tuple(where), tuple(offsets), tuple(arena.used for arena in arenas)
 
 
 def check(
