@@ -24,11 +24,13 @@ from graphc.passes.fusion.wide import narrow_nodes
 class Fuse:
     """The fusion pass.
 
-    max_buffers: most storage buffers of a kernel, inputs and outputs together. max_nodes: most ops of a kernel, views
-    included. families: those that may be fused; the others' ops stay nodes of their own.
+    max_buffers: most storage buffers of a kernel, inputs and outputs together. max_binding_bytes: what one of them may
+    hold; a larger tensor takes several. max_nodes: most ops of a kernel, views included. families: those that may be
+    fused; the others' ops stay nodes of their own.
     """
 
     max_buffers: int = 8
+    max_binding_bytes: int = 128 << 20
     max_nodes: int = 96
     families: tuple[str, ...] = FAMILIES
 
@@ -39,7 +41,8 @@ class Fuse:
     def partition(self, graph: Graph) -> Partition:
         """The groups that become kernels."""
         prepared = pack_scalars(narrow_nodes(graph, self.max_buffers))
-        part = Partition(Facts(prepared), Limits(self.max_buffers, self.max_nodes, frozenset(self.families)))
+        limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, frozenset(self.families))
+        part = Partition(Facts(prepared), limits)
         fuse_groups(part)
         return part
 

@@ -372,3 +372,15 @@ def test_a_tiny_op_goes_along_with_another_kernel():
     mean = b.reduce("mean", b.tensor(4, 9), 0, 1, keepdims=False)
     count = b.op("add", b.tensor(dtype=i32), b.constant(np.int32(1)))
     assert families(fused(b.build([mean, count]))) == ["row"]
+
+
+def test_a_tensor_larger_than_a_binding_counts_as_several_buffers():
+    b = Maker()
+    total = b.tensor(64, 64)
+    for _ in range(3):
+        total = b.op("add", b.op("exp", total), b.tensor(64, 64))
+    graph = b.build([total])
+    assert len(kernels(fuse(graph))) == 1
+    narrow = Fuse(max_binding_bytes=64 * 64 * 4 // 2)(graph)
+    assert len(kernels(narrow)) > 1
+    assert all(2 * (len(n.inputs) + len(n.outputs)) <= 8 for n in kernels(narrow))

@@ -35,9 +35,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most buffers and most ops of one group, and the families that may be fused."""
+    """Most buffers of one group, most bytes that one of them may hold, most ops, and the families that may be fused."""
 
     max_buffers: int
+    max_binding_bytes: int
     max_nodes: int
     families: frozenset[str]
 
@@ -97,7 +98,8 @@ class Partition:
         if family not in self.limits.families:
             return f"fusion of the {family} family is off"
         loads, stores = self.boundary((a, b))
-        buffers = len(loads) + len(stores)
+        # A tensor larger than one binding may be is bound as several windows.
+        buffers = sum(max(1, -(-v.type.nbytes // self.limits.max_binding_bytes)) for v in (*loads, *stores))
         if buffers > self.limits.max_buffers:
             return f"it would bind {buffers} buffers, more than {self.limits.max_buffers}"
         if family == "map" and stores:
