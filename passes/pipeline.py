@@ -12,6 +12,7 @@ from graphc.passes.dce import dce
 from graphc.passes.empty import empty
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
+from graphc.passes.fusion.wide import narrow
 from graphc.passes.inline import inline
 from graphc.passes.order import order
 from graphc.passes.simplify import simplify
@@ -25,7 +26,7 @@ Observe = Callable[[str, Graph, Graph], None]
 
 DEFAULT: Final[tuple[GraphPass, ...]] = (inline, empty, fold, simplify, split, cse, dce, fuse, order)
 
-LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty, drop_barriers, split, dce)
+LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty, drop_barriers, split, narrow, dce)
 """What lowering needs in any case; `passes=()` compiles with these alone."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import graphc
 from graphc.errors import GraphError, MemoryLimitError
 from graphc.ir import Builder, evaluate
 from graphc.lower import lower
@@ -233,3 +234,10 @@ def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_
     for got, want in zip(execute(device, graph, plan, arrays), evaluate(graph, arrays), strict=True):
         np.testing.assert_array_equal(got, want)
     assert sum(d.node == 0 for d in plan.dispatches) == 1
+
+
+@pytest.mark.parametrize("passes", [(), graphc.passes.DEFAULT])
+def test_a_concatenation_of_many_arrays_fits_the_buffers_of_a_kernel(passes):
+    arrays = [np.full((3, 2), i, np.float32) for i in range(40)]
+    got = graphc.compile(lambda *xs: np.concatenate(xs, axis=1), passes=passes)(*arrays)
+    np.testing.assert_array_equal(np.asarray(got), np.concatenate(arrays, axis=1))

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from graphc.ir import Builder, Graph, Node, Value
 from graphc.ops.movement import concatenate
+from graphc.plan import Target
+
+
+def narrow(graph: Graph) -> Graph:
+    """The pass: what no kernel could bind within WebGPU's baseline of 8 buffers is taken apart."""
+    return narrow_nodes(graph, Target().max_storage_buffers)
 
 
 def narrow_nodes(graph: Graph, max_buffers: int) -> Graph:
