@@ -121,6 +121,11 @@ def global_norm(grads: Tree) -> Array:
     return np.sqrt(sum(squares[1:], start=squares[0])) if squares else np.float32(0)
 
 
+def steps_done(state: Tree) -> Array:
+    """How many updates the state of an optimizer, or of a chain, has seen: i32."""
+    return steps_done(state[-1]) if isinstance(state, tuple | list) else state["step"]
+
+
 def chain(*parts: Transform) -> Optimizer:
     """The gradients pass through each part in turn; the last part, an optimizer, makes the step.
 

@@ -10,7 +10,13 @@ from graphc.models.settings import Defaults
 
 
 class Model(Protocol):
-    """What each model's module offers; the module's own docstrings give the shapes."""
+    """What each model's module offers; the module's own docstrings give the shapes.
+
+    A module may offer more: training_loss(params, key, x, y, config) -> (loss, entries of params to replace), where the
+    loss of training takes random numbers or observes statistics; evaluation_loss, like loss, for a model out of
+    training; evaluation(corpus, config, batch_size, seed) -> {part: [(x, y), ...]}, the batches to measure the loss on;
+    draw(params, config, vocabulary, directory), the model's own pictures.
+    """
 
     @property
     def DEFAULTS(self) -> Defaults:
@@ -42,7 +48,7 @@ class Model(Protocol):
 
     @property
     def sample(self) -> Callable[..., list[list[int]]]:
-        """(params, key, config, *, count, prompt, temperature, top_k, device) -> lists of tokens."""
+        """(params, key, config, *, count, prompt, temperature, top_k, length, device) -> lists of tokens."""
 
 
 MODELS: Final[dict[str, Model]] = {"bigram": bigram, "mlp": mlp, "microgpt": microgpt}

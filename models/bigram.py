@@ -1,6 +1,7 @@
 """The bigram model: the next character from the one before it, and nothing else. Source: Karpathy's makemore.
 
-Parameters: logits [vocab_size, vocab_size], a row for each character before.
+Parameters: w [vocab_size, vocab_size], uniform in (-1, 1) at first. Row i holds the logits of what follows token i, so
+that exp(w) are counts up to a factor for each row. Training uses every pair of the data in every step.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from graphc.models.windows import WindowBatches
 Array = Any
 Params = dict[str, Any]
 
-DEFAULTS: Final = Defaults(steps=2000, batch_size=256, optimizer="adam", rate=0.05, decay="linear")
+DEFAULTS: Final = Defaults(steps=260, batch_size=0, optimizer="sgd", rate=10.0, evaluate_every=50)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. vocab_size: characters and the end token. context: longest sample. std: of the first logits."""
+    """Sizes. vocab_size: characters and the end token. context: longest sample.
+
+    gather: pick rows of w by index; otherwise multiply one-hot vectors with w, which gives the same.
+    """
 
     vocab_size: int = 27
     context: int = 32
-    std: float = 0.01
+    gather: bool = True
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "context")
@@ -43,13 +47,15 @@ def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
 
 
 def init(key: Array, config: Config) -> Params:
-    """Logits near 0: every character is as likely as any other."""
-    return {"logits": graphc.random.normal(key, (config.vocab_size, config.vocab_size), std=config.std)}
+    """Logits that favour some characters for no reason."""
+    return {"w": graphc.random.uniform(key, (config.vocab_size, config.vocab_size), -1.0, 1.0)}
 
 
 def apply(params: Params, x: Array, config: Config) -> Array:
     """Logits for the next token. x: i32 [...], the token before -> [..., vocab_size]."""
-    return graphc.nn.embedding(params["logits"], x)
+    if config.gather:
+        return graphc.nn.embedding(params["w"], x)
+    return graphc.nn.one_hot(x, config.vocab_size, params["w"].dtype) @ params["w"]
 
 
 def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
@@ -58,7 +64,7 @@ def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
 
 
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> WindowBatches:
-    """The training batches: step -> (x, y), i32 [batch_size, 1] and [batch_size]."""
+    """The training batches: step -> (x, y), i32 [batch_size, 1] and [batch_size]; batch_size 0 takes all pairs."""
     return WindowBatches(corpus.documents, Vocabulary.of(corpus.documents), 1, batch_size, seed)
 
 
@@ -76,6 +82,7 @@ def sample(
     prompt: tuple[int, ...] = (),
     temperature: float = 1.0,
     top_k: int | None = None,
+    length: int | None = None,
     device: Any = None,
 ) -> list[list[int]]:
     """`count` documents as lists of tokens; see graphc.models.microgpt.sample."""
@@ -89,5 +96,6 @@ def sample(
         prompt=prompt,
         temperature=temperature,
         top_k=top_k,
+        length=length,
         device=device,
     )

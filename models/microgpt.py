@@ -144,12 +144,14 @@ def sample(
     prompt: tuple[int, ...] = (),
     temperature: float = 0.5,
     top_k: int | None = None,
+    length: int | None = None,
     device: Any = None,
 ) -> list[list[int]]:
     """`count` documents as lists of tokens, each ending at its first end token or where the context is full.
 
     Every document begins with `prompt`. Lower temperatures keep closer to what is likely, 0 always takes the
-    likeliest; top_k draws among the k likeliest tokens only. Raises DataError for a prompt that fills the context.
+    likeliest; top_k draws among the k likeliest tokens only; length:
+    longest sample, at most the context. Raises DataError for a prompt that fills the context.
     """
     return generate(
         decode,
@@ -161,6 +163,7 @@ def sample(
         prompt=prompt,
         temperature=temperature,
         top_k=top_k,
+        length=length,
         device=device,
     )
 

@@ -17,15 +17,16 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
+from graphc.models import windows
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
 from graphc.models.settings import Defaults, require
-from graphc.models.windows import WindowBatches
+from graphc.models.windows import SPLIT_SEED, WindowBatches, split
 
 Array = Any
 Params = dict[str, Any]
 
-DEFAULTS: Final = Defaults(steps=5000, batch_size=256, optimizer="adam", rate=0.005, decay="cosine")
+DEFAULTS: Final = Defaults(steps=200_000, batch_size=32, optimizer="sgd", rate=0.1, decay="step", evaluate_every=10_000)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Config:
 
     vocab_size: int = 27
     window: int = 3
-    features: int = 10
-    hidden: int = 200
+    features: int = 2
+    hidden: int = 100
     context: int = 32
 
     def __post_init__(self) -> None:
@@ -76,8 +77,14 @@ def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
 
 
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> WindowBatches:
-    """The training batches: step -> (x, y), i32 [batch_size, window] and [batch_size]."""
-    return WindowBatches(corpus.documents, Vocabulary.of(corpus.documents), config.window, batch_size, seed)
+    """The training batches: step -> (x, y), i32 [batch_size, window] and [batch_size], of train; 0 takes all."""
+    documents = split(corpus.documents, SPLIT_SEED)["train"] or corpus.documents
+    return WindowBatches(documents, Vocabulary.of(corpus.documents), config.window, batch_size, seed)
+
+
+def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> dict[str, list[tuple[Array, Array]]]:
+    """All examples of the dev names in one batch, and as many of the train names."""
+    return windows.evaluation(corpus.documents, Vocabulary.of(corpus.documents), config.window, SPLIT_SEED)
 
 
 def decode(params: Params, tokens: Array, position: Array, cache: Array, config: Config) -> tuple[Array, Array]:
@@ -95,6 +102,7 @@ def sample(
     prompt: tuple[int, ...] = (),
     temperature: float = 1.0,
     top_k: int | None = None,
+    length: int | None = None,
     device: Any = None,
 ) -> list[list[int]]:
     """`count` documents as lists of tokens; see graphc.models.microgpt.sample."""
@@ -109,5 +117,6 @@ def sample(
         prompt=prompt,
         temperature=temperature,
         top_k=top_k,
+        length=length,
         device=device,
     )

@@ -54,11 +54,11 @@ class RunDirectory:
             self._metrics = (self.path / "metrics.jsonl").open("ab+")
             self._metrics.truncate(_bytes_until(self._metrics, done))
 
-    def record(self, step: int, loss: float, seconds: float) -> None:
-        """Add a line to metrics.jsonl: the loss of a step, in nats, and the time since the loop began."""
+    def record(self, step: int, loss: float, seconds: float, more: Mapping[str, float] | None = None) -> None:
+        """Add a line to metrics.jsonl: the loss of a step, in nats, the time since the loop began, and `more`."""
         assert self._metrics is not None
         with self._writing():
-            line = json.dumps({"step": step, "loss": loss, "seconds": round(seconds, 4)})
+            line = json.dumps({"step": step, "loss": loss, "seconds": round(seconds, 4), **(more or {})})
             self._metrics.write(f"{line}\n".encode())
 
     def is_due(self, step: int) -> bool:

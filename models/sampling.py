@@ -29,6 +29,12 @@ def draw(key: Array, logits: Array, temperature: Array | None, top_k: int | None
     return graphc.random.categorical(key, logits / temperature)
 
 
+def check_drawing(temperature: float, top_k: int | None) -> None:
+    """Raise DataError for a temperature below 0 or a top_k below 1."""
+    if temperature < 0 or (top_k is not None and top_k < 1):
+        raise DataError(f"temperature {temperature} and top-k {top_k}: need temperature >= 0 and top-k >= 1")
+
+
 def generate(
     decode: Decode,
     params: Any,
@@ -40,9 +46,10 @@ def generate(
     prompt: tuple[int, ...] = (),
     temperature: float = 1.0,
     top_k: int | None = None,
+    length: int | None = None,
     device: Any = None,
 ) -> list[list[int]]:
-    """`count` documents of up to config.context tokens, begun with `prompt`.
+    """`count` documents of up to `length` and config.context tokens, begun with `prompt`.
 
     cache: what the model keeps of its past, before the first token. decode(params, tokens [B], position, cache,
     config) -> (logits [B, V], cache). The end token is the last of the vocabulary. The tokens stay on the device from
@@ -50,13 +57,12 @@ def generate(
     """
     if len(prompt) >= config.context:
         raise DataError(f"the prompt has {len(prompt)} tokens: need fewer than the context, {config.context}")
-    if temperature < 0 or (top_k is not None and top_k < 1):
-        raise DataError(f"temperature {temperature} and top-k {top_k}: need temperature >= 0 and top-k >= 1")
+    check_drawing(temperature, top_k)
     end = config.vocab_size - 1
-    step = _compiled_step(decode, config, temperature > 0, top_k, device)
+    step = compiled_step(decode, config, temperature > 0, top_k, device)
     tokens: Any = np.full(count, end, dtype=np.int32)
     drawn: list[Any] = []
-    for position in range(config.context):
+    for position in range(config.context if length is None else min(length, config.context)):
         tokens, cache = step(params, cache, tokens, np.int32(position), key, np.float32(temperature or 1.0))
         if position < len(prompt):
             tokens = np.full(count, prompt[position], dtype=np.int32)
@@ -66,8 +72,11 @@ def generate(
 
 
 @lru_cache(maxsize=16)
-def _compiled_step(decode: Decode, config: Any, random: bool, top_k: int | None, device: Any) -> Callable[..., Any]:
-    """The program of one position, compiled once for each way of drawing."""
+def compiled_step(decode: Decode, config: Any, random: bool, top_k: int | None, device: Any) -> Callable[..., Any]:
+    """The program of one position, compiled once for each way of drawing.
+
+    (params, cache, tokens [B], position, key, temperature) -> (next tokens [B], cache).
+    """
 
     def sample_step(params: Any, cache: Any, tokens: Array, position: Array, key: Array, temperature: Array) -> Any:
         logits, cache = decode(params, tokens, position, cache, config)

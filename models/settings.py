@@ -16,8 +16,10 @@ from graphc.errors import DataError
 class Defaults:
     """How a model is trained unless the user says otherwise.
 
-    rate: the learning rate. decay: "constant", "linear" or "cosine", over all steps down to 0. options: more
-    arguments of the optimizer, used when it is the one named here.
+    batch_size: 0 takes all examples in each step. rate: the learning rate. decay: "constant", "linear" or "cosine"
+    (over all steps down to 0), or "step" (to a tenth after half of them). options: more arguments of the optimizer,
+    used when it is the one named here. warmup, clip, evaluate_every: see RunConfig. samples: how many samples
+    `graphc sample` shows.
     """
 
     steps: int
@@ -26,6 +28,10 @@ class Defaults:
     rate: float
     decay: str = "constant"
     options: Mapping[str, float] = field(default_factory=dict)
+    warmup: int = 0
+    clip: float = 0.0
+    evaluate_every: int = 500
+    samples: int = 20
 
 
 def require(config: Any, *names: str) -> None:

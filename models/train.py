@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from types import FrameType
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,7 @@ import numpy as np
 import graphc
 import graphc.optim
 import graphc.random
+import graphc.tree
 from graphc.errors import DataError, NonFiniteError
 from graphc.models import MODELS, Model
 from graphc.models.data import Corpus, Vocabulary
@@ -28,14 +29,19 @@ OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "adam": graphc.optim.adam,
     "adamw": graphc.optim.adamw,
 }
-DECAYS: Final = ("constant", "linear", "cosine")
+DECAYS: Final = ("constant", "linear", "cosine", "step")
 MAX_PENDING: Final = 8
 """Steps that may be under way before the loop waits for the loss of the oldest."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes, its data's content aside. settings: fields of the model's Config."""
+    """Everything that decides what a run computes, its data's content aside.
+
+    batch_size: examples a step, 0 for all there are. rate: learning rate, reached after `warmup` steps, falling by
+    `decay`. clip: largest norm of all gradients, 0 for none. settings: fields of the model's Config.
+    evaluate_every: steps between two evaluations, 0 for none.
+    """
 
     model: str
     data: str | None
@@ -46,17 +52,21 @@ class RunConfig:
     decay: str
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    warmup: int = 0
+    clip: float = 0.0
+    evaluate_every: int = 500
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}: need at least 1")
+        for name, least in (("steps", 1), ("batch_size", 0), ("warmup", 0), ("clip", 0), ("evaluate_every", 0)):
+            if getattr(self, name) < least:
+                raise DataError(f"{name} is {getattr(self, name)}: need at least {least}")
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> RunConfig:
         """The run of a config.json; raises DataError for one that graphc did not write."""
         try:
-            run = cls(**{name: raw[name] for name in cls.__dataclass_fields__})
+            optional = {f.name for f in fields(cls) if f.default is not MISSING}
+            run = cls(**{f.name: raw[f.name] for f in fields(cls) if f.name in raw or f.name not in optional})
             known = run.model in MODELS and run.optimizer in OPTIMIZERS and run.decay in DECAYS
         except (KeyError, TypeError) as error:
             raise DataError(f"not the config of a run: {error}") from error
@@ -64,16 +74,25 @@ class RunConfig:
             raise DataError(f"unknown model {run.model!r}, optimizer {run.optimizer!r} or decay {run.decay!r}")
         return run
 
+    def schedule(self) -> graphc.optim.Schedule:
+        """The learning rate of each step: warmup, then the decay over the steps that are left."""
+        left = max(self.steps - self.warmup, 1)
+        after = {
+            "constant": graphc.optim.constant(self.rate),
+            "linear": graphc.optim.linear(self.rate, 0.0, left),
+            "cosine": graphc.optim.cosine(self.rate, left),
+            "step": graphc.optim.step(self.rate, every=-(-left // 2)),
+        }[self.decay]
+        return graphc.optim.warmup(after, self.warmup)
+
     def make_optimizer(self) -> graphc.optim.Optimizer:
-        """The optimizer with its learning rate's schedule over all steps."""
+        """The optimizer with its learning rate's schedule over all steps, behind clipping where there is some."""
         defaults = MODELS[self.model].DEFAULTS
         options = defaults.options if self.optimizer == defaults.optimizer else {}
-        rate: graphc.optim.Rate = self.rate
-        if self.decay == "linear":
-            rate = graphc.optim.linear(self.rate, 0.0, self.steps)
-        elif self.decay == "cosine":
-            rate = graphc.optim.cosine(self.rate, self.steps)
-        return OPTIMIZERS[self.optimizer](rate, **options)
+        optimizer = OPTIMIZERS[self.optimizer](self.schedule(), **options)
+        if self.clip:
+            return graphc.optim.chain(graphc.optim.clip_by_global_norm(self.clip), optimizer)
+        return optimizer
 
 
 class Reporter(Protocol):
@@ -110,7 +129,11 @@ class Silent:
 
 @dataclass
 class Trained:
-    """What a run left: parameters, the losses of the steps it made, and whether it was interrupted before the end."""
+    """What a run left: parameters, the losses of the steps it made, and whether it was interrupted before the end.
+
+    evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, and the mean loss of
+    each part of the data that the model evaluates.
+    """
 
     params: Any
     config: Any
@@ -118,20 +141,58 @@ class Trained:
     steps: int
     losses: list[float]
     interrupted: bool = False
+    evaluated: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
-def training_step(model: Model, config: Any, optimizer: graphc.optim.Optimizer) -> Callable[..., Any]:
-    """The function (params, state, x, y) -> (params, state, loss) of one step, ready to trace or compile."""
+def training_step(
+    model: Model, config: Any, optimizer: graphc.optim.Optimizer, seed: int = 0, watch: bool = False
+) -> Callable[..., Any]:
+    """The function (params, state, x, y) -> (params, state, loss) of one step, ready to trace or compile.
 
-    def loss(params: Any, x: Any, y: Any) -> Any:
-        return model.loss(params, x, y, config)
+    Random numbers of the model (dropout) come from `seed` and the number of the step. With `watch`, the third result
+    is a dict of scalars instead: loss, gradient_norm (of all gradients together, before any clipping) and
+    update_ratio (the norm of the change of all parameters over the norm of the parameters).
+    """
+    training_loss = getattr(model, "training_loss", None)
+
+    def loss(params: Any, key: Any, x: Any, y: Any) -> tuple[Any, dict[str, Any]]:
+        if training_loss is None:
+            return model.loss(params, x, y, config), {}
+        value, statistics = training_loss(params, key, x, y, config)
+        return value, statistics
 
     def step(params: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-        value, grads = graphc.value_and_grad(loss)(params, x, y)
-        params, state = optimizer.update(grads, state, params)
-        return params, state, value
+        key = graphc.random.fold_in(graphc.random.key(seed), graphc.optim.steps_done(state))
+        (value, statistics), grads = graphc.value_and_grad(loss, has_aux=True)(params, key, x, y)
+        new, state = optimizer.update(grads, state, params)
+        # What a model observes, such as running means, is not the optimizer's: it replaces what the optimizer made.
+        new = {**new, **statistics} if statistics else new
+        if not watch:
+            return new, state, value
+        change = graphc.tree.map(lambda a, b: a - b, new, params)
+        norm = graphc.optim.global_norm
+        seen = {"loss": value, "gradient_norm": norm(grads), "update_ratio": norm(change) / norm(params)}
+        return new, state, seen
 
     return step
+
+
+class Evaluation:
+    """The mean loss over each part of the data (train, dev, ...) that a model keeps for it, on a device."""
+
+    def __init__(self, model: Model, corpus: Corpus, config: Any, run: RunConfig, device: Any) -> None:
+        parts = getattr(model, "evaluation", None)
+        found = parts(corpus, config, run.batch_size, run.seed) if parts else {}
+        self._parts = {
+            name: [tuple(graphc.asarray(a, device) for a in batch) for batch in batches]
+            for name, batches in found.items()
+        }
+        loss = getattr(model, "evaluation_loss", model.loss)
+        self._loss = graphc.compile(lambda params, x, y: loss(params, x, y, config), device=device)
+
+    def __call__(self, params: Any) -> dict[str, list[Any]]:
+        """The losses of the batches of each part: scalars on the device that nobody has waited for."""
+        return {name: [self._loss(params, *batch) for batch in batches] for name, batches in self._parts.items()}
 
 
 def train(
@@ -159,36 +220,60 @@ def train(
         state, done = optimizer.init(params), 0
     if directory is not None:
         directory.begin({**asdict(run), "config": asdict(config), "vocabulary": vocabulary.characters}, done)
-    step = graphc.compile(training_step(model, config, optimizer), device=device, donate=("params", "state"))
-    loop = _Loop(run.steps, directory, reporter or Silent())
-    params, state, done = loop.run(step, batch, params, state, done)
-    return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted)
+    plain, watched = (
+        graphc.compile(
+            training_step(model, config, optimizer, run.seed, watch), device=device, donate=("params", "state")
+        )
+        for watch in (False, True)
+    )
+    loop = _Loop(run, directory, reporter or Silent(), Evaluation(model, corpus, config, run, device))
+    params, state, done = loop.run(plain, watched, batch, params, state, done)
+    return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated)
 
 
 class _Loop:
     """The loop itself: submits steps, and reads each loss once it is there or too many are under way."""
 
-    def __init__(self, steps: int, directory: RunDirectory | None, reporter: Reporter) -> None:
-        self.steps = steps
+    def __init__(
+        self, run: RunConfig, directory: RunDirectory | None, reporter: Reporter, evaluation: Evaluation
+    ) -> None:
+        self.steps = run.steps
         self.directory = directory
         self.reporter = reporter
         self.losses: list[float] = []
+        self.evaluated: dict[int, dict[str, float]] = {}
         self.interrupted = False
-        self._pending: deque[tuple[int, Any]] = deque()
+        self._every = run.evaluate_every
+        self._schedule = run.schedule()
+        self._evaluation = evaluation
+        self._pending: deque[tuple[int, dict[str, Any]]] = deque()
         self._started = time.perf_counter()
 
     def run(
-        self, step: Callable[..., Any], batch: Callable[[int], tuple[Any, Any]], params: Any, state: Any, done: int
+        self,
+        plain: Callable[..., Any],
+        watched: Callable[..., Any],
+        batch: Callable[[int], tuple[Any, Any]],
+        params: Any,
+        state: Any,
+        done: int,
     ) -> tuple[Any, Any, int]:
-        """Make the steps from `done` on; returns params, state and how many steps are done."""
+        """Make the steps from `done` on, some of them watched, and the model evaluated after those.
+
+        Returns params, state and how many steps are done.
+        """
         saved = done
         self.reporter.begin(done, self.steps)
         try:
             with _interrupts() as interrupted:
                 while done < self.steps and not interrupted():
-                    params, state, loss = step(params, state, *batch(done))
+                    due = self._every > 0 and (done + 1) % self._every == 0
+                    params, state, seen = (watched if due else plain)(params, state, *batch(done))
+                    seen = seen if due else {"loss": seen}
                     done += 1
-                    self._pending.append((done, loss))
+                    if due or (self._every and done == self.steps):
+                        seen = {**seen, **self._evaluation(params)}
+                    self._pending.append((done, seen))
                     self._read(keep=MAX_PENDING)
                     if self.directory is not None and self.directory.is_due(done):
                         self._save(params, state, done)
@@ -205,15 +290,29 @@ class _Loop:
 
     def _read(self, keep: int) -> None:
         """Record the losses that are there, and wait for the oldest while more than `keep` are not."""
-        while self._pending and (len(self._pending) > keep or self._pending[0][1].is_ready()):
-            number, array = self._pending.popleft()
-            value = float(array)
-            if not np.isfinite(value):
-                raise NonFiniteError(f"the loss is {value} at step {number}: a lower learning rate may help")
-            self.losses.append(value)
+        while self._pending and (len(self._pending) > keep or self._pending[0][1]["loss"].is_ready()):
+            number, seen = self._pending.popleft()
+            values = {
+                name: float(np.mean([float(v) for v in value])) if isinstance(value, list) else float(value)
+                for name, value in seen.items()
+            }
+            loss = values.pop("loss")
+            if not np.isfinite(loss):
+                raise NonFiniteError(f"the loss is {loss} at step {number}: a lower learning rate may help")
+            self.losses.append(loss)
+            if values:
+                values = {"learning_rate": float(self._schedule(np.int32(number - 1))), **values}
+                self.evaluated[number] = values
+                self._tell(number, values)
             if self.directory is not None:
-                self.directory.record(number, value, time.perf_counter() - self._started)
-            self.reporter.loss(number, value)
+                self.directory.record(number, loss, time.perf_counter() - self._started, values)
+            self.reporter.loss(number, loss)
+
+    def _tell(self, number: int, values: dict[str, float]) -> None:
+        """A line with the losses of the parts that were evaluated, where there are any."""
+        parts = [name for name in values if name not in ("learning_rate", "gradient_norm", "update_ratio")]
+        if parts:
+            self.reporter.note(f"step {number}: " + ", ".join(f"{name} {values[name]:.4f}" for name in parts))
 
     def _save(self, params: Any, state: Any, done: int) -> None:
         if self.directory is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,8 +23,32 @@ def windows(documents: Sequence[str], vocabulary: Vocabulary, width: int) -> tup
     return tokens[first[:, None] + np.arange(width)], tokens[first + width]
 
 
+SPLIT_SEED: Final = 42
+"""Of the shuffle before the split: runs with different seeds share their dev names."""
+
+
+def split(documents: Sequence[str], seed: int) -> dict[str, list[str]]:
+    """Shuffled documents in three parts: train (80%), dev (10%) and test (10%)."""
+    shuffled = list(documents)
+    random.Random(seed).shuffle(shuffled)
+    first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
+    return {"train": shuffled[:first], "dev": shuffled[first:second], "test": shuffled[second:]}
+
+
+def evaluation(
+    documents: Sequence[str], vocabulary: Vocabulary, width: int, seed: int
+) -> dict[str, list[tuple[Array, Array]]]:
+    """What to measure the loss on: one batch of dev with all its examples, and one of train with as many."""
+    parts = split(documents, seed)
+    if not parts["dev"]:
+        return {}
+    x, y = windows(parts["dev"], vocabulary, width)
+    train_x, train_y = windows(parts["train"], vocabulary, width)
+    return {"train": [(train_x[: len(y)], train_y[: len(y)])], "dev": [(x, y)]}
+
+
 class WindowBatches:
-    """`batch_size` examples a step, drawn with replacement by the step's own generator."""
+    """`batch_size` examples a step, drawn with replacement by the step's own generator; 0: all of them, in order."""
 
     def __init__(
         self, documents: Sequence[str], vocabulary: Vocabulary, width: int, batch_size: int, seed: int
@@ -33,5 +58,7 @@ class WindowBatches:
         self._seed = seed
 
     def __call__(self, step: int) -> tuple[Array, Array]:
+        if not self._batch_size:
+            return self._x, self._y
         rows = np.random.default_rng((self._seed % (1 << 63), step)).integers(0, len(self._y), self._batch_size)
         return self._x[rows], self._y[rows]

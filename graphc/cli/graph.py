@@ -79,7 +79,18 @@ def program(
             return module.apply(params, x, config)
 
         return forward, (params, x), ()
-    run = RunConfig(model, None, defaults.steps, size, defaults.optimizer, defaults.rate, defaults.decay, 0)
+    run = RunConfig(
+        model,
+        None,
+        defaults.steps,
+        size,
+        defaults.optimizer,
+        defaults.rate,
+        defaults.decay,
+        0,
+        warmup=defaults.warmup,
+        clip=defaults.clip,
+    )
     optimizer = run.make_optimizer()
     step = training_step(module, config, optimizer)
     return step, (params, optimizer.init(params), x, y), ("params", "state")

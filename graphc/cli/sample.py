@@ -45,7 +45,8 @@ def load_run(path: Path) -> Saved:
 @click.option("--prompt", default="", metavar="TEXT", help="How each sample begins.")
 @click.option("--temperature", type=click.FloatRange(0), default=0.5, show_default=True, help="0: the likeliest.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw among the K likeliest tokens only.")
-@click.option("--count", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--count", type=click.IntRange(1), help="Samples.  [default: 20; 1 of gpt]")
+@click.option("--length", type=click.IntRange(1), metavar="N", help="Longest sample, in tokens.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", help="wgpu, wgpu:1 or numpy.")
 @click.option("--json", "as_json", is_flag=True, help="Print the samples as a JSON list.")
@@ -54,21 +55,24 @@ def sample(
     prompt: str,
     temperature: float,
     top_k: int | None,
-    count: int,
+    count: int | None,
+    length: int | None,
     seed: int,
     device: str | None,
     as_json: bool,
 ) -> None:
     """Print samples of the model trained in DIR, one a line."""
     saved = load_run(directory)
-    samples = MODELS[saved.name].sample(
+    model = MODELS[saved.name]
+    samples = model.sample(
         saved.params,
         graphc.random.key(seed),
         saved.config,
-        count=count,
+        count=count or model.DEFAULTS.samples,
         prompt=tuple(saved.vocabulary.encode(prompt)),
         temperature=temperature,
         top_k=top_k,
+        length=length,
         device=graphc.device(device),
     )
     texts = [saved.vocabulary.decode(tokens) for tokens in samples]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,9 +26,12 @@ DEMO_SEED: Final = 42
 @click.argument("model", type=click.Choice(sorted(MODELS)), required=False)
 @click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
 @click.option("--steps", type=click.IntRange(1), help="Steps in total.")
-@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
+@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them (bigram, mlp).")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate at the start.")
-@click.option("--decay", type=click.Choice(DECAYS), help="How the learning rate falls to 0 over the steps.")
+@click.option("--decay", type=click.Choice(DECAYS), help="How the learning rate falls over the steps.")
+@click.option("--warmup", type=click.IntRange(0), help="Steps in which the learning rate rises from 0.")
+@click.option("--clip", type=click.FloatRange(0), help="Largest norm of all gradients together; 0: any.")
+@click.option("--evaluate-every", type=click.IntRange(0), metavar="N", help="Steps between evaluations; 0: none.")
 @click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)))
 @click.option("--seed", type=int, help="Of the first parameters and the order of the data.  [default: 0]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
@@ -53,7 +56,7 @@ def train(
     With --resume, everything but --steps and --device is taken from the run.
     """
     if resume is not None:
-        if out or source or any(options[name] for name in options):
+        if out or source or any(value not in (None, ()) for value in options.values()):
             raise click.UsageError("--resume takes its settings from the run: only --steps and --device may be given")
         directory = RunDirectory(resume, checkpoint_every)
         run = RunConfig.from_json(directory.read_config())
@@ -91,7 +94,7 @@ def train(
 @click.option("--device", help="wgpu, wgpu:1 or numpy.")
 def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
     """Train microGPT on names, invent some, and draw the program that did it."""
-    run = replace(_new_run("microgpt", source, steps), seed=DEMO_SEED)
+    run = replace(_new_run("microgpt", source, steps), seed=DEMO_SEED, evaluate_every=0)
     directory = RunDirectory(out, every=steps)
     if directory.exists and directory.read_config().get("model") != run.model:
         raise DataError(f"{out} holds another run: choose another --out")
@@ -133,19 +136,27 @@ def _new_run(
     optimizer: str | None = None,
     seed: int | None = None,
     settings: tuple[str, ...] = (),
+    warmup: int | None = None,
+    clip: float | None = None,
+    evaluate_every: int | None = None,
 ) -> RunConfig:
     """A run of a model with its defaults for what is not given."""
-    defaults = asdict(MODELS[model].DEFAULTS)
+    given: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "rate": lr,
+        "decay": decay,
+        "warmup": warmup,
+        "clip": clip,
+        "evaluate_every": evaluate_every,
+    }
+    defaults = MODELS[model].DEFAULTS
+    chosen: dict[str, Any] = {
+        name: getattr(defaults, name) if value is None else value for name, value in given.items()
+    }
     return RunConfig(
-        model=model,
-        data=source,
-        steps=steps or defaults["steps"],
-        batch_size=batch_size or defaults["batch_size"],
-        optimizer=optimizer or defaults["optimizer"],
-        rate=lr or defaults["rate"],
-        decay=decay or defaults["decay"],
-        seed=seed or 0,
-        settings=parse_settings(MODELS[model].Config, settings),
+        model=model, data=source, seed=seed or 0, settings=parse_settings(MODELS[model].Config, settings), **chosen
     )
 
 
