@@ -10,6 +10,7 @@ import pytest
 from graphc.errors import DeviceError
 from graphc.ir import Graph
 from graphc.lower import lower
+from graphc.lower.column import layout_of as column_layout
 from graphc.lower.row import layout_of
 from graphc.ops import OPS
 from graphc.plan import Target
@@ -164,6 +165,28 @@ def test_columns(device, shape, axes, target):
     check(device, as_kernel(column(shape, axes, "sum"), "column"), targets(device)[target], atol=1e-4)
     if len(axes) == 1 and shape[0]:
         check(device, as_kernel(column(shape, axes, "argmax"), "column"), targets(device)[target], atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint32", "int32"])
+def test_positions_of_integers_and_bools(device, dtype):
+    """The accumulator of a bool is u32, as positions are: they must not share memory."""
+    x = np.random.default_rng(3).integers(0, 2, (90, 400)).astype(dtype)
+    for name in ("argmax", "argmin"):
+        for axis in (0, 1):
+            graph = one_op(name, [x], {"axes": (axis,), "keepdims": False})
+            for target in targets(device).values():
+                check(device, graph, target, [x])
+
+
+def test_a_gpu_shares_out_the_terms_of_a_column():
+    gpu, cpu = Target(), Target(software=True)
+    assert column_layout(96, 1024, cpu).down == 1
+    wide = column_layout(96, 1024, gpu)
+    assert (wide.down, wide.across * wide.down) == (16, 256)
+    assert column_layout(96, 4, gpu).down == 1
+    assert column_layout(1 << 20, 1024, gpu).down == 1
+    small = column_layout(96, 1024, Target(max_invocations=64))
+    assert small.across * small.down <= 64
 
 
 def mapped(*shape: int) -> dict[str, Graph]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from graphc.families import column_space, reductions
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import Bindings, KernelSource, Site, grid, settle
-from graphc.lower.reduction import Accumulator, Partial
+from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.reduction import Accumulator, Partial, SharedMemory
+from graphc.plan import Target
 from graphc.types import Shape, strides_of
 
 CHAINS = 4
@@ -22,6 +25,27 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     return [settle(site, lambda bindings: _Column(body, site, bindings).kernel())]
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A workgroup of across x down invocations: `across` items side by side, their terms shared out over `down`."""
+
+    across: int
+    down: int
+
+
+def layout_of(items: int, count: int, target: Target) -> Layout:
+    """On a processor an invocation an item; a GPU has too few items to be busy, so it shares out their terms too."""
+    if target.software:
+        return Layout(min(8, target.max_invocations), 1)
+    down = 1
+    while down < 16 and down * 8 <= count and items * down < 1 << 16:
+        down *= 2
+    across = 64 if down == 1 else 16
+    while across * down > target.max_invocations:
+        down, across = max(down // 2, 1), across if down > 1 else across // 2
+    return Layout(across, down)
+
+
 class _Column:
     def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
         self.body, self.site, self.bindings = body, site, bindings
@@ -30,30 +54,33 @@ class _Column:
         self.count = math.prod(self.shape[a] for a in self.axes)
         self.size = math.prod(self.kept)
         self.lanes = LANES if self.size >= LANES else 1
+        self.items = -(-self.size // self.lanes)
+        self.layout = layout_of(self.items, self.count, site.target)
         self.emitter = Emitter(body, bindings)
+        across, down = self.layout.across, self.layout.down
+        self.shared = SharedMemory(self.emitter, down, across, "local", "part", f"local % {across}u")
 
     def kernel(self) -> KernelSource:
-        lanes, items = self.lanes, -(-self.size // self.lanes)
+        lanes, items, layout = self.lanes, self.items, self.layout
         flat = variable("(i * 4u)", items * LANES, LANES, 1) if lanes == LANES else variable("i", self.size)
         kept = Index(self.kept, flat=flat).map(self._named)
-        accumulators = [Accumulator(self.emitter, node) for node in reductions(self.body)]
-        self._reduce(accumulators, kept)
-        outputs = list(self.body.outputs)
-        indices = [Index(v.type.shape, flat=flat) for v in outputs]
-        terms = [self.emitter.read(v, index) for v, index in zip(outputs, indices, strict=True)]
-        written = [self.bindings.write(v, vector=lanes == LANES) for v in outputs]
-        for operand, index, term in zip(written, indices, terms, strict=True):
-            self.emitter.write(operand, index, term)
-        threads = min(8 if self.site.target.software else 64, self.site.target.max_invocations)
-        workgroups = grid(-(-items // threads), self.site.target)
+        self._reduce([Accumulator(self.emitter, node) for node in reductions(self.body)], kept)
+        written = self._write(flat)
+        workgroups = grid(-(-items // layout.across), self.site.target)
+        # Barriers have to be met by every invocation: those past the end go along with the last item.
+        start = f"if (item >= {items}u) {{ return; }}\n  let i = item;"
         text = render(
             "column",
             what=self.site.label,
             count=self.count,
-            size=threads,
+            shared=self.shared.declarations(),
+            size=layout.across * layout.down,
+            across=layout.across,
+            down=layout.down,
             lanes=lanes,
             columns=workgroups[0],
             items=items,
+            start=f"  {start}" if layout.down == 1 else f"  let i = min(item, {items - 1}u);",
             body=self.emitter.text,
         )
         reads = [o for o in self.bindings.operands() if o.access == "read"]
@@ -64,33 +91,61 @@ class _Column:
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes),
-            inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
+            inplace=tuple((w.name, r.name) for w in written for r in reads if self._shareable(w, r)),
         )
 
+    def _shareable(self, output: Operand, source: Operand) -> bool:
+        """In place needs one invocation that reads and writes an element: `down` of them read it."""
+        return self.layout.down == 1 and self.emitter.shareable(output, source)
+
+    def _write(self, flat: Idx) -> list[Operand]:
+        """Store the outputs; returns their operands."""
+        outputs, emitter = list(self.body.outputs), self.emitter
+        indices = [Index(v.type.shape, flat=flat) for v in outputs]
+        written = [self.bindings.write(v, vector=self.lanes == LANES) for v in outputs]
+        alone = self.layout.down == 1
+        with nullcontext() if alone else emitter.block(f"if (part == 0u && item < {self.items}u)"):
+            terms = [emitter.read(v, index) for v, index in zip(outputs, indices, strict=True)]
+            for operand, index, term in zip(written, indices, terms, strict=True):
+                emitter.write(operand, index, term)
+        return written
+
     def _reduce(self, accumulators: list[Accumulator], kept: Index) -> None:
-        """Sum in a loop over the reduced positions, in a few chains side by side, and bind the results."""
-        emitter, lanes, count = self.emitter, self.lanes, self.count
+        """Reduce in a loop over the terms of this invocation, in a few chains side by side, and bind the results."""
+        emitter, lanes, down = self.emitter, self.lanes, self.layout.down
+        count = self.count // down  # whole rounds: every invocation has a term
         chains = CHAINS if count >= 4 * CHAINS and len(self.body.nodes) <= 24 else 1
         partials = [[a.variable(lanes) for _ in range(chains)] for a in accumulators]
         if count // chains:
             with emitter.block(f"for (var k = 0u; k < {count // chains}u; k++)"):
                 step = multiply(variable("k", count // chains), chains)
                 for chain in range(chains):
-                    self._take(accumulators, [p[chain] for p in partials], kept, add(step, constant(chain)))
-        for position in range(count // chains * chains, count):
-            self._take(accumulators, [p[0] for p in partials], kept, constant(position))
+                    position = self._term(add(step, constant(chain)))
+                    self._take(accumulators, [p[chain] for p in partials], kept, position, None)
+        for round in range(count // chains * chains, -(-self.count // down)):
+            position = self._term(constant(round))
+            inside = f"{position.text} < {self.count}u" if (round + 1) * down > self.count else None
+            self._take(accumulators, [p[0] for p in partials], kept, position, inside)
         for accumulator, parts in zip(accumulators, partials, strict=True):
             while len(parts) > 1:
                 parts = [accumulator.join(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-            result = accumulator.finished(parts[0], count)
-            emitter.bind_term(accumulator.node.out, result)
+            total = parts[0] if down == 1 else self.shared.join(accumulator, parts[0])
+            emitter.bind_term(accumulator.node.out, accumulator.finished(total, self.count))
 
-    def _take(self, accumulators: list[Accumulator], partials: list[Partial], kept: Index, k: Idx) -> None:
-        """Take the elements at reduced position `k` into the partial results."""
+    def _term(self, round: Idx) -> Idx:
+        """The reduced position that this invocation takes in a round."""
+        down = self.layout.down
+        return round if down == 1 else add(multiply(round, down), variable("part", down))
+
+    def _take(
+        self, accumulators: list[Accumulator], partials: list[Partial], kept: Index, k: Idx, inside: str | None
+    ) -> None:
+        """Take the elements at reduced position `k` into the partial results, if they are `inside`."""
         index = self._at(kept, k)
+        condition = None if inside is None else self.emitter.cond(inside, 1).text
         for accumulator, partial in zip(accumulators, partials, strict=True):
             term = self.emitter.read(accumulator.input, index)
-            element = accumulator.element(term, k, self.lanes, None)
+            element = accumulator.element(term, k, self.lanes, condition)
             accumulator.assign(partial, accumulator.join(partial, element))
 
     def _at(self, kept: Index, k: Idx) -> Index:

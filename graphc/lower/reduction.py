@@ -148,3 +148,62 @@ class Accumulator:
         emitter = self.emitter
         text = f"{name}({', '.join([emitter.name(term).text, *more])})"
         return emitter.name(Term(text, term.width, term.dtype))
+
+
+class SharedMemory:
+    """Joins partial results of the invocations of a workgroup in a tree over shared memory.
+
+    members: how many are joined, a power of two. stride: how far apart they lie, where the workgroup joins several
+    groups side by side: member m of group g is invocation m * stride + g. here, member, group: WGSL expressions of the
+    invocation, and of its member and group number.
+    """
+
+    def __init__(
+        self,
+        emitter: Emitter,
+        members: int,
+        stride: int = 1,
+        here: str = "lane",
+        member: str = "lane",
+        group: str = "0u",
+    ) -> None:
+        self.emitter, self.members, self.stride = emitter, members, stride
+        self.here, self.member, self.group = here, member, group
+        self._arrays: dict[str, str] = {}
+
+    def declarations(self) -> str:
+        """The workgroup variables that were used."""
+        size = self.members * self.stride
+        return "".join(f"var<workgroup> {name}: array<{t}, {size}>;\n" for name, t in self._arrays.items())
+
+    def join(self, accumulator: Accumulator, partial: Partial) -> Partial:
+        """The partial results of all members of a group, known to each. Barriers stand outside of every branch."""
+        emitter, step = self.emitter, self.members // 2
+        terms = [t for t in (partial.value, partial.position) if t is not None]
+        arrays = [self._array(t, "position" if n else "value") for n, t in enumerate(terms)]
+        for array, term in zip(arrays, terms, strict=True):
+            emitter.line(f"{array}[{self.here}] = {term.text};")
+        emitter.line("workgroupBarrier();")
+        while step:
+            with emitter.block(f"if ({self.member} < {step}u)"):
+                low = self._slots(arrays, terms, self.here)
+                high = self._slots(arrays, terms, f"{self.here} + {step * self.stride}u")
+                joined = accumulator.join(low, high)
+                for array, part in zip(arrays, (joined.value, joined.position), strict=False):
+                    if part is not None:
+                        emitter.line(f"{array}[{self.here}] = {part.text};")
+            emitter.line("workgroupBarrier();")
+            step //= 2
+        found = self._slots(arrays, terms, self.group)
+        result = Partial(emitter.name(found.value), None if found.position is None else emitter.name(found.position))
+        emitter.line("workgroupBarrier();")
+        return result
+
+    def _slots(self, arrays: list[str], terms: list[Term], index: str) -> Partial:
+        return Partial(*(Term(f"{a}[{index}]", t.width, t.dtype) for a, t in zip(arrays, terms, strict=True)))
+
+    def _array(self, term: Term, use: str) -> str:
+        kind = Lanes(term.width)(term.dtype)
+        name = f"shared_{use}_{term.dtype.wgsl}" + ("_v4" if term.width > 1 else "")
+        self._arrays.setdefault(name, kind)
+        return name

@@ -16,7 +16,7 @@ from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
-from graphc.lower.reduction import Accumulator, Partial
+from graphc.lower.reduction import Accumulator, Partial, SharedMemory
 from graphc.op import Reduce, Term
 from graphc.plan import Target
 from graphc.types import Shape
@@ -80,7 +80,7 @@ class _Row:
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
-        self.shared: dict[str, str] = {}
+        self.shared = SharedMemory(self.emitter, self.layout.lanes)
 
     def kernel(self) -> KernelSource:
         for level in levels(self.body):
@@ -99,7 +99,7 @@ class _Row:
             length=self.length,
             per="an invocation a row" if layout.team == "thread" else "a workgroup a row",
             needs="subgroup" if subgroup else "nothing",
-            shared="".join(f"var<workgroup> {name}: array<{t}, {layout.lanes}>;\n" for t, name in self.shared.items()),
+            shared=self.shared.declarations(),
             size=threads,
             row=f"({number}) * 64u + lane" if layout.team == "thread" else number,
             body=self.emitter.text,
@@ -195,33 +195,7 @@ class _Row:
         found = accumulator.across_vector(partial if partial is not None else accumulator.neutral(1))
         if self.layout.team == "subgroup":
             return accumulator.across_lanes(found, self.layout.lanes, builtin=True)
-        return self._through_memory(accumulator, found) if self.layout.team == "workgroup" else found
-
-    def _through_memory(self, accumulator: Accumulator, partial: Partial) -> Partial:
-        """A tree over the workgroup; barriers stand outside of every branch."""
-        emitter, step = self.emitter, self.layout.lanes // 2
-        terms = [t for t in (partial.value, partial.position) if t is not None]
-        arrays = [self._array(t, n) for n, t in enumerate(terms)]
-        for array, term in zip(arrays, terms, strict=True):
-            emitter.line(f"{array}[lane] = {term.text};")
-        emitter.line("workgroupBarrier();")
-        while step:
-            with emitter.block(f"if (lane < {step}u)"):
-                low = [Term(f"{a}[lane]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
-                high = [Term(f"{a}[lane + {step}u]", 1, t.dtype) for a, t in zip(arrays, terms, strict=True)]
-                joined = accumulator.join(Partial(*low), Partial(*high))
-                for array, part in zip(arrays, (joined.value, joined.position), strict=False):
-                    if part is not None:
-                        emitter.line(f"{array}[lane] = {part.text};")
-            emitter.line("workgroupBarrier();")
-            step //= 2
-        result = Partial(*(emitter.name(Term(f"{a}[0]", 1, t.dtype)) for a, t in zip(arrays, terms, strict=True)))
-        emitter.line("workgroupBarrier();")
-        return result
-
-    def _array(self, term: Term, number: int) -> str:
-        kind = term.dtype.wgsl
-        return self.shared.setdefault(f"{kind}" if not number else "u32", f"shared_{kind if not number else 'u32'}")
+        return self.shared.join(accumulator, found) if self.layout.team == "workgroup" else found
 
     # Outputs
 
