@@ -241,3 +241,17 @@ def test_a_concatenation_of_many_arrays_fits_the_buffers_of_a_kernel(passes):
     arrays = [np.full((3, 2), i, np.float32) for i in range(40)]
     got = graphc.compile(lambda *xs: np.concatenate(xs, axis=1), passes=passes)(*arrays)
     np.testing.assert_array_equal(np.asarray(got), np.concatenate(arrays, axis=1))
+
+
+def test_a_result_of_the_row_does_not_overwrite_what_the_row_still_needs(device):
+    b = Body()
+    x, s = b.tensor(4, 3), b.tensor(4, 1)
+    offset = b("cumsum", s, axis=0, reverse=False)
+    inner = Body()
+    row, start = inner.tensor(4, 3), inner.tensor(4, 1)
+    total = inner("sum", row, axes=(1,), keepdims=True)
+    body = inner.build([total, inner("add", row, start)])
+    outputs = b.add(fused, x, offset, body=body, family="row", why=())
+    graph = b.build([b("cumsum", v, axis=0, reverse=False) for v in outputs])
+    plan = check(device, graph, device.target)
+    assert any(t.alias for t in plan.tensors)

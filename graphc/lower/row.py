@@ -207,7 +207,9 @@ class _Row:
         alone = self.layout.team == "thread"
         written = [self.bindings.write(v, vector=vector) for v in full]
         small = [self.bindings.write(v) for v in single]
-        self._write_single(single, small, alone)
+        # Read now, store last: the elements of the row may need an input whose bytes a result of the row takes over.
+        places = [Index(v.type.shape, flat=self.row) for v in single]
+        results = [self.emitter.read(v, index) for v, index in zip(single, places, strict=True)]
         for column, inside in self._items() if full else ():
             indices = [self._at(v.type.shape, column) for v in full]
             terms = [self.emitter.read(v, index) for v, index in zip(full, indices, strict=True)]
@@ -216,19 +218,12 @@ class _Row:
             else:
                 with self.emitter.block(f"if ({inside})"):
                     self._store(written, indices, terms)
-        return written + (small if alone else [])
-
-    def _write_single(self, values: list[Value], operands: list[Operand], alone: bool) -> None:
-        """Store the outputs that have one element a row."""
-        if not values:
-            return
-        indices = [Index(v.type.shape, flat=self.row) for v in values]
-        terms = [self.emitter.read(v, index) for v, index in zip(values, indices, strict=True)]
         if alone:
-            self._store(operands, indices, terms)
-        else:
+            self._store(small, places, results)
+        elif single:
             with self.emitter.block("if (lane == 0u)"):
-                self._store(operands, indices, terms)
+                self._store(small, places, results)
+        return written + (small if alone else [])
 
     def _store(self, operands: list[Operand], indices: list[Index], terms: list[Term]) -> None:
         for operand, index, term in zip(operands, indices, terms, strict=True):
