@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphc.families import FAMILIES
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, prune
 from graphc.passes.fusion.build import rebuild
 from graphc.passes.fusion.explain import Decision, decide, reasons
 from graphc.passes.fusion.facts import Facts
@@ -40,7 +40,7 @@ class Fuse:
 
     def partition(self, graph: Graph) -> Partition:
         """The groups that become kernels."""
-        prepared = pack_scalars(narrow_nodes(graph, self.max_buffers))
+        prepared = pack_scalars(narrow_nodes(prune(graph), self.max_buffers))
         limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, frozenset(self.families))
         part = Partition(Facts(prepared), limits)
         fuse_groups(part)
@@ -54,4 +54,5 @@ def decisions(graph: Graph, options: Fuse = fuse) -> dict[Node, Decision]:
     """For each node of a graph before fusion: the kernel that it goes into, and why that kernel holds no more."""
     found = decide(options.partition(graph))
     by_output = {node.outputs[0]: decision for node, decision in found.items()}
-    return {node: by_output[node.outputs[0]] for node in graph.nodes}
+    unused = Decision("", (), (), ("it computes nothing that is used",))
+    return {node: by_output.get(node.outputs[0], unused) for node in graph.nodes}

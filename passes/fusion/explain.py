@@ -64,13 +64,10 @@ def decide(part: Partition) -> dict[Node, Decision]:
     for group, why in reasons(part).items():
         names = tuple(facts.nodes[n].op.name for n in group.nodes)
         made = Decision(group.family, tuple(group.stores), names, why)
-        if not group.stores:
-            made = Decision("", (), names, ("it computes nothing that is used",))
         for node in (*free_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
             found.setdefault(node, made)
     for node in facts.graph.nodes:
-        text = "it only renames memory" if node in facts.aliases else "it computes nothing that is used"
-        found.setdefault(node, Decision("", (), (node.op.name,), (text,)))
+        found.setdefault(node, Decision("", (), (node.op.name,), ("it only renames memory",)))
     return {node: found[node] for node in facts.graph.nodes}
 
 
