@@ -20,9 +20,20 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
 """Op name -> the rules that are tried on its nodes, in order."""
 
 
+SWEEPS: Final = 8
+"""Most sweeps over a graph: a bound on time, far above what real graphs need."""
+
+
 def simplify(graph: Graph) -> Graph:
-    """Apply the rules to each node, in order, until none of them applies to it."""
-    rewriter = Rewriter(graph, RULES)
-    for node in graph.nodes:
-        rewriter.visit(node)
-    return rewriter.finish()
+    """Apply the rules to each node, in order, again and again until none of them applies anywhere.
+
+    One sweep may leave a value with a single reader where it had two, and with that open the way for another rule.
+    """
+    for _ in range(SWEEPS):
+        rewriter = Rewriter(graph, RULES)
+        for node in graph.nodes:
+            rewriter.visit(node)
+        before, graph = graph, rewriter.finish()
+        if graph is before:
+            break
+    return graph
