@@ -19,8 +19,8 @@ from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.op import Contract, Lanes, Term
 from graphc.types import DType, TensorType, broadcast_shapes
 
-UNROLLED_TEXT = 96
-"""Most ops of an epilogue that are written out for every vector of a tile."""
+UNROLLED = 8
+"""Most vectors of a tile whose epilogue is written out for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,14 +265,14 @@ class _Tiled:
         outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
         written = [self.bindings.write(v, vector=vector) for v in outputs]
         rows, columns = range(self.tile.rows), range(self.tile.columns)
-        if scratch is None and len(rows) * len(columns) * len(self.body.nodes) > UNROLLED_TEXT:
-            # A long epilogue is written once, in a loop over the rows: written out, it takes seconds to compile.
-            kind = Lanes(self.width)(self.problem.acc)
-            for j in columns:
-                emitter.line(f"var c_{j} = array<{kind}, {len(rows)}>({', '.join(f'c{r}_{j}' for r in rows)});")
+        if len(rows) * len(columns) > UNROLLED:
+            # A loop over the rows, in which the sums move up by one: written out, a long epilogue takes a driver
+            # seconds to compile; an array of sums with a running index takes it even longer.
             with emitter.block(f"for (var r = 0u; r < {len(rows)}u; r++)"):
                 for j in columns:
-                    self._write_guarded(scratch, outputs, written, "(row + r)", j, f"c_{j}[r]")
+                    self._write_guarded(scratch, outputs, written, "(row + r)", j, f"c0_{j}")
+                for r in rows[1:]:
+                    emitter.line(" ".join(f"c{r - 1}_{j} = c{r}_{j};" for j in columns))
             return written
         for j in columns:
             for r in rows:
