@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from graphc import tree
+from graphc import limit, tree
 from graphc.check import check_first_call
-from graphc.executable import Argument, Executable, parse_bytes
-from graphc.ir import Graph
+from graphc.executable import Argument, Executable
+from graphc.limit import parse_bytes
 from graphc.passes import pipeline
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
@@ -45,7 +45,9 @@ def compile(
     donate: arguments (positions or names) whose buffers the results may take over; their Arrays raise afterwards.
     static: arguments that are compiled in by value; they must be hashable. check: run the first call of each
     signature unfused and in NumPy too, and raise MiscompileError where they disagree. memory_limit: bytes, or a text
-    such as "512MiB", that the temporaries may take; MemoryLimitError where they need more.
+    such as "512MiB", that everything may take that is neither argument nor result. To hold it, values of the forward
+    pass are computed again in the backward pass, as few operations as will do; MemoryLimitError, naming the tensors
+    that stand in the way and the lowest limit that works, where nothing does.
     """
     if isinstance(device, str):
         device = find_device(device)
@@ -121,17 +123,19 @@ class Compiled(Generic[P, R]):
             Argument(name, value.type, is_python_scalar(leaf))
             for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)
         )
+        donated = self._parameters.donated_leaves(dynamic)
+        made = limit.compose(program.graph, self._passes, self._memory_limit, signature.device, donated)
         executable = Executable(
             name=self._name,
             device=signature.device,
-            stages=stages(program.graph, self._passes),
+            stages=made.stages,
             arguments=arguments,
             in_tree=signature.in_tree,
             out_tree=program.out_tree,
-            donated=self._parameters.donated_leaves(dynamic),
+            donated=donated,
             static=MappingProxyType({s.name: s.value for s in signature.static}),
-            memory_limit=self._memory_limit,
-            passes=self._passes,
+            planned=made.plan,
+            passes=made.passes,
             first_call=check_first_call if self._check else None,
         )
         if signature.device.needs_plan:
@@ -144,14 +148,3 @@ class Compiled(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"Compiled({self._name}, {len(self._signatures)} signatures)"
-
-
-def stages(graph: Graph, passes: Sequence[pipeline.GraphPass]) -> list[tuple[str, Graph]]:
-    """The traced graph, then the graph after each pass; what lowering needs in any case is added to the passes."""
-    found = [("traced", graph)]
-    pipeline.run(graph, passes, lambda name, before, after: found.append((name, after)))
-    for needed in pipeline.LEGALIZE:
-        after = pipeline.run(found[-1][1], (needed,))
-        if after.nodes != found[-1][1].nodes:
-            found.append((pipeline.pass_name(needed), after))
-    return found

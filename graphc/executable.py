@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
-from graphc.errors import DeviceError, DTypeError, MemoryLimitError, ShapeError
+from graphc.errors import DTypeError, ShapeError
 from graphc.explain import explain
 from graphc.index_check import IndexLimit, index_limits
 from graphc.ir import Graph
@@ -43,8 +43,7 @@ class Executable:
     """A compiled program. Call it with arguments of its signature, or look inside.
 
     stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
-    donated: positions of the leaves whose Arrays a call takes over. memory_limit: bytes that `memory.peak_bytes` may
-    not exceed.
+    donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
     """
 
     name: str
@@ -55,15 +54,13 @@ class Executable:
     out_tree: tree.TreeDef
     donated: frozenset[int]
     static: Mapping[str, Any] = field(default_factory=dict)
-    memory_limit: int | None = None
+    planned: Plan | None = None
     passes: tuple[GraphPass, ...] = ()
     first_call: Check | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._runner: Runner | None = None
-        if self.memory_limit is not None:
-            _check_memory_limit(self.memory, self.memory_limit)
 
     @property
     def graph(self) -> Graph:
@@ -73,7 +70,7 @@ class Executable:
     @cached_property
     def plan(self) -> Plan:
         """Buffers, kernels and dispatches. On the device "numpy", what WebGPU's baseline would run."""
-        return lower(self.graph, self.device.target, self.donated)
+        return self.planned or lower(self.graph, self.device.target, self.donated)
 
     @cached_property
     def memory(self) -> MemoryReport:
@@ -151,27 +148,3 @@ def _check_leaf(argument: Argument, leaf: Any) -> None:
         raise ShapeError(f"argument {argument.name} was compiled as {argument.type}, got {found}")
     if found.dtype != argument.type.dtype:
         raise DTypeError(f"argument {argument.name} was compiled as {argument.type}, got {found}")
-
-
-def _check_memory_limit(memory: MemoryReport, limit: int) -> None:
-    if memory.peak_bytes <= limit:
-        return
-    at = memory.peak_dispatch
-    tensors = ", ".join(f"{record.name} ({record.size} bytes)" for record in memory.live_at(at)[:8])
-    raise MemoryLimitError(
-        f"the program needs {memory.peak_bytes} bytes of device memory beside its arguments and results, "
-        f"{limit} are allowed; during dispatch {at} these tensors stand in the way: {tensors}"
-    )
-
-
-def parse_bytes(limit: int | str | None) -> int | None:
-    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises DeviceError for text that is no size."""
-    if limit is None or isinstance(limit, int):
-        return limit
-    units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-    text = limit.strip().lower().replace(" ", "")
-    digits = text.rstrip("bgikm")
-    try:
-        return int(float(digits) * units[text[len(digits) :]])
-    except (KeyError, ValueError):
-        raise DeviceError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'") from None

@@ -59,3 +59,14 @@ def _same_interface(before: Graph, after: Graph) -> None:
     for what, old, new in (("inputs", before.inputs, after.inputs), ("outputs", before.outputs, after.outputs)):
         if [v.type for v in old] != [v.type for v in new]:
             raise GraphError(f"the {what} were {[v.type for v in old]} and became {[v.type for v in new]}")
+
+
+def stages(graph: Graph, passes: Sequence[GraphPass], legal: bool = True) -> list[tuple[str, Graph]]:
+    """The traced graph, then the graph after each pass. legal: add what lowering needs in any case to the passes."""
+    found = [("traced", graph)]
+    run(graph, passes, lambda name, before, after: found.append((name, after)))
+    for needed in LEGALIZE if legal else ():
+        after = run(found[-1][1], (needed,))
+        if after.nodes != found[-1][1].nodes:
+            found.append((pass_name(needed), after))
+    return found

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("lower",),
     ("runtime",),
     ("profile",),
-    ("signature", "explain", "memory_report", "index_check", "check", "eager"),
+    ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit"),
     ("executable",),
     ("compile",),
     ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "report"),

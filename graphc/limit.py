@@ -1,0 +1,105 @@
+"""limit: a program that keeps to a stated number of bytes, or a reason why it cannot.
+
+The ladder of `graphc.passes.remat` is climbed from its first step until the plan fits: each step is lowered, its memory
+planned and checked. The steps are the same whatever the limit, so that a lower limit never gives a higher peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.errors import DeviceError, MemoryLimitError
+from graphc.ir import Graph
+from graphc.lower import lower
+from graphc.memory_report import MemoryReport, memory_report
+from graphc.passes import pipeline
+from graphc.passes.fuse import Fuse
+from graphc.passes.order import order
+from graphc.passes.pipeline import GraphPass
+from graphc.passes.remat import Ladder, Remat
+from graphc.plan import Plan, Target
+from graphc.runtime import Device
+
+NAMED: int = 8
+"""Most tensors that an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A graph after its passes. plan: where finding the passes took one. passes: those that made the stages."""
+
+    stages: list[tuple[str, Graph]]
+    passes: tuple[GraphPass, ...]
+    plan: Plan | None = None
+
+
+def compose(
+    graph: Graph, passes: tuple[GraphPass, ...], limit: int | None, device: Device, donated: frozenset[int]
+) -> Composed:
+    """The stages of a program, which needs at most `limit` bytes beside its arguments and results.
+
+    Raises MemoryLimitError, naming the lowest limit that works and the tensors that stand in the way of a lower one.
+    """
+    if limit is None:
+        return Composed(pipeline.stages(graph, passes), passes)
+    return _climb(graph, passes, limit, device.target, donated)
+
+
+def _climb(
+    graph: Graph, passes: tuple[GraphPass, ...], limit: int, target: Target, donated: frozenset[int]
+) -> Composed:
+    at = next((i for i, p in enumerate(passes) if isinstance(p, Fuse) or p is order), len(passes))
+    kernels = next((p for p in passes if isinstance(p, Fuse)), Fuse(families=()))
+    first = pipeline.stages(graph, passes[:at], legal=False)
+    ladder: Ladder | None = None
+    best: tuple[MemoryReport, Plan] | None = None
+    plain = 0
+    step = 0
+    while ladder is None or step < len(ladder.steps):
+        chosen: tuple[GraphPass, ...] = () if ladder is None else (Remat(ladder, step),)
+        found = [*first, *pipeline.stages(first[-1][1], (*chosen, *passes[at:]))[1:]]
+        plan = lower(found[-1][1], target, donated)
+        memory = memory_report(plan, target.alignment)
+        if memory.peak_bytes <= limit:
+            return Composed(found, (*passes[:at], *chosen, *passes[at:]), plan)
+        if best is None or memory.peak_bytes < best[0].peak_bytes:
+            best = memory, plan
+        if ladder is None:
+            plain = memory.peak_bytes
+            ladder = Ladder(first[-1][1], kernels)
+        step += 1
+    assert best is not None
+    raise MemoryLimitError(_why(limit, plain, *best))
+
+
+def _why(limit: int, plain: int, memory: MemoryReport, plan: Plan) -> str:
+    at = memory.peak_dispatch
+    live = memory.live_at(at)
+    tensors = ", ".join(f"{r.name} ({r.size} bytes{_lines(plan, r.start)})" for r in live[:NAMED])
+    more = f" and {len(live) - NAMED} smaller ones" if len(live) > NAMED else ""
+    again = f" ({plain} bytes with nothing computed again)" if plain > memory.peak_bytes else ""
+    return (
+        f"{limit} bytes are allowed beside arguments and results, and the program needs {memory.peak_bytes}{again}, "
+        f"which is the lowest memory_limit that works; during dispatch {at} these tensors stand in the way: "
+        f"{tensors}{more}"
+    )
+
+
+def _lines(plan: Plan, dispatch: int) -> str:
+    """Where the user's program asks for what a dispatch computes."""
+    lines: Sequence[str] = plan.dispatches[dispatch].lines
+    return f" from {', '.join(lines[:2])}" if lines else ""
+
+
+def parse_bytes(limit: int | str | None) -> int | None:
+    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises DeviceError for text that is no size."""
+    if limit is None or isinstance(limit, int):
+        return limit
+    units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+    text = limit.strip().lower().replace(" ", "")
+    digits = text.rstrip("bgikm")
+    try:
+        return int(float(digits) * units[text[len(digits) :]])
+    except (KeyError, ValueError):
+        raise DeviceError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'") from None
