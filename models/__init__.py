@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from graphc.models import bigram, microgpt, mlp
+from graphc.models import batchnorm_mlp, bigram, gpt, microgpt, mlp
 from graphc.models.settings import Defaults
 
 
@@ -51,4 +51,10 @@ class Model(Protocol):
         """(params, key, config, *, count, prompt, temperature, top_k, length, device) -> lists of tokens."""
 
 
-MODELS: Final[dict[str, Model]] = {"bigram": bigram, "mlp": mlp, "microgpt": microgpt}
+MODELS: Final[dict[str, Model]] = {
+    "bigram": bigram,
+    "mlp": mlp,
+    "batchnorm_mlp": batchnorm_mlp,
+    "microgpt": microgpt,
+    "gpt": gpt,
+}

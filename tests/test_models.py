@@ -18,6 +18,8 @@ from graphc.models.train import RunConfig, train
 from graphc.models.windows import WindowBatches, windows
 
 CORPUS = data.Corpus("test", "emma\nolivia\nava\nx")
+LONGER = data.Corpus("test", "\n".join(["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "x"] * 3))
+SMALL = {"context": 4, "width": 8, "heads": 2, "layers": 1}
 WORDS = CORPUS.documents
 VOCABULARY = Vocabulary.of(WORDS)
 
@@ -105,8 +107,16 @@ def test_sampling_agrees_with_apply(model: Any, width: int) -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_trains_on_the_default_device(name: str, tmp_path: Any) -> None:
     defaults = MODELS[name].DEFAULTS
-    run = RunConfig(name, None, 30, 8, defaults.optimizer, defaults.rate, "constant", 0)
-    trained = train(run, CORPUS, RunDirectory(tmp_path))
+    rate, settings = (0.3, SMALL) if name == "gpt" else (min(defaults.rate, 1.0), {})
+    optimizer = "sgd" if name == "gpt" else defaults.optimizer
+    run = RunConfig(name, None, 30, 8, optimizer, rate, "constant", 0, settings, evaluate_every=10)
+    trained = train(run, LONGER, RunDirectory(tmp_path))
     assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
-    again = train(run, CORPUS, device=graphc.device("numpy"))
+    assert list(trained.evaluated) == [10, 20, 30]
+    again = train(run, LONGER, device=graphc.device("numpy"))
     np.testing.assert_allclose(trained.losses, again.losses, rtol=2e-3)
+    for step, seen in trained.evaluated.items():
+        assert seen.keys() >= {"learning_rate", "gradient_norm", "update_ratio"}
+        assert ("dev" in seen) == (name in ("mlp", "batchnorm_mlp", "gpt"))
+        for key, value in seen.items():
+            np.testing.assert_allclose(value, again.evaluated[step][key], rtol=1e-2, err_msg=key)
