@@ -14,6 +14,7 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
 from graphc import nn, optim, passes, random, tree
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
+from graphc.contract import Contract
 from graphc.errors import (
     CheckpointError,
     DataError,
@@ -41,6 +42,7 @@ __all__ = [
     "Array",
     "CheckpointError",
     "Compiled",
+    "Contract",
     "DTypeError",
     "DataError",
     "Device",

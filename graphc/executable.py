@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
+from graphc.contract import Contract, contract
 from graphc.errors import DTypeError, ShapeError
 from graphc.explain import explain
 from graphc.index_check import IndexLimit, index_limits
@@ -76,6 +77,11 @@ class Executable:
     def memory(self) -> MemoryReport:
         """Device memory that the program needs, and the lifetimes of its tensors."""
         return memory_report(self.plan, self.device.target.alignment)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What a call takes: memory, dispatches, operations, bytes moved. Known before anything is allocated."""
+        return contract(self.plan, self.memory, [(a.name, a.type) for a in self.arguments])
 
     @cached_property
     def _index_limits(self) -> Mapping[int, IndexLimit]:

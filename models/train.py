@@ -19,7 +19,7 @@ import graphc.optim
 import graphc.random
 import graphc.tree
 from graphc.errors import DataError, NonFiniteError
-from graphc.models import MODELS, Model
+from graphc.models import MODELS, Model, fit
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.rundir import RunDirectory
 
@@ -207,7 +207,8 @@ def train(
     """Train until `run.steps` steps are done, from the directory's last checkpoint with `resume`.
 
     The first Ctrl-C ends the loop after the step under way and saves; a second one stops at once. Raises
-    NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before.
+    NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises MemoryLimitError, before
+    anything is allocated, where the device cannot hold the step.
     """
     model = MODELS[run.model]
     config, vocabulary = model.configure(corpus, **run.settings)
@@ -226,7 +227,9 @@ def train(
         )
         for watch in (False, True)
     )
-    loop = _Loop(run, directory, reporter or Silent(), Evaluation(model, corpus, config, run, device))
+    reporter = reporter or Silent()
+    reporter.note(str(fit.agree(plain, params, state, *batch(done), device)))
+    loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
     params, state, done = loop.run(plain, watched, batch, params, state, done)
     return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,14 @@ class Device(ABC):
     def limits(self) -> dict[str, int]:
         """Limits by their WebGPU names."""
 
+    @property
+    def capacity(self) -> int | None:
+        """Bytes of memory that programs can use at most: the host's for what runs on it; None where nobody can say.
+
+        WebGPU does not tell how much memory a GPU has.
+        """
+        return host_memory() if self.software else None
+
     @abstractmethod
     def check_dtype(self, type: TensorType) -> None:
         """Raise DeviceError for an element type that the device cannot compute with."""
@@ -98,3 +107,11 @@ class Device(ABC):
 
     def __repr__(self) -> str:
         return f"Device({self.name!r}{', closed' if self.closed else ''})"
+
+
+def host_memory() -> int | None:
+    """Bytes of memory that this machine has; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

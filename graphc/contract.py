@@ -1,0 +1,69 @@
+"""Contract: what a compiled program will take, known before anything is allocated or run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graphc.memory_report import MemoryReport
+from graphc.plan import Plan
+from graphc.types import TensorType
+
+CALL_SECONDS: Final = 50e-6
+DISPATCH_SECONDS: Final = 1.3e-6
+"""What it takes to encode and submit an empty program, and each dispatch, through wgpu-native from Python. Measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What one program takes. Times in seconds, sizes in bytes.
+
+    parameters, parameter_bytes: elements and bytes of the argument `params`, or of the first one where none is called
+    so. peak_bytes: what lives beside arguments and results at most. total_bytes: device memory in all: the peak,
+    arguments, constants, and results that take over no argument. flops: a multiply-add counts as two. bytes_moved: what
+    dispatches read and write. encode_seconds: what the host is expected to spend on each call, whatever the GPU needs.
+    """
+
+    parameters: int
+    parameter_bytes: int
+    peak_bytes: int
+    total_bytes: int
+    dispatches: int
+    flops: int
+    bytes_moved: int
+    encode_seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters ({_short(self.parameter_bytes)}B); "
+            f"device memory {_short(self.total_bytes)}B, {_short(self.peak_bytes)}B of it temporary; "
+            f"a call: {self.dispatches:,} dispatches, {_short(self.flops)}FLOP, {_short(self.bytes_moved)}B moved, "
+            f"about {self.encode_seconds * 1e3:.2f} ms to encode"
+        )
+
+
+def contract(plan: Plan, memory: MemoryReport, arguments: Sequence[tuple[str, TensorType]]) -> Contract:
+    """The contract of a plan. arguments: name and type of each leaf, in order."""
+    roots = [re.split(r"[\[.]", name, maxsplit=1)[0] for name, _ in arguments]
+    wanted = "params" if "params" in roots else next(iter(roots), "")
+    parameters = [kind for root, (_, kind) in zip(roots, arguments, strict=True) if root == wanted]
+    return Contract(
+        parameters=sum(kind.size for kind in parameters),
+        parameter_bytes=sum(kind.nbytes for kind in parameters),
+        peak_bytes=memory.peak_bytes,
+        total_bytes=memory.peak_bytes + memory.input_bytes + memory.constant_bytes + memory.output_bytes,
+        dispatches=len(plan.dispatches),
+        flops=sum(d.flops for d in plan.dispatches),
+        bytes_moved=sum(d.bytes_read + d.bytes_written for d in plan.dispatches),
+        encode_seconds=CALL_SECONDS + DISPATCH_SECONDS * len(plan.dispatches),
+    )
+
+
+def _short(count: int) -> str:
+    """A count with three digits and a decimal prefix: "12.3 k"."""
+    for prefix, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {prefix}"
+    return f"{count} "
