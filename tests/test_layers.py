@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "report"),
     ("",),
     ("models",),
+    ("bench",),
     ("cli",),
     ("__main__",),
 )

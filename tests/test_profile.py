@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc import cli
 from graphc.profile import Profile
 from graphc.runtime import timing
 
@@ -58,6 +59,44 @@ def test_the_chrome_trace_holds_every_dispatch(profile: Profile, tmp_path: Path)
     assert sum(e["dur"] for e in slices) == pytest.approx(profile.busy * 1e6)
     named = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
     assert {named[e["tid"]] for e in slices} == {t.dispatch.phase for t in profile.timings}
+
+
+def test_the_trace_keeps_to_the_chrome_format(profile: Profile, tmp_path: Path) -> None:
+    """What a reader of the format may rely on: phases, numbers, and slices of one track that do not cross."""
+    data = json.loads(profile.to_chrome_trace(tmp_path / "trace.json").read_text())
+    assert isinstance(data["traceEvents"], list)
+    assert data["displayTimeUnit"] in ("ms", "ns")
+    ends: dict[tuple[int, int], float] = {}
+    for event in data["traceEvents"]:
+        assert isinstance(event["pid"], int)
+        assert isinstance(event["tid"], int)
+        if event["ph"] == "M":
+            assert event["name"] in ("process_name", "thread_name")
+            assert isinstance(event["args"]["name"], str)
+            continue
+        assert event["ph"] == "X"
+        assert event["dur"] >= 0
+        track = event["pid"], event["tid"]
+        assert event["ts"] >= ends.get(track, 0.0) - 1e-3
+        ends[track] = event["ts"] + event["dur"]
+
+
+def test_the_command_prints_kernels_and_writes_a_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trace.json"
+    assert cli.run(["profile", "bigram", "--repeat", "1", "--out", str(path)]) == 0
+    printed = capsys.readouterr().out
+    events = json.loads(path.read_text())["traceEvents"]
+    slices = [event for event in events if event["ph"] == "X"]
+    assert slices
+    assert all(event["name"] in printed for event in slices)
+    assert cli.run(["profile", "bigram", "--repeat", "1", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["dispatches"] == len(slices)
+    assert 0 < summary["kernel_seconds"] <= summary["span_seconds"] * 1.001
+
+
+def test_the_command_refuses_a_name_that_says_no_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["profile", "bigram", "--out", "trace.txt"]) == 2
 
 
 def test_the_page_is_whole_and_escapes_text(profile: Profile, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from graphc.cli import graph, sample, system, train
+from graphc.cli import bench, graph, profile, sample, system, train
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -20,7 +20,16 @@ def cli() -> None:
     """NumPy in, GPU program out. Start with `graphc demo`."""
 
 
-for command in (train.demo, train.train, sample.sample, graph.graph, system.devices, system.doctor):
+for command in (
+    train.demo,
+    train.train,
+    sample.sample,
+    graph.graph,
+    bench.bench,
+    profile.profile,
+    system.devices,
+    system.doctor,
+):
     cli.add_command(command)
 
 

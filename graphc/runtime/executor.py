@@ -10,6 +10,7 @@ The last two change from call to call, so bind groups are cached by the buffers 
 from __future__ import annotations
 
 import itertools
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -149,6 +150,19 @@ class PlanRunner(Runner):
             if stamps is not None:
                 runs.append(stamps)
         return watch.method, np.stack(runs) if runs else None
+
+    def time_encoding(self, arguments: Sequence[Any], repeat: int) -> list[float]:
+        """Seconds that recording all dispatches takes the host, of `repeat` calls."""
+        times: list[float] = []
+
+        def record(encoder: Any, steps: list[native.Step]) -> None:
+            begin = time.perf_counter()
+            _record(encoder, steps)
+            times.append(time.perf_counter() - begin)
+
+        for _ in range(repeat):
+            self._run(arguments, record)
+        return times
 
     def _run(self, arguments: Sequence[Any], record: Callable[[Any, list[native.Step]], None]) -> list[Array]:
         device = self._device

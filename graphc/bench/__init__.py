@@ -1,0 +1,9 @@
+"""Benchmarks: fused against unfused, NumPy and what the machine can do at most, measured side by side in one run."""
+
+from __future__ import annotations
+
+from graphc.bench.cases import CASES
+from graphc.bench.harness import CaseResult, Report, Sample, run_cases
+from graphc.bench.show import show
+
+__all__ = ["CASES", "CaseResult", "Report", "Sample", "run_cases", "show"]

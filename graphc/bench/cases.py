@@ -1,0 +1,231 @@
+"""The benchmarks by name: programs, their arguments, and the figures that they are held to.
+
+Goals hold for lavapipe on two cores; on other adapters they say what a processor reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+import graphc
+from graphc import nn, optim
+from graphc.models import gpt, microgpt
+from graphc.models.train import training_step
+from graphc.types import NDArray
+
+Group = Literal["kernels", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure to reach. metric: a key of CaseResult.metrics. at_least: whether more is better."""
+
+    metric: str
+    limit: float
+    at_least: bool = True
+
+    def met(self, value: float) -> bool:
+        """Whether `value` reaches it."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.metric} {'>=' if self.at_least else '<='} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A program with its arguments.
+
+    eager: the same in NumPy, called on the arrays as they are; None: NumPy runs the compiled program, on the device
+    "numpy". carried: how many of the first arguments are donated and replaced by the first results from call to call.
+    without: names of the passes that the unfused program leaves out; () stands for all of them. items: what one call
+    gets done, for the rate.
+    """
+
+    fn: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    eager: Callable[..., Any] | None = None
+    carried: int = 0
+    without: tuple[str, ...] = ()
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A benchmark. make(small) gives the workload, with tiny sizes where `small`."""
+
+    name: str
+    group: Group
+    what: str
+    make: Callable[[bool], Workload]
+    goals: Sequence[Goal] = ()
+
+
+def _normal(*shape: int) -> NDArray:
+    return np.random.default_rng(math.prod(shape)).standard_normal(shape, np.float32)
+
+
+def _matmul(m: int, k: int, n: int) -> Callable[[bool], Workload]:
+    def make(small: bool) -> Workload:
+        a, b = (_normal(16, 32), _normal(32, 64)) if small else (_normal(m, k), _normal(k, n))
+        return Workload(np.matmul, (a, b), np.matmul)
+
+    return make
+
+
+def _softmax(small: bool) -> Workload:
+    size = 16 if small else 256
+    mask = nn.causal_mask(size)
+
+    def masked_softmax(x: Any) -> Any:
+        return nn.softmax(np.where(mask, x * np.float32(0.125), np.float32(-1e30)))
+
+    return Workload(
+        masked_softmax, (_normal(2, 2, size, size) if small else _normal(8, 6, size, size),), masked_softmax
+    )
+
+
+def _layer_norm(small: bool) -> Workload:
+    rows, width = (8, 32) if small else (4096, 384)
+    return Workload(nn.layer_norm, (_normal(rows, width), _normal(width), _normal(width)), nn.layer_norm)
+
+
+def _cross_entropy(small: bool) -> Workload:
+    rows, width = (8, 32) if small else (4096, 256)
+    labels = (np.arange(rows, dtype=np.int32) * 7) % width
+    return Workload(graphc.value_and_grad(nn.cross_entropy), (_normal(rows, width), labels))
+
+
+def _attend(q: Any, k: Any, v: Any) -> Any:
+    return nn.attention(q, k, v, causal=True)
+
+
+def _heads(small: bool) -> tuple[NDArray, ...]:
+    shape = (1, 2, 16, 8) if small else (16, 6, 256, 64)
+    return tuple(_normal(*shape) * np.float32(0.5) for _ in range(3))
+
+
+def _attention(small: bool) -> Workload:
+    return Workload(_attend, _heads(small), _attend, without=("attention",))
+
+
+def _attention_gradient(small: bool) -> Workload:
+    def weighed(q: Any, k: Any, v: Any, t: Any) -> Any:
+        return np.sum(_attend(q, k, v) * t)
+
+    heads = _heads(small)
+    gradient = graphc.value_and_grad(weighed, argnums=(0, 1, 2))
+    return Workload(gradient, (*heads, heads[0]), without=("attention",))
+
+
+def _linear_gelu(small: bool) -> Workload:
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        return nn.gelu(nn.linear(x, w, b))
+
+    m, n, k = (16, 32, 16) if small else (4096, 1536, 384)
+    return Workload(layer, (_normal(m, k), _normal(k, n) * np.float32(0.05), _normal(n)), layer)
+
+
+def _training(model: Any, config: Any, batch: int, optimizer: optim.Optimizer, items: int) -> Workload:
+    """One training step on random tokens."""
+    params = model.init(graphc.random.key(0), config)
+    tokens = np.random.default_rng(0).integers(0, config.vocab_size, (batch, config.context + 1)).astype(np.int32)
+    x, y = np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(tokens[:, 1:])
+    step = training_step(model, config, optimizer)
+    return Workload(step, (params, optimizer.init(params), x, y), carried=2, items=items)
+
+
+def _gpt(small: bool) -> Workload:
+    config = gpt.Config(vocab_size=65, dropout=0.0)
+    if small:
+        config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
+    return _training(gpt, config, 4, optim.adamw(3e-4), 4 * config.context)
+
+
+def _transformer(small: bool) -> Workload:
+    config = gpt.Config(vocab_size=65, context=32, width=64, heads=4, layers=2, dropout=0.0)
+    if small:
+        config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
+    return _training(gpt, config, 8, optim.adamw(1e-3), 8 * config.context)
+
+
+def _microgpt(batch: int) -> Callable[[bool], Workload]:
+    def make(small: bool) -> Workload:
+        config = microgpt.Config(context=4, width=8, heads=2) if small else microgpt.Config()
+        items = 1 if batch == 1 else batch * config.context
+        return _training(microgpt, config, batch, optim.adam(optim.linear(0.01, 0.0, 1000), 0.85, 0.99), items)
+
+    return make
+
+
+MATMUL_GOALS: Final = (Goal("times_numpy", 0.28),)
+
+CASES: Final[tuple[Case, ...]] = (
+    Case("matmul-1024", "kernels", "matmul 1024x1024x1024", _matmul(1024, 1024, 1024), MATMUL_GOALS),
+    Case("matmul-4096", "kernels", "4096x384 @ 384x1536", _matmul(4096, 384, 1536), MATMUL_GOALS),
+    Case("softmax", "kernels", "scale, mask, softmax (8,6,256,256)", _softmax, (Goal("times_unfused", 2.3),)),
+    Case("layer-norm", "kernels", "layer norm 4096x384", _layer_norm, (Goal("times_unfused", 1.9),)),
+    Case(
+        "cross-entropy",
+        "kernels",
+        "cross-entropy forward and backward 4096x256",
+        _cross_entropy,
+        (Goal("times_unfused", 2.2),),
+    ),
+    Case(
+        "attention",
+        "kernels",
+        "causal attention (16,6,256,64), one kernel against matmul, softmax, matmul",
+        _attention,
+        (Goal("times_unfused", 2.4), Goal("times_numpy", 1.0)),
+    ),
+    Case(
+        "attention-gradient",
+        "kernels",
+        "the same forward and backward",
+        _attention_gradient,
+        (Goal("times_unfused", 2.0),),
+    ),
+    Case(
+        "linear-gelu",
+        "kernels",
+        "matmul, bias, gelu 4096x384 @ 384x1536",
+        _linear_gelu,
+        (Goal("times_unfused", 1.15),),
+    ),
+    Case(
+        "gpt",
+        "models",
+        "GPT training step, 384 wide, 6 heads, 6 layers, context 256, batch 4",
+        _gpt,
+        (
+            Goal("times_unfused", 1.7),
+            Goal("milliseconds", 1500, at_least=False),
+            Goal("dispatches", 170, at_least=False),
+            Goal("bytes_of_unfused", 0.5, at_least=False),
+            Goal("encode_us", 2.0, at_least=False),
+            Goal("compile_s", 3.0, at_least=False),
+            Goal("passes_s", 0.3, at_least=False),
+        ),
+    ),
+    Case(
+        "transformer",
+        "models",
+        "transformer training step, 64 wide, 4 heads, 2 layers, context 32, batch 8",
+        _transformer,
+        (Goal("milliseconds", 20, at_least=False),),
+    ),
+    Case(
+        "microgpt",
+        "models",
+        "microGPT training, one name a step",
+        _microgpt(1),
+        (Goal("dispatches", 30, at_least=False), Goal("per_second", 500)),
+    ),
+    Case("microgpt-64", "models", "microGPT training, 64 names a step", _microgpt(64), (Goal("per_second", 100_000),)),
+)

@@ -1,0 +1,315 @@
+"""Runs benchmarks: all variants of a case take turns, and what is reported are medians of one such run.
+
+A machine that is busy with something else slows all variants alike, so ratios hold where times do not.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+import graphc
+from graphc.bench.cases import Case, Goal, Workload
+from graphc.bench.peaks import Peak, copy_peak, multiply_add_peak
+from graphc.executable import Executable
+from graphc.passes import pipeline
+from graphc.runtime import Device
+from graphc.runtime.executor import PlanRunner
+
+SAMPLE_SECONDS: Final = 0.02
+"""Quick programs are called as often in a row as fills this time, and waited for once, as a training loop does."""
+
+MOST_CALLS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was measured of one variant of a case; seconds: median time of a call.
+
+    What a device without a plan (NumPy) has none of is zero. bytes: sum over the kernels of what each reads and writes.
+    host_us: of the host's time in a call, from the arguments to the submit. encode_us: of recording one dispatch.
+    """
+
+    seconds: float
+    flops: int = 0
+    bytes: int = 0
+    dispatches: int = 0
+    host_us: float = 0.0
+    encode_us: float = 0.0
+
+    @property
+    def gflops(self) -> float:
+        """Arithmetic rate in GFLOP/s; a multiply-add counts as two."""
+        return self.flops / self.seconds / 1e9
+
+    @property
+    def gbytes(self) -> float:
+        """Memory rate in GB/s; each kernel's operands count once."""
+        return self.bytes / self.seconds / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """A case with the sample of each variant: fused, unfused, numpy, limit.
+
+    limit: the time that the fused program's kernels would take if each ran at the measured peak of arithmetic or of
+    memory, whichever is slower for it. metrics: the figures that goals are about. peaks: copied GB/s and multiply-add
+    GFLOP/s of the device in the same rounds.
+    """
+
+    name: str
+    what: str
+    samples: dict[str, Sample]
+    metrics: dict[str, float]
+    peaks: dict[str, float]
+    goals: Sequence[Goal] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        goals = [
+            {"goal": str(g), "value": self.metrics[g.metric], "met": g.met(self.metrics[g.metric])} for g in self.goals
+        ]
+        samples = {n: {**asdict(s), "gflops": s.gflops, "gbytes": s.gbytes} for n, s in self.samples.items()}
+        return {
+            "name": self.name,
+            "what": self.what,
+            "samples": samples,
+            "metrics": self.metrics,
+            "peaks": self.peaks,
+            "goals": goals,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All results of a run, and what it ran on."""
+
+    device: str
+    machine: dict[str, Any]
+    results: list[CaseResult] = field(default_factory=list)
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return {"device": self.device, "machine": self.machine, "cases": [r.to_data() for r in self.results]}
+
+
+def run_cases(
+    cases: Iterable[Case],
+    device: Device,
+    *,
+    repeat: int = 7,
+    small: bool = False,
+    note: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Measure cases on a WebGPU device, each variant `repeat` times in turn.
+
+    small: tiny sizes, without goals, to see that all works. note: told what is being done, a line at a time.
+    """
+    report = Report(_describe(device), machine())
+    peaks = {"copy": copy_peak(device, small), "multiply_add": multiply_add_peak(device, small)}
+    for case in cases:
+        note(f"{case.name}: {case.what}")
+        goals = () if small else case.goals
+        report.results.append(_run(case, case.make(small), goals, device, peaks, repeat))
+    return report
+
+
+class _Compiled:
+    """One variant of a program on a device, with arguments that stay there."""
+
+    def __init__(self, work: Workload, device: Device, passes: Sequence[pipeline.GraphPass]) -> None:
+        self.device = device
+        donate = tuple(range(work.carried))
+        self._call = graphc.compile(work.fn, device=device, passes=passes, donate=donate)
+        begin = time.perf_counter()
+        self.executable: Executable = self._call.lower(*work.arguments)
+        self.compile_seconds = time.perf_counter() - begin
+        self._carried = work.carried
+        self._arguments = tuple(graphc.tree.map(lambda a: device.upload(np.asarray(a)), a) for a in work.arguments)
+        self.results: Any = None
+
+    def __call__(self) -> None:
+        """Start it once."""
+        self.results = self._call(*self._arguments)
+        if self._carried:
+            self._arguments = (*self.results[: self._carried], *self._arguments[self._carried :])
+
+    def wait(self) -> None:
+        """Wait for the last start."""
+        graphc.tree.leaves(self.results)[-1].block_until_ready()
+
+    def host_us(self, repeat: int) -> float:
+        """Median time until a call returns while the device has nothing else to do."""
+        times = []
+        for _ in range(repeat):
+            self.device.synchronize()
+            begin = time.perf_counter()
+            self()
+            times.append(time.perf_counter() - begin)
+        self.wait()
+        return float(np.median(times)) * 1e6
+
+    def encode_us(self, repeat: int) -> float:
+        """Median time in which one dispatch is recorded."""
+        runner = self.executable.prepared()
+        if not isinstance(runner, PlanRunner) or not self.executable.plan.dispatches:
+            return 0.0
+        copies = [np.asarray(leaf) for leaf in graphc.tree.leaves(self._arguments)]
+        times = runner.time_encoding(copies, repeat)
+        return float(np.median(times)) * 1e6 / len(self.executable.plan.dispatches)
+
+    def sample(self, seconds: float, repeat: int) -> Sample:
+        """The facts of its plan beside a measured time."""
+        if not self.device.needs_plan:
+            return Sample(seconds)
+        dispatches = self.executable.plan.dispatches
+        return Sample(
+            seconds,
+            sum(d.flops for d in dispatches),
+            sum(d.bytes_read + d.bytes_written for d in dispatches),
+            len(dispatches),
+            self.host_us(repeat),
+            self.encode_us(repeat),
+        )
+
+
+class _Eager:
+    """A NumPy function on ndarrays."""
+
+    def __init__(self, fn: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._fn, self._arguments = fn, arguments
+
+    def __call__(self) -> None:
+        """Run it once."""
+        self._fn(*self._arguments)
+
+    def wait(self) -> None:
+        """Nothing to wait for."""
+
+
+def _run(
+    case: Case, work: Workload, goals: Sequence[Goal], device: Device, peaks: dict[str, Peak], repeat: int
+) -> CaseResult:
+    fused = _Compiled(work, device, pipeline.DEFAULT)
+    unfused = _Compiled(work, device, _fewer_passes(work.without))
+    numpy: _Eager | _Compiled = (
+        _Eager(work.eager, work.arguments)
+        if work.eager is not None
+        else _Compiled(work, graphc.device("numpy"), pipeline.DEFAULT)
+    )
+    variants = {"fused": fused, "unfused": unfused, "numpy": numpy}
+    times = _take_turns(variants, peaks, repeat)
+    rates = {name: peak.work / times[name] / 1e9 for name, peak in peaks.items()}
+    samples = {
+        "fused": fused.sample(times["fused"], repeat),
+        "unfused": unfused.sample(times["unfused"], repeat),
+        "numpy": Sample(times["numpy"]),
+    }
+    samples["limit"] = _limit(fused.executable, rates)
+    return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals)
+
+
+def _take_turns(variants: dict[str, Any], peaks: dict[str, Peak], repeat: int) -> dict[str, float]:
+    """Median seconds a call of each variant and each peak, all of them measured in turn."""
+    calls = {name: _calls_in_a_row(variant) for name, variant in variants.items()}
+    times: dict[str, list[float]] = {name: [] for name in (*variants, *peaks)}
+    for peak in peaks.values():
+        peak()
+    for _ in range(repeat):
+        for name, variant in variants.items():
+            times[name].append(_time(variant, calls[name]))
+        for name, peak in peaks.items():
+            begin = time.perf_counter()
+            peak()
+            times[name].append(time.perf_counter() - begin)
+    return {name: float(np.median(found)) for name, found in times.items()}
+
+
+def _calls_in_a_row(variant: Any) -> int:
+    """Warms a variant up, and says how many calls fill a sample."""
+    _time(variant, 1)
+    return max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / _time(variant, 1))))
+
+
+def _time(variant: Any, calls: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(calls):
+        variant()
+    variant.wait()
+    return (time.perf_counter() - begin) / calls
+
+
+def _fewer_passes(without: tuple[str, ...]) -> Sequence[pipeline.GraphPass]:
+    """The default passes less some; no passes at all where none are named."""
+    return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in without) if without else ()
+
+
+def _limit(executable: Executable, rates: dict[str, float]) -> Sample:
+    """The least time of a program's dispatches at the peaks."""
+    dispatches = executable.plan.dispatches
+    moved = [d.bytes_read + d.bytes_written for d in dispatches]
+    seconds = sum(
+        max(nbytes / rates["copy"], d.flops / rates["multiply_add"]) / 1e9
+        for nbytes, d in zip(moved, dispatches, strict=True)
+    )
+    return Sample(max(seconds, 1e-9), sum(d.flops for d in dispatches), sum(moved), len(dispatches))
+
+
+def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> dict[str, float]:
+    own = samples["fused"]
+    traced = fused.executable.stages[0][1]
+    begin = time.perf_counter()
+    pipeline.stages(traced, pipeline.DEFAULT)
+    passes = time.perf_counter() - begin
+    return {
+        "milliseconds": own.seconds * 1e3,
+        "per_second": work.items / own.seconds,
+        "times_unfused": samples["unfused"].seconds / own.seconds,
+        "times_numpy": samples["numpy"].seconds / own.seconds,
+        "of_limit": samples["limit"].seconds / own.seconds,
+        "dispatches": own.dispatches,
+        "bytes_of_unfused": own.bytes / max(samples["unfused"].bytes, 1),
+        "host_us": own.host_us,
+        "encode_us": own.encode_us,
+        "compile_s": fused.compile_seconds,
+        "passes_s": passes,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What a figure depends on beside the device."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": blas(),
+    }
+
+
+def blas() -> list[str]:
+    """Which BLAS NumPy calls, which of its kernels and on how many threads; empty where threadpoolctl is missing."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    return [
+        " ".join(str(info.get(key, "")) for key in ("internal_api", "version", "architecture", "num_threads"))
+        + " threads"
+        for info in threadpool_info()
+        if info.get("user_api") == "blas"
+    ]
+
+
+def _describe(device: Device) -> str:
+    adapter = getattr(device, "adapter", None)
+    return f"{device.name}: {adapter}" if adapter is not None else device.name

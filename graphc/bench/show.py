@@ -1,0 +1,61 @@
+"""A benchmark report as a table for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from graphc.bench.harness import CaseResult, Report, Sample
+
+
+def show(report: Report, console: Console) -> None:
+    """Print what was measured, one block a case, and which goals were met."""
+    machine = report.machine
+    console.print(report.device, highlight=False)
+    console.print(f"{machine['cores']} cores, {machine['platform']}, {machine['date']}", highlight=False)
+    console.print(f"NumPy {machine['numpy']}: {'; '.join(machine['blas']) or 'unknown BLAS'}", highlight=False)
+    console.print(_table(report), highlight=False)
+    for result in report.results:
+        for goal in result.goals:
+            value = result.metrics[goal.metric]
+            mark = "reached" if goal.met(value) else "missed"
+            console.print(f"{mark:8s} {result.name}: {goal}, is {value:.4g}", highlight=False)
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("benchmark")
+    for name in (
+        "ms",
+        "x fused",
+        "GFLOP/s",
+        "peak",
+        "GB/s",
+        "copy",
+        "dispatches",
+        "MB moved",
+        "host us",
+        "us/dispatch",
+    ):
+        table.add_column(name, justify="right")
+    for result in report.results:
+        table.add_row(f"[bold]{result.name}[/bold]", end_section=False)
+        for name, sample in result.samples.items():
+            table.add_row(*_row(name, sample, result))
+    return table
+
+
+def _row(name: str, sample: Sample, result: CaseResult) -> list[str]:
+    base = result.samples["fused"].seconds
+    row = [f"  {name}", f"{sample.seconds * 1e3:.3f}", f"{sample.seconds / base:.2f}"]
+    if not sample.dispatches:
+        return row
+    row += [
+        f"{sample.gflops:.1f}",
+        f"{sample.gflops / result.peaks['multiply_add']:.0%}",
+        f"{sample.gbytes:.1f}",
+        f"{sample.gbytes / result.peaks['copy']:.0%}",
+        str(sample.dispatches),
+        f"{sample.bytes / 1e6:.1f}",
+    ]
+    return [*row, f"{sample.host_us:.0f}", f"{sample.encode_us:.2f}"] if sample.host_us else row

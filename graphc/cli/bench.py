@@ -1,0 +1,50 @@
+"""`graphc bench`: fused against unfused, NumPy and the limit of the adapter, in one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+import graphc
+from graphc.errors import DeviceError
+
+PLAIN_WIDTH: Final = 120
+"""Columns of the table where stdout is no terminal."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[kernels|models|NAME]...")
+@click.option(
+    "--json", "target", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="- for stdout."
+)
+@click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="Turns of each variant.")
+@click.option("--small", is_flag=True, help="Tiny sizes: to see that everything runs, not how fast.")
+@click.option("--device", help="wgpu or wgpu:1.")
+def bench(names: tuple[str, ...], target: Path | None, repeat: int, small: bool, device: str | None) -> None:
+    """Measure programs fused, unfused and in NumPy, side by side with what the adapter can do at most.
+
+    Without names all benchmarks run; `kernels` and `models` are groups of them.
+    """
+    from graphc.bench import CASES, run_cases, show
+
+    known = {case.name for case in CASES} | {case.group for case in CASES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"no benchmark {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+    chosen = graphc.device(device)
+    if not chosen.needs_plan:
+        raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
+    cases = [case for case in CASES if not names or case.name in names or case.group in names]
+    report = run_cases(cases, chosen, repeat=repeat, small=small, note=lambda line: click.echo(line, err=True))
+    text = json.dumps(report.to_data(), indent=1)
+    if target is not None and str(target) == "-":
+        click.echo(text)
+        return
+    if target is not None:
+        target.write_text(text + "\n", encoding="utf-8")
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=PLAIN_WIDTH))

@@ -1,0 +1,96 @@
+"""The benchmarks: what they report of a program is what its plan says, and every one of them runs. Not how fast."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import cli
+from graphc.bench import CASES, run_cases
+from graphc.bench.cases import Case, Goal, Workload
+from graphc.bench.peaks import copy_peak, multiply_add_peak
+
+KERNELS = [case for case in CASES if case.group == "kernels"]
+
+
+def of(name: str) -> Case:
+    return next(case for case in CASES if case.name == name)
+
+
+def test_names_are_unique_and_goals_are_about_metrics() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+    (result,) = run_cases([of("softmax")], graphc.device("wgpu"), repeat=1, small=True).results
+    assert {goal.metric for case in CASES for goal in case.goals} <= set(result.metrics)
+
+
+def test_small_programs_compute_what_numpy_computes() -> None:
+    for case in KERNELS:
+        work = case.make(True)
+        if work.eager is not None:
+            got = np.asarray(graphc.compile(work.fn)(*work.arguments))
+            assert np.allclose(got, work.eager(*work.arguments), atol=1e-4), case.name
+
+
+def test_a_result_agrees_with_the_plan() -> None:
+    case = of("layer-norm")
+    (result,) = run_cases([case], graphc.device("wgpu"), repeat=2, small=True).results
+    plan = graphc.compile(case.make(True).fn).lower(*case.make(True).arguments).plan
+    fused, unfused = result.samples["fused"], result.samples["unfused"]
+    assert fused.dispatches == len(plan.dispatches) == 1
+    assert fused.bytes == sum(d.bytes_read + d.bytes_written for d in plan.dispatches)
+    assert fused.flops == sum(d.flops for d in plan.dispatches)
+    assert unfused.dispatches > 1
+    assert unfused.bytes > fused.bytes
+    assert result.metrics["bytes_of_unfused"] == fused.bytes / unfused.bytes
+    assert result.metrics["times_unfused"] == unfused.seconds / fused.seconds
+    assert min(s.seconds for s in result.samples.values()) > 0
+
+
+def test_a_training_step_carries_its_parameters() -> None:
+    def step(w: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return w + 1, np.sum(w * x)
+
+    work = Workload(step, (np.zeros(4, np.float32), np.ones(4, np.float32)), carried=1)
+    case = Case("count", "models", "adds one each time", lambda small: work)
+    (result,) = run_cases([case], graphc.device("wgpu"), repeat=1).results
+    assert result.samples["numpy"].seconds > 0
+    assert np.array_equal(work.arguments[0], np.zeros(4))  # the caller's arrays are left alone
+
+
+def test_the_peaks_do_their_work() -> None:
+    device = graphc.device("wgpu")
+    for peak in (copy_peak(device, small=True), multiply_add_peak(device, small=True)):
+        outputs = peak._runner([peak._x])
+        found = np.asarray(outputs[0])
+        assert np.isfinite(found).all()
+        assert (found != 0).all()
+        assert peak.work > 0
+
+
+def test_goals_say_which_way_is_better() -> None:
+    assert Goal("times_unfused", 2.0).met(2.0)
+    assert not Goal("milliseconds", 20, at_least=False).met(20.1)
+    assert str(Goal("milliseconds", 20, at_least=False)) == "milliseconds <= 20"
+
+
+def test_the_command_writes_json_and_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bench.json"
+    assert cli.run(["bench", "matmul-1024", "microgpt", "--small", "--repeat", "1", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "matmul-1024" in out
+    assert "limit" in out
+    data = json.loads(path.read_text())
+    assert [case["name"] for case in data["cases"]] == ["matmul-1024", "microgpt"]
+    assert set(data["cases"][0]["samples"]) == {"fused", "unfused", "numpy", "limit"}
+    assert data["cases"][0]["peaks"]["copy"] > 0
+    assert "blas" in data["machine"]
+
+
+def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["bench", "nonsense"]) == 2
+    assert "softmax" in capsys.readouterr().err
+    assert cli.run(["bench", "softmax", "--device", "numpy"]) == 1
