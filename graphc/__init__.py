@@ -34,6 +34,7 @@ from graphc.errors import (
 from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.runtime import Array, Device, asarray, device, devices
+from graphc.scan import scan
 from graphc.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad
 from graphc.types import enable_x64
@@ -75,6 +76,7 @@ __all__ = [
     "passes",
     "random",
     "save",
+    "scan",
     "spec",
     "stop_gradient",
     "trace",

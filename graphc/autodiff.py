@@ -16,6 +16,8 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.ir import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune
+from graphc.linearize import Reverse, linearize
+from graphc.loops import is_loop
 from graphc.op import NotDifferentiable
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, CustomVjp, barrier, call, fused
@@ -55,12 +57,18 @@ def pullback(graph: Graph, wrt: Sequence[int]) -> Graph:
     Its inputs are those of `graph`, then a cotangent for each float output; its outputs are the gradients of
     inputs[i] for i in `wrt`. It computes what it needs of the forward values itself.
     """
+    joint = with_pullback(graph, wrt)
+    return prune(replace(joint, outputs=joint.outputs[len(graph.outputs) :]))
+
+
+def with_pullback(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The outputs of a graph, then those of its `pullback`; its inputs are those of the pullback."""
     sweep = _Sweep(graph, wrt, range(len(graph.outputs)))
     for position, output in enumerate(graph.outputs):
         if _is_float(output.type):
             sweep.contribute(sweep.loss_key(position), sweep.builder.input(output.type))
     sweep.backward()
-    return prune(sweep.builder.build([sweep.gradient(i) for i in wrt]))
+    return sweep.builder.build([*sweep.forward_outputs(), *(sweep.gradient(i) for i in wrt)])
 
 
 class _Sweep:
@@ -77,6 +85,7 @@ class _Sweep:
         self.builder.constants = dict(self.graph.constants)
         self.env: dict[Value, Value] = {}
         self.residuals: dict[Node, list[Value]] = {}
+        self.reverses: dict[Node, Reverse] = {}
         self.cotangents: dict[Value, Value] = {}
         self.active: set[Value] = {self.graph.inputs[i] for i in wrt}
         self.tape: list[Node] = []
@@ -99,10 +108,13 @@ class _Sweep:
             self.tape.append(node)
             self.active.update(v for v in node.outputs if _is_float(v.type))
             rule = node.attrs.get("rule") if node.op is call else None
+            arguments = [self.env.get(v, v) for v in node.inputs]
+            if is_loop(node):
+                self._forward_loop(node, arguments)
+                continue
             if not isinstance(rule, CustomVjp):
                 self.builder.copy(node, self.env)
                 continue
-            arguments = [self.env.get(v, v) for v in node.inputs]
             results = self.builder.inline(rule.fwd, arguments, partial(_or_else, node.source))
             self.env.update(zip(node.outputs, results, strict=False))
             self.residuals[node] = results[len(node.outputs) :]
@@ -131,6 +143,8 @@ class _Sweep:
 
     def _pull(self, node: Node) -> list[Value | None]:
         """A gradient for each input of `node`, or None."""
+        if is_loop(node):
+            return self._pull_loop(node)
         rule = node.attrs.get("rule") if node.op is call else None
         if isinstance(rule, CustomVjp):
             return self._pull_custom(node, rule)
@@ -154,6 +168,47 @@ class _Sweep:
         found = self.builder.inline(body, [*again, *cotangents], self._backward_source)
         gradients: list[Value | None] = [None] * len(node.inputs)
         for i, value in zip(wanted, found, strict=True):
+            gradients[i] = value
+        return gradients
+
+    def _forward_loop(self, node: Node, arguments: list[Value]) -> None:
+        """A loop that also stacks what its gradient needs."""
+        body, carries = node.attrs["body"], node.attrs["carries"]
+        consts = node.attrs["consts"]
+        carried = range(consts, consts + carries)
+        wanted = [
+            i
+            for i, (inner, outer) in enumerate(zip(body.inputs, node.inputs, strict=True))
+            if _is_float(inner.type) and (i in carried or outer in self.active)
+        ]
+        joint = with_pullback(body, wanted)
+        reverse = self.reverses[node] = linearize(node, joint, wanted)
+        with self.builder.at(node.source):
+            attrs = {**node.attrs, "body": reverse.forward}
+            results = self.builder.add(node.op, *arguments, **attrs)
+        self.env.update(zip(node.outputs, results, strict=False))
+        self.residuals[node] = list(results[len(node.outputs) :])
+
+    def _pull_loop(self, node: Node) -> list[Value | None]:
+        """The loop that goes back over the steps: it carries the cotangent of the carry, and sums those of consts."""
+        reverse, consts, carries = self.reverses[node], node.attrs["consts"], node.attrs["carries"]
+        arguments = [self.env.get(v, v) for v in node.inputs]
+        cotangents = [self._cotangent(v) for v in node.outputs if _is_float(v.type)]
+        ends = sum(_is_float(v.type) for v in node.outputs[:carries])
+        sums = [_zeros(self.builder, node.inputs[i].type) for i in reverse.wanted if i < consts]
+        given = [*arguments[:consts], *cotangents[:ends], *sums]
+        given += [*arguments[consts + carries :], *self.residuals[node], *cotangents[ends:]]
+        found = self.builder.add(
+            node.op,
+            *given,
+            body=reverse.backward,
+            length=node.attrs["length"],
+            consts=consts,
+            carries=ends + len(sums),
+            reverse=not node.attrs["reverse"],
+        )
+        gradients: list[Value | None] = [None] * len(node.inputs)
+        for i, value in zip(reverse.order, found, strict=True):
             gradients[i] = value
         return gradients
 
@@ -189,6 +244,8 @@ def _differentiable(node: Node) -> bool:
         raise GraphError("gradient: the graph is already fused; differentiate it before the passes run")
     if node.op is call:
         return True
+    if is_loop(node):
+        return any(_is_float(v.type) for v in node.outputs)
     return not isinstance(node.op.vjp, NotDifferentiable) and any(_is_float(v.type) for v in node.outputs)
 
 

@@ -15,11 +15,13 @@ from graphc.contract import Contract, contract
 from graphc.errors import DTypeError, ShapeError
 from graphc.explain import explain
 from graphc.index_check import IndexLimit, index_limits
-from graphc.ir import Graph
+from graphc.ir import Graph, Node
+from graphc.loops import is_loop
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
 from graphc.op import Inline
 from graphc.passes.fuse import Fuse, decisions
+from graphc.passes.fusion.explain import Decision
 from graphc.passes.pipeline import GraphPass
 from graphc.plan import Plan
 from graphc.profile import Profile, measure
@@ -91,7 +93,7 @@ class Executable:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""
         for position, graph_pass in enumerate(self.passes):
             if isinstance(graph_pass, Fuse):
-                return explain(self.graph, self.plan, decisions(self.stages[position][1], graph_pass))
+                return explain(self.graph, self.plan, _decisions(self.stages[position][1], graph_pass))
         return explain(self.graph, self.plan, {})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,6 +144,14 @@ class Executable:
     def __repr__(self) -> str:
         types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)
         return f"Executable({self.name}({types}) on {self.device.name})"
+
+
+def _decisions(graph: Graph, fuse: Fuse) -> dict[Node, Decision]:
+    """What fusion decides of each node, also of those in loops."""
+    found = decisions(graph, fuse)
+    for node in filter(is_loop, graph.nodes):
+        found |= _decisions(node.attrs["body"], fuse)
+    return found
 
 
 def _has_calls(graph: Graph) -> bool:

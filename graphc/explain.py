@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.ir import Graph, Node, Value
+from graphc.loops import flatten
 from graphc.passes.fusion.explain import Decision
 from graphc.plan import Dispatch, Plan
 from graphc.printer import format_node, value_names
@@ -19,10 +20,14 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
     by_node: dict[int, list[int]] = {}
     for number, dispatch in enumerate(plan.dispatches):
         by_node.setdefault(dispatch.node, []).append(number)
+    graph = flatten(graph).graph
     names = value_names(graph)
     lines = [f"{len(plan.dispatches)} dispatches of {len(plan.kernels)} kernels for {_count(graph)} ops"]
     for position, node in enumerate(graph.nodes):
         lines.append("")
+        for loop in reversed(plan.loops):
+            if plan.dispatches[loop.first].node == position:
+                lines += [f"{loop.times} times, dispatches {loop.first} to {loop.last}:", ""]
         numbers = by_node.get(position, [])
         lines.append(_head(plan, [plan.dispatches[n] for n in numbers], numbers))
         inner = _ops(node, plan.dispatches[numbers[0]].nodes if numbers else (), names)

@@ -151,7 +151,12 @@ class Inline:
     """The op holds a sub-graph (attrs["body"]) that takes its place before lowering."""
 
 
-Lowering = Pointwise | Indexed | Reduce | Contract | Custom | Inline
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The op runs a sub-graph (attrs["body"]) many times: its nodes become dispatches that the plan repeats."""
+
+
+Lowering = Pointwise | Indexed | Reduce | Contract | Custom | Inline | Repeat
 
 
 @dataclass(frozen=True, slots=True)

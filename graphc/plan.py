@@ -91,7 +91,8 @@ class Kernel:
 class Dispatch:
     """One launch of a kernel.
 
-    nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, or -1 for a copy of
+    nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, with the bodies of
+    loops in place (graphc.loops.flatten), or -1 for a copy of
     the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
     bytes_read and bytes_written count each operand once; flops counts a multiply-add as two.
     """
@@ -110,9 +111,19 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """The dispatches first to last run `times` times, all of them before the first one runs again."""
+
+    first: int
+    last: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Buffers, tensors, kernels and the dispatches in order.
 
+    loops: what of it is repeated, inner loops before those that hold them.
     inputs, outputs, constants: positions in `tensors`. donated: input slots whose buffer an output takes over, as
     (input slot, output slot) pairs.
     """
@@ -126,6 +137,20 @@ class Plan:
     constants: tuple[int, ...]
     donated: tuple[tuple[int, int], ...] = ()
     memory: Mapping[str, int] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
+
+    def sequence(self) -> list[int]:
+        """The number of each dispatch in the order in which they run."""
+        before = list(range(len(self.dispatches)))  # before[n]: where dispatch n begins in `found`
+        found = list(before)
+        for loop in self.loops:
+            start = before[loop.first]
+            stop = before[loop.last + 1] if loop.last + 1 < len(before) else len(found)
+            body = found[start:stop]
+            found[start:stop] = body * loop.times
+            grown = len(body) * (loop.times - 1)
+            before = [at + grown if n > loop.last else at for n, at in enumerate(before)]
+        return found
 
     def to_json(self) -> str:
         """The plan as JSON text."""
@@ -148,6 +173,7 @@ class Plan:
                 constants=tuple(raw["constants"]),
                 donated=tuple((a, b) for a, b in raw["donated"]),
                 memory=raw["memory"],
+                loops=tuple(Loop(**loop) for loop in raw["loops"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GraphError(f"this is not a plan: {error}") from error
@@ -157,6 +183,11 @@ class Plan:
         for number, buffer in enumerate(self.buffers):
             lines.append(f"  buffer {number}: {buffer.kind} {buffer.name}, {buffer.nbytes} bytes")
         for number, dispatch in enumerate(self.dispatches):
+            lines += [
+                f"  {'':4} repeat {loop.times} times: {loop.first} to {loop.last}"
+                for loop in reversed(self.loops)
+                if loop.first == number
+            ]
             kernel = self.kernels[dispatch.kernel]
             bound = ", ".join(
                 f"{self.tensors[b.tensor].name}@{b.buffer}+{b.offset}{'*' if b.access == 'read_write' else ''}"

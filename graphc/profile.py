@@ -48,7 +48,8 @@ class Profile:
 
     method: how dispatches were timed: "inside passes" or "around passes" (time stamps), or "none" where the device has
     no time stamps (timings is empty then). total: one call and the wait for its results, without time stamps.
-    submit: the host's part of that call. span: from the first time stamp to the last. timings: one a dispatch.
+    submit: the host's part of that call. span: from the first time stamp to the last. timings: one
+    a dispatch, in the order in which they ran.
     """
 
     name: str
@@ -162,8 +163,8 @@ def measure(executable: Executable, leaves: Sequence[Any], repeat: int) -> Profi
     seconds = np.median(stamps[:, :, 1] - stamps[:, :, 0], axis=0) / 1e9
     span = float(np.median(stamps[:, -1, 1])) / 1e9
     timings = tuple(
-        Timing(number, dispatch, plan.kernels[dispatch.kernel], float(starts[number]), float(seconds[number]))
-        for number, dispatch in enumerate(plan.dispatches)
+        Timing(n, plan.dispatches[n], plan.kernels[plan.dispatches[n].kernel], float(starts[k]), float(seconds[k]))
+        for k, n in enumerate(plan.sequence())
     )
     return Profile(executable.name, device.name, method, repeat, total, submit, span, timings)
 

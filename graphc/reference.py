@@ -7,6 +7,7 @@ that another tensor has taken over is an error that names both tensors.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir import Graph, Node, Value, run_node
+from graphc.loops import flatten, is_loop
+from graphc.ops.structured import put, repeat
 from graphc.plan import Dispatch, Plan, Tensor
 from graphc.printer import describe, value_names
 from graphc.types import NDArray, TensorType, dtype_of
@@ -56,6 +59,8 @@ class _Interpreter:
 
     def __init__(self, check_indices: bool) -> None:
         self.check_indices = check_indices
+        self.stacks: list[NDArray] = []
+        """Tensors of loops that only `put` touches: they are written in place, as on a GPU."""
 
     def run(self, graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
         last = {value: position for position, node in enumerate(graph.nodes) for value in node.inputs}
@@ -72,12 +77,30 @@ class _Interpreter:
 
     def run_node(self, graph: Graph, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
         body = node.attrs.get("body")
+        if is_loop(node):
+            return self.run_loop(node, arrays)
+        if node.op is put and any(arrays[0] is stack for stack in self.stacks):
+            return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
         if self.check_indices and node.op.name in _INDICES:
             ids, size = _INDICES[node.op.name](node, arrays)
             _check_range(graph, node, ids, size)
         return run_node(node, arrays)
+
+    def run_loop(self, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
+        """The outputs of a scan."""
+        body = node.attrs["body"]
+        arrays, outer = list(arrays), self.stacks
+        filled = {n.inputs[0] for n in body.nodes if n.op is put}
+        for k, value in enumerate(body.inputs):
+            if value in filled:
+                arrays[k] = arrays[k].copy()
+                self.stacks = [*self.stacks, arrays[k]]
+        attrs = dict(node.attrs)
+        results = repeat(lambda given: self.run(body, given), tuple(arrays), **attrs)
+        self.stacks = outer
+        return results
 
 
 def _axis_size(node: Node) -> int:
@@ -104,11 +127,12 @@ def _check_range(graph: Graph, node: Node, ids: NDArray, size: int) -> None:
 def run_plan(plan: Plan, graph: Graph, inputs: Sequence[Any], poison: bool = True) -> list[NDArray]:
     """The outputs of a plan, each dispatch executed by the reference of its node in the bytes the plan gives it.
 
-    graph: the lowered graph; Dispatch.node is a position in its nodes, and tensors have the names of its values.
+    graph: the lowered graph; Dispatch.node is a position in its nodes (those of loops in place), and tensors have the
+    names of its values.
     With `poison`, raises GraphError naming the tensors where a dispatch reads bytes that do not hold its operand or
     writes into a read-only buffer; without, only what such a plan computes would be wrong.
     """
-    return _PlanRun(plan, graph, poison).run(check_inputs(graph, inputs))
+    return _PlanRun(plan, flatten(graph).graph, poison).run(check_inputs(graph, inputs))
 
 
 class _PlanRun:
@@ -127,9 +151,12 @@ class _PlanRun:
         self.last_dispatch = {d.node: i for i, d in enumerate(plan.dispatches) if d.node >= 0}
         written = {self.tensor_of.get(v) for n in self.last_dispatch for v in graph.nodes[n].outputs}
         written |= {d.bindings[-1].tensor for d in plan.dispatches if d.node < 0}
+        # A name for the bytes of another tensor is bound nowhere.
+        written &= {b.tensor for d in plan.dispatches for b in d.bindings}
         self.owner_of = [self._owner(i, written) for i in range(len(plan.tensors))]
         self.dying = self._deaths()
         self.captured: dict[Value, NDArray] = {}
+        self.endings = self._endings()
         self.writable = {(d.node, b.tensor) for d in plan.dispatches for b in d.bindings if b.access == "read_write"}
         donated = {slot for slot, _ in plan.donated}
         self.read_only = {
@@ -159,25 +186,37 @@ class _PlanRun:
                 dying.setdefault(last, []).append(owner)
         return dying
 
+    def _endings(self) -> set[int]:
+        """The tensors that die with the last step of a loop, not with each: they were there before it."""
+        found = set()
+        for tensor, owner in zip(self.plan.tensors, self.owner_of, strict=True):
+            if any(tensor.start < loop.first <= tensor.end <= loop.last for loop in self.plan.loops):
+                found.add(owner)
+        return found
+
     def run(self, inputs: Sequence[NDArray]) -> list[NDArray]:
         """Load inputs and constants, run all dispatches, read the outputs."""
         for tensor, array in zip(self.plan.inputs, inputs, strict=True):
             self._store(tensor, array)
         for tensor, array in zip(self.plan.constants, self.graph.constants.values(), strict=True):
             self._store(tensor, array)
-        for number, dispatch in enumerate(self.plan.dispatches):
-            self._step(number, dispatch)
+        sequence = self.plan.sequence()
+        left = Counter(sequence)
+        for number in sequence:
+            left[number] -= 1
+            self._step(number, self.plan.dispatches[number])
+            for owner in self.dying.get(number, ()):
+                if owner not in self.endings or not left[number]:
+                    self._kill(owner)
         return [self._load(tensor, "the program's end") for tensor in self.plan.outputs]
 
     def _step(self, number: int, dispatch: Dispatch) -> None:
-        """One dispatch, and the deaths after it."""
+        """One dispatch."""
         who = f"dispatch {number} ({dispatch.label})"
         if dispatch.node < 0:
             self._copy(dispatch, who)
         else:
             self._launch(number, dispatch, who)
-        for owner in self.dying.get(number, ()):
-            self._kill(owner)
 
     def _copy(self, dispatch: Dispatch, who: str) -> None:
         array = self._load(dispatch.bindings[0].tensor, who)
@@ -192,7 +231,7 @@ class _PlanRun:
         for value in dict.fromkeys(node.inputs):
             if self._owner_of(value) in bound or (last and value not in self.captured):
                 self.captured[value] = self._value(value, who)
-        outputs = {self.tensor_of[v] for v in node.outputs if v.type.size}
+        outputs = {self.owner_of[self.tensor_of[v]] for v in node.outputs if v.type.size}
         operands = {self._owner_of(v) for v in node.inputs}
         for binding in dispatch.bindings:
             if binding.tensor in outputs or binding.tensor not in self.named:
@@ -207,7 +246,7 @@ class _PlanRun:
         for value, array in zip(node.outputs, results, strict=True):
             if not value.type.size:
                 continue
-            tensor = self.tensor_of[value]
+            tensor = self.owner_of[self.tensor_of[value]]
             if (dispatch.node, tensor) not in self.writable:
                 raise GraphError(f"{who} has no binding through which to write {self.plan.tensors[tensor].name}")
             self._claim(tensor, who)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from graphc.errors import GraphError
 from graphc.ir import Graph
+from graphc.loops import is_loop
 from graphc.passes.cse import cse, drop_barriers
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
@@ -14,6 +16,7 @@ from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
 from graphc.passes.fusion.wide import narrow
 from graphc.passes.inline import inline
+from graphc.passes.loops import loops
 from graphc.passes.order import order
 from graphc.passes.simplify import simplify
 from graphc.passes.split import split
@@ -24,9 +27,9 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (inline, empty, fold, simplify, split, cse, dce, fuse, order)
+DEFAULT: Final[tuple[GraphPass, ...]] = (inline, loops, empty, fold, simplify, split, cse, dce, fuse, order)
 
-LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, empty, drop_barriers, split, narrow, dce)
+LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)
 """What lowering needs in any case; `passes=()` compiles with these alone."""
 
 
@@ -45,7 +48,7 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
         name = pass_name(graph_pass)
         before = graph
         try:
-            graph = graph_pass(before)
+            graph = graph_pass(_bodies(before, graph_pass))
             graph.verify()
             _same_interface(before, graph)
         except Exception as error:
@@ -53,6 +56,22 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
         if observe is not None:
             observe(name, before, graph)
     return graph
+
+
+def _bodies(graph: Graph, graph_pass: GraphPass) -> Graph:
+    """The graph with the pass applied to the bodies of its loops, inner ones first."""
+    if not any(map(is_loop, graph.nodes)):
+        return graph
+    nodes = []
+    for node in graph.nodes:
+        if is_loop(node):
+            body = node.attrs["body"]
+            after = graph_pass(_bodies(body, graph_pass))
+            after.verify()
+            _same_interface(body, after)
+            node = node if after is body else replace(node, attrs={**node.attrs, "body": after})
+        nodes.append(node)
+    return Graph(graph.inputs, graph.constants, tuple(nodes), graph.outputs)
 
 
 def _same_interface(before: Graph, after: Graph) -> None:

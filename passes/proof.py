@@ -21,8 +21,9 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
 
     A binding lies within its tensor's place, at a multiple of `alignment` bytes, and a place within its buffer. In one
     dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A tensor
-    is alive at every dispatch that binds it. Tensors of an arena that are alive at once share no byte, except that one
-    may take the place of another (its alias) from that one's last dispatch on. Inputs that are not donated, and
+    is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside.
+    Tensors of an arena that are alive at once share no byte, except that one may take the place of another (its
+    alias) from that one's last dispatch on. Inputs that are not donated, and
     constants, are only read.
     """
     uses = _uses(plan)
@@ -55,6 +56,12 @@ def _uses(plan: Plan) -> dict[int, _Use]:
     for position in plan.outputs:
         if position in uses:
             uses[position].last = max(len(plan.dispatches) - 1, uses[position].last)
+    given = {*plan.inputs, *plan.constants}
+    for loop in plan.loops:
+        for position in {b.tensor for d in plan.dispatches[loop.first : loop.last + 1] for b in d.bindings}:
+            use = uses[position]
+            if position in given or use.first < loop.first or use.last > loop.last:
+                use.last = max(use.last, loop.last)
     return uses
 
 

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ir",),
     ("printer",),
     ("ops",),
-    ("families", "tracing"),
+    ("families", "tracing", "loops", "linearize"),
     ("trace",),
     ("autodiff",),
     ("reference",),

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from graphc.ir import Graph, Node, Value, new_value
+from graphc.loops import Flat, flatten, passed_through
+from graphc.lower.carry import enter_in_place, repeat_in_place
 from graphc.lower.declare import module, share
-from graphc.lower.family import kernels_of, passed_through
+from graphc.lower.family import kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
+from graphc.lower.program import Program, Step
+from graphc.ops.structured import again, enter, put
 from graphc.passes.proof import check_plan
 from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target
 from graphc.printer import format_node, value_names
-
-
-@dataclass(slots=True)
-class Step:
-    """One dispatch to be: the position of its node (-1: a copy of an output) and its kernel."""
-
-    position: int
-    source: KernelSource
-
-
-@dataclass(slots=True)
-class Program:
-    """What lowering knows of a graph before tensors are placed.
-
-    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
-    each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
-    (input, output) slots where an output takes over a donated input that is passed through.
-    """
-
-    graph: Graph
-    target: Target
-    donate: frozenset[int]
-    roots: dict[Value, Value] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
-    outputs: list[Value] = field(default_factory=list)
-    shown: list[Value] = field(default_factory=list)
-    names: dict[Value, str] = field(default_factory=dict)
-    taken: list[tuple[int, int]] = field(default_factory=list)
-
-    def root(self, value: Value) -> Value:
-        """The tensor in whose bytes `value` lies."""
-        return self.roots.get(value, value)
 
 
 def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) -> Plan:
@@ -53,17 +23,31 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     Raises DeviceError where the target cannot run a kernel (element type, number of buffers), MemoryLimitError where a
     tensor exceeds its largest buffer, GraphError for a graph that still holds nodes to be inlined.
     """
-    program = Program(graph, target, donate, names=value_names(graph))
-    for position, node in enumerate(graph.nodes):
-        for value, source in passed_through(node):
-            program.roots[value] = program.root(source)
-        sources = kernels_of(node, graph, target, program.root)
-        _name_scratch(program, node, sources)
-        program.steps += [Step(position, source) for source in sources]
+    flat = flatten(graph)
+    program = Program(flat.graph, target, donate, names=value_names(flat.graph))
+    for position, node in enumerate(flat.graph.nodes):
+        _add_node(program, flat, position, node)
+    repeat_in_place(program, flat.loops)
     _settle_outputs(program)
     plan = _plan(program, place(program))
     check_plan(plan, target.alignment)
     return plan
+
+
+def _add_node(program: Program, flat: Flat, position: int, node: Node) -> None:
+    for value, source in passed_through(node):
+        program.roots[value] = program.root(source)
+    if node.op is enter and enter_in_place(program, flat, position):
+        program.roots[node.out] = program.root(node.inputs[0])
+        return
+    if node.op is again or node.op is put:
+        variable = program.root(node.inputs[1 if node.op is again else 0])
+        program.roots[node.out] = variable
+        if node.op is again and program.root(node.inputs[0]) is variable:
+            return
+    sources = kernels_of(node, program.graph, program.target, program.root)
+    _name_scratch(program, node, sources)
+    program.steps += [Step(position, source) for source in sources]
 
 
 def _name_scratch(program: Program, node: Node, sources: list[KernelSource]) -> None:
@@ -123,6 +107,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         constants=tuple(placement.number[v] for v in program.graph.constants),
         donated=placement.donated,
         memory=placement.memory,
+        loops=tuple(program.loops),
     )
 
 

@@ -125,7 +125,27 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
     return [clear(launch, writers, 1), settle(site, last), settle(site, update)]
 
 
+def put(body: Graph, site: Site) -> list[KernelSource]:
+    """The kernel that writes one row of a stack; the other rows stay as they are."""
+    (node,) = body.nodes
+    stack, after, row = node.inputs
+    width = LANES if row.type.size % LANES == 0 and row.type.size else 1
+    slots = stack.type.shape[0]
+    launch = Launch(body, site, "put")
+
+    def write(bindings: Bindings) -> KernelSource:
+        new = bindings.read(row, vector=width == LANES)
+        number = bindings.read(after).load("0u")
+        written = bindings.write(body.outputs[0], vector=width == LANES)
+        items = row.type.size // width
+        store = written.store(f"slot * {items}u + item", new.load("item"))
+        holes = {"slot": f"min(u32({number} + {node.attrs['shift']}), {slots - 1}u)", "store": store}
+        return launch.kernel("put", "put", bindings, items, holes)
+
+    return [settle(site, write)]
+
+
 BUILDERS: Final[Mapping[str, KernelBuilder]] = MappingProxyType(
-    {"cumsum": cumsum, "scatter_add": scatter_add, "index_update": index_update}
+    {"cumsum": cumsum, "scatter_add": scatter_add, "index_update": index_update, "put": put}
 )
 """The builder of each `Custom` lowering, by its kernel name."""

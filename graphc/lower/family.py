@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
+from graphc.loops import passed_through
 from graphc.lower import column, custom, matmul, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSource, Site
@@ -51,19 +52,6 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
     ]
-
-
-def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
-    """(output, input or earlier output) for the outputs of a node that need no bytes of their own: views that keep the
-    flat order, and outputs of a fused node that are one of its inputs or stand there twice."""
-    if node.op.name == "reshape":
-        yield node.out, node.inputs[0]
-    elif node.op.name == "fused":
-        seen = dict(zip(node.attrs["body"].inputs, node.inputs, strict=True))
-        for inner, outer in zip(node.attrs["body"].outputs, node.outputs, strict=True):
-            if inner in seen:
-                yield outer, seen[inner]
-            seen.setdefault(inner, outer)
 
 
 def _builder(family: str) -> KernelBuilder:

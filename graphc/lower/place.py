@@ -13,7 +13,7 @@ from graphc.passes import memory
 from graphc.plan import Access, Buffer, BufferKind, Tensor, padded
 
 if TYPE_CHECKING:
-    from graphc.lower.assemble import Program
+    from graphc.lower.program import Program
 
 
 @dataclass(slots=True)
@@ -39,13 +39,17 @@ class Placement:
 
 @dataclass(slots=True)
 class _Lives:
-    """first, last: the dispatches that touch each tensor first and last. output: tensors that are outputs, by slot."""
+    """first, last: the dispatches that touch each tensor first and last. output: tensors that are outputs, by slot.
+
+    held: tensors that a later step of a loop reads again.
+    """
 
     first: dict[Value, int] = field(default_factory=dict)
     last: dict[Value, int] = field(default_factory=dict)
     output: dict[Value, int] = field(default_factory=dict)
     input: dict[Value, int] = field(default_factory=dict)
     constant: dict[Value, int] = field(default_factory=dict)
+    held: set[Value] = field(default_factory=set)
 
     def in_arena(self, value: Value) -> bool:
         return not (value in self.output or value in self.input or value in self.constant)
@@ -74,6 +78,13 @@ def _lives(program: Program) -> _Lives:
         for operand in step.source.operands:
             lives.first.setdefault(operand.value, number)
             lives.last[operand.value] = number
+    outside = {*lives.input, *lives.constant}
+    for loop in program.loops:
+        for value, last in lives.last.items():
+            before = lives.first[value] < loop.first or value in outside
+            if before and loop.first <= last <= loop.last:
+                lives.last[value] = loop.last
+                lives.held.add(value)
     return lives
 
 
@@ -89,10 +100,14 @@ def _share_in_place(
     merged: dict[int, dict[str, str]] = {}
     for number, step in enumerate(program.steps):
         by_name = {o.name: o.value for o in step.source.operands}
-        used: set[str] = set()
+        if step.merged:
+            merged[number] = dict(step.merged)
+        used: set[str] = {*step.merged, *step.merged.values()}
         for output, source in step.source.inplace:
             new, old = by_name[output], by_name[source]
             if output in used or source in used or lives.last[old] != number or lives.first[new] != number:
+                continue
+            if old in lives.held:
                 continue
             if lives.in_arena(old) and lives.in_arena(new):
                 shares[new] = old

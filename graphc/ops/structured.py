@@ -2,7 +2,7 @@
 
 `fused` is made by passes: its body is the graph of the ops that became one kernel, and the reference runs the body
 unchanged. `call` is made by tracing (custom_vjp, checkpoint): its body takes its place before fusion. `barrier` is
-made by autodiff.
+made by autodiff. `scan` repeats its body; `put`, `enter` and `again` are what passes and lowering make of its loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from graphc.op import Custom, Indexed, Inline, NotDifferentiable, Op
+import numpy as np
+
+from graphc.errors import ShapeError
+from graphc.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat
 from graphc.types import NDArray, TensorType
 
 if TYPE_CHECKING:
@@ -63,8 +66,6 @@ class Checkpoint:
 
 
 def _infer_body(*types: TensorType, body: Graph, **attrs: Any) -> tuple[TensorType, ...]:
-    from graphc.errors import ShapeError
-
     if types != tuple(v.type for v in body.inputs):
         raise ShapeError(f"the body takes {[str(v.type) for v in body.inputs]}")
     return tuple(v.type for v in body.outputs)
@@ -105,4 +106,112 @@ barrier: Final = Op(
     lowering=Indexed(lambda emitter, node, index: emitter.read(node.inputs[0], index)),
     traits=frozenset({"structured", "barrier"}),
     doc="Its input, unchanged. Common subexpressions are not merged across it, which keeps a recomputation apart.",
+)
+
+
+def _infer_scan(
+    *types: TensorType, body: Graph, length: int, consts: int, carries: int, reverse: bool
+) -> tuple[TensorType, ...]:
+    first = consts + carries
+    for type in types[first:]:
+        if type.ndim < 1 or type.shape[0] != length:
+            raise ShapeError(
+                f"a scan of {length} steps takes one slice of {type} each: its first axis must be {length}"
+            )
+    taken = [*types[:first], *(TensorType(t.shape[1:], t.dtype) for t in types[first:])]
+    if taken != [v.type for v in body.inputs]:
+        raise ShapeError(f"the body takes {[str(v.type) for v in body.inputs]}, got {[str(t) for t in taken]}")
+    made = [v.type for v in body.outputs]
+    if made[:carries] != taken[consts:first]:
+        raise ShapeError(f"the carry is {[str(t) for t in taken[consts:first]]}, and becomes {[str(t) for t in made]}")
+    return (*made[:carries], *(TensorType((length, *t.shape), t.dtype) for t in made[carries:]))
+
+
+def _run_scan(
+    *arrays: NDArray, body: Graph, length: int, consts: int, carries: int, reverse: bool
+) -> tuple[NDArray, ...]:
+    from graphc.ir import evaluate
+
+    def run(given: list[NDArray]) -> list[NDArray]:
+        return evaluate(body, given)
+
+    return repeat(run, arrays, body=body, length=length, consts=consts, carries=carries, reverse=reverse)
+
+
+def repeat(
+    run: Callable[[list[NDArray]], list[NDArray]],
+    arrays: tuple[NDArray, ...],
+    *,
+    body: Graph,
+    length: int,
+    consts: int,
+    carries: int,
+    reverse: bool,
+) -> tuple[NDArray, ...]:
+    """The outputs of a scan in NumPy; `run` computes its body."""
+    first = consts + carries
+    carry = list(arrays[consts:first])
+    stacks = [np.empty((length, *v.type.shape), v.type.dtype.numpy) for v in body.outputs[carries:]]
+    for i in reversed(range(length)) if reverse else range(length):
+        made = run([*arrays[:consts], *carry, *(x[i] for x in arrays[first:])])
+        carry = list(made[:carries])
+        for stack, y in zip(stacks, made[carries:], strict=True):
+            stack[i] = y
+    return (*carry, *stacks)
+
+
+scan: Final = Op(
+    "scan",
+    infer=_infer_scan,
+    reference=_run_scan,
+    vjp=NotDifferentiable("autodiff makes a scan of the body's gradient"),
+    lowering=Repeat(),
+    traits=frozenset({"structured"}),
+    doc="A loop. attrs: body, length, consts, carries, reverse. Inputs: what every step sees, the first carry, tensors "
+    "of which each step sees one slice. The body maps (consts, carry, slices) to (carry, results); outputs: the last "
+    "carry, the results of all steps stacked. reverse: the last slice comes first.",
+)
+
+
+def _infer_put(stack: TensorType, after: TensorType, row: TensorType, *, shift: int) -> TensorType:
+    if stack.ndim < 1 or stack.shape[1:] != row.shape or stack.dtype != row.dtype or after.shape != ():
+        raise ShapeError(f"{row} at {after} is no row of {stack}")
+    return stack
+
+
+def _put(stack: NDArray, after: NDArray, row: NDArray, *, shift: int, inplace: bool = False) -> NDArray:
+    result = stack if inplace else stack.copy()
+    result[int(after) + shift] = row
+    return result
+
+
+put: Final = Op(
+    "put",
+    infer=_infer_put,
+    reference=_put,
+    vjp=NotDifferentiable("it is made after differentiation"),
+    lowering=Custom("put"),
+    traits=frozenset({"structured"}),
+    doc="A stack of rows with one row replaced, in the stack's own bytes: the results of a loop. Nothing else may read "
+    "the stack. The number of the row is `after` + attrs['shift']: the counter of the loop has gone on by then.",
+)
+
+enter: Final = Op(
+    "enter",
+    infer=lambda x: x,
+    reference=lambda x: x,
+    vjp=NotDifferentiable("it is made while lowering"),
+    lowering=Indexed(lambda emitter, node, index: emitter.read(node.inputs[0], index)),
+    traits=frozenset({"structured"}),
+    doc="A tensor of a loop, with the value that it has before the first step.",
+)
+
+again: Final = Op(
+    "again",
+    infer=lambda new, variable: new,
+    reference=lambda new, variable: new,
+    vjp=NotDifferentiable("it is made while lowering"),
+    lowering=Indexed(lambda emitter, node, index: emitter.read(node.inputs[0], index)),
+    traits=frozenset({"structured"}),
+    doc="The end of a step: the first operand takes the place of the second one, a tensor of the loop, in its bytes.",
 )

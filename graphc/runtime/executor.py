@@ -74,6 +74,7 @@ class PlanRunner(Runner):
         ]
         self._check_limits()
         self._steps = self._make_steps()
+        self._sequence = plan.sequence()
         self._offsets, self._packed_bytes = self._layout_inputs()
         self._base = {self._inputs[slot][0]: offset for slot, offset in self._offsets.items()}
         self._host = np.zeros(self._packed_bytes, np.uint8)
@@ -138,11 +139,12 @@ class PlanRunner(Runner):
         return self._run(arguments, _record)
 
     def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
-        """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2].
+        """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2], in the order
+        in which they run: those of a loop stand there once for each of its steps.
 
         None where the device has no time stamps, or the program has no dispatches.
         """
-        watch = Stopwatch(self._device, len(self._steps))
+        watch = Stopwatch(self._device, len(self._sequence))
         runs: list[NDArray] = []
         for _ in range(repeat if self._steps else 0):
             self._run(arguments, watch.record)
@@ -289,15 +291,17 @@ class PlanRunner(Runner):
         if found is not None:
             self._cache.move_to_end(key)
             return found
+        kept = [self._group(step, bound) for step in self._steps]
+        first: list[native.Step] = []
+        for step, group in zip(self._steps, kept, strict=True):
+            first.append((step.pipeline._internal, group._internal, *step.dispatch.workgroups))
+        same = [(None, *native_step[1:]) for native_step in first]
         steps: list[native.Step] = []
-        kept: list[Any] = []
         last = None
-        for step in self._steps:
-            group = self._group(step, bound)
-            pipeline = None if step.pipeline is last else step.pipeline._internal
-            last = step.pipeline
-            kept.append(group)
-            steps.append((pipeline, group._internal, *step.dispatch.workgroups))
+        for number in self._sequence:
+            pipeline = self._steps[number].pipeline
+            steps.append(same[number] if pipeline is last else first[number])
+            last = pipeline
         self._cache[key] = steps, kept
         if len(self._cache) > CACHED_STEPS:
             self._cache.popitem(last=False)

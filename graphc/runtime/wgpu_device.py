@@ -20,6 +20,7 @@ import wgpu
 
 from graphc.errors import DeviceError, DeviceLostError, OutOfMemoryError
 from graphc.ir import Graph
+from graphc.loops import flatten
 from graphc.plan import Plan, Target
 from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
@@ -271,7 +272,7 @@ class WgpuDevice(Device):
         from graphc.runtime.executor import PlanRunner
 
         assert plan is not None
-        return PlanRunner(self, plan, list(graph.constants.values()), donated)
+        return PlanRunner(self, plan, list(flatten(graph).graph.constants.values()), donated)
 
     def close(self) -> None:
         """Wait for running programs, then destroy every buffer of the device."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from graphc.ir import Graph, Node, Value
+from graphc.loops import is_loop
 from graphc.printer import format_attr, format_node, value_names
 from graphc.viz.convert import kind_of
 from graphc.viz.fold import fold
@@ -112,7 +113,7 @@ class _Painter:
             lines = (_op_text(node), *times, *where)
             self.scene.boxes.append(Box(f"n{place}", kind, phase, lines, tip))
             return
-        title = (" ".join([f"{kind} kernel", *times]), *where)
+        title = (f"loop × {node.attrs['length']}" if is_loop(node) else " ".join([f"{kind} kernel", *times]), *where)
         frame = f"k{place}"
         self.scene.frames.append(Frame(frame, kind, phase, title, tip))
         if self.ops:
@@ -145,7 +146,8 @@ class _Painter:
                     self._arrow(outer[value], here, place, node.source.phase)
             inner.update(dict.fromkeys(op.outputs, here))
         for value, result in zip(node.outputs, body.outputs, strict=True):
-            self.made[value] = (inner[result], place)
+            if result in inner:
+                self.made[value] = (inner[result], place)
 
     def _arrow(self, value: Value, end: str, place: int, phase: str = "") -> None:
         end_frame = f"k{place}" if end in self.alone else None

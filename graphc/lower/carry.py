@@ -1,0 +1,98 @@
+"""What loops change lies in one place: as few copies as possible on the way into a loop and from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from graphc.ir import Value
+from graphc.loops import Flat, Region
+from graphc.lower.program import Program, Step
+from graphc.ops.structured import again
+from graphc.plan import Loop
+
+
+def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
+    """Whether a loop may change the tensor that it starts with, since nothing else needs it.
+
+    It is read by the `enter` node at this position alone. It is computed, and not outside of a loop that holds this
+    one; or it is a donated input that becomes an output.
+    """
+    graph = flat.graph
+    (value,), variable = graph.nodes[position].inputs, graph.nodes[position].out
+    uses = sum(v is value for node in graph.nodes for v in node.inputs) + sum(v is value for v in graph.outputs)
+    if uses != 1 or program.root(value) is not value or value in graph.constants:
+        return False
+    if value in graph.inputs:
+        results = {n.out for n in graph.nodes if n.op is again and n.inputs[1] is variable}
+        ends = bool(results.intersection(graph.outputs)) and not _inside(flat, position)
+        return ends and graph.inputs.index(value) in program.donate
+    made = next(i for i, node in enumerate(graph.nodes) if value in node.outputs)
+    return _inside(flat, made) == _inside(flat, position)
+
+
+def _inside(flat: Flat, position: int) -> list[Region]:
+    return [loop for loop in flat.loops if loop.first <= position <= loop.last]
+
+
+def repeat_in_place(program: Program, loops: Sequence[Region]) -> None:
+    """Find the loops among the steps, and let what is computed for the next step be written where that will read it.
+
+    It may, if everything that reads the old value runs before, or is the kernel itself and reads each element just
+    where it writes it. Else a copy at the end of the step stays.
+    """
+    for loop in loops:
+        for position in range(loop.first, loop.last + 1):
+            if program.graph.nodes[position].op is again:
+                _write_in_place(program, loop, loops, position)
+    for loop in loops:
+        numbers = [n for n, step in enumerate(program.steps) if loop.first <= step.position <= loop.last]
+        if numbers and loop.times > 1:
+            program.loops.append(Loop(numbers[0], numbers[-1], loop.times))
+
+
+def _write_in_place(program: Program, loop: Region, loops: Sequence[Region], position: int) -> None:
+    copy = next((s for s in program.steps if s.position == position), None)
+    if copy is None:
+        return
+    node = program.graph.nodes[position]
+    new, variable = program.root(node.inputs[0]), program.root(node.inputs[1])
+    touching = [(n, s) for n, s in enumerate(program.steps) if any(o.value is new for o in s.source.operands)]
+    inside = all(loop.first <= s.position <= loop.last for _, s in touching)
+    first, maker = touching[0]
+    if not inside or any(o.value is new and o.access == "read" for o in maker.source.operands):
+        return
+    if new in program.graph.outputs or not _read_before(program, loop, loops, variable, first, copy):
+        return
+    same = {o.name for o in maker.source.operands if o.value is variable}
+    written = next(o.name for o in maker.source.operands if o.value is new)
+    pairs = {read for write, read in maker.source.inplace if write == written}
+    if not same <= pairs or len(same) > 1:
+        return
+    maker.merged.update(dict.fromkeys(same, written))
+    program.steps.remove(copy)
+    for step in program.steps:
+        if any(o.value is new for o in step.source.operands):
+            moved = tuple(replace(o, value=variable) if o.value is new else o for o in step.source.operands)
+            step.source = replace(step.source, operands=moved)
+    for value, root in list(program.roots.items()):
+        if root is new:
+            program.roots[value] = variable
+    program.roots[new] = variable
+
+
+def _read_before(
+    program: Program, loop: Region, loops: Sequence[Region], variable: Value, first: int, copy: Step
+) -> bool:
+    """Whether no step of the loop touches `variable` after step `first`, but the copy into it."""
+    maker = program.steps[first]
+    for number, step in enumerate(program.steps):
+        if step is copy or not loop.first <= step.position <= loop.last:
+            continue
+        if not any(o.value is variable for o in step.source.operands):
+            continue
+        held = [r for r in loops if r.first <= step.position <= r.last and not r.first <= maker.position <= r.last]
+        last = max((r.last for r in held), default=step.position)
+        if number > first or last > maker.position:
+            return False
+    return True

@@ -1,0 +1,47 @@
+"""A program while it is lowered: the dispatches to be, and the tensors that they touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.ir import Graph, Value
+from graphc.lower.kernel import KernelSource
+from graphc.plan import Loop, Target
+
+
+@dataclass(slots=True)
+class Step:
+    """One dispatch to be: the position of its node (-1: a copy of an output) and its kernel.
+
+    merged: input operands that lie in the bytes of an output operand (input name -> output name).
+    """
+
+    position: int
+    source: KernelSource
+    merged: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Program:
+    """What lowering knows of a graph before tensors are placed.
+
+    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
+    each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
+    (input, output) slots where an output takes over a donated input that is passed through. loops: by
+    steps. graph: flat, see graphc.loops.
+    """
+
+    graph: Graph
+    target: Target
+    donate: frozenset[int]
+    roots: dict[Value, Value] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    shown: list[Value] = field(default_factory=list)
+    names: dict[Value, str] = field(default_factory=dict)
+    taken: list[tuple[int, int]] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+
+    def root(self, value: Value) -> Value:
+        """The tensor in whose bytes `value` lies."""
+        return self.roots.get(value, value)

@@ -1,0 +1,146 @@
+"""scan: the loop that stays inside a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import tree
+from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.ops import by_name
+from graphc.trace import Program, Spec, leaf_type, trace_program
+from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
+from graphc.tracing.promote import converted
+from graphc.tracing.tracer import Tracer
+from graphc.types import TensorType
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def scan(step: Step, carry: Any, xs: Any = None, length: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
+    """Run `step(carry, x) -> (carry, y)` for each slice x of `xs` along the first axis: (last carry, ys stacked).
+
+    carry, xs and ys are trees of arrays; the carry keeps its structure, shapes and element types. Without xs (None) the
+    loop runs `length` times and x is None. reverse: from the last slice to the first; ys stand where their x stood.
+    In a trace the loop is one node of the program: `step` is traced once, however long the loop, and may use values
+    around it. Gradients pass through. Called on plain arrays, with no trace running, it is a Python loop.
+
+    Raises ShapeError where the first axes of xs differ, or the carry changes shape; DTypeError where it changes its
+    element type; TraceError where it changes structure, or the length is not known. Source: jax.lax.scan.
+    """
+    slices, xs_tree = tree.flatten(xs)
+    count = _length(slices, length)
+    first, carry_tree = tree.flatten(carry)
+    if current() is None and not any(map(is_tracer, [*first, *slices])):
+        return _loop(step, carry, slices, xs_tree, count, reverse)
+    start = [_spec(leaf) for leaf in first]
+    program = _traced(step, start, carry_tree, slices, xs_tree)
+    # A carry that begins as a Python number takes the element type that the first step gives it.
+    made = program.graph.outputs
+    settled = [Spec(s.shape, v.type.dtype.numpy) if s.weak else s for s, v in zip(start, made, strict=False)]
+    if any(s.weak for s in start):
+        program = _traced(step, settled, carry_tree, slices, xs_tree)
+    _check_carry(program, settled, carry_tree)
+    return _emit(program, settled, first, slices, count, reverse)
+
+
+def _traced(step: Step, start: Sequence[Spec], carry_tree: tree.TreeDef, slices: list[Any], xs_tree: Any) -> Program:
+    """The program of one step: its inputs are the carry, one slice of each of xs, then what it closes over."""
+
+    def one(given: Sequence[Any], taken: Sequence[Any]) -> tuple[Any, Any]:
+        made = step(tree.unflatten(carry_tree, given), tree.unflatten(xs_tree, taken))
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise located(TraceError("scan: step has to return a pair (carry, y)"))
+        return made
+
+    taken = []
+    for leaf in slices:
+        type, _ = leaf_type(leaf)
+        taken.append(Spec(type.shape[1:], type.dtype.numpy))
+    program = trace_program(one, (list(start), taken), {})
+    after = program.out_tree.children[0]
+    if after != carry_tree:
+        raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))
+    return program
+
+
+def _check_carry(program: Program, start: Sequence[Spec], carry_tree: tree.TreeDef) -> None:
+    for spec, value, path in zip(start, program.graph.outputs, tree.paths(carry_tree), strict=False):
+        what = f"scan: carry{tree.format_path(path)}"
+        if value.type.shape != spec.shape:
+            raise located(ShapeError(f"{what} has shape {spec.shape}, and after a step {value.type.shape}"))
+        if value.type.dtype.numpy != spec.dtype:
+            raise located(DTypeError(f"{what} is {spec.dtype}, and after a step {value.type.dtype.numpy}: use astype"))
+
+
+def _emit(
+    program: Program, start: Sequence[Spec], first: list[Any], slices: list[Any], count: int, reverse: bool
+) -> tuple[Any, Any]:
+    """The node of the loop; its results in their trees."""
+    trace = owner([*first, *slices, *program.captured]) if current() is None else current()
+    assert trace is not None
+    operands = [constant(trace, x) for x in program.captured]
+    for leaf, spec in zip(first, start, strict=True):
+        dtype = TensorType(spec.shape, leaf_type(spec)[0].dtype).dtype
+        operands.append(
+            converted(trace, leaf, dtype) if isinstance(leaf, bool | int | float) else constant(trace, leaf)
+        )
+        if operands[-1].value.type.dtype != dtype:
+            operands[-1] = operands[-1].astype(dtype.numpy)
+    operands += [constant(trace, x) for x in slices]
+    graph, own = program.graph, len(first) + len(slices)
+    body = type(graph)((*graph.inputs[own:], *graph.inputs[:own]), graph.constants, graph.nodes, graph.outputs)
+    made = emit_all(
+        by_name("scan"),
+        *operands,
+        trace=trace,
+        body=body,
+        length=count,
+        consts=len(program.captured),
+        carries=len(first),
+        reverse=reverse,
+    )
+    results: tuple[Any, Any] = tree.unflatten(program.out_tree, [Tracer(trace, x.value, False) for x in made])
+    return results
+
+
+def _spec(leaf: Any) -> Spec:
+    type, weak = leaf_type(leaf)
+    return Spec(type.shape, type.dtype.numpy, weak)
+
+
+def _length(slices: list[Any], length: int | None) -> int:
+    """How many steps there are; raises where xs do not agree."""
+    lengths = []
+    for leaf in slices:
+        shape = np.shape(leaf) if not hasattr(leaf, "shape") else leaf.shape
+        if not shape:
+            raise located(ShapeError("scan: a leaf of xs is a scalar: it needs a first axis to take slices of"))
+        lengths.append(int(shape[0]))
+    if length is not None:
+        if not isinstance(length, int) or length < 0:
+            raise located(TraceError(f"scan: length {length!r} is no number of steps"))
+        lengths.append(length)
+    if not lengths:
+        raise located(TraceError("scan: without xs it needs a length"))
+    if len(set(lengths)) > 1:
+        raise located(ShapeError(f"scan: the first axes of xs and length differ: {sorted(set(lengths))}"))
+    return lengths[0]
+
+
+def _loop(
+    step: Step, carry: Any, slices: list[Any], xs_tree: tree.TreeDef, count: int, reverse: bool
+) -> tuple[Any, Any]:
+    """The loop on plain arrays."""
+    if count == 0:
+        from graphc.eager import run_now
+
+        return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]
+    rows: list[Any] = [None] * count
+    for i in reversed(range(count)) if reverse else range(count):
+        carry, rows[i] = step(carry, tree.unflatten(xs_tree, [x[i] for x in slices]))
+    treedef = tree.structure(rows[0])
+    columns = zip(*(tree.leaves(row) for row in rows), strict=True)
+    return carry, tree.unflatten(treedef, [np.stack([np.asarray(y) for y in column]) for column in columns])
