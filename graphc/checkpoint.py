@@ -43,7 +43,7 @@ def save(path: PathLike, tree: Any, metadata: dict[str, Any] | None = None) -> N
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: metadata must be what JSON can hold: {error}") from error
     header = {TREE: structure, METADATA: extra, CHECKSUM: _checksum(tensors, structure, extra)}
-    _write_atomically(Path(path), safetensors.numpy.save(tensors, metadata=header))
+    _write_atomically(Path(path), _in_order(safetensors.numpy.save(tensors, metadata=header)))
 
 
 def load(path: PathLike) -> Any:
@@ -63,6 +63,17 @@ def load_metadata(path: PathLike) -> dict[str, Any]:
     _, header = _read(path)
     found: dict[str, Any] = json.loads(header[METADATA]) if header else {}
     return found
+
+
+def _in_order(data: bytes) -> bytes:
+    """The bytes of a safetensors file with its metadata sorted, so that the same content gives the same bytes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    # Offsets count from the end of the header; the format asks that tensors begin at a multiple of 8.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _describe(tree: Any, keys: tuple[str, ...], tensors: dict[str, NDArray], path: PathLike) -> Any:

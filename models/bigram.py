@@ -7,6 +7,7 @@ that exp(w) are counts up to a factor for each row. Training uses every pair of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
+from graphc.models import plots
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
 from graphc.models.settings import Defaults, require
@@ -66,6 +68,11 @@ def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> WindowBatches:
     """The training batches: step -> (x, y), i32 [batch_size, 1] and [batch_size]; batch_size 0 takes all pairs."""
     return WindowBatches(corpus.documents, Vocabulary.of(corpus.documents), 1, batch_size, seed)
+
+
+def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path) -> list[Path]:
+    """heatmap.svg: exp(w), each row as probabilities, with the pairs of characters in the cells."""
+    return [plots.heatmap(np.exp(params["w"]), vocabulary, directory / "heatmap.svg")]
 
 
 def decode(params: Params, tokens: Array, position: Array, cache: Any, config: Config) -> tuple[Array, Any]:

@@ -21,8 +21,8 @@ PADDING = -1
 class DocumentBatches:
     """Documents in an order shuffled once by `seed` (None: as they come), `batch_size` a step, over and over.
 
-    A batch is (x, y), i32 [batch_size, context]: y holds the token that follows each one of x, PADDING after the
-    last. The shuffle is Python's, as in Karpathy's microgpt.
+    batch_size 0 takes all of them in each step. A batch is (x, y), i32 [batch_size, context]: y holds the token that
+    follows each one of x, PADDING after the last. The shuffle is Python's, as in Karpathy's microgpt.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class DocumentBatches:
         self._documents = order
         self._vocabulary = vocabulary
         self._context = context
-        self._batch_size = batch_size
+        self._batch_size = batch_size or len(order)
 
     def __call__(self, step: int) -> tuple[Array, Array]:
         x = np.full((self._batch_size, self._context), self._vocabulary.end, dtype=np.int32)

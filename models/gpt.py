@@ -151,14 +151,13 @@ def training_loss(params: Params, key: Array, x: Array, y: Array, config: Config
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> prose.ProseBatches:
     """The training batches: step -> (x, y), i32 [batch_size, context], cut at random from the first 90% of the text."""
     tokens = prose.tokens_of(corpus.text, "train", config.context)
-    return prose.ProseBatches(tokens, config.context, batch_size or DEFAULTS.batch_size, seed)
+    return prose.ProseBatches(tokens, config.context, batch_size, seed)
 
 
 def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> dict[str, list[tuple[Array, Array]]]:
     """Batches spread evenly over the first 90% of the text (train) and over its last 10% (dev)."""
-    size = batch_size or DEFAULTS.batch_size
     return {
-        part: prose.spread(prose.tokens_of(corpus.text, part, config.context), config.context, size)
+        part: prose.spread(prose.tokens_of(corpus.text, part, config.context), config.context, batch_size)
         for part in ("train", "dev")
     }
 

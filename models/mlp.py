@@ -10,6 +10,7 @@ Parameters:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
-from graphc.models import windows
+from graphc.models import plots, windows
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
 from graphc.models.settings import Defaults, require
@@ -85,6 +86,13 @@ def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> Windo
 def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> dict[str, list[tuple[Array, Array]]]:
     """All examples of the dev names in one batch, and as many of the train names."""
     return windows.evaluation(corpus.documents, Vocabulary.of(corpus.documents), config.window, SPLIT_SEED)
+
+
+def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path) -> list[Path]:
+    """embedding.svg: the characters where the model has put them, if that is in a plane."""
+    if config.features != 2:
+        return []
+    return [plots.scatter(params["embedding"], vocabulary, directory / "embedding.svg")]
 
 
 def decode(params: Params, tokens: Array, position: Array, cache: Array, config: Config) -> tuple[Array, Array]:

@@ -42,6 +42,8 @@ class ProseBatches:
     """`batch_size` examples a step, from places that the step's own generator draws."""
 
     def __init__(self, tokens: Array, context: int, batch_size: int, seed: int) -> None:
+        if batch_size < 1:
+            raise DataError("prose has no batch of all examples: need a batch size of at least 1")
         self._tokens = tokens
         self._context = context
         self._batch_size = batch_size

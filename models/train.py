@@ -85,11 +85,11 @@ class RunConfig:
         }[self.decay]
         return graphc.optim.warmup(after, self.warmup)
 
-    def make_optimizer(self) -> graphc.optim.Optimizer:
-        """The optimizer with its learning rate's schedule over all steps, behind clipping where there is some."""
+    def make_optimizer(self, rate: graphc.optim.Rate | None = None) -> graphc.optim.Optimizer:
+        """The optimizer with the run's schedule, or another rate, behind clipping where there is some."""
         defaults = MODELS[self.model].DEFAULTS
         options = defaults.options if self.optimizer == defaults.optimizer else {}
-        optimizer = OPTIMIZERS[self.optimizer](self.schedule(), **options)
+        optimizer = OPTIMIZERS[self.optimizer](self.schedule() if rate is None else rate, **options)
         if self.clip:
             return graphc.optim.chain(graphc.optim.clip_by_global_norm(self.clip), optimizer)
         return optimizer

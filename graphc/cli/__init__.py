@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from graphc.cli import bench, graph, profile, sample, system, train
+from graphc.cli import bench, graph, lr_find, profile, sample, system, train
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -24,6 +24,7 @@ for command in (
     train.demo,
     train.train,
     sample.sample,
+    lr_find.lr_find,
     graph.graph,
     bench.bench,
     profile.profile,

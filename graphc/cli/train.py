@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import numpy as np
 
 import graphc
 from graphc.cli.progress import reporter
 from graphc.errors import DataError
-from graphc.models import MODELS, data
+from graphc.models import MODELS, data, plots
 from graphc.models.rundir import RunDirectory, unused_directory
 from graphc.models.settings import parse_settings
 from graphc.models.train import DECAYS, OPTIMIZERS, RunConfig, Trained, training_step
@@ -26,7 +27,7 @@ DEMO_SEED: Final = 42
 @click.argument("model", type=click.Choice(sorted(MODELS)), required=False)
 @click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
 @click.option("--steps", type=click.IntRange(1), help="Steps in total.")
-@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them (bigram, mlp).")
+@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them, where the data are names.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate at the start.")
 @click.option("--decay", type=click.Choice(DECAYS), help="How the learning rate falls over the steps.")
 @click.option("--warmup", type=click.IntRange(0), help="Steps in which the learning rate rises from 0.")
@@ -66,12 +67,13 @@ def train(
     else:
         if model is None:
             raise click.UsageError("Missing argument 'MODEL'.")
-        run = _new_run(model, source, steps, **options)
+        run = new_run(model, source, steps, **options)
         directory = RunDirectory(out or unused_directory(model), checkpoint_every)
         if directory.exists:
             raise DataError(f"{directory.path} already holds a run: go on with --resume, or choose another --out")
     chosen = graphc.device(device)
     trained = _train(run, directory, resume is not None, chosen)
+    _draw_plots(run, trained, directory.path)
     result = {
         "directory": str(directory.path),
         "model": run.model,
@@ -94,7 +96,7 @@ def train(
 @click.option("--device", help="wgpu, wgpu:1 or numpy.")
 def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
     """Train microGPT on names, invent some, and draw the program that did it."""
-    run = replace(_new_run("microgpt", source, steps), seed=DEMO_SEED, evaluate_every=0)
+    run = replace(new_run("microgpt", source, steps), seed=DEMO_SEED, evaluate_every=0)
     directory = RunDirectory(out, every=steps)
     if directory.exists and directory.read_config().get("model") != run.model:
         raise DataError(f"{out} holds another run: choose another --out")
@@ -116,6 +118,17 @@ def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
     show.note(f"more names: graphc sample {out}")
 
 
+def _draw_plots(run: RunConfig, trained: Trained, path: Path) -> None:
+    """Draw the curves of a run and what the model learned into its directory, or say in one line what it takes."""
+    show = reporter()
+    if not plots.available():
+        show.note(plots.MISSING)
+        return
+    params = graphc.tree.map(np.asarray, trained.params)
+    drawn = plots.draw_run(path, MODELS[run.model], params, trained.config, trained.vocabulary)
+    show.note(f"drawn: {', '.join(str(file) for file in drawn)}")
+
+
 def draw_training(run: RunConfig, trained: Trained, device: Any, path: Path) -> None:
     """Write the drawing of the fused training step of a run."""
     model = MODELS[run.model]
@@ -126,7 +139,7 @@ def draw_training(run: RunConfig, trained: Trained, device: Any, path: Path) -> 
     step.lower(trained.params, state, x, y).stages[-1][1].to_svg(path)
 
 
-def _new_run(
+def new_run(
     model: str,
     source: str | None,
     steps: int | None,

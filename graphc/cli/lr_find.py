@@ -1,0 +1,66 @@
+"""`graphc lr-find`: a learning-rate sweep, its plot and a suggestion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+import graphc
+from graphc.cli.progress import reporter
+from graphc.cli.train import new_run
+from graphc.errors import DataError
+from graphc.models import MODELS, data, plots
+from graphc.models.lr_find import sweep
+from graphc.models.train import OPTIMIZERS
+
+
+@click.command("lr-find")
+@click.argument("model", type=click.Choice(sorted(MODELS)))
+@click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
+@click.option("--steps", type=click.IntRange(2), default=1000, show_default=True, help="Rates that are tried.")
+@click.option("--low", type=float, default=-3.0, show_default=True, help="Exponent of the first rate, to base 10.")
+@click.option("--high", type=float, default=0.0, show_default=True, help="Exponent of the last rate.")
+@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them.")
+@click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)))
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
+@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.svg", help="The plot.  [default: MODEL-lr.svg]")
+@click.option("--json", "as_json", is_flag=True, help="Print rates, losses and the suggestion as JSON.")
+def lr_find(
+    model: str,
+    source: str | None,
+    steps: int,
+    low: float,
+    high: float,
+    batch_size: int | None,
+    optimizer: str | None,
+    seed: int,
+    settings: tuple[str, ...],
+    device: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Train MODEL for a while with a growing learning rate, plot the losses over it and suggest a rate."""
+    if high <= low:
+        raise click.UsageError(f"--high {high:g} must be above --low {low:g}")
+    run = new_run(model, source, steps, batch_size=batch_size, optimizer=optimizer, seed=seed, settings=settings)
+    show = reporter()
+    try:
+        found = sweep(run, data.load(source), low, high, device=graphc.device(device), reporter=show)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{model}: {error}") from error
+    if plots.available():
+        path = out or Path(f"{model}-lr.svg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        show.note(f"drawn: {plots.lr_curve(found.rates, found.losses, found.suggestion, path)}")
+    else:
+        show.note(plots.MISSING)
+    if as_json:
+        click.echo(
+            json.dumps({"rates": found.rates.tolist(), "losses": found.losses.tolist(), "suggestion": found.suggestion})
+        )
+    else:
+        click.echo(f"{found.suggestion:.3g}")
