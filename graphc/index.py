@@ -176,12 +176,13 @@ def reverse(a: Idx, n: int) -> Idx:
 class Index:
     """The position of an element in a tensor of `shape`: coordinates and flat offset, each made when asked for."""
 
-    __slots__ = ("_dims", "_flat", "shape")
+    __slots__ = ("_dims", "_flat", "_matrix", "shape")
 
     def __init__(self, shape: Shape, dims: Sequence[Idx] | None = None, flat: Idx | None = None) -> None:
         self.shape = shape
         self._dims: tuple[Idx, ...] | None = None if dims is None else tuple(dims)
         self._flat = flat
+        self._matrix: tuple[Idx, Idx] | None = None
 
     @property
     def dims(self) -> tuple[Idx, ...]:
@@ -205,6 +206,16 @@ class Index:
                 total = add(total, multiply(idx, stride))
             self._flat = total
         return self._flat
+
+    @property
+    def matrix(self) -> tuple[Idx, Idx]:
+        """(row, column) in the matrix that the tensor is with all axes but the last one taken as rows."""
+        if self._matrix is not None:
+            return self._matrix
+        if self._dims is not None and self.shape:
+            return Index(self.shape[:-1], self._dims[:-1]).flat, self._dims[-1]
+        width = self.shape[-1] if self.shape else 1
+        return divide(self.flat, width), modulo(self.flat, width)
 
     @property
     def uniform(self) -> bool:
@@ -231,7 +242,10 @@ class Index:
         if self._dims is not None and squeezed == [n for n in shape if n != 1]:
             kept = iter([d for d, n in zip(self._dims, self.shape, strict=True) if n != 1])
             return Index(shape, [constant(0) if n == 1 else next(kept) for n in shape], self._flat)
-        return Index(shape, flat=self.flat)
+        reshaped = Index(shape, flat=self.flat)
+        if shape and self.shape and shape[-1] == self.shape[-1]:
+            reshaped._matrix = self.matrix
+        return reshaped
 
     def broadcast_from(self, shape: Shape) -> Index:
         """The position in an operand of `shape` that NumPy broadcasting reads for this element."""

@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from graphc.errors import GraphError
 from graphc.types import Shape, dtype_of
 
 BufferKind = Literal["input", "output", "constant", "arena"]
-Access = Literal["read", "read_write"]
+Access = Literal["read", "read_write", "texture"]
+"""How a kernel reaches a tensor: a storage buffer, or a storage texture (read) that holds a copy of it."""
+
+TEXEL_BYTES: Final = 16
+"""Bytes of a texel of rgba32float, the format of all textures: four f32."""
 
 
 def padded(nbytes: int, itemsize: int = 4) -> int:
@@ -66,19 +70,47 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Texture:
+    """A storage texture of rgba32float texels, into which operands are copied for kernels that read texels faster."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its texels take."""
+        return self.width * self.height * TEXEL_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A copy of a whole tensor (its place in a buffer) into a texture, row after row, before a dispatch."""
+
+    tensor: int
+    buffer: int
+    offset: int
+    texture: int
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
-    """A window of a buffer bound to a kernel: `tensor` is a position in Plan.tensors."""
+    """A window of a buffer bound to a kernel: `tensor` is a position in Plan.tensors.
+
+    With the access "texture", the kernel reads Plan.textures[texture] instead, which holds a copy of the tensor.
+    """
 
     tensor: int
     buffer: int
     offset: int
     nbytes: int
     access: Access
+    texture: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A WGSL module with one entry point `main`. Its bindings 0..n-1 are all storage buffers of group 0."""
+    """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are storage buffers or textures."""
 
     name: str
     wgsl: str
@@ -94,7 +126,8 @@ class Dispatch:
     nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, with the bodies of
     loops in place (graphc.loops.flatten), or -1 for a copy of
     the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
-    bytes_read and bytes_written count each operand once; flops counts a multiply-add as two.
+    stagings: copies into textures that come before it. bytes_read and bytes_written count each operand once; flops
+    counts a multiply-add as two.
     """
 
     label: str
@@ -108,6 +141,7 @@ class Dispatch:
     bytes_read: int
     bytes_written: int
     flops: int
+    stagings: tuple[Staging, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +172,7 @@ class Plan:
     donated: tuple[tuple[int, int], ...] = ()
     memory: Mapping[str, int] = field(default_factory=dict)
     loops: tuple[Loop, ...] = ()
+    textures: tuple[Texture, ...] = ()
 
     def sequence(self) -> list[int]:
         """The number of each dispatch in the order in which they run."""
@@ -174,6 +209,7 @@ class Plan:
                 donated=tuple((a, b) for a, b in raw["donated"]),
                 memory=raw["memory"],
                 loops=tuple(Loop(**loop) for loop in raw["loops"]),
+                textures=tuple(Texture(**t) for t in raw["textures"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GraphError(f"this is not a plan: {error}") from error
@@ -182,6 +218,8 @@ class Plan:
         lines = [f"plan: {len(self.dispatches)} dispatches, {len(self.kernels)} kernels, {len(self.buffers)} buffers"]
         for number, buffer in enumerate(self.buffers):
             lines.append(f"  buffer {number}: {buffer.kind} {buffer.name}, {buffer.nbytes} bytes")
+        for number, texture in enumerate(self.textures):
+            lines.append(f"  texture {number}: {texture.name}, {texture.width} x {texture.height} texels")
         for number, dispatch in enumerate(self.dispatches):
             lines += [
                 f"  {'':4} repeat {loop.times} times: {loop.first} to {loop.last}"
@@ -189,16 +227,22 @@ class Plan:
                 if loop.first == number
             ]
             kernel = self.kernels[dispatch.kernel]
-            bound = ", ".join(
-                f"{self.tensors[b.tensor].name}@{b.buffer}+{b.offset}{'*' if b.access == 'read_write' else ''}"
-                for b in dispatch.bindings
-            )
+            bound = ", ".join(map(self._bound, dispatch.bindings))
+            for staging in dispatch.stagings:
+                tensor = self.tensors[staging.tensor].name
+                lines.append(f"       copy {tensor}@{staging.buffer}+{staging.offset} to texture {staging.texture}")
             groups = "x".join(map(str, dispatch.workgroups))
             lines.append(
                 f"  {number:4d} {kernel.name}[{groups}]({bound})"
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
         return "\n".join(lines)
+
+    def _bound(self, binding: Binding) -> str:
+        name = self.tensors[binding.tensor].name
+        if binding.access == "texture":
+            return f"{name}@texture {binding.texture}"
+        return f"{name}@{binding.buffer}+{binding.offset}{'*' if binding.access == 'read_write' else ''}"
 
 
 def _dispatch(raw: dict[str, Any]) -> Dispatch:
@@ -209,6 +253,7 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "lines": tuple(raw["lines"]),
             "workgroups": tuple(raw["workgroups"]),
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
+            "stagings": tuple(Staging(**s) for s in raw["stagings"]),
         }
     )
 
@@ -218,7 +263,8 @@ class Target:
     """What a device allows, as far as lowering needs to know. The defaults are WebGPU's baseline.
 
     subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. invocations: most
-    threads in a workgroup. features: names of WebGPU features that kernels may use ("shader-f16", "subgroup", ...).
+    threads in a workgroup. max_texture: most texels along a side of a texture. features: names of WebGPU features that
+    kernels may use ("shader-f16", "subgroup", ...).
     """
 
     name: str = "baseline"
@@ -229,6 +275,7 @@ class Target:
     max_invocations: int = 256
     max_shared_bytes: int = 16384
     alignment: int = 256
+    max_texture: int = 8192
     subgroup: int = 0
     software: bool = False
     features: frozenset[str] = frozenset()

@@ -157,6 +157,7 @@ class _PlanRun:
         self.dying = self._deaths()
         self.captured: dict[Value, NDArray] = {}
         self.endings = self._endings()
+        self.textures: dict[int, tuple[int, NDArray]] = {}
         self.writable = {(d.node, b.tensor) for d in plan.dispatches for b in d.bindings if b.access == "read_write"}
         donated = {slot for slot, _ in plan.donated}
         self.read_only = {
@@ -213,6 +214,8 @@ class _PlanRun:
     def _step(self, number: int, dispatch: Dispatch) -> None:
         """One dispatch."""
         who = f"dispatch {number} ({dispatch.label})"
+        for staging in dispatch.stagings:
+            self.textures[staging.texture] = self.owner_of[staging.tensor], self._load(staging.tensor, who)
         if dispatch.node < 0:
             self._copy(dispatch, who)
         else:
@@ -227,9 +230,12 @@ class _PlanRun:
         """Operands are read where they are bound; the last dispatch of a node writes its outputs."""
         node = self.graph.nodes[dispatch.node]
         last = self.last_dispatch[dispatch.node] == number
-        bound = {self.owner_of[b.tensor] for b in dispatch.bindings}
+        bound = {self.owner_of[b.tensor]: b.texture for b in dispatch.bindings}
         for value in dict.fromkeys(node.inputs):
-            if self._owner_of(value) in bound or (last and value not in self.captured):
+            owner = self._owner_of(value)
+            if owner in bound and bound[owner] >= 0:
+                self.captured[value] = self._texels(bound[owner], owner, who).reshape(value.type.shape)
+            elif owner in bound or (last and value not in self.captured):
                 self.captured[value] = self._value(value, who)
         outputs = {self.owner_of[self.tensor_of[v]] for v in node.outputs if v.type.size}
         operands = {self._owner_of(v) for v in node.inputs}
@@ -240,6 +246,14 @@ class _PlanRun:
         if last:
             self._compute(node, dispatch, who)
             self.captured.clear()
+
+    def _texels(self, texture: int, owner: int | None, who: str) -> NDArray:
+        """What a texture holds; raises GraphError if `poison` and that is not the tensor `owner`."""
+        held, array = self.textures.get(texture, (None, np.empty(0)))
+        if held is None or (self.poison and held != owner):
+            state = "nothing" if held is None else self.plan.tensors[held].name
+            raise GraphError(f"{who} reads texture {texture}, which holds {state}")
+        return array
 
     def _compute(self, node: Node, dispatch: Dispatch, who: str) -> None:
         results = run_node(node, [self.captured[v] for v in node.inputs])

@@ -9,11 +9,15 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from graphc.errors import GraphError
 from graphc.passes.memory import Assignment, Lifetime, check
-from graphc.plan import Binding, Dispatch, Plan, Tensor
+from graphc.plan import TEXEL_BYTES, Binding, Dispatch, Plan, Tensor
+
+ROW_BYTES: Final = 256
+"""A row of a texture that is copied from a buffer has a multiple of this many bytes. Source: W3C WebGPU."""
 
 
 def check_plan(plan: Plan, alignment: int = 256) -> None:
@@ -24,9 +28,10 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside.
     Tensors of an arena that are alive at once share no byte, except that one may take the place of another (its
     alias) from that one's last dispatch on. Inputs that are not donated, and
-    constants, are only read.
+    constants, are only read. A texture that is bound holds the tensor it is said to, copied from where that lies.
     """
     uses = _uses(plan)
+    _check_textures(plan)
     for number, dispatch in enumerate(plan.dispatches):
         _check_bindings(plan, number, dispatch, alignment)
     for position, use in uses.items():
@@ -51,6 +56,8 @@ class _Use:
 def _uses(plan: Plan) -> dict[int, _Use]:
     uses: dict[int, _Use] = {}
     for number, dispatch in enumerate(plan.dispatches):
+        for staging in dispatch.stagings:
+            uses.setdefault(staging.tensor, _Use(number, number)).last = number
         for binding in dispatch.bindings:
             uses.setdefault(binding.tensor, _Use(number, number)).last = number
     for position in plan.outputs:
@@ -76,9 +83,11 @@ def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int)
         tensor, buffer = plan.tensors[binding.tensor], plan.buffers[binding.buffer]
         if binding.access != access:
             raise GraphError(f"{who} binds {tensor.name} as {binding.access}, its kernel as {access}")
-        if binding.offset % alignment:
+        if access != "texture" and binding.offset % alignment:
             raise GraphError(f"{who} binds {tensor.name} at {binding.offset}, no multiple of {alignment}")
         low, high = tensor.offset, tensor.offset + tensor.padded_bytes
+        if access == "texture":
+            continue
         inside = low <= binding.offset and binding.offset + binding.nbytes <= high and high <= buffer.nbytes
         if binding.buffer != tensor.buffer or not inside:
             raise GraphError(f"{who} binds {tensor.name} outside its place in {buffer.name}")
@@ -88,6 +97,32 @@ def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int)
         by_buffer[binding.buffer].append(binding)
     for buffer_number, bindings in by_buffer.items():
         _check_windows(plan, who, plan.buffers[buffer_number].name, bindings)
+
+
+def _check_textures(plan: Plan) -> None:
+    """Follow what each texture holds through the program."""
+    held: dict[int, int] = {}
+    twice = replace(plan, loops=tuple(replace(loop, times=min(loop.times, 2)) for loop in plan.loops))
+    for number in twice.sequence() if plan.textures else ():
+        dispatch = plan.dispatches[number]
+        who = f"dispatch {number} ({dispatch.label})"
+        for staging in dispatch.stagings:
+            tensor, texture = plan.tensors[staging.tensor], plan.textures[staging.texture]
+            if (staging.buffer, staging.offset) != (tensor.buffer, tensor.offset) or staging.offset % TEXEL_BYTES:
+                raise GraphError(f"{who} copies {tensor.name} from outside its place")
+            if texture.nbytes != tensor.nbytes or tensor.dtype != "f32" or texture.width * TEXEL_BYTES % ROW_BYTES:
+                raise GraphError(f"{who} copies {tensor.name} to {texture.name}, which has another size")
+            held[staging.texture] = staging.tensor
+        for binding in dispatch.bindings:
+            if binding.access == "texture" and held.get(binding.texture) != binding.tensor:
+                name = plan.tensors[binding.tensor].name
+                raise GraphError(f"{who} reads {name} from texture {binding.texture}, which does not hold it")
+        places = {(b.buffer, b.offset) for b in dispatch.bindings if b.access == "read_write"}
+        held = {
+            texture: tensor
+            for texture, tensor in held.items()
+            if (plan.tensors[tensor].buffer, plan.tensors[tensor].offset) not in places
+        }
 
 
 def _check_windows(plan: Plan, who: str, buffer: str, bindings: list[Binding]) -> None:

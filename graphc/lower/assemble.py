@@ -11,9 +11,10 @@ from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
+from graphc.lower.stage import Textures
 from graphc.ops.structured import again, enter, put
 from graphc.passes.proof import check_plan
-from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Target
+from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Staging, Target
 from graphc.printer import format_node, value_names
 
 
@@ -87,7 +88,8 @@ def _plan(program: Program, placement: Placement) -> Plan:
     kernels: dict[tuple[str, tuple[Access, ...]], int] = {}
     texts: list[Kernel] = []
     dispatches = []
-    printed = _Printed(program)
+    printed, staged = _Printed(program), Textures()
+    edges = {n for loop in program.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(program.steps):
         source = share(step.source, placement.merged.get(number, {}))
         finished = module(source, [placement.access(o) for o in source.operands])
@@ -95,8 +97,12 @@ def _plan(program: Program, placement: Placement) -> Plan:
         if key not in kernels:
             kernels[key] = len(texts)
             texts.append(Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs))
-        bindings = [b for o in source.operands for b in _bind(o, placement, program.target)]
-        dispatches.append(_dispatch(program, step, kernels[key], tuple(bindings), printed))
+        if number in edges:
+            staged.forget()
+        stagings = staged.before([o for o in source.operands if o.texture], placement)
+        bindings = [b for o in source.operands for b in _bind(o, placement, program.target, staged)]
+        dispatches.append(_dispatch(program, step, kernels[key], tuple(bindings), stagings, printed))
+        staged.written(bindings)
     return Plan(
         buffers=placement.buffers,
         tensors=placement.tensors,
@@ -106,7 +112,8 @@ def _plan(program: Program, placement: Placement) -> Plan:
         outputs=tuple(placement.number[v] for v in program.shown),
         constants=tuple(placement.number[v] for v in program.graph.constants),
         donated=placement.donated,
-        memory=placement.memory,
+        memory={**placement.memory, "texture_bytes": sum(t.nbytes for t in staged.textures)},
+        textures=tuple(staged.textures),
         loops=tuple(program.loops),
     )
 
@@ -122,10 +129,12 @@ def _named_apart(kernels: list[Kernel]) -> tuple[Kernel, ...]:
     return tuple(named)
 
 
-def _bind(operand: Operand, placement: Placement, target: Target) -> list[Binding]:
+def _bind(operand: Operand, placement: Placement, target: Target, staged: Textures) -> list[Binding]:
     tensor = placement.number[operand.value]
     spot = placement.tensors[tensor]
     size, access = spot.padded_bytes, placement.access(operand)
+    if operand.texture:
+        return [Binding(tensor, spot.buffer, spot.offset, size, access, staged.holding(tensor))]
     if operand.windows == 1:
         return [Binding(tensor, spot.buffer, spot.offset, size, access)]
     each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)
@@ -135,7 +144,14 @@ def _bind(operand: Operand, placement: Placement, target: Target) -> list[Bindin
     ]
 
 
-def _dispatch(program: Program, step: Step, kernel: int, bindings: tuple[Binding, ...], printed: _Printed) -> Dispatch:
+def _dispatch(
+    program: Program,
+    step: Step,
+    kernel: int,
+    bindings: tuple[Binding, ...],
+    stagings: tuple[Staging, ...],
+    printed: _Printed,
+) -> Dispatch:
     source = step.source
     node = program.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
@@ -155,6 +171,7 @@ def _dispatch(program: Program, step: Step, kernel: int, bindings: tuple[Binding
         bytes_read=sum(reads.values()),
         bytes_written=sum(writes.values()),
         flops=source.flops,
+        stagings=stagings,
     )
 
 

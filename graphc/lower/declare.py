@@ -41,6 +41,13 @@ def module(source: KernelSource, access: Sequence[Access]) -> Module:
     operands: list[Operand] = []
     modes: list[Access] = []
     for operand, mode in zip(source.operands, access, strict=True):
+        if operand.texture:
+            declarations.append(
+                f"@group(0) @binding({len(operands)}) var {operand.name}: texture_storage_2d<rgba32float, read>;"
+            )
+            operands.append(operand)
+            modes.append(mode)
+            continue
         qualifier = "read" if mode == "read" else "read_write"
         for name in window_names(operand):
             declarations.append(

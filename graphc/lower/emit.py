@@ -48,19 +48,22 @@ class Touch:
 class Emitter:
     """Generates WGSL statements for the body of one kernel; implements the protocol `graphc.op.Emitter`.
 
-    reads, writes: how each operand was touched so far, by its name (see `shareable`).
+    reads, writes: how each operand was touched so far, by its name (see `shareable`). texels: how those in textures
+    were read, a Touch for the row and one, marked as vector, for the column.
     """
 
     def __init__(self, body: Graph, bindings: Bindings, indent: str = "  ") -> None:
         self.bindings = bindings
         self.reads: dict[str, set[Touch]] = {}
         self.writes: dict[str, set[Touch]] = {}
+        self.texels: dict[str, set[Touch]] = {}
         self._constants: Mapping[Value, object] = body.constants
         self._producers = body.producers()
         self._inputs = frozenset(body.inputs)
         self._bound: dict[Value, Reader] = {}
         self._scopes = [_Scope(indent)]
         self._count = 0
+        self._staging = False
 
     # Statements
 
@@ -91,6 +94,15 @@ class Emitter:
     def text(self) -> str:
         """The statements so far."""
         return "\n".join(self._scopes[0].lines)
+
+    @contextmanager
+    def staged(self, staging: bool = True) -> Iterator[None]:
+        """A block in which tensors are read from textures."""
+        before, self._staging = self._staging, staging
+        try:
+            yield
+        finally:
+            self._staging = before
 
     def fresh(self, prefix: str = "v") -> str:
         """A name not used before in this kernel."""
@@ -184,7 +196,17 @@ class Emitter:
         self.line(f"let {name} = {term.text};")
         return replace(term, text=name)
 
+    def _texel(self, value: Value, index: Index) -> Term:
+        """Four elements of a row, or the one element, of a tensor that lies in a texture."""
+        row, column = index.matrix
+        operand = self.bindings.stage(value)
+        self._touch(self.texels, operand, row, False)
+        self._touch(self.texels, operand, column, True)
+        return self.name(Term(operand.texel(row.text, _quarter(column)), LANES, value.type.dtype))
+
     def _load(self, value: Value, index: Index) -> Term:
+        if self._staging:
+            return self._texel(value, index)
         flat, dtype = index.flat, value.type.dtype
         if flat.uniform:
             operand = self.bindings.read(value)
@@ -218,7 +240,7 @@ class Emitter:
 
     def _settled(self, index: Index) -> Index:
         """The index with its long expressions named."""
-        return index.map(self.named)
+        return index if self._staging else index.map(self.named)
 
     def named(self, idx: Idx, longer: int = _LONG) -> Idx:
         """The index with its expression bound with `let`, if it has more than `longer` characters and is no name."""

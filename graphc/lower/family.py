@@ -61,7 +61,7 @@ def _builder(family: str) -> KernelBuilder:
 
 
 def _check_bindings(source: KernelSource, node: Node, target: Target) -> None:
-    count = sum(o.windows for o in source.operands)
+    count = sum(o.windows for o in source.operands if not o.texture)
     if count > target.max_storage_buffers:
         raise DeviceError(
             f"{source.name} needs {count} storage buffers, and {target.name} binds {target.max_storage_buffers}: "

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from graphc.errors import GraphError
 from graphc.ir import Graph, Value
 from graphc.plan import Target, padded
 from graphc.types import DType
@@ -26,6 +27,23 @@ LANES = 4
 """Elements in one vector."""
 
 
+@dataclass(frozen=True, slots=True)
+class Texels:
+    """How a matrix (all axes but the last are its rows) lies in a texture: `folded` of its rows in each row of texels.
+
+    columns: texels of one row of the matrix. width, height: of the texture, in texels of 4 elements.
+    """
+
+    columns: int
+    height: int
+    folded: int
+
+    @property
+    def width(self) -> int:
+        """Texels in a row of the texture."""
+        return self.columns * self.folded
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Operand:
     """A tensor bound to a kernel.
@@ -33,7 +51,8 @@ class Operand:
     name: its identifier in the WGSL. value: the tensor: a value of the outer graph, or scratch that the builder made
     with `ir.new_value`. vector: declared as array<vec4<T>>, so that indices count vectors of 4 elements (a tensor's
     bytes are padded to whole vectors: lanes past its end may be read and written). windows: how many bindings it
-    takes. window: elements (or vectors) in each window but the last.
+    takes. window: elements (or vectors) in each window but the last. texture: its layout, where it is read as texels
+    from a texture that it was copied to.
     """
 
     name: str
@@ -42,6 +61,7 @@ class Operand:
     vector: bool
     windows: int = 1
     window: int = 0
+    texture: Texels | None = None
 
     @property
     def dtype(self) -> DType:
@@ -60,6 +80,13 @@ class Operand:
         if self.dtype.kind != "bool":
             return text
         return f"({text} != vec4<u32>(0u))" if self.vector else f"({text} != 0u)"
+
+    def texel(self, row: str, column: str) -> str:
+        """Expression of four elements of a matrix read from a texture; `column` counts vectors of four."""
+        assert self.texture is not None
+        if (folded := self.texture.folded) > 1:
+            column, row = f"{row} % {folded}u * {self.texture.columns}u + {column}", f"{row} / {folded}u"
+        return f"textureLoad({self.name}, vec2<u32>({column}, {row}))"
 
     def store(self, index: str, value: str) -> str:
         """Statement that writes the register value `value` at `index`."""
@@ -101,6 +128,7 @@ class Bindings:
         self._storage = storage
         self._scalars = scalars
         self._found: dict[tuple[Value, bool], Operand] = {}
+        self._textures: dict[Value, Operand] = {}
 
     def storage(self, value: Value) -> Value:
         """The outer tensor whose bytes hold a body input or output."""
@@ -121,6 +149,16 @@ class Bindings:
             self.conflicts.add(key[0])
         return self._found[key]
 
+    def stage(self, value: Value) -> Operand:
+        """The operand that `value` is read through as a texture; raises GraphError where `texels` has no layout."""
+        outer = self.storage(value)
+        if outer not in self._textures:
+            layout = texels(value, self.target)
+            if layout is None:
+                raise GraphError(f"{value!r} does not lie in whole rows of texels")
+            self._textures[outer] = Operand(f"t{len(self._textures)}", outer, "read", True, texture=layout)
+        return self._textures[outer]
+
     def write(self, value: Value, vector: bool = False, access: OperandAccess = "write") -> Operand:
         """The operand that an output, or scratch, is written through."""
         key = (self.storage(value), True)
@@ -130,8 +168,9 @@ class Bindings:
         return self._found[key]
 
     def operands(self) -> tuple[Operand, ...]:
-        """All operands: those read, then those written."""
-        return tuple(sorted(self._found.values(), key=lambda operand: operand.access != "read"))
+        """All operands: textures, those read, then those written."""
+        found = sorted(self._found.values(), key=lambda operand: operand.access != "read")
+        return (*self._textures.values(), *found)
 
     def _operand(self, name: str, outer: Value, value: Value, access: OperandAccess, vector: bool) -> Operand:
         limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes, outer.type.dtype.itemsize)
@@ -170,6 +209,21 @@ def settle(site: Site, generate: Callable[[Bindings], T]) -> T:
         if not bindings.conflicts:
             return result
         scalars |= bindings.conflicts
+
+
+def texels(value: Value, target: Target) -> Texels | None:
+    """The layout of a tensor in a texture; None where it has none: f32 alone, with rows of whole 256 bytes.
+
+    A row of texels must be a multiple of 256 bytes to be copied from a buffer (W3C WebGPU, "copyBufferToTexture").
+    """
+    shape, limit = value.type.shape, target.max_texture
+    if value.type.dtype.name != "f32" or not shape or shape[-1] % 64 or not value.type.size:
+        return None
+    columns, rows, folded = shape[-1] // LANES, value.type.size // shape[-1], 1
+    while rows > limit * folded and rows % (2 * folded) == 0:
+        folded *= 2
+    fits = rows <= limit * folded and columns * folded <= limit
+    return Texels(columns, rows // folded, folded) if fits else None
 
 
 KernelBuilder = Callable[[Graph, Site], list[KernelSource]]

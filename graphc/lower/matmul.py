@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
 from graphc.lower.launch import Launch, sum_type
-from graphc.lower.matmul_tile import Shape, Tile, choose
+from graphc.lower.matmul_tile import Shape, Tile, choose, worth_staging
 from graphc.op import Contract, Lanes, Term
 from graphc.types import DType, TensorType, broadcast_shapes
 
@@ -81,36 +82,68 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     problem = product(body)
     a_along = "k" if _vector(body, site, problem, "a", "k") or not _vector(body, site, problem, "a", "m") else "m"
     b_along = "n" if _vector(body, site, problem, "b", "n") or not _vector(body, site, problem, "b", "k") else "k"
-    tile = choose(problem.shape, a_along, b_along, site.target)
+    staged = _staged(body, site, problem, a_along, b_along)
+    tile = choose(problem.shape, a_along, b_along, site.target, len(staged) == 2)
     if tile.splits == 1:
-        return [settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile).kernel(None))]
+        return [settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(None))]
     sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
     scratch = new_value(sums, "parts")
     return [
-        settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile).kernel(scratch)),
+        settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(scratch)),
         settle(site, lambda bindings: _sum_parts(body, site, bindings, problem, tile, scratch)),
     ]
 
 
 def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
     """Whether lanes along this index read consecutive, aligned elements."""
+    emitter = _read_along(body, site, problem, operand, along)
+    touches = [touch for found in emitter.reads.values() for touch in found]
+    return bool(touches) and all(touch.vector or touch.lane == 0 for touch in touches) and touches[0].lane is not None
+
+
+def _staged(body: Graph, site: Site, problem: Product, a_along: str, b_along: str) -> frozenset[str]:
+    """The operands ("a", "b") to be read from textures: where that is worth a copy, and texels are whole vectors."""
+    if not worth_staging(problem.shape, site.target):
+        return frozenset()
+    return frozenset(o for o, along in (("a", a_along), ("b", b_along)) if _in_texels(body, site, problem, o, along))
+
+
+def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
+    """Whether lanes along this index read one texel, at a place that costs no division."""
+    try:
+        emitter = _read_along(body, site, problem, operand, along, staged=True)
+    except GraphError:
+        return False
+    touches = [touch for found in emitter.texels.values() for touch in found]
+    whole = all(touch.lane == (1 if touch.vector else 0) for touch in touches)
+    return bool(touches) and whole and not any(sign in touch.offset for touch in touches for sign in "/%")
+
+
+def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: str, staged: bool = False) -> Emitter:
+    """An emitter that has read one vector of an operand, with its lanes along this index."""
     size = problem.shape
     lengths = {"m": size.m, "k": size.k, "n": size.n}
     where = {name: variable(name, max(length, 1)) for name, length in lengths.items()}
     where[along] = Idx(f"({along} * 4u)", 1, LANES, max(lengths[along], 1))
     emitter, batch = Emitter(body, site.bindings()), variable("batch", max(size.batch, 1))
-    if operand == "a":
-        emitter.read(problem.node.inputs[0], problem.a(batch, where["m"], where["k"]))
-    else:
-        emitter.read(problem.node.inputs[1], problem.b(batch, where["k"], where["n"]))
-    touches = [touch for found in emitter.reads.values() for touch in found]
-    return bool(touches) and all(touch.vector or touch.lane == 0 for touch in touches) and touches[0].lane is not None
+    with emitter.staged(staged):
+        if operand == "a":
+            emitter.read(problem.node.inputs[0], problem.a(batch, where["m"], where["k"]))
+        else:
+            emitter.read(problem.node.inputs[1], problem.b(batch, where["k"], where["n"]))
+    return emitter
 
 
 class _Tiled:
-    """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums."""
+    """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums.
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile) -> None:
+    staged: the operands ("a", "b") that are read from textures.
+    """
+
+    def __init__(
+        self, body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile, staged: frozenset[str]
+    ) -> None:
+        self.staged = staged
         self.body, self.site, self.bindings, self.problem, self.tile = body, site, bindings, problem, tile
         self.emitter = Emitter(body, bindings, "")
         size = problem.shape
@@ -191,7 +224,7 @@ class _Tiled:
             rest="\n".join(rest),
             finish="\n".join(finish),
         )
-        reads = [o for o in self.bindings.operands() if o.access == "read"]
+        reads = [o for o in self.bindings.operands() if o.access == "read" and not o.texture]
         return KernelSource(
             name=f"matmul_{self.site.label}",
             family="matmul",
@@ -220,17 +253,18 @@ class _Tiled:
     def _step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
         """Add `terms` (at most 4) products to every sum, from index k on."""
         product, tile, emitter = self.problem, self.tile, self.emitter
-        a, b = product.node.inputs
-        a_whole = [self._operand(a, product.a(self.batch, m, k), LANES) for m in rows] if tile.a_along == "k" else []
-        b_whole = [self._operand(b, product.b(self.batch, k, n), LANES) for n in columns] if tile.b_along == "k" else []
+        a_whole = [self._operand("a", product.a(self.batch, m, k), LANES) for m in rows] if tile.a_along == "k" else []
+        b_whole = (
+            [self._operand("b", product.b(self.batch, k, n), LANES) for n in columns] if tile.b_along == "k" else []
+        )
         for t in range(terms):
             at = add(Idx(k.text, 0, LANES, k.bound), constant(t))
             with emitter.scope() as lines:
-                parts = a_whole or [self._operand(a, product.a(self.batch, m, at), LANES) for m in rows]
+                parts = a_whole or [self._operand("a", product.a(self.batch, m, at), LANES) for m in rows]
                 if b_whole:
                     right = [f"{name}.{'xyzw'[t]}" for name in b_whole]
                 else:
-                    right = [self._operand(b, product.b(self.batch, at, n), self.width) for n in columns]
+                    right = [self._operand("b", product.b(self.batch, at, n), self.width) for n in columns]
                 for r in range(tile.rows):
                     left = self._element(parts, r, t)
                     sums = " ".join(f"c{r}_{j} += x * {name};" for j, name in enumerate(right))
@@ -240,9 +274,11 @@ class _Tiled:
                 emitter.line("  " + line.lstrip())
             emitter.line("}")
 
-    def _operand(self, value: Value, index: Index, width: int) -> str:
+    def _operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
-        term = self.emitter.widened(self.emitter.read(value, index), width)
+        value = self.problem.node.inputs[0 if which == "a" else 1]
+        with self.emitter.staged(which in self.staged):
+            term = self.emitter.widened(self.emitter.read(value, index), width)
         if term.dtype != self.problem.acc:
             term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)
         return self.emitter.name(term).text

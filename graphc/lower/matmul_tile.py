@@ -71,11 +71,19 @@ class Tile:
 
 SPREAD: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
     "kn": {(24, 2): 41, (16, 2): 39, (8, 2): 30, (16, 1): 27, (8, 1): 24},
-    "mn": {(32, 1): 39, (16, 2): 37, (16, 1): 25},
+    "mn": {(24, 2): 36, (16, 2): 33, (32, 1): 26, (16, 1): 23},
     "kk": {(32, 4): 44, (24, 4): 39, (16, 4): 37, (16, 2): 28, (16, 1): 20},
     "mk": {(32, 4): 38, (16, 4): 30, (32, 2): 30, (16, 1): 18},
 }
 """(rows, columns) of one subgroup of 8 lanes a workgroup, with GFLOPS measured on a software adapter of two cores."""
+
+STAGED: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
+    "kn": {(20, 2): 64, (16, 2): 60, (24, 2): 58, (16, 1): 52, (8, 2): 48, (8, 1): 30},
+    "mn": {(32, 1): 58, (24, 2): 55, (24, 1): 54, (16, 2): 50, (16, 1): 48},
+    "kk": {(24, 8): 55, (32, 4): 54, (16, 4): 45, (32, 2): 38, (16, 2): 35, (16, 1): 25},
+    "mk": {(32, 2): 50, (32, 4): 48, (16, 4): 38, (16, 1): 25},
+}
+"""The same with both operands read from textures."""
 
 DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
     "kn": {(16, 4): 23, (8, 4): 22, (8, 2): 19, (8, 1): 13, (4, 1): 8},
@@ -85,26 +93,43 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 }
 """The same where every invocation loads its own rows of A."""
 
+STAGED_WORK: Final = 1 << 24
+"""Floating-point operations from which on a product reads textures: they take 0.2 ms less then, and the copies 0.1."""
+
 CORES: Final = 4
 """Workgroups that a software adapter runs at once, for the estimate."""
 
 
-def choose(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+def worth_staging(shape: Shape, target: Target) -> bool:
+    """Whether operands are to be read from textures.
+
+    So it is on a software adapter, whose loads from storage buffers go lane by lane, where the time saved pays for the
+    copies and for the compute pass that they end.
+    """
+    work = 2 * shape.batch * shape.m * shape.k * shape.n
+    return target.software and target.subgroup >= 4 and work >= STAGED_WORK and min(shape.m, shape.n) >= 16
+
+
+def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:
     """The tile for a product whose operands are read along these indices.
 
     A software adapter takes the tile of least estimated time, work with its overhang over the measured speed; with
     subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results. Then
     the sum is split where the tiles alone keep too little of the device busy, or where it is so long that one f32 sum
-    loses accuracy.
+    loses accuracy. staged: both operands are read from textures.
     """
-    tile = _software(shape, a_along, b_along, target) if target.software else _wide(shape, a_along, b_along, target)
+    tile = (
+        _software(shape, a_along, b_along, target, staged)
+        if target.software
+        else _wide(shape, a_along, b_along, target)
+    )
     return replace(tile, splits=_splits(shape, tile.count(shape), target))
 
 
-def _software(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile:
     spread = target.subgroup >= 4
     lanes = target.subgroup if spread else 8
-    table = (SPREAD if spread else DIRECT)[a_along + b_along]
+    table = (STAGED if staged and spread else SPREAD if spread else DIRECT)[a_along + b_along]
     tiles = {Tile(lanes, 1, r, c, spread, a_along, b_along): speed for (r, c), speed in table.items()}
     return min(tiles, key=lambda t: -(-t.count(shape) // CORES) * t.tile_rows * t.tile_columns / tiles[t])
 

@@ -33,6 +33,8 @@ class Placement:
 
         Two tensors of one arena may be bound to one dispatch, and WebGPU allows that only if both are read_write.
         """
+        if operand.texture:
+            return "texture"
         buffer = self.buffers[self.tensors[self.number[operand.value]].buffer]
         return "read" if operand.access == "read" and buffer.kind != "arena" else "read_write"
 

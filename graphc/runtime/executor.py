@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import wgpu
 
 from graphc.errors import DeviceError, GraphError, ShapeError
 from graphc.plan import Dispatch, Plan, Tensor
@@ -73,6 +74,7 @@ class PlanRunner(Runner):
             for slot, type in enumerate(self._output_types)
         ]
         self._check_limits()
+        self._textures = self._make_textures()
         self._steps = self._make_steps()
         self._sequence = plan.sequence()
         self._offsets, self._packed_bytes = self._layout_inputs()
@@ -80,7 +82,7 @@ class PlanRunner(Runner):
         self._host = np.zeros(self._packed_bytes, np.uint8)
         self._packed: Memory | None = None
         self._own_inputs: dict[int, Memory] = {}
-        self._cache: OrderedDict[tuple[int, ...], tuple[list[native.Step], list[Any]]] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, ...], tuple[native.Commands, list[Any]]] = OrderedDict()
         self._fixed: Bound = {}
         self._place_constants(constants)
 
@@ -101,9 +103,20 @@ class PlanRunner(Runner):
     def _make_steps(self) -> list[_Step]:
         pipelines = self._device.pipelines.get(self._plan.kernels)
         return [
-            _Step(d, pipelines[d.kernel], tuple(b.buffer for b in d.bindings), OrderedDict())
+            _Step(d, pipelines[d.kernel], tuple(b.buffer for b in d.bindings if b.access != "texture"), OrderedDict())
             for d in self._plan.dispatches
         ]
+
+    def _make_textures(self) -> list[tuple[Any, Any]]:
+        """Each texture of the plan and the view that kernels bind."""
+        usage = wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.STORAGE_BINDING
+        found = []
+        with self._device.guard("making textures for operands"):
+            for texture in self._plan.textures:
+                size = (texture.width, texture.height, 1)
+                made = self._device.handle.create_texture(size=size, format="rgba32float", usage=usage)
+                found.append((made, made.create_view()))
+        return found
 
     def _input_buffers(self) -> list[tuple[int, tuple[int, ...]]]:
         """For each input, its buffer in the plan (-1 where it needs none) and its shape."""
@@ -136,7 +149,7 @@ class PlanRunner(Runner):
     # -- a call
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
-        return self._run(arguments, _record)
+        return self._run(arguments, native.record)
 
     def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
         """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2], in the order
@@ -157,16 +170,16 @@ class PlanRunner(Runner):
         """Seconds that recording all dispatches takes the host, of `repeat` calls."""
         times: list[float] = []
 
-        def record(encoder: Any, steps: list[native.Step]) -> None:
+        def record(encoder: Any, commands: native.Commands) -> None:
             begin = time.perf_counter()
-            _record(encoder, steps)
+            native.record(encoder, commands)
             times.append(time.perf_counter() - begin)
 
         for _ in range(repeat):
             self._run(arguments, record)
         return times
 
-    def _run(self, arguments: Sequence[Any], record: Callable[[Any, list[native.Step]], None]) -> list[Array]:
+    def _run(self, arguments: Sequence[Any], record: Callable[[Any, native.Commands], None]) -> list[Array]:
         device = self._device
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
@@ -178,9 +191,9 @@ class PlanRunner(Runner):
                 encoder = device.handle.create_command_encoder()
                 self._bind_inputs(arguments, bound, encoder)
                 outputs = self._take_outputs(bound)
-                steps, kept = self._native_steps(bound)
-                if steps:
-                    record(encoder, steps)
+                commands, kept = self._commands(bound)
+                if commands.steps:
+                    record(encoder, commands)
                 for slot, source, offset, nbytes in self._copies:
                     target = outputs[slot]
                     if target is not None:
@@ -284,8 +297,8 @@ class PlanRunner(Runner):
                     bound[number] = memory
         return outputs
 
-    def _native_steps(self, bound: Bound) -> tuple[list[native.Step], list[Any]]:
-        """The dispatches as native calls, and the bind groups to keep alive meanwhile."""
+    def _commands(self, bound: Bound) -> tuple[native.Commands, list[Any]]:
+        """The dispatches as native calls with the copies between them, and the bind groups to keep alive meanwhile."""
         key = tuple([memory.uid for memory in bound.values()])
         found = self._cache.get(key)
         if found is not None:
@@ -298,14 +311,27 @@ class PlanRunner(Runner):
         same = [(None, *native_step[1:]) for native_step in first]
         steps: list[native.Step] = []
         last = None
-        for number in self._sequence:
+        copies: dict[int, Sequence[native.Copy]] = {}
+        staged = [self._copies_before(step, bound) for step in self._steps]
+        for position, number in enumerate(self._sequence):
+            if staged[number]:
+                copies[position] = staged[number]
             pipeline = self._steps[number].pipeline
             steps.append(same[number] if pipeline is last else first[number])
             last = pipeline
-        self._cache[key] = steps, kept
+        found = self._cache[key] = native.Commands(steps, copies), kept
         if len(self._cache) > CACHED_STEPS:
             self._cache.popitem(last=False)
-        return steps, kept
+        return found
+
+    def _copies_before(self, step: _Step, bound: Bound) -> list[native.Copy]:
+        """The copies into textures that come before a dispatch."""
+        found = []
+        for staging in step.dispatch.stagings:
+            memory = bound[staging.buffer]
+            start = self._start(staging.buffer, memory) + staging.offset
+            found.append(native.Copy(memory.buffer, start, self._textures[staging.texture][0]))
+        return found
 
     def _group(self, step: _Step, bound: Bound) -> Any:
         key = tuple([bound[n].uid for n in step.buffers])
@@ -315,6 +341,9 @@ class PlanRunner(Runner):
             return group
         windows = []
         for binding in step.dispatch.bindings:
+            if binding.access == "texture":
+                windows.append((self._textures[binding.texture][1], 0, 0))
+                continue
             memory = bound[binding.buffer]
             start = self._start(binding.buffer, memory) + binding.offset
             windows.append((memory.buffer, start, -(-binding.nbytes // 4) * 4))
@@ -329,13 +358,6 @@ class PlanRunner(Runner):
             argument = arguments[slot]
             if isinstance(argument, Array):
                 argument._retire(f"was donated to a compiled function (argument {slot})")
-
-
-def _record(encoder: Any, steps: list[native.Step]) -> None:
-    """All dispatches in one compute pass."""
-    compute = encoder.begin_compute_pass()
-    native.encode(compute, steps)
-    compute.end()
 
 
 def _type(tensor: Tensor) -> TensorType:

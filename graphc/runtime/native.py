@@ -9,7 +9,8 @@ process when it does, so callers check lifetimes first.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -95,6 +96,57 @@ def encode(compute_pass: Any, steps: Sequence[Step]) -> None:
             set_pipeline(handle, pipeline)
         set_bind_group(handle, 0, group, 0, none)
         dispatch(handle, x, y, z)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a buffer's bytes from `offset` on into a whole texture of rgba32float texels (wrapper's objects)."""
+
+    buffer: Any
+    offset: int
+    texture: Any
+
+    def encode(self, encoder: Any) -> None:
+        """Record it into a command encoder, outside of passes."""
+        width, height, _ = self.texture.size
+        layout = {"buffer": self.buffer, "offset": self.offset, "bytes_per_row": width * 16, "rows_per_image": height}
+        encoder.copy_buffer_to_texture(layout, {"texture": self.texture}, (width, height, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What a program records at each call: its dispatches, and the copies that come before some of them."""
+
+    steps: Sequence[Step]
+    copies: Mapping[int, Sequence[Copy]]
+
+    def passes(self) -> Iterator[tuple[Sequence[Copy], int, int]]:
+        """For each compute pass, the copies before it and its first and last dispatch (the end, exclusive)."""
+        starts = sorted({0, *self.copies})
+        for first, end in itertools.pairwise([*starts, len(self.steps)]):
+            yield self.copies.get(first, ()), first, end
+
+
+def with_pipelines(steps: Sequence[Step]) -> list[Step]:
+    """The steps, each with its pipeline even where it is that of the step before: passes forget."""
+    out: list[Step] = []
+    last = None
+    for pipeline, group, x, y, z in steps:
+        last = last if pipeline is None else pipeline
+        out.append((last, group, x, y, z))
+    return out
+
+
+def record(encoder: Any, commands: Commands) -> None:
+    """All dispatches of a program, in as few compute passes as its copies allow."""
+    single = not commands.copies
+    steps = commands.steps if single else with_pipelines(commands.steps)
+    for copies, first, end in commands.passes():
+        for copy in copies:
+            copy.encode(encoder)
+        compute = encoder.begin_compute_pass()
+        encode(compute, steps if single else steps[first:end])
+        compute.end()
 
 
 def read_mapped(buffer: Any, nbytes: int, submission: Submission) -> npt.NDArray[np.uint8]:

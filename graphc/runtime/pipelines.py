@@ -34,6 +34,13 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
 """
 
 
+def _layout_of(mode: Access) -> dict[str, Any]:
+    """What a bind group layout says of a binding of this access mode."""
+    if mode == "texture":
+        return {"storage_texture": {"access": "read-only", "format": "rgba32float", "view_dimension": "2d"}}
+    return {"buffer": {"type": _BUFFER_TYPE[mode]}}
+
+
 class Pipelines:
     """Pipelines of one device by WGSL text, bind group layouts by access pattern. Safe for threads."""
 
@@ -47,13 +54,13 @@ class Pipelines:
         return len(self._made)
 
     def layout(self, access: tuple[Access, ...]) -> tuple[Any, Any]:
-        """Bind group layout and pipeline layout for storage buffers of these access modes."""
+        """Bind group layout and pipeline layout for bindings of these access modes."""
         with self._lock:
             found = self._layouts.get(access)
             if found is None:
                 handle = self._device.handle
                 entries = [
-                    {"binding": n, "visibility": wgpu.ShaderStage.COMPUTE, "buffer": {"type": _BUFFER_TYPE[mode]}}
+                    {"binding": n, "visibility": wgpu.ShaderStage.COMPUTE, **_layout_of(mode)}
                     for n, mode in enumerate(access)
                 ]
                 group = handle.create_bind_group_layout(entries=entries)
@@ -95,10 +102,10 @@ class Pipelines:
             )
 
     def bind(self, access: tuple[Access, ...], windows: Sequence[tuple[Any, int, int]]) -> Any:
-        """A bind group of (buffer, byte offset, bytes) windows."""
+        """A bind group of (buffer, byte offset, bytes) windows; for the access "texture", (texture view, 0, 0)."""
         entries = [
-            {"binding": n, "resource": {"buffer": buffer, "offset": offset, "size": nbytes}}
-            for n, (buffer, offset, nbytes) in enumerate(windows)
+            {"binding": n, "resource": item if mode == "texture" else {"buffer": item, "offset": offset, "size": size}}
+            for n, (mode, (item, offset, size)) in enumerate(zip(access, windows, strict=True))
         ]
         with self._device.guard("binding buffers"):
             return self._device.handle.create_bind_group(layout=self.layout(access)[0], entries=entries)

@@ -7,6 +7,7 @@ profile shows the time of the program without them too.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -45,30 +46,32 @@ class Stopwatch:
                 query_set = handle.create_query_set(type="timestamp", count=queries)
                 self._sets.append((first, query_set, handle.create_buffer(size=8 * queries, usage=usage)))
 
-    def record(self, encoder: Any, steps: Sequence[native.Step]) -> None:
+    def record(self, encoder: Any, commands: native.Commands) -> None:
         """Record all dispatches into a command encoder. Call with the device's lock held."""
         if self.method == "none":
-            compute = encoder.begin_compute_pass()
-            native.encode(compute, steps)
-            compute.end()
+            native.record(encoder, commands)
             return
         record = self._inside if self.method == "inside passes" else self._around
-        pipelines = _with_pipelines(steps)
+        steps = native.with_pipelines(commands.steps)
+        starts = {first: copies for copies, first, _ in commands.passes()}
         for first, query_set, buffer in self._sets:
-            batch = pipelines[first : first + _BATCH]
-            record(encoder, query_set, batch)
-            encoder.resolve_query_set(query_set, 0, 2 * len(batch), buffer, 0)
+            last = min(first + _BATCH, len(steps))
+            for begin, end in itertools.pairwise(sorted({first, *(s for s in starts if first < s < last), last})):
+                for copy in starts.get(begin, ()):
+                    copy.encode(encoder)
+                record(encoder, query_set, begin - first, steps[begin:end])
+            encoder.resolve_query_set(query_set, 0, 2 * (last - first), buffer, 0)
 
-    def _inside(self, encoder: Any, query_set: Any, steps: Sequence[native.Step]) -> None:
+    def _inside(self, encoder: Any, query_set: Any, start: int, steps: Sequence[native.Step]) -> None:
         compute = encoder.begin_compute_pass()
-        for number, step in enumerate(steps):
+        for number, step in enumerate(steps, start):
             write_timestamp(compute, query_set, 2 * number)
             native.encode(compute, [step])
             write_timestamp(compute, query_set, 2 * number + 1)
         compute.end()
 
-    def _around(self, encoder: Any, query_set: Any, steps: Sequence[native.Step]) -> None:
-        for number, step in enumerate(steps):
+    def _around(self, encoder: Any, query_set: Any, start: int, steps: Sequence[native.Step]) -> None:
+        for number, step in enumerate(steps, start):
             writes = {
                 "query_set": query_set,
                 "beginning_of_pass_write_index": 2 * number,
@@ -91,13 +94,3 @@ class Stopwatch:
         ticks[:, 1] = np.maximum(ticks[:, 1], ticks[:, 0])
         since: NDArray = (ticks - ticks[0, 0]).astype(np.float64)
         return since
-
-
-def _with_pipelines(steps: Sequence[native.Step]) -> list[native.Step]:
-    """The steps, each with its pipeline even where it is that of the step before: passes forget."""
-    out: list[native.Step] = []
-    last = None
-    for pipeline, group, x, y, z in steps:
-        last = last if pipeline is None else pipeline
-        out.append((last, group, x, y, z))
-    return out

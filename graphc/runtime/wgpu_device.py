@@ -41,6 +41,7 @@ BASELINE: Final = {
     "max-storage-buffer-binding-size": 128 << 20,
     "max-buffer-size": 256 << 20,
     "min-storage-buffer-offset-alignment": 256,
+    "max-texture-dimension-2d": 8192,
 }
 """WebGPU's default limits, of those that compute kernels meet. Source: W3C WebGPU, section "Limits"."""
 

@@ -1,0 +1,162 @@
+"""Operands of large products in textures: the plan as data, its proof and its replay, and results on the device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import reference
+from graphc.errors import GraphError
+from graphc.index import Index, variable
+from graphc.ir import Builder, Value, new_value
+from graphc.lower import lower
+from graphc.lower.kernel import texels
+from graphc.ops import by_name
+from graphc.passes.proof import check_plan
+from graphc.plan import Plan, Target
+from graphc.types import TensorType, f32
+from tests import tint
+
+SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def projections(shape=(2, 96, 192), width=256):
+    """Two products of one activation, and the gradient of the first one's weight: x @ u, x @ v, x.T @ (x @ u)."""
+    builder = Builder()
+    matmul, reshape, transpose = (by_name(n) for n in ("matmul", "reshape", "transpose"))
+    x = builder.input(TensorType(shape, f32))
+    weights = [builder.input(TensorType((shape[-1], width), f32)) for _ in range(2)]
+    left, right = (builder.apply(matmul, x, w) for w in weights)
+    rows = shape[0] * shape[1]
+    columns = builder.apply(transpose, builder.apply(reshape, x, shape=(rows, shape[-1])), perm=(1, 0))
+    gradient = builder.apply(matmul, columns, builder.apply(reshape, left, shape=(rows, width)))
+    return builder.build([right, gradient])
+
+
+def staged(**change):
+    graph = projections()
+    return graph, lower(graph, replace(SOFTWARE, **change))
+
+
+def arrays() -> list[np.ndarray]:
+    return [normal(2, 96, 192), normal(192, 256, seed=1), normal(192, 256, seed=2)]
+
+
+def wanted(x, u, v):
+    x, u, v = (a.astype(float) for a in (x, u, v))
+    return x @ v, x.reshape(-1, x.shape[-1]).T @ (x @ u).reshape(-1, u.shape[-1])
+
+
+def test_an_operand_of_several_products_is_copied_once():
+    _, plan = staged()
+    first = plan.tensors[plan.inputs[0]].name
+    copied = [plan.tensors[s.tensor].name for d in plan.dispatches for s in d.stagings]
+    assert copied.count(first) == 1
+    assert any(b.access == "texture" for b in plan.dispatches[1].bindings)
+    assert plan.memory["texture_bytes"] == sum(t.nbytes for t in plan.textures) > 0
+    assert "texture_storage_2d<rgba32float, read>" in plan.kernels[0].wgsl
+    assert "to texture 0" in str(plan)
+
+
+def test_the_device_computes_the_same_with_and_without_textures(device):
+    graph = projections()
+    for target in (device.target, replace(device.target, max_texture=0)):
+        plan = lower(graph, target)
+        got = device.prepare(graph, plan, frozenset())(arrays())
+        for result, want in zip(got, wanted(*arrays()), strict=True):
+            np.testing.assert_allclose(np.asarray(result), want, rtol=1e-4, atol=2e-3)
+
+
+def test_a_saved_plan_is_the_same_plan_and_replays():
+    graph, plan = staged()
+    again = Plan.from_json(plan.to_json())
+    assert again == plan
+    got = reference.run_plan(again, graph, arrays())
+    for result, want in zip(got, wanted(*arrays()), strict=True):
+        np.testing.assert_allclose(result, want, rtol=1e-4, atol=2e-3)
+
+
+def test_profiling_times_every_dispatch_between_the_copies(device):
+    w = normal(384, 384, seed=1)
+    profile = graphc.compile(lambda x: np.maximum(x @ w, 0) @ w, device=device).lower(normal(128, 384))
+    assert profile.plan.textures or not device.target.software
+    measured = profile.profile(normal(128, 384), repeat=1)
+    assert len(measured.timings) == len(profile.plan.dispatches)
+
+
+@pytest.mark.parametrize("edit", ["no copy", "wrong tensor", "wrong place", "wrong size"])
+def test_a_texture_that_does_not_hold_its_operand_is_found(edit):
+    graph, plan = staged()
+    first = plan.dispatches[0]
+    staging = first.stagings[0]
+    copies = {
+        "no copy": first.stagings[1:],
+        "wrong tensor": (replace(staging, tensor=first.stagings[1].tensor), *first.stagings[1:]),
+        "wrong place": (replace(staging, offset=staging.offset + 256), *first.stagings[1:]),
+        "wrong size": first.stagings,
+    }[edit]
+    textures = plan.textures
+    if edit == "wrong size":
+        textures = (replace(textures[0], height=textures[0].height + 1), *textures[1:])
+    broken = replace(plan, textures=textures, dispatches=(replace(first, stagings=copies), *plan.dispatches[1:]))
+    check_plan(plan)
+    with pytest.raises(GraphError, match=r"texture|copies"):
+        check_plan(broken)
+    if edit in ("no copy", "wrong tensor"):
+        with pytest.raises(GraphError, match="texture"):
+            reference.run_plan(broken, graph, arrays())
+
+
+def test_small_or_ragged_products_and_other_targets_read_buffers():
+    builder = Builder()
+    a, b = builder.input(TensorType((16, 64), f32)), builder.input(TensorType((64, 64), f32))
+    small = builder.build([builder.apply(by_name("matmul"), a, b)])
+    assert not lower(small, SOFTWARE).textures
+    ragged = lower(projections(shape=(2, 96, 190)), SOFTWARE)
+    assert ragged.textures
+    assert ragged.inputs[0] not in {s.tensor for d in ragged.dispatches for s in d.stagings}
+    for target in (Target(), replace(SOFTWARE, software=False), replace(SOFTWARE, subgroup=0)):
+        assert not lower(projections(), target).textures
+
+
+def tensor(*shape: int) -> Value:
+    return new_value(TensorType(shape, f32), "x")
+
+
+@pytest.mark.parametrize("rows", [8192, 8194, 16384, 40000])
+def test_long_matrices_are_folded_into_the_limit(rows):
+    layout = texels(tensor(rows, 64), SOFTWARE)
+    assert layout is not None
+    assert layout.height <= 8192 >= layout.width
+    assert layout.width * layout.height * 16 == rows * 64 * 4
+    assert texels(tensor(8193, 64), SOFTWARE) is None
+    assert texels(tensor(16, 96), SOFTWARE) is None
+
+
+def test_a_folded_operand_is_read_where_it_lies(device):
+    target = replace(device.target, max_texture=128)
+    graph = projections(shape=(2, 160, 128), width=256)
+    plan = lower(graph, target)
+    x, u, v = normal(2, 160, 128), normal(128, 256, seed=1), normal(128, 256, seed=2)
+    if target.software and target.subgroup:
+        assert any(t.height < 320 for t in plan.textures)
+    for result, want in zip(device.prepare(graph, plan, frozenset())([x, u, v]), wanted(x, u, v), strict=True):
+        np.testing.assert_allclose(np.asarray(result), want, rtol=1e-4, atol=2e-3)
+
+
+def test_a_reshape_that_keeps_rows_keeps_the_matrix_position():
+    index = Index((160, 192), [variable("m", 160), variable("k", 192)]).reshaped((2, 80, 192))
+    assert [i.text for i in index.matrix] == ["m", "k"]
+    assert [i.text for i in Index((2, 3), flat=variable("i", 6)).matrix] == ["(i / 3u)", "(i % 3u)"]
+
+
+def test_browsers_accept_the_kernels():
+    _, plan = staged()
+    assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}
