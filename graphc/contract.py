@@ -22,8 +22,9 @@ class Contract:
 
     parameters, parameter_bytes: elements and bytes of the argument `params`, or of the first one where none is called
     so. peak_bytes: what lives beside arguments and results at most. total_bytes: device memory in all: the peak,
-    arguments, constants, and results that take over no argument. flops: a multiply-add counts as two. bytes_moved: what
-    dispatches read and write. encode_seconds: what the host is expected to spend on each call, whatever the GPU needs.
+    textures, arguments, constants, and results that take over no argument. flops: a multiply-add counts as two.
+    bytes_moved: what dispatches read and write. encode_seconds: what the host is expected to spend on each call,
+    whatever the GPU needs.
     """
 
     parameters: int
@@ -53,7 +54,9 @@ def contract(plan: Plan, memory: MemoryReport, arguments: Sequence[tuple[str, Te
         parameters=sum(kind.size for kind in parameters),
         parameter_bytes=sum(kind.nbytes for kind in parameters),
         peak_bytes=memory.peak_bytes,
-        total_bytes=memory.peak_bytes + memory.input_bytes + memory.constant_bytes + memory.output_bytes,
+        total_bytes=sum(
+            (memory.peak_bytes, memory.texture_bytes, memory.input_bytes, memory.constant_bytes, memory.output_bytes)
+        ),
         dispatches=len(plan.dispatches),
         flops=sum(d.flops for d in plan.dispatches),
         bytes_moved=sum(d.bytes_read + d.bytes_written for d in plan.dispatches),

@@ -7,7 +7,7 @@ planned and checked. The steps are the same whatever the limit, so that a lower 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.errors import DeviceError, MemoryLimitError
 from graphc.ir import Graph
@@ -43,7 +43,8 @@ def compose(
     """
     if limit is None:
         return Composed(pipeline.stages(graph, passes), passes)
-    return _climb(graph, passes, limit, device.target, donated)
+    # Textures would take memory beside the arenas: with a limit, they are not worth it.
+    return _climb(graph, passes, limit, replace(device.target, max_texture=0), donated)
 
 
 def _climb(

@@ -30,7 +30,8 @@ class MemoryReport:
 
     peak_bytes: the arenas, where everything lives that is neither argument nor result. lower_bound_bytes: most bytes
     live at once in the order chosen. naive_bytes: what it would take without reuse. input_bytes, constant_bytes and
-    output_bytes come on top. lifetimes: one record a tensor, in order of first use.
+    output_bytes come on top, and texture_bytes, where operands are copied to textures. lifetimes: one record a tensor,
+    in order of first use.
     """
 
     peak_bytes: int
@@ -39,6 +40,7 @@ class MemoryReport:
     input_bytes: int
     constant_bytes: int
     output_bytes: int
+    texture_bytes: int
     lifetimes: tuple[LifetimeRecord, ...] = field(repr=False)
 
     def live_at(self, dispatch: int) -> list[LifetimeRecord]:
@@ -54,9 +56,10 @@ class MemoryReport:
     def __str__(self) -> str:
         peak, bound, naive = map(_bytes, (self.peak_bytes, self.lower_bound_bytes, self.naive_bytes))
         inputs, constants, outputs = map(_bytes, (self.input_bytes, self.constant_bytes, self.output_bytes))
+        textures = f", textures {_bytes(self.texture_bytes)}" if self.texture_bytes else ""
         head = [
             f"peak {peak} (lower bound {bound}, without reuse {naive})",
-            f"inputs {inputs}, constants {constants}, outputs {outputs}",
+            f"inputs {inputs}, constants {constants}, outputs {outputs}{textures}",
         ]
         if not self.lifetimes:
             return "\n".join(head)
@@ -85,6 +88,7 @@ def memory_report(plan: Plan, alignment: int) -> MemoryReport:
         input_bytes=by_kind["input"],
         constant_bytes=by_kind["constant"],
         output_bytes=by_kind["output"],
+        texture_bytes=sum(texture.nbytes for texture in plan.textures),
         lifetimes=lifetimes,
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import graphc
-from graphc.compile import stages
+from graphc.passes.pipeline import stages
 from graphc.lower import lower
 from graphc.memory_report import memory_report
 from graphc.models import MODELS

@@ -160,3 +160,21 @@ def test_a_reshape_that_keeps_rows_keeps_the_matrix_position():
 def test_browsers_accept_the_kernels():
     _, plan = staged()
     assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}
+
+
+def test_a_loop_copies_what_its_steps_change(device):
+    w = normal(128, 256, seed=1) / 16
+    back = normal(256, 128, seed=2) / 16
+
+    def loop(x):
+        return graphc.scan(lambda h, _: (np.tanh(h @ w) @ back, h.sum()), x, np.zeros(3, np.float32))
+
+    x = normal(512, 128)
+    compiled = graphc.compile(loop, device=device)
+    plan = compiled.lower(x).plan
+    assert plan.loops
+    assert plan.textures or not device.target.software
+    h = x.astype(float)
+    for _ in range(3):
+        h = np.tanh(h @ w) @ back
+    np.testing.assert_allclose(np.asarray(compiled(x)[0]), h, rtol=1e-4, atol=1e-4)
