@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from graphc.models import batchnorm_mlp, bigram, gpt, microgpt, mlp
 from graphc.models.settings import Defaults
+from graphc.models.steps import Batches
 
 
 class Model(Protocol):
@@ -43,8 +44,8 @@ class Model(Protocol):
         """(params, x, y, config) -> scalar."""
 
     @property
-    def batches(self) -> Callable[..., Callable[[int], tuple[Any, Any]]]:
-        """(corpus, config, batch_size, seed) -> step -> (x, y)."""
+    def batches(self) -> Callable[..., Batches]:
+        """(corpus, config, batch_size, seed) -> the batch of each step."""
 
     @property
     def sample(self) -> Callable[..., list[list[int]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,6 @@ import numpy as np
 from graphc.models.data import Vocabulary
 
 Array = np.ndarray[Any, np.dtype[np.int32]]
-Batches = Callable[[int], tuple[Array, Array]]
-"""The batch of each step, a function of the step alone, so that a run can stop and go on."""
 
 PADDING = -1
 """In targets: a position that is not there."""
@@ -31,18 +29,21 @@ class DocumentBatches:
         order = list(documents)
         if seed is not None:
             random.Random(seed).shuffle(order)
-        self._documents = order
-        self._vocabulary = vocabulary
-        self._context = context
+        rows = np.full((len(order), context + 1), PADDING, dtype=np.int32)
+        for row, document in zip(rows, order, strict=True):
+            tokens = [vocabulary.end, *vocabulary.encode(document), vocabulary.end][: context + 1]
+            row[: len(tokens)] = tokens
+        self.data = {"documents": rows}
+        self._end = vocabulary.end
         self._batch_size = batch_size or len(order)
 
+    def draw(self, data: dict[str, Any], step: Any) -> tuple[Any, Any]:
+        """The batch of a step from `data`, all documents as they are in y, after an end token."""
+        table = data["documents"]
+        places = (step * self._batch_size + np.arange(self._batch_size, dtype=np.int32)) % table.shape[0]
+        rows = np.take(table, places, axis=0)
+        x, y = rows[:, :-1], rows[:, 1:]
+        return np.where(x == PADDING, np.int32(self._end), x), y
+
     def __call__(self, step: int) -> tuple[Array, Array]:
-        x = np.full((self._batch_size, self._context), self._vocabulary.end, dtype=np.int32)
-        y = np.full((self._batch_size, self._context), PADDING, dtype=np.int32)
-        for row in range(self._batch_size):
-            document = self._documents[(step * self._batch_size + row) % len(self._documents)]
-            tokens = [self._vocabulary.end, *self._vocabulary.encode(document), self._vocabulary.end]
-            count = min(self._context, len(tokens) - 1)
-            x[row, :count] = tokens[:count]
-            y[row, :count] = tokens[1 : count + 1]
-        return x, y
+        return self.draw(self.data, np.int32(step))

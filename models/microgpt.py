@@ -22,7 +22,7 @@ import graphc
 import graphc.nn
 import graphc.random
 from graphc.models.data import Corpus, Vocabulary
-from graphc.models.documents import Batches, DocumentBatches
+from graphc.models.documents import DocumentBatches
 from graphc.models.sampling import generate
 from graphc.models.settings import Defaults, require
 
@@ -168,7 +168,7 @@ def sample(
     )
 
 
-def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> Batches:
+def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> DocumentBatches:
     """The training batches: step -> (x, y), each i32 [batch_size, context], -1 in y where there is padding."""
     vocabulary = Vocabulary.of(corpus.documents)
     return DocumentBatches(corpus.documents, vocabulary, config.context, batch_size, seed)

@@ -34,7 +34,7 @@ def tokens_of(text: str, part: str, context: int) -> Array:
 
 def cut(tokens: Array, starts: Array, context: int) -> tuple[Array, Array]:
     """Examples from each start on: (x, y), i32 [len(starts), context], y one token later than x."""
-    places = starts[:, None] + np.arange(context)
+    places = starts[:, None] + np.arange(context, dtype=np.int32)
     return tokens[places], tokens[places + 1]
 
 
@@ -44,15 +44,19 @@ class ProseBatches:
     def __init__(self, tokens: Array, context: int, batch_size: int, seed: int) -> None:
         if batch_size < 1:
             raise DataError("prose has no batch of all examples: need a batch size of at least 1")
-        self._tokens = tokens
+        self.data = {"tokens": tokens}
         self._context = context
         self._batch_size = batch_size
         self._seed = seed
 
+    def draw(self, data: dict[str, Any], step: Any) -> tuple[Any, Any]:
+        """The batch of a step from `data`, the tokens of the text."""
+        key = graphc.random.fold_in(graphc.random.key(self._seed), step)
+        last = data["tokens"].shape[0] - self._context
+        return cut(data["tokens"], graphc.random.randint(key, (self._batch_size,), 0, last), self._context)
+
     def __call__(self, step: int) -> tuple[Array, Array]:
-        random = np.random.default_rng((self._seed % (1 << 63), step))
-        starts = random.integers(0, len(self._tokens) - self._context, self._batch_size, dtype=np.int32)
-        return cut(self._tokens, starts, self._context)
+        return self.draw(self.data, np.int32(step))
 
 
 def spread(tokens: Array, context: int, batch_size: int) -> list[tuple[Array, Array]]:

@@ -22,6 +22,7 @@ from graphc.errors import DataError, NonFiniteError
 from graphc.models import MODELS, Model, fit
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.rundir import RunDirectory
+from graphc.models.steps import many, steps_of_submit
 
 OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "sgd": graphc.optim.sgd,
@@ -31,7 +32,8 @@ OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
 }
 DECAYS: Final = ("constant", "linear", "cosine", "step")
 MAX_PENDING: Final = 8
-"""Steps that may be under way before the loop waits for the loss of the oldest."""
+MAX_SUBMITS: Final = 2
+"""Submits that may be under way before the loop waits for the losses of the oldest: of one step, or of many."""
 
 
 @dataclass(frozen=True)
@@ -206,13 +208,14 @@ def train(
 ) -> Trained:
     """Train until `run.steps` steps are done, from the directory's last checkpoint with `resume`.
 
-    The first Ctrl-C ends the loop after the step under way and saves; a second one stops at once. Raises
+    Many steps are submitted at once (see `steps_of_submit`); what they compute does not depend on how many. The first
+    Ctrl-C ends the loop after the submit under way and saves; a second one stops at once. Raises
     NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises MemoryLimitError, before
     anything is allocated, where the device cannot hold the step.
     """
     model = MODELS[run.model]
     config, vocabulary = model.configure(corpus, **run.settings)
-    batch = model.batches(corpus, config, run.batch_size, run.seed)
+    batches = model.batches(corpus, config, run.batch_size, run.seed)
     optimizer = run.make_optimizer()
     if resume and directory is not None:
         params, state, done = directory.load_newest()
@@ -221,21 +224,44 @@ def train(
         state, done = optimizer.init(params), 0
     if directory is not None:
         directory.begin({**asdict(run), "config": asdict(config), "vocabulary": vocabulary.characters}, done)
-    plain, watched = (
-        graphc.compile(
-            training_step(model, config, optimizer, run.seed, watch), device=device, donate=("params", "state")
-        )
-        for watch in (False, True)
-    )
+    single = training_step(model, config, optimizer, run.seed)
+    step = graphc.compile(single, device=device, donate=("params", "state"))
     reporter = reporter or Silent()
-    reporter.note(str(fit.agree(plain, params, state, *batch(done), device)))
+    reporter.note(str(fit.agree(step, params, state, *batches(done), device)))
+
+    def submitted(function: Callable[..., Any]) -> Callable[..., Any]:
+        steps = many(function, batches.draw)
+        return graphc.compile(steps, device=device, donate=("params", "state"), static=("count",))
+
+    programs = Programs(
+        plain=submitted(single),
+        watched=submitted(training_step(model, config, optimizer, run.seed, watch=True)),
+        data=graphc.tree.map(lambda array: graphc.asarray(array, device), batches.data),
+        size=steps_of_submit(step.lower(params, state, *batches(done)), _interval(run, directory)),
+    )
     loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
-    params, state, done = loop.run(plain, watched, batch, params, state, done)
+    params, state, done = loop.run(programs, params, state, done)
     return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated)
 
 
+def _interval(run: RunConfig, directory: RunDirectory | None) -> int:
+    """The steps between two that are watched, or two checkpoints, or all."""
+    every = run.evaluate_every - 1 if run.evaluate_every > 1 else run.steps
+    return max(1, min(every, run.steps, directory.every if directory is not None else run.steps))
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What a run submits. plain, watched: see `steps.many`; data: on the device; size: steps of a submit."""
+
+    plain: Callable[..., Any]
+    watched: Callable[..., Any]
+    data: Any
+    size: int
+
+
 class _Loop:
-    """The loop itself: submits steps, and reads each loss once it is there or too many are under way."""
+    """The loop itself: submits steps, and reads their losses once they are there or too many are under way."""
 
     def __init__(
         self, run: RunConfig, directory: RunDirectory | None, reporter: Reporter, evaluation: Evaluation
@@ -254,9 +280,7 @@ class _Loop:
 
     def run(
         self,
-        plain: Callable[..., Any],
-        watched: Callable[..., Any],
-        batch: Callable[[int], tuple[Any, Any]],
+        programs: Programs,
         params: Any,
         state: Any,
         done: int,
@@ -271,13 +295,15 @@ class _Loop:
             with _interrupts() as interrupted:
                 while done < self.steps and not interrupted():
                     due = self._every > 0 and (done + 1) % self._every == 0
-                    params, state, seen = (watched if due else plain)(params, state, *batch(done))
+                    count = programs.size if not due and done + programs.size <= self._next_stop(done) else 1
+                    program = programs.watched if due else programs.plain
+                    params, state, seen = program(params, state, programs.data, np.int32(done), count)
                     seen = seen if due else {"loss": seen}
-                    done += 1
+                    done += count
                     if due or (self._every and done == self.steps):
                         seen = {**seen, **self._evaluation(params)}
                     self._pending.append((done, seen))
-                    self._read(keep=MAX_PENDING)
+                    self._read(keep=MAX_PENDING if programs.size == 1 else MAX_SUBMITS)
                     if self.directory is not None and self.directory.is_due(done):
                         self._save(params, state, done)
                         saved = done
@@ -291,25 +317,41 @@ class _Loop:
                 self.directory.close()
         return params, state, done
 
+    def _next_stop(self, done: int) -> int:
+        """The step before the next one that is watched, the next that is saved, or the last."""
+        stops = [self.steps]
+        if self._every:
+            stops.append((done + 1) // self._every * self._every + self._every - 1)
+        if self.directory is not None:
+            stops.append((done // self.directory.every + 1) * self.directory.every)
+        return min(stops)
+
     def _read(self, keep: int) -> None:
-        """Record the losses that are there, and wait for the oldest while more than `keep` are not."""
+        """Record the losses that are there, and wait for the oldest while more than `keep` submits are not."""
         while self._pending and (len(self._pending) > keep or self._pending[0][1]["loss"].is_ready()):
-            number, seen = self._pending.popleft()
+            last, seen = self._pending.popleft()
+            # A list holds scalars to average; the rest is one number for each step of the submit.
+            losses = np.asarray(seen["loss"]).tolist()
             values = {
-                name: float(np.mean([float(v) for v in value])) if isinstance(value, list) else float(value)
+                name: float(np.mean([float(v) for v in value]) if isinstance(value, list) else np.asarray(value)[-1])
                 for name, value in seen.items()
+                if name != "loss"
             }
-            loss = values.pop("loss")
-            if not np.isfinite(loss):
-                raise NonFiniteError(f"the loss is {loss} at step {number}: a lower learning rate may help")
-            self.losses.append(loss)
-            if values:
-                values = {"learning_rate": float(self._schedule(np.int32(number - 1))), **values}
-                self.evaluated[number] = values
-                self._tell(number, values)
-            if self.directory is not None:
-                self.directory.record(number, loss, time.perf_counter() - self._started, values)
-            self.reporter.loss(number, loss)
+            for number, loss in enumerate(losses, last - len(losses) + 1):
+                self._record(number, loss, values if number == last else {})
+
+    def _record(self, number: int, loss: float, values: dict[str, float]) -> None:
+        """The loss of one step, and what else was measured after it."""
+        if not np.isfinite(loss):
+            raise NonFiniteError(f"the loss is {loss} at step {number}: a lower learning rate may help")
+        self.losses.append(loss)
+        if values:
+            values = {"learning_rate": float(self._schedule(np.int32(number - 1))), **values}
+            self.evaluated[number] = values
+            self._tell(number, values)
+        if self.directory is not None:
+            self.directory.record(number, loss, time.perf_counter() - self._started, values)
+        self.reporter.loss(number, loss)
 
     def _tell(self, number: int, values: dict[str, float]) -> None:
         """A line with the losses of the parts that were evaluated, where there are any."""

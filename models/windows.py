@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+import graphc.random
 from graphc.models.data import Vocabulary
 
 Array = np.ndarray[Any, np.dtype[np.int32]]
@@ -53,12 +54,18 @@ class WindowBatches:
     def __init__(
         self, documents: Sequence[str], vocabulary: Vocabulary, width: int, batch_size: int, seed: int
     ) -> None:
-        self._x, self._y = windows(documents, vocabulary, width)
+        x, y = windows(documents, vocabulary, width)
+        self.data = {"x": x, "y": y}
         self._batch_size = batch_size
         self._seed = seed
 
-    def __call__(self, step: int) -> tuple[Array, Array]:
+    def draw(self, data: dict[str, Any], step: Any) -> tuple[Any, Any]:
+        """The batch of a step from `data`, all examples."""
         if not self._batch_size:
-            return self._x, self._y
-        rows = np.random.default_rng((self._seed % (1 << 63), step)).integers(0, len(self._y), self._batch_size)
-        return self._x[rows], self._y[rows]
+            return data["x"], data["y"]
+        key = graphc.random.fold_in(graphc.random.key(self._seed), step)
+        rows = graphc.random.randint(key, (self._batch_size,), 0, data["y"].shape[0])
+        return np.take(data["x"], rows, axis=0), np.take(data["y"], rows, axis=0)
+
+    def __call__(self, step: int) -> tuple[Array, Array]:
+        return self.draw(self.data, np.int32(step))
