@@ -94,7 +94,7 @@ def test_a_full_device_gives_up_unused_buffers_first():
 
 def test_the_ring_keeps_a_few_of_each_size_and_no_giant():
     heap = Heap()
-    ring = StagingRing(heap.create, largest=4096, each=2)
+    ring = StagingRing(heap.create, largest=4096, keep_bytes=2048)
     for _ in range(10):
         ring.give(*ring.take(1000))
     assert heap.made == 1
@@ -103,5 +103,6 @@ def test_the_ring_keeps_a_few_of_each_size_and_no_giant():
     assert heap.bytes == 2 * 1024
     ring.give(*ring.take(100_000))
     assert heap.bytes == 2 * 1024
+    assert ring.lent == 0
     ring.clear()
     assert heap.bytes == 0

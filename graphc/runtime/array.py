@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.errors import DeviceError
 from graphc.runtime.adapter import device as find_device
-from graphc.runtime.base import Device
+from graphc.runtime.base import Device, pauses
 from graphc.types import NDArray, TensorType
 
 
@@ -110,8 +110,10 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*(x.numpy() if isinstance(x, Array) else x for x in inputs), **options)
 
     def __await__(self) -> Generator[Any, None, Array]:
-        if not self.is_ready():
-            yield from asyncio.to_thread(self.block_until_ready).__await__()
+        # The event loop looks now and then. A thread that blocked inside wgpu would keep others from submitting.
+        waiting = pauses()
+        while not self.is_ready():
+            yield from asyncio.sleep(next(waiting)).__await__()
         return self
 
     def __copy__(self) -> Array:

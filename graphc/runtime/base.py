@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
 from graphc.plan import Plan, Target
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from graphc.runtime.array import Array
 
 Argument = "NDArray | Array"
+
+SHORTEST_PAUSE: Final = 20e-6
+LONGEST_PAUSE: Final = 2e-3
 
 
 class Runner(ABC):
@@ -115,3 +118,11 @@ def host_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def pauses() -> Iterator[float]:
+    """How long to sleep, in seconds, between one look and the next: about a tenth of the time waited so far."""
+    pause = SHORTEST_PAUSE
+    while True:
+        yield pause
+        pause = min(1.1 * pause, LONGEST_PAUSE)

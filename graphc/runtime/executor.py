@@ -24,7 +24,7 @@ from graphc.plan import Dispatch, Plan, Tensor
 from graphc.runtime import native
 from graphc.runtime.array import Array
 from graphc.runtime.base import Runner
-from graphc.runtime.memory import Memory, padded
+from graphc.runtime.memory import Mailbox, Memory, padded
 from graphc.runtime.timing import Stopwatch
 from graphc.types import NDArray, TensorType, dtype_of
 
@@ -36,6 +36,10 @@ PACKED_LIMIT: Final = 1 << 18
 
 GAP_LIMIT: Final = 4096
 """Packed inputs that lie closer than this are written with one call."""
+
+MAIL_BYTES: Final = 64
+MAIL_RESULTS: Final = 16
+"""Results of up to so many bytes, and so many of them, are copied for the host by the call itself: losses, norms."""
 
 _tags: Final = itertools.count()
 CACHED_STEPS: Final = 32
@@ -73,6 +77,11 @@ class PlanRunner(Runner):
             (n := self._direct.get(slot, -1), plan.buffers[n].kind if n >= 0 else "copied", type.nbytes)
             for slot, type in enumerate(self._output_types)
         ]
+        self._mail = [
+            (slot, nbytes)
+            for slot, (_, kind, nbytes) in enumerate(self._outputs)
+            if kind != "input" and 0 < nbytes <= MAIL_BYTES
+        ][:MAIL_RESULTS]
         self._check_limits()
         self._textures = self._make_textures()
         self._steps = self._make_steps()
@@ -184,6 +193,7 @@ class PlanRunner(Runner):
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
         arguments = [self._local(a) if isinstance(a, Array) else a for a in arguments]
+        device.throttle()
         with device.lock:
             device.check_open()
             bound = dict(self._fixed)
@@ -200,13 +210,31 @@ class PlanRunner(Runner):
                         origin = bound[source]
                         start = self._start(source, origin) + offset
                         encoder.copy_buffer_to_buffer(origin.buffer, start, target.buffer, 0, -(-nbytes // 4) * 4)
+                for memory in outputs:
+                    if memory is not None:
+                        memory.mail = None
+                box = self._post(outputs, encoder)
             submission = device.submit(encoder, "running a program")
             for memory in outputs:
                 if memory is not None:
                     memory.writer = submission
+            if box is not None:
+                box.submission = submission
             self._retire(arguments)
         del kept
         return [Array(device, m, type) for m, type in zip(outputs, self._output_types, strict=True)]
+
+    def _post(self, outputs: Sequence[Memory | None], encoder: Any) -> Mailbox | None:
+        """Copy small results to where the host can read them without a submit of its own."""
+        box = self._device.mailbox(MAIL_BYTES * len(self._mail)) if self._mail else None
+        if box is not None:
+            for position, (slot, nbytes) in enumerate(self._mail):
+                memory = outputs[slot]
+                assert memory is not None
+                offset = position * MAIL_BYTES
+                encoder.copy_buffer_to_buffer(memory.buffer, 0, box.buffer, offset, -(-nbytes // 4) * 4)
+                memory.mail = box, offset
+        return box
 
     def _local(self, argument: Array) -> Array | NDArray:
         """An Array of this device as it is; one of another device is copied through the host."""
@@ -234,14 +262,15 @@ class PlanRunner(Runner):
             self._separate(arguments, bound, encoder)
 
     def _separate(self, arguments: Sequence[Any], bound: Bound, encoder: Any) -> None:
-        """Copy Arrays that are donated and also another argument, which must not see what is written in place."""
-        uids = [a._data.uid for a in arguments if isinstance(a, Array) and a._data is not None]
-        if len(set(uids)) == len(uids):
+        """Copy what must not be written in place: Arrays that are also another argument, or being read by a thread."""
+        used = [a._data for a in arguments if isinstance(a, Array) and a._data is not None]
+        uids = [memory.uid for memory in used]
+        if len(set(uids)) == len(uids) and not any(memory.readers for memory in used):
             return
         for slot in self._taken_over:
             number = self._inputs[slot][0]
             memory = bound.get(number)
-            if memory is not None and uids.count(memory.uid) > 1:
+            if memory is not None and (memory.readers or uids.count(memory.uid) > 1):
                 bound[number] = copy = self._device.pool.take(memory.nbytes, (self._tag, "copy", slot))
                 encoder.copy_buffer_to_buffer(memory.buffer, 0, copy.buffer, 0, memory.nbytes)
 

@@ -35,9 +35,11 @@ class Memory:
     """One GPU buffer in use. It goes back to its pool when nothing refers to it any more.
 
     uid: never used twice, so caches may be keyed by it. tag: who had it last. writer: the submission that writes it.
+    readers: transfers to the host under way, which nothing may overwrite it for. mail: where its contents were copied
+    to for the host when they were computed (a mailbox, and the byte offset in it).
     """
 
-    __slots__ = ("buffer", "nbytes", "pool", "tag", "uid", "writer")
+    __slots__ = ("buffer", "mail", "nbytes", "pool", "readers", "tag", "uid", "writer")
 
     def __init__(self, pool: Pool, buffer: Any, nbytes: int, uid: int, tag: object) -> None:
         self.pool = pool
@@ -46,6 +48,8 @@ class Memory:
         self.uid = uid
         self.tag = tag
         self.writer: Any = None
+        self.readers = 0
+        self.mail: tuple[Mailbox, int] | None = None
 
     def __del__(self) -> None:
         # Runs in any thread at any moment, so it takes no lock: appending to a deque is atomic.
@@ -138,30 +142,42 @@ class Pool:
 
 
 class StagingRing:
-    """MAP_READ buffers for reading results, a few of each power of two; used in turn, safe for threads."""
+    """MAP_READ buffers for reading results, of sizes that are powers of two; used in turn, safe for threads.
 
-    def __init__(self, create: Callable[[int, int], Any], largest: int = 16 << 20, each: int = 2) -> None:
+    keep_bytes: unused buffers beyond this are destroyed. lent: how many are in use.
+    """
+
+    def __init__(self, create: Callable[[int, int], Any], largest: int = 16 << 20, keep_bytes: int = 64 << 20) -> None:
         self._create = create
         self._largest = largest
-        self._each = each
+        self._keep_bytes = keep_bytes
         self._free: dict[int, list[Any]] = {}
+        self._free_bytes = 0
+        self.lent = 0
         self._lock = threading.Lock()
+        # What is given back by a finalizer, which runs at any moment and so takes no lock.
+        self.returned: deque[tuple[Any, int]] = deque()
 
     def take(self, nbytes: int) -> tuple[Any, int]:
         """A buffer of at least `nbytes`, and its size."""
+        while self.returned:
+            self.give(*self.returned.popleft())
         size = max(GRAIN, 1 << (nbytes - 1).bit_length()) if nbytes <= self._largest else padded(nbytes)
         with self._lock:
+            self.lent += 1
             free = self._free.get(size)
             if free:
+                self._free_bytes -= size
                 return free.pop(), size
         return self._create(size, STAGING_USAGE), size
 
     def give(self, buffer: Any, size: int) -> None:
         """Give a buffer back, unmapped."""
         with self._lock:
-            free = self._free.setdefault(size, [])
-            if size <= self._largest and len(free) < self._each:
-                free.append(buffer)
+            self.lent -= 1
+            if self._free_bytes + size <= self._keep_bytes:
+                self._free.setdefault(size, []).append(buffer)
+                self._free_bytes += size
             else:
                 buffer.destroy()
 
@@ -172,3 +188,35 @@ class StagingRing:
                 for buffer in free:
                     buffer.destroy()
             self._free.clear()
+            self._free_bytes = 0
+
+
+class Mailbox:
+    """The small results of one call, copied for the host by the call itself.
+
+    To read a result otherwise is a copy behind everything that was submitted meanwhile; to read it here is to wait for
+    the call alone. submission: the call, once it is submitted.
+    """
+
+    __slots__ = ("_bytes", "_lock", "_ring", "_size", "buffer", "submission")
+
+    def __init__(self, ring: StagingRing, nbytes: int) -> None:
+        self.buffer: Any = None
+        self.buffer, self._size = ring.take(nbytes)
+        self.submission: Any = None
+        self._ring = ring
+        self._bytes: Any = None
+        self._lock = threading.Lock()
+
+    def read(self, load: Callable[[Any, int, Any], Any]) -> Any:
+        """All bytes, by `load(buffer, size, submission)` the first time."""
+        with self._lock:
+            if self._bytes is None:
+                self._bytes = load(self.buffer, self._size, self.submission)
+                self._ring.give(self.buffer, self._size)
+                self.buffer = None
+            return self._bytes
+
+    def __del__(self) -> None:
+        if self.buffer is not None:
+            self._ring.returned.append((self.buffer, self._size))

@@ -9,6 +9,7 @@ process when it does, so callers check lifetimes first.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from wgpu.backends.wgpu_native._ffi import ffi, lib
 
 from graphc.errors import DeviceError, DeviceLostError
+from graphc.runtime.base import pauses
 
 Step = tuple[Any, Any, int, int, int]
 """Native pipeline (None: the one before stays), native bind group, workgroups in x, y, z."""
@@ -60,11 +62,19 @@ class Submission:
             lib.wgpuDevicePoll(self._device._internal, False, ffi.NULL)
         return _done[self._ticket]
 
-    def wait(self) -> None:
-        """Block until the GPU has finished it; other Python threads run meanwhile."""
-        if not _done[self._ticket]:
+    def wait(self, alone: bool = True) -> None:
+        """Block until the GPU has finished it; other Python threads run meanwhile.
+
+        alone: no other thread uses the device. If one does, it must be able to submit meanwhile, and wgpu lets nobody
+        submit while a thread blocks inside of it: then this thread sleeps, and looks now and then.
+        """
+        if alone and not _done[self._ticket]:
             lib.wgpuDevicePoll(self._device._internal, True, self._index)
             _done[self._ticket] = True
+        for pause in pauses():
+            if self.done():
+                break
+            time.sleep(pause)
 
     def __del__(self) -> None:
         _done.pop(self._ticket, None)
@@ -149,11 +159,12 @@ def record(encoder: Any, commands: Commands) -> None:
         compute.end()
 
 
-def read_mapped(buffer: Any, nbytes: int, submission: Submission) -> npt.NDArray[np.uint8]:
-    """The first bytes of a MAP_READ buffer, after `submission` (the last to write it) is done. Blocks.
+def read_mapped(buffer: Any, nbytes: int, submission: Submission, alone: bool = True) -> npt.NDArray[np.uint8]:
+    """The first bytes of a MAP_READ buffer, after `submission` (the last to write it) is done. Blocks as its `wait`.
 
     Raises DeviceLostError where the device goes away meanwhile, DeviceError where the buffer cannot be mapped.
     """
+    submission.wait(alone)
     ticket = next(_tickets)
     info = ffi.new("WGPUBufferMapCallbackInfo *")
     info.mode = lib.WGPUCallbackMode_AllowProcessEvents

@@ -26,7 +26,7 @@ from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array
 from graphc.runtime.base import Device, Runner
-from graphc.runtime.memory import Memory, Pool, StagingRing
+from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
 from graphc.runtime.pipelines import Pipelines, probe_subgroup
 from graphc.types import NDArray, TensorType, dtype_of, narrow
 
@@ -58,6 +58,10 @@ NEEDS: Final = {"f16": "shader-f16", "f64": "shader-f64", "i64": "shader-int64"}
 IN_FLIGHT: Final = 3
 KEEP_BYTES: Final = 512 << 20
 FLUSH_BYTES: Final = 64 << 20
+CHUNK_BYTES: Final = 16 << 20
+"""What one transfer between host and device holds at most; two are under way at a time."""
+MAILBOXES: Final = 64
+"""Calls whose small results wait to be read, before later ones are read the slow way."""
 
 
 def translate(error: Exception, what: str) -> DeviceError:
@@ -87,6 +91,8 @@ class WgpuDevice(Device):
         self._opened = False
         self._in_flight: deque[native.Submission] = deque()
         self._pending_bytes = 0
+        self._thread: int | None = None
+        self._alone = True
 
     def _open(self) -> None:
         with self.lock:
@@ -180,12 +186,15 @@ class WgpuDevice(Device):
         """Copy host bytes into a buffer, ordered before later submits. Call with the lock held."""
         if not data.nbytes:
             return
+        raw = data.reshape(-1).view(np.uint8)
         with self.guard("uploading"):
-            self.handle.queue.write_buffer(memory.buffer, offset, data)
-            self._pending_bytes += data.nbytes
-            if self._pending_bytes > FLUSH_BYTES:
-                # The queue keeps a copy of what was written until the next submit.
-                self.submit(self.handle.create_command_encoder(), "uploading")
+            for start in range(0, raw.size, CHUNK_BYTES):
+                chunk = raw[start : start + CHUNK_BYTES]
+                self.handle.queue.write_buffer(memory.buffer, offset + start, chunk)
+                self._pending_bytes += chunk.size
+                if self._pending_bytes > FLUSH_BYTES:
+                    # The queue keeps a copy of what was written until the next submit.
+                    self.submit(self.handle.create_command_encoder(), "uploading")
 
     def upload(self, array: NDArray) -> Array:
         """A copy of `array` in a buffer of its own."""
@@ -215,37 +224,89 @@ class WgpuDevice(Device):
         if data is None:
             return np.zeros(type.shape, type.dtype.numpy)
         nbytes = type.size * type.dtype.itemsize
-        raw = self.read(data, nbytes)[:nbytes]
+        mail = data.mail
+        raw = self.read(data, nbytes)[:nbytes] if mail is None else self._read_mail(data, mail, nbytes)
         return raw.view(type.dtype.storage).reshape(type.shape).astype(type.dtype.numpy, copy=False)
 
     def read(self, memory: Memory, nbytes: int, offset: int = 0) -> NDArray:
-        """Bytes of a buffer (a multiple of 4 of them) on the host."""
+        """Bytes of a buffer (a multiple of 4 of them) on the host, in chunks of which two are under way."""
         length = -(-nbytes // 4) * 4
+        out = np.empty(length, np.uint8)
+        under_way: deque[tuple[Any, int, native.Submission, int, int]] = deque()
+        with self._reading(memory):
+            for start in range(0, length, CHUNK_BYTES):
+                size = min(CHUNK_BYTES, length - start)
+                under_way.append((*self._copy_out(memory, offset + start, size), start))
+                if len(under_way) > 1:
+                    self._take_in(out, *under_way.popleft())
+            while under_way:
+                self._take_in(out, *under_way.popleft())
+        return out
+
+    @contextmanager
+    def _reading(self, memory: Memory) -> Iterator[None]:
+        """Meanwhile the device is not closed, and nothing takes over the buffer."""
         with self.lock:
             self.check_open()
-            staging, size = self._staging.take(length)
-            with self.guard("reading a result"):
-                encoder = self.handle.create_command_encoder()
-                encoder.copy_buffer_to_buffer(memory.buffer, offset, staging, 0, length)
-                submission = self.submit(encoder, "reading a result")
             self._readers += 1
+            memory.readers += 1
         try:
-            raw = native.read_mapped(staging, length, submission)
+            yield
         finally:
             with self.lock:
                 self._readers -= 1
+                memory.readers -= 1
                 self._idle.notify_all()
-        self._staging.give(staging, size)
-        return raw
+
+    def _copy_out(self, memory: Memory, offset: int, size: int) -> tuple[Any, int, native.Submission, int]:
+        """Copy bytes to a staging buffer: it, its size, the submission that does it, and how many bytes."""
+        self.throttle()
+        with self.lock, self.guard("reading a result"):
+            staging, room = self._staging.take(size)
+            encoder = self.handle.create_command_encoder()
+            encoder.copy_buffer_to_buffer(memory.buffer, offset, staging, 0, size)
+            return staging, room, self.submit(encoder, "reading a result"), size
+
+    def _take_in(self, out: NDArray, staging: Any, room: int, done: native.Submission, size: int, start: int) -> None:
+        out[start : start + size] = native.read_mapped(staging, size, done, self.alone)
+        self._staging.give(staging, room)
+
+    def mailbox(self, nbytes: int) -> Mailbox | None:
+        """A place for small results that the host may want to read; None where very many wait to be read already."""
+        return Mailbox(self._staging, nbytes) if self._staging.lent < MAILBOXES else None
+
+    def _read_mail(self, memory: Memory, mail: tuple[Mailbox, int], nbytes: int) -> NDArray:
+        box, offset = mail
+        with self._reading(memory):
+            found = box.read(lambda buffer, size, done: native.read_mapped(buffer, size, done, self.alone))
+        return np.array(found[offset : offset + nbytes])
 
     # -- submission
+
+    @property
+    def alone(self) -> bool:
+        """Whether only one thread has used the device so far; then it may block inside wgpu."""
+        mine = threading.get_ident()
+        if self._thread != mine:
+            self._alone = self._thread is None
+            self._thread = mine
+        return self._alone
+
+    def throttle(self) -> None:
+        """Block while too many submits are in flight. Without the lock, so that other threads need not wait too."""
+        alone = self.alone
+        while len(self._in_flight) >= IN_FLIGHT:
+            try:
+                oldest = self._in_flight.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            oldest.wait(alone)
 
     def submit(self, encoder: Any, what: str) -> native.Submission:
         """Finish and submit an encoder. Blocks while too many submits are in flight. Call with the lock held."""
         with self.guard(what):
             commands = encoder.finish()
-        while len(self._in_flight) >= IN_FLIGHT:
-            self._in_flight.popleft().wait()
+        self.throttle()
         self._pending_bytes = 0
         submission = native.submit(self.handle, commands)
         self._in_flight.append(submission)
@@ -258,7 +319,7 @@ class WgpuDevice(Device):
     def wait(self, data: Any) -> None:
         """Wait for the submission that writes a buffer."""
         if data is not None and data.writer is not None:
-            data.writer.wait()
+            data.writer.wait(self.alone)
 
     def synchronize(self) -> None:
         """Wait for everything submitted so far."""
@@ -266,7 +327,7 @@ class WgpuDevice(Device):
         with self.lock:
             waiting = list(self._in_flight)
         for submission in waiting:
-            submission.wait()
+            submission.wait(self.alone)
 
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
         """Pipelines and constants of a plan, ready to be called."""

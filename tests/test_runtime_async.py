@@ -1,0 +1,328 @@
+"""Many programs at once: futures, back-pressure, event loops, threads, transfers in chunks, the end of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import wgpu
+from wgpu.backends.wgpu_native._ffi import lib
+
+import graphc
+from graphc import optim
+from graphc.models import MODELS, data
+from graphc.models.train import training_step
+from graphc.runtime import adapters, native, wgpu_device
+from graphc.runtime.wgpu_device import IN_FLIGHT, WgpuDevice
+
+
+def heavy(x):
+    """Some tenths of a second on a processor."""
+    for _ in range(12):
+        x = x @ x * np.float32(0.002)
+    return x
+
+
+HEAVY = np.full((384, 384), 0.01, np.float32)
+QUICK = 0.05
+"""Seconds: where `heavy` takes less, the GPU is too fast for one program to be seen waiting for another."""
+
+
+def numbers():
+    """Live objects of wgpu, resident bytes of this process where the system tells, and device bytes."""
+    gc.collect()
+    report = wgpu.diagnostics.wgpu_native_counts.get_dict()
+    resident = 0
+    if os.path.exists("/proc/self/statm"):
+        with open("/proc/self/statm") as file:
+            resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pool = graphc.device("wgpu").pool
+    return report["total"]["count"], resident, pool.in_use_bytes + pool.free_bytes
+
+
+def train_flat(name, steps, warm_up):
+    model, corpus = MODELS[name], data.load(None)
+    config, _ = model.configure(corpus)
+    batch, optimizer = model.batches(corpus, config, 8, 0), optim.adam(1e-3)
+    params = model.init(graphc.random.key(0), config)
+    state = optimizer.init(params)
+    step = graphc.compile(training_step(model, config, optimizer), device="wgpu", donate=("params", "state"))
+    pending = []
+    for number in range(steps):
+        params, state, loss = step(params, state, *batch(number))
+        pending.append(loss)
+        if len(pending) > 5:
+            assert np.isfinite(float(pending.pop(0)))
+        if number == warm_up:
+            before = numbers()
+    after = numbers()
+    assert after[0] == before[0], "live wgpu objects"
+    assert after[1] <= 1.01 * before[1], "host memory"
+    assert after[2] <= 1.01 * before[2], "device memory"
+
+
+def test_memory_stays_flat_over_200_steps():
+    train_flat("mlp", 200, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlp", "microgpt"])
+def test_memory_stays_flat_over_2000_steps(name):
+    train_flat(name, 2000, 200)
+
+
+def test_back_pressure_waits_without_spinning(device):
+    program = graphc.compile(heavy, device=device)
+    x = graphc.asarray(HEAVY, device)
+    program(x).block_until_ready()
+    begin, busy = time.perf_counter(), time.thread_time()
+    results = [program(x) for _ in range(IN_FLIGHT + 2)]
+    assert len(device._in_flight) <= IN_FLIGHT
+    results[-1].block_until_ready()
+    wall, busy = time.perf_counter() - begin, time.thread_time() - busy
+    assert busy < 0.2 * wall + QUICK
+    assert results[0].is_ready()
+
+
+class Polls:
+    """wgpu-native's functions, with a record of which polls blocked inside of it."""
+
+    def __init__(self):
+        self.blocked = []
+
+    def __getattr__(self, name):
+        return getattr(lib, name)
+
+    def wgpuDevicePoll(self, device, wait, index):
+        self.blocked.append(bool(wait))
+        return lib.wgpuDevicePoll(device, wait, index)
+
+
+def test_who_shares_a_device_does_not_block_inside_wgpu(monkeypatch):
+    """wgpu holds a lock while a thread waits in it, and no other thread can submit."""
+    device = WgpuDevice("wgpu:test", adapters()[0])
+    program = graphc.compile(heavy, device=device)
+    program(HEAVY).block_until_ready()
+    polls = Polls()
+    monkeypatch.setattr(native, "lib", polls)
+    program(HEAVY).block_until_ready()
+    assert polls.blocked == [True]
+    other = threading.Thread(target=lambda: program(HEAVY).numpy())
+    other.start()
+    other.join()
+    polls.blocked.clear()
+    np.testing.assert_allclose(program(HEAVY), heavy(HEAVY), rtol=1e-3)
+    assert polls.blocked
+    assert not any(polls.blocked[:-1])
+    device.close()
+
+
+def test_a_small_result_is_read_without_waiting_for_what_came_later(device, monkeypatch):
+    program, total = graphc.compile(heavy, device=device), graphc.compile(np.sum, device=device)
+    x = graphc.asarray(HEAVY, device)
+    program(x).block_until_ready()
+    loss = total(x)
+    loss.block_until_ready()
+    begin = time.perf_counter()
+    later = program(x)
+    submits = []
+    monkeypatch.setattr(device, "submit", lambda *given: submits.append(given))
+    assert abs(float(loss) - HEAVY.sum()) < 1e-3 * HEAVY.sum()
+    waited = time.perf_counter() - begin
+    monkeypatch.undo()
+    assert not submits
+    ready = later.is_ready()
+    later.block_until_ready()
+    assert not ready or time.perf_counter() - begin < QUICK or waited < QUICK
+    assert float(loss) == float(loss)
+
+
+def test_losses_kept_for_long_are_all_right(device):
+    square = graphc.compile(lambda x: (x * x, np.sum(x), x[:3]), device=device)
+    kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_device.MAILBOXES)]
+    for i, (squares, total, part) in reversed(list(enumerate(kept))):
+        np.testing.assert_array_equal(squares, np.full(5, i * i, np.float32))
+        assert float(total) == 5 * i
+        np.testing.assert_array_equal(part, np.full(3, i, np.float32))
+    del kept, squares, total, part
+    gc.collect()
+    square(np.ones(5, np.float32))[0].block_until_ready()
+    assert device._staging.lent <= 1
+
+
+def test_a_small_state_that_is_donated_reads_as_it_is_now(device):
+    step = graphc.compile(lambda n, x: (n + 1, x * 2), device=device, donate=("n", "x"))
+    n, x = np.float32(0), np.ones(8, np.float32)
+    for i in range(1, 8):
+        n, x = step(n, x)
+        assert float(n) == i
+        np.testing.assert_array_equal(x, np.full(8, 2.0**i))
+
+
+def test_programs_are_interleaved_under_asyncio(device):
+    """Each task awaits its own steps; the event loop turns while it waits."""
+    slow, quick = graphc.compile(heavy, device=device), graphc.compile(lambda x, y: x * 0.5 + y, device=device)
+    x = graphc.asarray(HEAVY, device)
+    np.asarray(slow(x))
+    ticks = 0
+
+    async def clock():
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.001)
+
+    async def halves(seed):
+        y = np.random.default_rng(seed).normal(size=50).astype(np.float32)
+        value, want = y, y
+        for _ in range(10):
+            value, want = await quick(value, y), want * np.float32(0.5) + y
+        np.testing.assert_allclose(value, want, rtol=1e-6)
+        return seed
+
+    async def main():
+        beside = asyncio.create_task(clock())
+        begin = time.perf_counter()
+        await slow(x)
+        assert ticks > 5 or time.perf_counter() - begin < QUICK
+        results = await asyncio.gather(*(halves(seed) for seed in range(8)), asyncio.wait_for(awaited(slow(x)), 60))
+        beside.cancel()
+        return results
+
+    async def awaited(array):
+        return await array
+
+    *seeds, last = asyncio.run(main())
+    assert seeds == list(range(8))
+    np.testing.assert_allclose(last, heavy(HEAVY), rtol=1e-3)
+
+
+def test_an_await_that_is_cancelled_leaves_the_array_usable(device):
+    program = graphc.compile(heavy, device=device)
+
+    async def main():
+        array = program(HEAVY)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(forever(array)), 0)
+        return (await array).numpy()
+
+    async def forever(array):
+        await array
+        await asyncio.sleep(3600)
+
+    np.testing.assert_allclose(asyncio.run(main()), heavy(HEAVY), rtol=1e-3)
+
+
+def test_threads_train_side_by_side(device):
+    def step(w, x):
+        return w - 0.1 * graphc.grad(lambda w: np.mean((x @ w - 1) ** 2))(w)
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 300)).astype(np.float32) * 0.1
+    starts = rng.normal(size=(4, 300)).astype(np.float32)
+    shared = graphc.compile(step, device=device, donate=("w",))
+
+    def run(w, program, steps=25):
+        for _ in range(steps):
+            w = program(w, x)
+        return w.numpy()
+
+    found = {}
+
+    def work(i):
+        own = graphc.compile(step, device=device) if i % 2 else shared
+        found[i] = run(starts[i], own)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    for i in range(4):
+        np.testing.assert_array_equal(found[i], run(starts[i], shared))
+
+
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 10_000])
+def test_transfers_go_in_chunks(count, device, monkeypatch):
+    monkeypatch.setattr(wgpu_device, "CHUNK_BYTES", 4096)
+    sizes = []
+    take = device._staging.take
+    monkeypatch.setattr(device._staging, "take", lambda nbytes: sizes.append(nbytes) or take(nbytes))
+    host = np.arange(count, dtype=np.float32)
+    array = graphc.asarray(host, device)
+    np.testing.assert_array_equal(array, host)
+    assert len(sizes) == -(-4 * count // 4096)
+    assert max(sizes) <= 4096
+    np.testing.assert_array_equal(graphc.asarray(host > 5, device), host > 5)
+
+
+def test_a_large_array_goes_there_and_back(device):
+    host = np.random.default_rng(0).random((10_500_001,), np.float32)
+    lent = device._staging.lent
+    np.testing.assert_array_equal(graphc.asarray(host, device), host)
+    assert device._staging.lent == lent
+
+
+def test_what_is_being_read_is_not_overwritten(device):
+    double = graphc.compile(lambda x: x * 2, device=device, donate=("x",))
+    x = graphc.asarray(np.ones(1000, np.float32), device)
+    memory = x._data
+    with device._reading(memory):
+        y = double(x)
+    np.testing.assert_array_equal(y, np.full(1000, 2, np.float32))
+    np.testing.assert_array_equal(device.read(memory, 4000).view(np.float32), np.ones(1000))
+
+
+def test_closing_waits_for_a_reader():
+    device = WgpuDevice("wgpu:test", adapters()[0])
+    program = graphc.compile(heavy, device=device)
+    array = program(HEAVY)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(array.numpy()))
+    reader.start()
+    while not device._readers and reader.is_alive():
+        time.sleep(0.001)
+    device.close()
+    reader.join(timeout=60)
+    np.testing.assert_allclose(found[0], heavy(HEAVY), rtol=1e-3)
+    with pytest.raises(graphc.DeviceError, match="closed"):
+        program(HEAVY)
+
+
+EXIT = """
+import asyncio, threading, numpy as np, graphc
+def heavy(x):
+    for _ in range(12):
+        x = x @ x * np.float32(0.002)
+    return x
+x = np.full((256, 256), 0.01, np.float32)
+program = graphc.compile(heavy, device="wgpu")
+results = [program(x) for _ in range(3)]
+threading.Thread(target=results[2].block_until_ready, daemon=True).start()
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("", 0),
+        ("import sys; sys.exit(3)", 3),
+        ("graphc.device('wgpu').close()", 0),
+        ("class Cycle: pass\nc = Cycle(); c.me = c; c.kept = results", 0),
+    ],
+)
+def test_a_process_ends_cleanly_with_work_under_way(end, status):
+    done = subprocess.run(
+        [sys.executable, "-c", EXIT.format(end=end)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "panic" not in done.stderr
