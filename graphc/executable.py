@@ -26,6 +26,7 @@ from graphc.passes.pipeline import GraphPass
 from graphc.plan import Plan
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
+from graphc.tuner import tuned
 from graphc.types import TensorType, type_of
 
 Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
@@ -73,7 +74,7 @@ class Executable:
     @cached_property
     def plan(self) -> Plan:
         """Buffers, kernels and dispatches. On the device "numpy", what WebGPU's baseline would run."""
-        return self.planned or lower(self.graph, self.device.target, self.donated)
+        return self.planned or lower(self.graph, tuned(self.graph, self.device), self.donated)
 
     @cached_property
     def memory(self) -> MemoryReport:

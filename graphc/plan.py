@@ -264,7 +264,8 @@ class Target:
 
     subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. invocations: most
     threads in a workgroup. max_texture: most texels along a side of a texture. features: names of WebGPU features that
-    kernels may use ("shader-f16", "subgroup", ...).
+    kernels may use ("shader-f16", "subgroup", ...). choices: what the tuner found best, by the name of the problem; it
+    goes before the rules.
     """
 
     name: str = "baseline"
@@ -279,3 +280,4 @@ class Target:
     subgroup: int = 0
     software: bool = False
     features: frozenset[str] = frozenset()
+    choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("lower",),
     ("runtime",),
     ("profile",),
-    ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit", "contract"),
+    ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit", "contract", "tuner"),
     ("executable",),
     ("compile",),
     ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "report"),

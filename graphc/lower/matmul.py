@@ -16,8 +16,9 @@ from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
 from graphc.lower.launch import Launch, sum_type
-from graphc.lower.matmul_tile import Shape, Tile, choose, worth_staging
+from graphc.lower.matmul_tile import Shape, Tile, candidates, choose, problem_name, worth_staging
 from graphc.op import Contract, Lanes, Term
+from graphc.plan import Target
 from graphc.types import DType, TensorType, broadcast_shapes
 
 UNROLLED = 8
@@ -80,10 +81,10 @@ def product(body: Graph) -> Product:
 def build(body: Graph, site: Site) -> list[KernelSource]:
     """The kernel of a body with one matmul; two where the sum is long and the result small (parts, then their sum)."""
     problem = product(body)
-    a_along = "k" if _vector(body, site, problem, "a", "k") or not _vector(body, site, problem, "a", "m") else "m"
-    b_along = "n" if _vector(body, site, problem, "b", "n") or not _vector(body, site, problem, "b", "k") else "k"
-    staged = _staged(body, site, problem, a_along, b_along)
+    a_along, b_along, staged = _layout(body, site, problem)
     tile = choose(problem.shape, a_along, b_along, site.target, len(staged) == 2)
+    if len(staged) == 2 and not tile.texels:
+        staged = frozenset()
     if tile.splits == 1:
         return [settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(None))]
     sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
@@ -92,6 +93,21 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
         settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(scratch)),
         settle(site, lambda bindings: _sum_parts(body, site, bindings, problem, tile, scratch)),
     ]
+
+
+def search(body: Graph, target: Target) -> tuple[str, Shape, list[Tile]]:
+    """The tuner's problem in a body with one matmul: its name, its sizes, and the tiles that may be best for it."""
+    problem = product(body)
+    a_along, b_along, staged = _layout(body, Site(target), problem)
+    name = problem_name(problem.shape, a_along, b_along, len(staged) == 2)
+    return name, problem.shape, candidates(problem.shape, a_along, b_along, target, len(staged) == 2)
+
+
+def _layout(body: Graph, site: Site, problem: Product) -> tuple[str, str, frozenset[str]]:
+    """The index along which each operand is read as vectors, and the operands to be read from textures."""
+    a_along = "k" if _vector(body, site, problem, "a", "k") or not _vector(body, site, problem, "a", "m") else "m"
+    b_along = "n" if _vector(body, site, problem, "b", "n") or not _vector(body, site, problem, "b", "k") else "k"
+    return a_along, b_along, _staged(body, site, problem, a_along, b_along)
 
 
 def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:

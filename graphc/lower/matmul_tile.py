@@ -27,7 +27,7 @@ class Tile:
     that one invocation holds; a column is four elements wide where B is read along N, else one. spread: the lanes are
     one subgroup and share their rows: each loads some of A, and `subgroupBroadcast` hands it round. a_along, b_along:
     the index that the four elements of a vector load run along: "k", "m" or "n". splits: parts of each sum, computed
-    by different workgroups.
+    by different workgroups. texels: both operands come from textures.
     """
 
     lanes: int
@@ -38,6 +38,12 @@ class Tile:
     a_along: str
     b_along: str
     splits: int = 1
+    texels: bool = False
+
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return self.lanes, self.groups, self.rows, self.columns, int(self.spread), int(self.texels)
 
     @property
     def loads(self) -> int:
@@ -116,22 +122,56 @@ def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: boo
     A software adapter takes the tile of least estimated time, work with its overhang over the measured speed; with
     subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results. Then
     the sum is split where the tiles alone keep too little of the device busy, or where it is so long that one f32 sum
-    loses accuracy. staged: both operands are read from textures.
+    loses accuracy. staged: both operands can be read from textures. What a tuner chose goes before all that.
     """
-    tile = (
-        _software(shape, a_along, b_along, target, staged)
-        if target.software
-        else _wide(shape, a_along, b_along, target)
-    )
+    tile = _tuned(shape, a_along, b_along, target, staged)
+    if tile is None and target.software:
+        tile = _software(shape, a_along, b_along, target, staged)[0]
+    if tile is None:
+        tile = _wide(shape, a_along, b_along, target)
     return replace(tile, splits=_splits(shape, tile.count(shape), target))
 
 
-def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile:
+def problem_name(shape: Shape, a_along: str, b_along: str, staged: bool) -> str:
+    """The tuner's name for products like this one: sizes are rounded up to powers of two."""
+    sizes = "x".join(str(1 << max(n - 1, 0).bit_length()) for n in (shape.batch, shape.m, shape.k, shape.n))
+    return f"matmul {a_along}{b_along} {sizes}" + (" texels" if staged else "")
+
+
+def candidates(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
+    """The search space: tiles that a tuner may try, most promising first."""
+    if target.software:
+        tiles = _software(shape, a_along, b_along, target, staged)
+        return [*tiles, *_software(shape, a_along, b_along, target, False)[:2]] if staged else tiles
+    first = _wide(shape, a_along, b_along, target)
+    sides = [side for side in (16, 8) if side * side <= target.max_invocations]
+    columns = (1, 2) if b_along == "n" else (4, 8)
+    tiles = [Tile(s, s, r, c, False, a_along, b_along) for s in sides for r in (4, 8) for c in columns]
+    return [first, *(t for t in tiles if t != first)]
+
+
+def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile | None:
+    """The tile that a tuner chose, if there is one and the target can run it."""
+    found = target.choices.get(problem_name(shape, a_along, b_along, staged))
+    if found is None or len(found) != 6 or min(found[:4]) < 1:
+        return None
+    lanes, groups, rows, columns, spread, texels = found
+    fits = lanes * groups <= target.max_invocations and (not spread or (groups == 1 and lanes == target.subgroup))
+    if not fits or (texels and not staged) or (a_along == "m" and rows % 4):
+        return None
+    return Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, texels=bool(texels))
+
+
+def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
+    """The measured tiles, that of least estimated time first."""
     spread = target.subgroup >= 4
     lanes = target.subgroup if spread else 8
     table = (STAGED if staged and spread else SPREAD if spread else DIRECT)[a_along + b_along]
-    tiles = {Tile(lanes, 1, r, c, spread, a_along, b_along): speed for (r, c), speed in table.items()}
-    return min(tiles, key=lambda t: -(-t.count(shape) // CORES) * t.tile_rows * t.tile_columns / tiles[t])
+    tiles = {
+        Tile(lanes, 1, rows, columns, spread, a_along, b_along, texels=staged): speed
+        for (rows, columns), speed in table.items()
+    }
+    return sorted(tiles, key=lambda t: -(-t.count(shape) // CORES) * t.tile_rows * t.tile_columns / tiles[t])
 
 
 def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:

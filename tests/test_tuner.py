@@ -1,0 +1,191 @@
+"""The tuner: wrong candidates lose, time is bounded, what was found is kept, and tuned programs compute the same."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import tuner
+from graphc.errors import DeviceError
+from graphc.ir import Builder
+from graphc.lower import matmul_tile
+from graphc.lower.matmul_tile import Shape, candidates, choose, problem_name
+from graphc.ops import by_name
+from graphc.plan import Target
+from graphc.tuner import Cache, Tuner, agrees, problems
+from graphc.types import TensorType, f32
+from tests.run_graph import variants
+
+SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
+
+
+def product(m=96, k=192, n=160):
+    builder = Builder()
+    a, b = builder.input(TensorType((m, k), f32)), builder.input(TensorType((k, n), f32))
+    return builder.build([builder.apply(by_name("matmul"), a, b)])
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "folder" / "tuned.json")
+
+
+def problem(device):
+    (found,) = problems(product(), device.target)
+    return found
+
+
+def ticking(step):
+    """A clock that advances by `step` each time it is read."""
+    return map(float, itertools.count(0, step)).__next__
+
+
+def test_a_candidate_that_computes_something_else_is_rejected(device, cache, monkeypatch, caplog):
+    found = problem(device)
+    wrong, right = found.candidates[:2]
+    lower = tuner.lower
+
+    def broken(graph, target, *more):
+        plan = lower(graph, target, *more)
+        if target.choices[found.name] != wrong:
+            return plan
+        kernels = [replace(k, wgsl=k.wgsl.replace(" += x * ", " += 1.001 * x * ")) for k in plan.kernels]
+        assert kernels[0].wgsl != plan.kernels[0].wgsl
+        return replace(plan, kernels=tuple(kernels))
+
+    monkeypatch.setattr(tuner, "lower", broken)
+    bounded = replace(found, candidates=(wrong, right))
+    assert Tuner(device, cache).best(bounded, float("inf")) == right
+    assert "rejected" in caplog.text
+    assert Tuner(device, cache).best(replace(found, candidates=(wrong,)), float("inf")) is None
+
+
+def test_a_candidate_that_does_not_compile_loses(device, cache, monkeypatch):
+    found = problem(device)
+    lower = tuner.lower
+
+    def broken(graph, target, *more):
+        plan = lower(graph, target, *more)
+        if target.choices[found.name] != found.candidates[0]:
+            return plan
+        return replace(plan, kernels=tuple(replace(k, wgsl="fn main( {") for k in plan.kernels))
+
+    monkeypatch.setattr(tuner, "lower", broken)
+    few = replace(found, candidates=found.candidates[:2])
+    assert Tuner(device, cache).best(few, float("inf")) == found.candidates[1]
+
+
+def test_time_is_bounded(device, cache, monkeypatch):
+    measured = []
+    monkeypatch.setattr(Tuner, "measure", lambda self, problem, candidate, *rest: measured.append(candidate) or 1.0)
+    graph = product()
+    Tuner(device, cache, clock=ticking(1.0), seconds=3.5).target(graph, measure=True)
+    assert 0 < len(measured) < len(problem(device).candidates)
+    measured.clear()
+    assert Tuner(device, cache, clock=ticking(100.0), seconds=3.5).target(product(m=512), measure=True).choices
+    assert measured == []
+
+
+def test_hopeless_candidates_run_once(device, cache):
+    found = problem(device)
+    runs = []
+    clock = ticking(1.0)
+
+    def counted():
+        runs.append(1)
+        return clock()
+
+    arrays = tuner.operands(found.graph)
+    wanted = graphc.reference.run(found.graph, arrays)
+    uploaded = [device.upload(a) for a in arrays]
+    slow = Tuner(device, cache, clock=counted)
+    assert slow.measure(found, found.candidates[0], uploaded, wanted, least=0.01) == 1.0
+    assert len(runs) == 2
+    assert slow.measure(found, found.candidates[0], uploaded, wanted, least=1.0) == 1.0
+    assert len(runs) == 2 + 2 * tuner.RUNS
+
+
+def test_what_was_found_is_kept_and_used(device, cache):
+    graph = product()
+    name = problem(device).name
+    first = Tuner(device, cache).target(graph, measure=True)
+    assert first.choices[name] in problem(device).candidates
+    assert Tuner(device, cache).target(graph, measure=False) == first
+    assert Tuner(device, cache, clock=lambda: 1 / 0).target(graph, measure=False) == first
+    entries = json.loads(cache.path.read_text())
+    assert list(entries) == [Tuner(device, cache).key]
+    assert device.adapter.name in next(iter(entries))
+
+
+def test_a_damaged_or_unwritable_cache_is_as_good_as_none(device, tmp_path, caplog):
+    path = tmp_path / "tuned.json"
+    for text in ("", "{", "[]", '{"d": 3}', '{"d": {"p": "x", "q": [1, "2"]}}'):
+        path.write_text(text)
+        assert Cache(path).read("d") == {}
+    Cache(path).write("d", {"p": (1, 2)})
+    Cache(path).write("e", {"q": (3,)})
+    Cache(path).write("d", {"r": (4,)})
+    assert Cache(path).read("d") == {"p": (1, 2), "r": (4,)}
+    Cache(path / "under a file").write("d", {"p": (1, 2)})
+    assert "cannot be written" in caplog.text
+
+
+@pytest.mark.parametrize("mode", tuner.MODES)
+def test_programs_compute_the_same_in_every_mode(device, tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("GRAPHC_TUNE", mode)
+    monkeypatch.setattr(tuner.platformdirs, "user_cache_path", lambda name: tmp_path)
+    monkeypatch.setattr(tuner, "LEAST_WORK", 1 << 19)
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((70, 70)).astype(np.float32) for _ in range(2))
+    compiled = graphc.compile(lambda a, b: np.maximum(a @ b + a, 0) @ b.T, device=device)
+    want = np.maximum(a.astype(float) @ b + a, 0) @ b.T.astype(float)
+    np.testing.assert_allclose(np.asarray(compiled(a, b)), want, rtol=1e-4, atol=1e-3)
+    assert (tmp_path / "tuned.json").exists() == (mode == "full")
+
+
+def test_an_unknown_mode_is_an_error(device, monkeypatch):
+    monkeypatch.setenv("GRAPHC_TUNE", "fast")
+    with pytest.raises(DeviceError, match="off, cached or full"):
+        tuner.tuned(product(), device)
+
+
+def test_a_choice_that_does_not_fit_the_target_is_ignored():
+    shape = Shape(1, 96, 192, 160)
+    name = problem_name(shape, "k", "n", False)
+    rule = choose(shape, "k", "n", SOFTWARE)
+    for bad in ((4, 1, 8, 1, 1, 0), (64, 64, 1, 1, 0, 0), (8, 1, 8), (8, 1, 16, 2, 1, 1), (0, 1, 1, 1, 0, 0)):
+        assert choose(shape, "k", "n", replace(SOFTWARE, choices={name: bad})) == rule
+    chosen = choose(shape, "k", "n", replace(SOFTWARE, choices={name: (8, 1, 8, 1, 1, 0)}))
+    assert (chosen.rows, chosen.columns) == (8, 1)
+
+
+def test_every_candidate_is_a_choice_that_is_taken(device):
+    for target, staged in itertools.product(variants(device).values(), (False, True)):
+        for a_along, b_along in itertools.product("km", "nk"):
+            shape = Shape(2, 200, 64, 96)
+            name = problem_name(shape, a_along, b_along, staged)
+            for tile in candidates(shape, a_along, b_along, target, staged):
+                chosen = choose(shape, a_along, b_along, replace(target, choices={name: tile.choice}), staged)
+                assert replace(chosen, splits=1) == tile
+
+
+def test_flags_may_differ_where_a_sum_falls_on_an_edge_and_numbers_in_their_last_bits():
+    numbers = np.array([1.0, 100.0, np.inf], np.float32)
+    assert agrees(numbers * np.float32(1 + 1e-6), numbers)
+    assert not agrees(numbers * np.float32(1 + 1e-3), numbers)
+    assert not agrees(np.array([1.0, 100.0, np.nan], np.float32)[:2], numbers)
+    assert not agrees(numbers[::-1], numbers)
+    flags = np.zeros(2000, bool)
+    assert agrees(flags, flags)
+    assert not agrees(~flags, flags)
+
+
+def test_shapes_of_a_class_share_what_was_found():
+    names = {problem_name(Shape(1, m, 384, 1536), "k", "n", True) for m in (900, 1000, 1024)}
+    assert len(names) == 1
+    assert matmul_tile.problem_name(Shape(1, 1025, 384, 1536), "k", "n", True) not in names
