@@ -9,6 +9,7 @@ answered from how an op reads its operands (`kept`), not from its name:
 - column: reductions over one other set of axes of one shape; outputs have as many elements as a result.
 - matmul: one matmul whose operands are views of inputs; what depends on it is read at the same flat position; outputs
   have as many elements as its result.
+- attention: one attention, or its gradient, whose operands are views of inputs; its outputs are those of the body.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from typing import Any, Final
 from graphc.errors import GraphError
 from graphc.index import Idx, Index, variable
 from graphc.ir import Graph, Node, Value
-from graphc.op import Contract, Indexed, Pointwise, Reduce, Term
+from graphc.op import Attend, Contract, Indexed, Pointwise, Reduce, Term
 from graphc.types import DType, Shape, bool_
 
-FAMILIES: Final = ("map", "row", "column", "matmul")
+FAMILIES: Final = ("map", "row", "column", "matmul", "attention")
 
 
 class _Probe:
@@ -172,15 +173,18 @@ def family_of(node: Node) -> str | None:
         return "map"
     if isinstance(lowering, Reduce):
         return "row" if reduced_rows(node) is not None else "column"
+    if isinstance(lowering, Attend):
+        return "attention"
     return "matmul" if isinstance(lowering, Contract) else None
 
 
 def check_family(body: Graph, family: str) -> None:
     """Raise GraphError, saying what stands in the way, unless one kernel of `family` can compute `body`."""
     checks = {"map": _check_map, "row": _check_row, "column": _check_column, "matmul": _check_matmul}
+    checks["attention"] = _check_attention
     if family not in checks:
         raise GraphError(f"there is no kernel family {family!r}: there are {', '.join(FAMILIES)}")
-    anchors = {"map": (), "row": (Reduce,), "column": (Reduce,), "matmul": (Contract,)}[family]
+    anchors = {"row": (Reduce,), "column": (Reduce,), "matmul": (Contract,), "attention": (Attend,)}.get(family, ())
     if not body.outputs:
         raise GraphError(f"a {family} kernel has outputs")
     for value, array in body.constants.items():
@@ -235,17 +239,30 @@ def _check_matmul(body: Graph) -> None:
     found = [node for node in body.nodes if isinstance(node.op.lowering, Contract)]
     if len(found) != 1:
         raise GraphError(f"a matmul kernel holds one matmul, got {len(found)}")
-    producers = body.producers()
-    for operand in found[0].inputs:
-        value = operand
+    _check_views(body, found[0])
+    _check_epilogue(body, {found[0].out}, found[0].out.type.size)
+
+
+def _check_attention(body: Graph) -> None:
+    found = [node for node in body.nodes if isinstance(node.op.lowering, Attend)]
+    if len(found) != 1:
+        raise GraphError(f"an attention kernel holds one attention, got {len(found)}")
+    _check_views(body, found[0])
+    if not set(body.outputs) <= set(found[0].outputs):
+        raise GraphError("the outputs of an attention kernel are those of its attention")
+
+
+def _check_views(body: Graph, anchor: Node) -> None:
+    """Raise GraphError unless the operands of `anchor` are views of the body's inputs."""
+    name, producers = anchor.op.name, body.producers()
+    for value in anchor.inputs:
         while value in producers:
             node = producers[value]
             if node.op.traits.isdisjoint(("view", "barrier")):
-                raise GraphError(f"an operand of matmul is read through {node.op.name}, which is no view")
+                raise GraphError(f"an operand of {name} is read through {node.op.name}, which is no view")
             value = node.inputs[0]
         if value in body.constants:
-            raise GraphError("an operand of matmul is a scalar constant")
-    _check_epilogue(body, {found[0].out}, found[0].out.type.size)
+            raise GraphError(f"an operand of {name} is a scalar constant")
 
 
 def _check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:

@@ -140,6 +140,11 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """Lowering of attention and its gradient: the attention family."""
+
+
+@dataclass(frozen=True, slots=True)
 class Custom:
     """Lowering by a kernel of its own: `kernel` names the builder in graphc.lower that makes it."""
 
@@ -156,7 +161,7 @@ class Repeat:
     """The op runs a sub-graph (attrs["body"]) many times: its nodes become dispatches that the plan repeats."""
 
 
-Lowering = Pointwise | Indexed | Reduce | Contract | Custom | Inline | Repeat
+Lowering = Pointwise | Indexed | Reduce | Contract | Attend | Custom | Inline | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ class Op:
     infer(*types, **attrs): output type or types. reference(*arrays, **attrs): the NumPy result. vjp(g, out, *inputs,
     **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
     axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
-    "random", "structured", "transcendental" (worth storing rather than computing twice).
+    "random", "structured" (stands for a graph), "transcendental" (worth storing rather than computing twice).
     """
 
     name: str

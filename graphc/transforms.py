@@ -20,6 +20,7 @@ from graphc.errors import DTypeError, GraphcError, ShapeError, TraceError
 from graphc.ir import Graph, Value
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, CustomVjp, call
+from graphc.passes.attention import raise_attention
 from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.tracer import Tracer
@@ -97,6 +98,7 @@ def checkpoint(fn: Function) -> Function:
             return fn(*args, **kwargs)
         leaves, rebuild = _opened((args, kwargs))
         program = trace_program(lambda *given: _called(fn, rebuild(given)), tuple(leaves), {})
+        program = replace(program, graph=raise_attention(program.graph))
         return _call(program, leaves, getattr(fn, "__name__", "checkpoint"), Checkpoint())
 
     return function
@@ -115,7 +117,8 @@ def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /
 
     program = trace_program(flat, tuple(subject), {})
     _require_scalar(fn, program, has_aux)
-    differentiated = autodiff.differentiate(program.graph, range(len(subject)))
+    # Attention is differentiated as one operation: its backward pass then needs no tensor of all scores either.
+    differentiated = autodiff.differentiate(raise_attention(program.graph), range(len(subject)))
     both = tree.TreeDef("tuple", tuple, (0, 1), (program.out_tree, treedef))
     weak = (*program.weak, *(False for _ in subject))
     value, found = inline(Program(differentiated, program.in_tree, both, program.captured, weak), subject)

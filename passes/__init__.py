@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.passes.attention import attention
 from graphc.passes.cse import cse
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
@@ -16,6 +17,7 @@ from graphc.passes.split import split
 __all__ = [
     "DEFAULT",
     "GraphPass",
+    "attention",
     "cse",
     "dce",
     "empty",

@@ -9,6 +9,7 @@ from typing import Final
 from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.loops import is_loop
+from graphc.passes.attention import attention
 from graphc.passes.cse import cse, drop_barriers
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
@@ -27,7 +28,7 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (inline, loops, empty, fold, simplify, split, cse, dce, fuse, order)
+DEFAULT: Final[tuple[GraphPass, ...]] = (attention, inline, loops, empty, fold, simplify, split, cse, dce, fuse, order)
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)
 """What lowering needs in any case; `passes=()` compiles with these alone."""

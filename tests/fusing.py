@@ -65,7 +65,9 @@ def assert_sound(before: Graph, after: Graph, max_buffers: int = 8) -> None:
             order.add_edges_from((m, number) for m, other in enumerate(after.nodes) if value in other.outputs)
         if node.op.name == "fused":
             check_family(node.attrs["body"], node.attrs["family"])
-            assert len(node.inputs) + len(node.outputs) <= max_buffers
+            # The gradient of attention is two kernels, of which neither writes all three outputs.
+            written = min(len(node.outputs), 2) if node.attrs["family"] == "attention" else len(node.outputs)
+            assert len(node.inputs) + written <= max_buffers
             assert node.attrs["why"]
     assert nx.is_directed_acyclic_graph(order)
     arrays = arrays_for(before)

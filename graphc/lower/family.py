@@ -10,10 +10,13 @@ from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
 from graphc.loops import passed_through
-from graphc.lower import column, custom, matmul, row
+from graphc.lower import attention, column, custom, matmul, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSource, Site
 from graphc.op import Custom
+from graphc.passes import pipeline
+from graphc.passes.attention import attention as raise_again
+from graphc.passes.attention import expand
 from graphc.plan import Target
 from graphc.types import NDArray
 
@@ -22,6 +25,7 @@ FAMILIES: Mapping[str, KernelBuilder] = {
     "row": row.build,
     "column": column.build,
     "matmul": matmul.build,
+    "attention": attention.build,
 }
 _LABEL_OPS = 5
 
@@ -43,6 +47,8 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     if not outputs:
         return []
     body = replace(body, outputs=outputs)
+    if family == "attention" and not attention.computes(body, target):
+        return list(_expanded(body, target, storage | computed))
     needs = _type_needs(node, body, target)
     builder = _builder(family)
     sources = builder(body, Site(target, storage | computed, label_of(body)))
@@ -52,6 +58,24 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
     ]
+
+
+def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
+    """The kernels of attention as separate operations, for what its own kernels do not compute."""
+    passes = [graph_pass for graph_pass in pipeline.DEFAULT if graph_pass is not raise_again]
+    graph = pipeline.run(expand(body, lambda node: True), passes)
+    roots = {v: storage[v] for v in graph.inputs}
+    roots |= {new: storage[old] for new, old in zip(graph.outputs, body.outputs, strict=True)}
+    nodes = [node for node in graph.nodes if not set(node.outputs) <= {v for v, _ in passed_through(node)}]
+    for node in reversed(graph.nodes):
+        for value, source in passed_through(node):
+            if value in roots and source not in roots:
+                roots[source] = roots[value]
+    for node in graph.nodes:
+        for value, source in passed_through(node):
+            roots[value] = roots.get(source, source)
+    for node in nodes:
+        yield from kernels_of(node, graph, target, lambda value: roots.get(value, value))
 
 
 def _builder(family: str) -> KernelBuilder:

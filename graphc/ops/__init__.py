@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from graphc.op import Op
-from graphc.ops import elementwise, indexing, linalg, logic, movement, random, reduce, structured, transcendental
+from graphc.ops import (
+    attention,
+    elementwise,
+    indexing,
+    linalg,
+    logic,
+    movement,
+    random,
+    reduce,
+    structured,
+    transcendental,
+)
 
 MODULES: Final = (
     elementwise,
@@ -14,6 +25,7 @@ MODULES: Final = (
     reduce,
     movement,
     linalg,
+    attention,
     indexing,
     random,
     structured,

@@ -84,7 +84,7 @@ fused: Final = Op(
     vjp=NotDifferentiable("fusion happens after differentiation"),
     lowering=Custom("fused"),
     traits=frozenset({"structured"}),
-    doc="One kernel made of several ops. attrs: body, family (map, row, column, matmul), why (text).",
+    doc="One kernel made of several ops. attrs: body, family (see graphc.families), why (text).",
 )
 
 call: Final = Op(

@@ -66,7 +66,8 @@ def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]
     free = free_members(facts, group)
     inside = {v: None for node in members for v in node.inputs if v in facts.scalars}
     inside |= {v: None for node in free for v in node.inputs if v in facts.scalars}
-    if group.family == "custom" or (len(members) == 1 and not free and not inside):
+    whole = len(members) == 1 and not free and not inside and set(group.stores) == set(members[0].outputs)
+    if group.family == "custom" or whole:
         return members
     body_nodes = sorted([*free, *members], key=facts.position.__getitem__)
     outputs, shaped = _one_shape(group)

@@ -93,7 +93,7 @@ class Facts:
             family = family_of(node)
             if family is None or any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
                 needed += node.inputs
-            elif family == "matmul":
+            elif family in ("matmul", "attention"):
                 needed += filter(None, map(self._operand_base, node.inputs))
         while needed:
             value = needed.pop()
@@ -112,7 +112,7 @@ class Facts:
         return value not in self.free or self.free[value].op is reshape
 
     def _operand_base(self, value: Value) -> Value | None:
-        """What a matmul operand is a view of, where that must be put in memory for it."""
+        """What an operand of matmul or attention is a view of, where that must be put in memory for it."""
         above = None
         while value in self.free and not VIEWS.isdisjoint(self.free[value].op.traits):
             above, value = value, self.free[value].inputs[0]

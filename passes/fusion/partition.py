@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from graphc.ir import Value
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
+
+ALONE: Final = ("attention", "custom")
+"""Families whose kernels hold one op, and the views that it reads through."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,8 +90,8 @@ class Partition:
         """The group that a and b make together, or why they are kept apart."""
         if a is b or not (a.stores and b.stores):
             return "there is nothing to join"
-        if a.family == "custom" or b.family == "custom":
-            name = self.facts.nodes[(a if a.family == "custom" else b).nodes[0]].op.name
+        if a.family in ALONE or b.family in ALONE:
+            name = self.facts.nodes[(a if a.family in ALONE else b).nodes[0]].op.name
             return f"{name} has a kernel of its own"
         if a.ops + b.ops > self.limits.max_nodes:
             return f"a kernel holds at most {self.limits.max_nodes} ops"
@@ -196,7 +200,7 @@ class Partition:
         for number in bits(self.reach.down[group.id]):
             if facts.phase[number] != 1:
                 continue
-            if facts.family[number] in ("matmul", "custom") or 2 * facts.size(number) > group.size:
+            if facts.family[number] in ("matmul", *ALONE) or 2 * facts.size(number) > group.size:
                 return False
         return True
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
-from graphc.passes.fusion.partition import Group, Partition
+from graphc.passes.fusion.partition import ALONE, Group, Partition
 
 ROUNDS: Final = 4
 TINY: Final = 256
@@ -116,7 +116,7 @@ def side_by_side(part: Partition) -> None:
     """Join groups of one kind that read the same tensors, and tiny map groups."""
     seen: dict[tuple[object, ...], list[int]] = {}
     for group in part.groups():
-        if group.family in ("custom", "matmul"):
+        if group.family in ("matmul", *ALONE):
             continue
         for key in _meeting_places(group):
             for number in seen.setdefault(key, [])[-LOOK_BACK:]:

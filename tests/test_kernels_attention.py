@@ -1,0 +1,175 @@
+"""The attention family against float64: tails on every side, head sizes, layouts read in place, other devices."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import nn
+from graphc.ir import evaluate
+from graphc.lower import lower
+from graphc.ops import by_name
+from graphc.passes import DEFAULT, pipeline
+from tests.run_graph import graph_of, run, variants
+
+ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def operands(batch, t, s, d, e):
+    return [normal(*batch, t, d), normal(*batch, s, d, seed=1), normal(*batch, s, e, seed=2)]
+
+
+def exact(op, arrays, **attrs):
+    """The result in float64."""
+    return op.reference(*(a.astype(np.float64) for a in arrays), **attrs)
+
+
+def backward_operands(batch, t, s, d, e, **attrs):
+    q, k, v = operands(batch, t, s, d, e)
+    dout = normal(*batch, t, e, seed=3)
+    out, lse = ATTENTION.reference(q, k, v, **attrs)
+    return [q, k, v, dout, lse, np.sum(dout * out, axis=-1)]
+
+
+SHAPES = [
+    ((), 1, 1, 4, 4, True),
+    ((2, 3), 16, 16, 16, 16, True),
+    ((3,), 37, 37, 8, 8, True),
+    ((2,), 1, 41, 12, 12, True),
+    ((2,), 33, 50, 64, 64, True),
+    ((1, 2), 19, 70, 10, 7, False),
+    ((), 5, 9, 1, 2, True),
+    pytest.param((2,), 67, 64, 128, 128, False, marks=pytest.mark.slow),
+    pytest.param((2,), 40, 40, 32, 100, True, marks=pytest.mark.slow),
+    pytest.param((2, 2), 97, 97, 20, 20, False, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), SHAPES)
+def test_forward(device, batch, t, s, d, e, causal):
+    attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
+    arrays = operands(batch, t, s, d, e)
+    got, plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
+    if device.target.subgroup:
+        assert [k.family for k in plan.kernels] == ["attention"]
+    for found, want in zip(got, exact(ATTENTION, arrays, **attrs), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), SHAPES)
+def test_backward(device, batch, t, s, d, e, causal):
+    attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
+    arrays = backward_operands(batch, t, s, d, e, **attrs)
+    got, plan = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
+    if device.target.subgroup:
+        assert [k.family for k in plan.kernels] == ["attention"] * 2
+    for found, want in zip(got, exact(BACKWARD, arrays, **attrs), strict=True):
+        np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("variant", ["no subgroups", "small grid"])
+def test_other_devices(device, variant):
+    batch, t, s, d, e = (3,), 19, 37, 8, 8
+    attrs = {"causal": variant == "small grid", "scale": 0.3}
+    target = variants(device)[variant]
+    for op, arrays in (
+        (ATTENTION, operands(batch, t, s, d, e)),
+        (BACKWARD, backward_operands(batch, t, s, d, e, **attrs)),
+    ):
+        got, plan = run(device, graph_of(op, arrays, **attrs), arrays, target)
+        assert all((k.family == "attention") == (variant != "no subgroups") for k in plan.kernels if target.subgroup)
+        for found, want in zip(got, exact(op, arrays, **attrs), strict=True):
+            np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
+
+
+def test_what_the_kernels_do_not_compute_is_expanded(device):
+    attrs = {"causal": True, "scale": 0.1}
+    arrays = operands((2,), 9, 9, 130, 5)
+    (got, lse), plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
+    assert "attention" not in {k.family for k in plan.kernels}
+    want, want_lse = exact(ATTENTION, arrays, **attrs)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=3e-6)
+    np.testing.assert_allclose(lse, want_lse, rtol=1e-5, atol=3e-6)
+
+
+def block(x, w, out):
+    """Attention of heads side by side in the last axis, its result merged likewise."""
+    b, t, c = x.shape
+    q, k, v = (h.reshape(b, t, 3, c // 3).transpose(0, 2, 1, 3) for h in np.split(x @ w, 3, axis=-1))
+    return nn.attention(q, k, v, causal=True).transpose(0, 2, 1, 3).reshape(b, t, c) @ out
+
+
+def block_loss(x, w, out):
+    return np.mean(block(x, w, out) ** 2)
+
+
+def test_heads_are_read_in_place(device):
+    arrays = [normal(2, 21, 24), normal(24, 72, seed=1) * 0.3, normal(24, 24, seed=2) * 0.3]
+    for fn in (block, graphc.value_and_grad(block_loss, argnums=(0, 1, 2))):
+        traced = graphc.trace(fn, *arrays)
+        graph = pipeline.run(traced, DEFAULT)
+        got, plan = run(device, graph, arrays)
+        if device.target.subgroup:
+            assert sum(k.family == "attention" for k in plan.kernels) == (1 if fn is block else 3)
+            assert not any("transpose" in k.name or "map_copy" in k.name for k in plan.kernels)
+        for found, want in zip(got, evaluate(traced, arrays), strict=True):
+            np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
+
+
+def test_nan_and_infinity_reach_the_rows_that_see_them(device):
+    q, k, v = operands((2,), 20, 20, 8, 8)
+    q[0, 3, 2] = np.nan
+    k[1, 11, 0] = np.inf
+    v[0, 15, 4] = np.nan
+    attrs = {"causal": True, "scale": 0.5}
+    (got, lse), _ = run(device, graph_of(ATTENTION, [q, k, v], **attrs), [q, k, v])
+    rows = np.arange(20)
+    assert np.isnan(got[0, 3]).all()
+    assert np.isnan(lse[0, 3])
+    # Plain NumPy multiplies hidden values by 0 all the same: there the value that is NaN reaches every row.
+    assert np.isnan(got[0, rows >= 15, 4]).all()
+    assert np.isfinite(got[0, rows != 3][:, [0, 1, 2, 3, 5, 6, 7]]).all()
+    assert np.isfinite(got[1, :11]).all()
+    with np.errstate(invalid="ignore"):
+        want = ATTENTION.reference(q, k, v, **attrs)[0]
+    np.testing.assert_array_equal(np.isnan(got[1]), np.isnan(want[1]))
+
+
+def test_large_scores_do_not_overflow(device):
+    arrays = operands((), 40, 40, 16, 16)
+    arrays[0] *= 1000
+    attrs = {"causal": True, "scale": 1.0}
+    (got, lse), _ = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
+    want, want_lse = exact(ATTENTION, arrays, **attrs)
+    np.testing.assert_allclose(lse, want_lse, rtol=1e-5)
+    assert np.isfinite(got).all()
+    assert np.abs(got - want).max() < 0.02
+
+
+def test_results_are_the_same_each_time(device):
+    attrs = {"causal": True, "scale": 0.25}
+    arrays = backward_operands((2, 2), 45, 45, 16, 16, **attrs)
+    first, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
+    second, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_gradient_that_nobody_needs_is_not_computed(device):
+    def loss(q, k, v):
+        return np.sum(nn.attention(q, k, v, causal=True) ** 2)
+
+    arrays = operands((2,), 9, 9, 8, 8)
+    target = variants(device)["own"]
+    for wanted, kernels in (((0,), ["queries"]), ((2,), ["keys"]), ((1, 2), ["keys"])):
+        graph = pipeline.run(graphc.trace(graphc.grad(loss, argnums=wanted), *arrays), DEFAULT)
+        names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
+        if target.subgroup:
+            assert names == ["attention_forward", *(f"attention_{k}" for k in kernels)]
