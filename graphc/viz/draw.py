@@ -16,6 +16,7 @@ COLOURS: Final = {
     "input": "#fff7d6",
     "constant": "#ececec",
     "matmul": "#ffc99b",
+    "attention": "#f6b26b",
     "row": "#bfe3b4",
     "column": "#a5ded6",
     "map": "#b9d7f4",
@@ -26,6 +27,7 @@ COLOURS: Final = {
 }
 FRAME_COLOURS: Final = {
     "matmul": "#fff1e4",
+    "attention": "#fde9d0",
     "row": "#edf8e9",
     "column": "#e6f6f4",
     "map": "#ecf4fc",
