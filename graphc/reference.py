@@ -35,6 +35,11 @@ def run(graph: Graph, arrays: Sequence[Any], check_indices: bool = True) -> list
     return _Interpreter(check_indices).run(graph, inputs)
 
 
+def run_one(graph: Graph, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
+    """The outputs of one node of a graph; an index outside its axis raises IndexRangeError, as in `run`."""
+    return _Interpreter(True).run_node(graph, node, arrays)
+
+
 def check_inputs(graph: Graph, arrays: Sequence[Any]) -> list[NDArray]:
     """`arrays` as ndarrays of exactly the types of the graph's inputs.
 

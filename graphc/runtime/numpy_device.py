@@ -1,17 +1,19 @@
-"""The device "numpy": programs run in the NumPy reference, op by op. The oracle, and the default with no adapter."""
+"""The device "numpy": programs run on the host, through NumPy and its BLAS. The default where there is no adapter."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from graphc import reference
 from graphc.ir import Graph
 from graphc.plan import Plan, Target
 from graphc.runtime.array import Array
 from graphc.runtime.base import Device, Runner
+from graphc.runtime.numpy_program import NumpyProgram
 from graphc.types import NDArray, TensorType, narrow
 
 
@@ -21,6 +23,7 @@ class NumpyDevice(Device):
     def __init__(self) -> None:
         self.name = "numpy"
         self.software = True
+        self._pool: ThreadPoolExecutor | None = None
 
     @property
     def target(self) -> Target:
@@ -56,6 +59,13 @@ class NumpyDevice(Device):
         self.check_open()
         return _GraphRunner(self, graph, donated)
 
+    @property
+    def pool(self) -> Executor | None:
+        """Threads that share what NumPy itself computes on one; None on a machine with one processor."""
+        if self._pool is None and (count := os.cpu_count() or 1) > 1:
+            self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="graphc-numpy")
+        return self._pool
+
     def fetch(self, data: Any, type: TensorType) -> NDArray:
         """A copy of the elements."""
         return np.array(data)
@@ -74,6 +84,8 @@ class NumpyDevice(Device):
     def close(self) -> None:
         """Refuse further use."""
         self.closed = True
+        if self._pool is not None:
+            self._pool.shutdown()
 
 
 def _exact(data: NDArray) -> Any:
@@ -89,6 +101,7 @@ class _GraphRunner(Runner):
         self._device = device
         self._graph = graph
         self._donated = donated
+        self._program = NumpyProgram(graph, device.pool)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
         self._device.check_open()
@@ -96,13 +109,13 @@ class _GraphRunner(Runner):
         for value, argument in zip(self._graph.inputs, arguments, strict=True):
             host = argument._alive() if isinstance(argument, Array) and argument.device is self._device else argument
             inputs.append(np.asarray(narrow(np.asarray(host)), dtype=value.type.dtype.numpy))
-        results = reference.run(self._graph, inputs)
-        held = [*inputs, *self._graph.constants.values()]
-        outputs = []
-        for value, result in zip(self._graph.outputs, results, strict=True):
-            shared = any(np.may_share_memory(result, other) for other in held)
-            outputs.append(Array(self._device, np.array(result) if shared else result, value.type))
+        results = self._program(inputs)
+        outputs = [Array(self._device, r, v.type) for v, r in zip(self._graph.outputs, results, strict=True)]
         for slot in self._donated:
-            if isinstance(arguments[slot], Array):
-                arguments[slot]._retire(f"was donated to a compiled function (argument {slot})")
+            if isinstance(argument := arguments[slot], Array):
+                own = argument.device is self._device and isinstance(argument._data, np.ndarray)
+                memory = argument._data if own else None
+                argument._retire(f"was donated to a compiled function (argument {slot})")
+                if memory is not None:
+                    self._program.give(memory)
         return outputs
