@@ -29,21 +29,20 @@ class DocumentBatches:
         order = list(documents)
         if seed is not None:
             random.Random(seed).shuffle(order)
-        rows = np.full((len(order), context + 1), PADDING, dtype=np.int32)
-        for row, document in zip(rows, order, strict=True):
-            tokens = [vocabulary.end, *vocabulary.encode(document), vocabulary.end][: context + 1]
-            row[: len(tokens)] = tokens
-        self.data = {"documents": rows}
-        self._end = vocabulary.end
+        x = np.full((len(order), context), vocabulary.end, dtype=np.int32)
+        y = np.full((len(order), context), PADDING, dtype=np.int32)
+        for row, document in enumerate(order):
+            tokens = [vocabulary.end, *vocabulary.encode(document), vocabulary.end]
+            count = min(context, len(tokens) - 1)
+            x[row, :count] = tokens[:count]
+            y[row, :count] = tokens[1 : count + 1]
+        self.data = {"x": x, "y": y}
         self._batch_size = batch_size or len(order)
 
     def draw(self, data: dict[str, Any], step: Any) -> tuple[Any, Any]:
-        """The batch of a step from `data`, all documents as they are in y, after an end token."""
-        table = data["documents"]
-        places = (step * self._batch_size + np.arange(self._batch_size, dtype=np.int32)) % table.shape[0]
-        rows = np.take(table, places, axis=0)
-        x, y = rows[:, :-1], rows[:, 1:]
-        return np.where(x == PADDING, np.int32(self._end), x), y
+        """The batch of a step from `data`, all documents."""
+        rows = (step * self._batch_size + np.arange(self._batch_size, dtype=np.int32)) % data["x"].shape[0]
+        return np.take(data["x"], rows, axis=0), np.take(data["y"], rows, axis=0)
 
     def __call__(self, step: int) -> tuple[Array, Array]:
         return self.draw(self.data, np.int32(step))

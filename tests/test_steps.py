@@ -97,3 +97,15 @@ def test_how_many_steps_are_submitted() -> None:
     assert 499 // n + 499 % n <= 499 // most + 499 % most
     on_host = graphc.compile(training_step(model, config, optimizer), device="numpy")
     assert steps_of_submit(on_host.lower(first, optimizer.init(first), *batches(0)), 499) == 1
+
+
+def test_a_step_in_a_loop_copies_next_to_nothing() -> None:
+    model, config, batches, optimizer, first = parts("microgpt", 1)
+    steps = many(training_step(model, config, optimizer), batches.draw)
+    program = graphc.compile(steps, device="wgpu", donate=("params", "state"), static=("count",))
+    plan = program.lower(first, optimizer.init(first), batches.data, np.int32(0), 8).plan
+    (loop,) = plan.loops
+    names = [plan.kernels[d.kernel].name for d in plan.dispatches[loop.first : loop.last + 1]]
+    # lm_head's rows are no whole vectors, so that both of its moments are copied; so is the number of the step.
+    assert sum("again" in name for name in names) <= 3
+    assert len(names) <= 55

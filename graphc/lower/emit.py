@@ -64,6 +64,7 @@ class Emitter:
         self._scopes = [_Scope(indent)]
         self._count = 0
         self._staging = False
+        self._meaning: dict[str, str] = {}
 
     # Statements
 
@@ -234,7 +235,7 @@ class Emitter:
         return [base] + [f"{base} {sign} {k * abs(flat.lane)}u" for k in range(1, LANES)]
 
     def _touch(self, found: dict[str, set[Touch]], operand: Operand, flat: Idx, vector: bool) -> None:
-        found.setdefault(operand.name, set()).add(Touch(flat.text, flat.lane, vector))
+        found.setdefault(operand.name, set()).add(Touch(self._meaning.get(flat.text, flat.text), flat.lane, vector))
 
     # Indices
 
@@ -254,6 +255,7 @@ class Emitter:
         self.line(f"let {name} = {idx.text};")
         named = replace(idx, text=name)
         self._scopes[-1].indices[key] = named
+        self._meaning[name] = idx.text
         return named
 
     def index_of(self, term: Term, bound: int) -> Idx:

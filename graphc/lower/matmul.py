@@ -399,6 +399,7 @@ def _sum_parts(
     written = [bindings.write(v, vector=lanes == LANES) for v in outputs]
     for value, operand, term in zip(outputs, written, terms, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
+    reads = [o for o in bindings.operands() if o.access == "read" and o.value is not scratch]
     return Launch(body, site, "matmul").kernel(
         f"matmul_sum_{site.label}",
         "sum_parts",
@@ -413,4 +414,5 @@ def _sum_parts(
             "finish": emitter.text,
         },
         flops=tile.splits * out.type.size,
+        inplace=tuple((w.name, r.name) for w in written for r in reads if emitter.shareable(w, r)),
     )
