@@ -7,75 +7,23 @@ lanes of a vector load run along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Node, Value, new_value
+from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
-from graphc.lower.launch import Launch, sum_type
+from graphc.lower.launch import Launch
+from graphc.lower.matmul_product import Product, product
 from graphc.lower.matmul_tile import Shape, Tile, candidates, choose, problem_name, worth_staging
-from graphc.op import Contract, Lanes, Term
+from graphc.op import Lanes, Term
 from graphc.plan import Target
-from graphc.types import DType, TensorType, broadcast_shapes
+from graphc.types import DType, TensorType
 
 UNROLLED = 8
 """Most vectors of a tile whose epilogue is written out for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """The matrix product of a body.
-
-    shape: its sizes; where B has no batch of its own, the batch of A counts as rows. batch: the batch axes. merged:
-    whether the batch counts as rows. acc: element type of the sums.
-    """
-
-    node: Node
-    shape: Shape
-    batch: tuple[int, ...]
-    merged: bool
-    acc: DType
-
-    def a(self, batch: Idx, m: Idx, k: Idx) -> Index:
-        """Position of A's element."""
-        value, size = self.node.inputs[0], self.shape
-        if self.merged:
-            return Index((size.m, size.k), [m, k]).reshaped(value.type.shape)
-        dims = Index(self.batch, flat=batch).dims
-        return Index((*self.batch, size.m, size.k), [*dims, m, k]).broadcast_from(value.type.shape)
-
-    def b(self, batch: Idx, k: Idx, n: Idx) -> Index:
-        """Position of B's element."""
-        value, size = self.node.inputs[1], self.shape
-        if self.merged:
-            return Index((size.k, size.n), [k, n]).reshaped(value.type.shape)
-        dims = Index(self.batch, flat=batch).dims
-        return Index((*self.batch, size.k, size.n), [*dims, k, n]).broadcast_from(value.type.shape)
-
-    def out(self, batch: Idx, m: Idx, n: Idx) -> Index:
-        """Position of an element of the result."""
-        shape = self.node.out.type.shape
-        if self.merged:
-            rows = Index(shape[:-1], flat=m).dims
-            return Index(shape, [*rows, n], add(multiply(m, self.shape.n), n))
-        return Index(shape, [*Index(self.batch, flat=batch).dims, m, n])
-
-
-def product(body: Graph) -> Product:
-    """The only matmul of a body."""
-    (node,) = [n for n in body.nodes if isinstance(n.op.lowering, Contract)]
-    a, b = (v.type for v in node.inputs)
-    batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    count = 1
-    for n in batch:
-        count *= n
-    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-    merged = b.size == k * n and a.size == count * m * k
-    shape = Shape(1, count * m, k, n) if merged else Shape(count, m, k, n)
-    return Product(node, shape, batch, merged, sum_type(a.dtype))
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -164,7 +112,7 @@ class _Tiled:
         self.emitter = Emitter(body, bindings, "")
         size = problem.shape
         self.batch = variable("batch", size.batch)
-        self.width = LANES if tile.b_along == "n" else 1
+        self.width = tile.width
         self.guard_rows = size.m % tile.tile_rows != 0
         self.guard_columns = size.n % tile.tile_columns != 0
 
@@ -197,33 +145,17 @@ class _Tiled:
     def kernel(self, scratch: Value | None) -> KernelSource:
         """The kernel; with `scratch`, it writes its parts of the sums there and leaves the epilogue to another."""
         tile, size = self.tile, self.problem.shape
-        acc = Lanes(self.width)(self.problem.acc)
-        with self.emitter.scope() as start:
-            rows = self._load_rows()
-            last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
-            columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
-            for r in range(tile.rows):
-                self.emitter.line(" ".join(f"var c{r}_{j} = {acc}();" for j in range(tile.columns)))
-        whole = size.k // LANES * LANES
-        with self.emitter.scope(), self.emitter.scope() as step:
-            if whole:
-                self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
-        with self.emitter.scope() as rest:
-            if size.k % LANES:
-                with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
-                    self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
+        holes = self._shared_holes() if tile.depth else self._holes()
         with self.emitter.scope() as finish:
             written = self._finish(scratch)
         workgroups = grid(tile.count(size), self.site.target)
         wide, high = tile.across(size)
         text = render(
-            "matmul",
+            "matmul_shared" if tile.depth else "matmul",
             what=self.site.label,
             size=tile.lanes * tile.groups,
             lanes=tile.lanes,
             groups=tile.groups,
-            row_of_group=f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else "",
-            width=self.width,
             tile_rows=tile.tile_rows,
             tile_columns=tile.tile_columns,
             tiles=tile.count(size),
@@ -234,11 +166,8 @@ class _Tiled:
             splits=tile.splits,
             grid_columns=workgroups[0],
             part_length=tile.part_length(size),
-            k_whole=whole,
-            start="\n".join(start),
-            step="\n".join(step),
-            rest="\n".join(rest),
             finish="\n".join(finish),
+            **holes,
         )
         reads = [o for o in self.bindings.operands() if o.access == "read" and not o.texture]
         return KernelSource(
@@ -251,6 +180,108 @@ class _Tiled:
             needs=("subgroup",) if tile.spread else (),
             inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
         )
+
+    def _declare_sums(self) -> None:
+        kind = Lanes(self.width)(self.problem.acc)
+        for r in range(self.tile.rows):
+            self.emitter.line(" ".join(f"var c{r}_{j} = {kind}();" for j in range(self.tile.columns)))
+
+    def _holes(self) -> dict[str, object]:
+        """What is particular to the kernel whose invocations load their own operands."""
+        tile, size = self.tile, self.problem.shape
+        with self.emitter.scope() as start:
+            rows = self._load_rows()
+            last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
+            columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
+            self._declare_sums()
+        whole = size.k // LANES * LANES
+        with self.emitter.scope(), self.emitter.scope() as step:
+            if whole:
+                self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
+        with self.emitter.scope() as rest:
+            if size.k % LANES:
+                with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
+                    self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
+        return {
+            "row_of_group": f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else "",
+            "width": self.width,
+            "k_whole": whole,
+            "start": "\n".join(start),
+            "step": "\n".join(step),
+            "rest": "\n".join(rest),
+        }
+
+    def _shared_holes(self) -> dict[str, object]:
+        """What is particular to the kernel whose workgroup shares what it loads."""
+        tile, size, kind = self.tile, self.problem.shape, Lanes(1)(self.problem.acc)
+        vectors = tile.b_along == "n"
+        with self.emitter.scope() as start:
+            self._declare_sums()
+        with self.emitter.scope(), self.emitter.scope() as load:
+            self._fill("a", tile.a_along == "m", tile.tile_rows, size.m, "first_row", vectors=False)
+            self._fill("b", vectors, tile.tile_columns, size.n, "first_column", vectors=vectors)
+        with self.emitter.scope(), self.emitter.scope(), self.emitter.scope() as step:
+            for j in range(tile.columns):
+                at = f"t * {tile.tile_columns // (4 if vectors else 1)}u + " + (
+                    f"lane + {j * tile.lanes}u" if vectors else f"(lane + {j * tile.lanes}u) * 4u"
+                )
+                parts = ", ".join(f"columns_of_b[{at} + {c}u]" for c in range(LANES))
+                wide = f"columns_of_b[{at}]" if vectors else f"vec4<{kind}>({parts})"
+                self.emitter.line(f"let b{j} = {wide};")
+            for r in range(tile.rows):
+                sums = " ".join(f"c{r}_{j} += x * b{j};" for j in range(tile.columns))
+                self.emitter.line(f"{{ let x = rows_of_a[t * {tile.tile_rows}u + my_row + {r}u]; {sums} }}")
+        return {
+            "depth": tile.depth,
+            "rows": tile.rows,
+            "k": size.k,
+            "type": kind,
+            "b_type": f"vec4<{kind}>" if vectors else kind,
+            "a_size": tile.depth * tile.tile_rows,
+            "b_size": tile.depth * tile.tile_columns // (LANES if vectors else 1),
+            "start": "\n".join(start),
+            "load": "\n".join(load),
+            "step": "\n".join(step),
+        }
+
+    def _fill(self, which: str, across: bool, extent: int, length: int, first: str, vectors: bool) -> None:
+        """Bring an operand's block into workgroup memory, [depth, extent] as it lies there.
+
+        across: vector loads run along the rows of A or columns of B, not along k. length: how many of them there are;
+        beyond them some other one is read, whose sums nobody stores. Terms beyond k count as zero.
+        """
+        tile, size, emitter = self.tile, self.problem.shape, self.emitter
+        name = "rows_of_a" if which == "a" else "columns_of_b"
+        threads, kind = tile.lanes * tile.groups, Lanes(LANES)(self.problem.acc)
+        for i in range(tile.depth * extent // LANES // threads):
+            item, tag = f"(local + {i * threads}u)", f"{which}{i}"
+            line = extent if across else tile.depth
+            emitter.line(
+                f"let at_{tag} = {item} {'%' if across else '/'} {line // LANES}u" + (" * 4u;" if across else ";")
+            )
+            emitter.line(
+                f"let t_{tag} = {item} {'/' if across else '%'} {line // LANES}u" + (";" if across else " * 4u;")
+            )
+            last = (length - 1) // LANES * LANES if across else length - 1
+            emitter.line(f"let e_{tag} = min({first} + at_{tag}, {last}u);")
+            masked = size.k % tile.depth != 0
+            terms = size.k - 1 if across else size.k - LANES
+            emitter.line(f"let k_{tag} = " + (f"min(block + t_{tag}, {terms}u);" if masked else f"block + t_{tag};"))
+            e = Idx(f"e_{tag}", 1, LANES, length) if across else variable(f"e_{tag}", length)
+            k = Idx(f"k_{tag}", 0, 1, size.k) if across else Idx(f"k_{tag}", 1, LANES, size.k)
+            index = self.problem.a(self.batch, e, k) if which == "a" else self.problem.b(self.batch, k, e)
+            value = self._operand(which, index, LANES)
+            if masked:
+                emitter.line(f"let v_{tag} = select({kind}(), {value}, block + t_{tag} < {size.k}u);")
+                value = f"v_{tag}"
+            if vectors:
+                emitter.line(f"{name}[(t_{tag} * {extent}u + at_{tag}) / 4u] = {value};")
+                continue
+            for c, letter in enumerate("xyzw"):
+                spot = (
+                    f"t_{tag} * {extent}u + at_{tag} + {c}u" if across else f"(t_{tag} + {c}u) * {extent}u + at_{tag}"
+                )
+                emitter.line(f"{name}[{spot}] = {value}.{letter};")
 
     def _load_rows(self) -> list[Idx]:
         """The index along M of each load of A: of one row, or of four where lanes run along M."""

@@ -27,7 +27,8 @@ class Tile:
     that one invocation holds; a column is four elements wide where B is read along N, else one. spread: the lanes are
     one subgroup and share their rows: each loads some of A, and `subgroupBroadcast` hands it round. a_along, b_along:
     the index that the four elements of a vector load run along: "k", "m" or "n". splits: parts of each sum, computed
-    by different workgroups. texels: both operands come from textures.
+    by different workgroups. texels: both operands come from textures. depth: terms of the sums whose operands the
+    workgroup brings into workgroup memory at a time; 0: every invocation loads what it needs.
     """
 
     lanes: int
@@ -39,11 +40,22 @@ class Tile:
     b_along: str
     splits: int = 1
     texels: bool = False
+    depth: int = 0
 
     @property
     def choice(self) -> tuple[int, ...]:
         """What a tuner writes down of it."""
-        return self.lanes, self.groups, self.rows, self.columns, int(self.spread), int(self.texels)
+        return self.lanes, self.groups, self.rows, self.columns, int(self.spread), int(self.texels), self.depth
+
+    @property
+    def width(self) -> int:
+        """Elements of a column of one invocation."""
+        return 4 if self.b_along == "n" or self.depth else 1
+
+    @property
+    def shared_bytes(self) -> int:
+        """Workgroup memory that it takes, for sums of 4 bytes."""
+        return 4 * self.depth * (self.tile_rows + self.tile_columns)
 
     @property
     def loads(self) -> int:
@@ -59,7 +71,7 @@ class Tile:
     @property
     def tile_columns(self) -> int:
         """Columns of the workgroup's tile."""
-        return self.lanes * self.columns * (4 if self.b_along == "n" else 1)
+        return self.lanes * self.columns * self.width
 
     def across(self, shape: Shape) -> tuple[int, int]:
         """Tiles along N and along M."""
@@ -71,8 +83,9 @@ class Tile:
         return wide * high * self.splits * shape.batch
 
     def part_length(self, shape: Shape) -> int:
-        """Terms of one part of a sum, a multiple of 4."""
-        return max(4, -(-shape.k // (4 * self.splits)) * 4)
+        """Terms of one part of a sum, a multiple of 4 or of the depth."""
+        step = self.depth or 4
+        return max(step, -(-shape.k // (step * self.splits)) * step)
 
 
 SPREAD: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
@@ -120,7 +133,8 @@ def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: boo
     """The tile for a product whose operands are read along these indices.
 
     A software adapter takes the tile of least estimated time, work with its overhang over the measured speed; with
-    subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results. Then
+    subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results, that
+    share what they load in workgroup memory unless the sums are short. Then
     the sum is split where the tiles alone keep too little of the device busy, or where it is so long that one f32 sum
     loses accuracy. staged: both operands can be read from textures. What a tuner chose goes before all that.
     """
@@ -147,19 +161,35 @@ def candidates(shape: Shape, a_along: str, b_along: str, target: Target, staged:
     sides = [side for side in (16, 8) if side * side <= target.max_invocations]
     columns = (1, 2) if b_along == "n" else (4, 8)
     tiles = [Tile(s, s, r, c, False, a_along, b_along) for s in sides for r in (4, 8) for c in columns]
+    shared = [
+        Tile(side, side, rows, 1, False, a_along, b_along, depth=depth)
+        for side in sides
+        for rows in (4, 8)
+        for depth in (16, 32)
+    ]
+    tiles = [*(t for t in shared if can_share(t, shape, target)), *tiles]
     return [first, *(t for t in tiles if t != first)]
+
+
+def can_share(tile: Tile, shape: Shape, target: Target) -> bool:
+    """Whether a tile of some depth has workgroup memory enough, whole vectors to fill it with, and work for all."""
+    vectors = tile.depth * min(tile.tile_rows, tile.tile_columns) // 4
+    aligned = shape.k % 4 == 0 or (tile.a_along == "m" and tile.b_along == "n")
+    fits = tile.shared_bytes <= target.max_shared_bytes and tile.lanes * tile.groups <= target.max_invocations
+    return fits and aligned and tile.depth % 4 == 0 and tile.rows % 4 == 0 and vectors % (tile.lanes * tile.groups) == 0
 
 
 def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile | None:
     """The tile that a tuner chose, if there is one and the target can run it."""
     found = target.choices.get(problem_name(shape, a_along, b_along, staged))
-    if found is None or len(found) != 6 or min(found[:4]) < 1:
+    if found is None or len(found) != 7 or min(found[:4]) < 1:
         return None
-    lanes, groups, rows, columns, spread, texels = found
+    lanes, groups, rows, columns, spread, texels, depth = found
     fits = lanes * groups <= target.max_invocations and (not spread or (groups == 1 and lanes == target.subgroup))
     if not fits or (texels and not staged) or (a_along == "m" and rows % 4):
         return None
-    return Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, texels=bool(texels))
+    tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, texels=bool(texels), depth=depth)
+    return tile if not depth or can_share(tile, shape, target) else None
 
 
 def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
@@ -177,6 +207,10 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
 def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
     large = shape.batch * shape.m * shape.n >= 1 << 18 and target.max_invocations >= 256
     side, rows = (16, 4) if large else (8, 4 if a_along == "m" or shape.batch * shape.m * shape.n >= 1 << 14 else 1)
+    if rows == 4 and shape.k >= 64:
+        tile = Tile(side, side, rows, 1, False, a_along, b_along, depth=16)
+        if can_share(tile, shape, target):
+            return tile
     return Tile(side, side, rows, 1 if b_along == "n" else 4, False, a_along, b_along)
 
 
