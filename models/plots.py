@@ -132,7 +132,7 @@ class _figure:
             import matplotlib
 
             # Text stays text: small files that can be searched; the same content gives the same bytes.
-            style = {"svg.fonttype": "none", "svg.hashsalt": "graphc", "font.sans-serif": ["DejaVu Sans"]}
+            style: Any = {"svg.fonttype": "none", "svg.hashsalt": "graphc", "font.sans-serif": ["DejaVu Sans"]}
             with matplotlib.rc_context(style):
                 self._figure.savefig(self._path, metadata={"Date": None})
 

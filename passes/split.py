@@ -1,7 +1,8 @@
 """split: long reductions become two short ones.
 
 A sum of many float32 numbers one after another loses digits, and a reduction with few results keeps few lanes of a GPU
-busy. Both are mended by reducing chunks first and their results then. It is part of the default passes, and compile
+busy. Both are mended by reducing chunks first and their results then. So is a matrix product over a long inner axis,
+such as the gradient of a weight that many rows have passed through. It is part of the default passes, and compile
 applies it before lowering in any case: every device sums in chunks.
 """
 
@@ -43,25 +44,32 @@ class Split:
 
     terms: most terms that are added one after another, in a reduction over other axes than the last. row: longest row
     that is left whole where there are fewer than `rows` of them. longest: longest row that is left whole anyway.
+    inner: longest inner axis of a matrix product that is left whole. part: shortest part that one is cut into.
     """
 
     terms: int = 1024
     row: int = 16384
     rows: int = 64
     longest: int = 65536
+    inner: int = 16384
+    part: int = 1024
 
     def __call__(self, graph: Graph) -> Graph:
-        if not any(self.too_long(node) for node in graph.nodes):
+        if not any(self.too_long(node) or self.too_deep(node) for node in graph.nodes):
             return graph
         builder = Builder()
         builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
         env: dict[Value, Value] = {}
         for node in graph.nodes:
-            if not self.too_long(node):
-                builder.copy(node, env)
-                continue
+            operands = [env.get(v, v) for v in node.inputs]
             with builder.at(node.source):
-                env[node.out] = self._reduction(builder, node, env.get(node.inputs[0], node.inputs[0]))
+                if self.too_long(node):
+                    env[node.out] = self._reduction(builder, node, operands[0])
+                    continue
+                if self.too_deep(node):
+                    env[node.out] = self._product(builder, *operands)
+                    continue
+            builder.copy(node, env)
         return builder.build([env.get(v, v) for v in graph.outputs])
 
     def too_long(self, node: Node) -> bool:
@@ -74,6 +82,41 @@ class Split:
         return any(self._chunks(groups, i) > 1 for i, (_, reduced) in enumerate(groups) if reduced) or (
             sum(reduced for _, reduced in groups) > 1 and node.inputs[0].type.size // node.out.type.size > self.terms
         )
+
+    def too_deep(self, node: Node) -> bool:
+        """Whether a node is a product of two matrices, [M, K] and [K, N], to be cut along K."""
+        if node.op.name != "matmul" or node.out.type.dtype.kind != "float" or not node.out.type.size:
+            return False
+        a, b = (v.type.shape for v in node.inputs)
+        return len(a) == len(b) == 2 and a[1] > self.inner and self._parts(a[0], a[1], b[1]) > 1
+
+    def _parts(self, m: int, k: int, n: int) -> int:
+        """How many whole parts the inner axis has; all their results together are no larger than the operands."""
+        return k // max(self.part, -(-m * n // (m + n)))
+
+    def _product(self, builder: Builder, a: Value, b: Value) -> Value:
+        """Products of equally long parts as one batch, and their sum; what is left over is a product of its own."""
+        (m, k), n = a.type.shape, b.type.shape[1]
+        parts = self._parts(m, k, n)
+        size = k // parts
+        whole = size * parts
+
+        def rows(x: Value, axis: int, start: int, stop: int) -> Value:
+            starts, stops = [0, 0], list(x.type.shape)
+            starts[axis], stops[axis] = start, stop
+            if tuple(stops) == x.type.shape and not start:
+                return x
+            return builder.apply(by_name("slice"), x, start=tuple(starts), stop=tuple(stops), step=(1, 1))
+
+        left = _reshape(builder, rows(a, 1, 0, whole), (m, parts, size))
+        left = builder.apply(by_name("transpose"), left, perm=(1, 0, 2))
+        right = _reshape(builder, rows(b, 0, 0, whole), (parts, size, n))
+        products = builder.apply(by_name("matmul"), left, right)
+        total = builder.apply(by_name("sum"), products, axes=(0,), keepdims=False)
+        if whole == k:
+            return total
+        rest = builder.apply(by_name("matmul"), rows(a, 1, whole, k), rows(b, 0, whole, k))
+        return builder.apply(by_name("add"), total, rest)
 
     def _chunks(self, groups: list[tuple[int, bool]], at: int) -> int:
         """Into how many chunks to cut a reduced group of axes, 1 for none."""

@@ -159,3 +159,24 @@ def test_limits_are_options() -> None:
     assert longest_run(after) <= 8
     x = np.arange(200, dtype=dtype_of("f32").numpy).reshape(100, 2)
     np.testing.assert_array_equal(evaluate(after, [x])[0], x.sum(0))
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(3, 20_000, 4), (27, 20_480, 5), (1, 16_385, 1)])
+def test_products_over_a_long_axis(m: int, k: int, n: int) -> None:
+    h = Hand()
+    before = h.graph(h.op("matmul", h.input(m, k), h.input(k, n)))
+    after = split(before)
+    after.verify()
+    longest = max(node.inputs[0].type.shape[-1] for node in after.nodes if node.op.name == "matmul")
+    assert longest < 2 * 1024
+    generator = np.random.default_rng(k)
+    a, b = generator.random((m, k)).astype(np.float32), generator.random((k, n)).astype(np.float32)
+    (got,) = evaluate(after, [a, b])
+    np.testing.assert_allclose(got, a.astype(np.float64) @ b.astype(np.float64), rtol=1e-6)
+
+
+def test_products_that_are_left_whole() -> None:
+    for shapes in (((8, 16_384), (16_384, 8)), ((2, 8, 20_000), (2, 20_000, 8)), ((30_000, 20_000), (20_000, 30_000))):
+        h = Hand()
+        graph = h.graph(h.op("matmul", *(h.input(*shape) for shape in shapes)))
+        assert split(graph) is graph

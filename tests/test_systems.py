@@ -13,9 +13,10 @@ import pytest
 
 import graphc
 from graphc import optim, random, tree
-from graphc.models import MODELS, batchnorm_mlp
+from graphc.models import MODELS, batchnorm_mlp, bigram, microgpt
 from graphc.models.train import training_step
 from tests import model_oracles
+from tests.oracle import karpathy_setup, loss_and_gradients, ours
 from tests.systems import CASES, Case
 from tests.systems_x64 import largest_gap
 
@@ -108,3 +109,28 @@ def test_the_backward_by_hand_is_the_generated_one_in_float32(name: str) -> None
         largest_gap(compiled(case)(params, *batch), tree.map(np.asarray, graphc.compile(by_hand)(params, *batch)))
         < 1e-4
     )
+
+
+@pytest.mark.parametrize("gather", [True, False])
+def test_the_gradient_over_all_pairs_of_the_names(gather: bool) -> None:
+    config = bigram.Config(gather=gather)
+    generator = np.random.default_rng(0)
+    x = (27 * generator.random((228_146, 1)) ** 2).astype(np.int32)
+    y = (27 * generator.random(228_146) ** 1.5).astype(np.int32)
+    params = bigram.init(random.key(0), config)
+    step = graphc.compile(graphc.value_and_grad(lambda params, x, y: bigram.loss(params, x, y, config)))
+    assert largest_gap(step(params, x, y), model_oracles.bigram(double(params), x, y)) <= 3e-6
+
+
+def test_microgpt_in_float32_is_the_independent_implementation() -> None:
+    _, weights = karpathy_setup(names=["abcdefghijklmnopqrstuvwxyz"])
+    tokens = [26, *np.random.default_rng(1).integers(0, 26, 12).tolist(), 26]
+    weights = {name: w.astype(np.float32).astype(np.float64) for name, w in weights.items()}
+    want_loss, want = loss_and_gradients(weights, tokens)
+    x, y = np.full((1, 16), 26, np.int32), np.full((1, 16), -1, np.int32)
+    x[0, :13], y[0, :13] = tokens[:-1], tokens[1:]
+    config = microgpt.Config()
+    step = graphc.compile(graphc.value_and_grad(lambda params, x, y: microgpt.loss(params, x, y, config)))
+    loss, grads = step(ours(weights), x, y)
+    assert abs(float(loss) - want_loss) <= 3e-6 * want_loss
+    assert largest_gap(grads, ours(want, np.float64)) <= 3e-6
