@@ -17,7 +17,7 @@ import numpy as np
 
 import graphc
 from graphc.bench.cases import Case, Goal, Workload
-from graphc.bench.peaks import Peak, copy_peak, multiply_add_peak
+from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
 from graphc.executable import Executable
 from graphc.passes import pipeline
 from graphc.runtime import Device
@@ -27,6 +27,10 @@ SAMPLE_SECONDS: Final = 0.02
 """Quick programs are called as often in a row as fills this time, and waited for once, as a training loop does."""
 
 MOST_CALLS: Final = 64
+
+
+Peaks = dict[str, BufferCopy | Peak]
+"""What measures the limits of a device, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ class CaseResult:
     """A case with the sample of each variant: fused, unfused, numpy, limit.
 
     limit: the time that the fused program's kernels would take if each ran at the measured peak of arithmetic or of
-    memory, whichever is slower for it. metrics: the figures that goals are about. peaks: copied GB/s and multiply-add
-    GFLOP/s of the device in the same rounds.
+    memory, whichever is slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the
+    better of both ways) and multiply-add GFLOP/s of the device in the same rounds.
     """
 
     name: str
@@ -113,7 +117,11 @@ def run_cases(
     small: tiny sizes, without goals, to see that all works. note: told what is being done, a line at a time.
     """
     report = Report(_describe(device), machine())
-    peaks = {"copy": copy_peak(device, small), "multiply_add": multiply_add_peak(device, small)}
+    peaks: Peaks = {
+        "buffer_copy": BufferCopy(device, small),
+        "kernel_copy": kernel_copy(device, small),
+        "multiply_add": multiply_add(device, small),
+    }
     for case in cases:
         note(f"{case.name}: {case.what}")
         goals = () if small else case.goals
@@ -194,9 +202,7 @@ class _Eager:
         """Nothing to wait for."""
 
 
-def _run(
-    case: Case, work: Workload, goals: Sequence[Goal], device: Device, peaks: dict[str, Peak], repeat: int
-) -> CaseResult:
+def _run(case: Case, work: Workload, goals: Sequence[Goal], device: Device, peaks: Peaks, repeat: int) -> CaseResult:
     fused = _Compiled(work, device, pipeline.DEFAULT)
     unfused = _Compiled(work, device, _fewer_passes(work.without))
     numpy: _Eager | _Compiled = (
@@ -207,6 +213,7 @@ def _run(
     variants = {"fused": fused, "unfused": unfused, "numpy": numpy}
     times = _take_turns(variants, peaks, repeat)
     rates = {name: peak.work / times[name] / 1e9 for name, peak in peaks.items()}
+    rates["copy"] = max(rates["buffer_copy"], rates["kernel_copy"])
     samples = {
         "fused": fused.sample(times["fused"], repeat),
         "unfused": unfused.sample(times["unfused"], repeat),
@@ -216,7 +223,7 @@ def _run(
     return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals)
 
 
-def _take_turns(variants: dict[str, Any], peaks: dict[str, Peak], repeat: int) -> dict[str, float]:
+def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str, float]:
     """Median seconds a call of each variant and each peak, all of them measured in turn."""
     calls = {name: _calls_in_a_row(variant) for name, variant in variants.items()}
     times: dict[str, list[float]] = {name: [] for name in (*variants, *peaks)}
