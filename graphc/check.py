@@ -154,5 +154,5 @@ def _with_body(graph: Graph, node: Node) -> str:
 
 def _run_on_device(executable: Executable, graph: Graph, inputs: Sequence[Any]) -> list[NDArray]:
     device = executable.device
-    plan = lower(graph, device.target) if device.needs_plan else None
-    return [array.numpy() for array in device.prepare(graph, plan, frozenset())(inputs)]
+    plan = lower(graph, device.target, executable.donated) if device.needs_plan else None
+    return [array.numpy() for array in device.prepare(graph, plan, executable.donated)(inputs)]

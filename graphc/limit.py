@@ -41,6 +41,7 @@ def compose(
 
     Raises MemoryLimitError, naming the lowest limit that works and the tensors that stand in the way of a lower one.
     """
+    passes = tuple(replace(p, donated=donated) if isinstance(p, Fuse) else p for p in passes)
     if limit is None:
         return Composed(pipeline.stages(graph, passes), passes)
     # Textures would take memory beside the arenas: with a limit, they are not worth it.

@@ -26,13 +26,15 @@ class Fuse:
 
     max_buffers: most storage buffers of a kernel, inputs and outputs together. max_binding_bytes: what one of them may
     hold; a larger tensor takes several. max_nodes: most ops of a kernel, views included. families: those that may be
-    fused; the others' ops stay nodes of their own.
+    fused; the others' ops stay nodes of their own. donated: input slots whose buffers results may take over: such pairs
+    count as one buffer.
     """
 
     max_buffers: int = 8
     max_binding_bytes: int = 128 << 20
     max_nodes: int = 96
     families: tuple[str, ...] = FAMILIES
+    donated: frozenset[int] = frozenset()
 
     def __call__(self, graph: Graph) -> Graph:
         part = self.partition(graph)
@@ -41,7 +43,8 @@ class Fuse:
     def partition(self, graph: Graph) -> Partition:
         """The groups that become kernels."""
         prepared = pack_scalars(narrow_nodes(prune(graph), self.max_buffers))
-        limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, frozenset(self.families))
+        families = frozenset(self.families)
+        limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, families, self.donated)
         part = Partition(Facts(prepared), limits)
         fuse_groups(part)
         return part

@@ -55,10 +55,11 @@ class _Model:
         self.reads: list[list[int]] = []
         self.writes: list[list[int]] = []
         maker: dict[Value, int] = {}
+        waits = _waits(graph.nodes)
         self.before: list[list[int]] = []
         self.after: list[list[int]] = [[] for _ in graph.nodes]
         for i, node in enumerate(graph.nodes):
-            self.before.append(sorted({maker[v] for v in node.inputs if v in maker}))
+            self.before.append(sorted({maker[v] for v in node.inputs if v in maker} | waits.get(i, set())))
             for j in self.before[i]:
                 self.after[j].append(i)
             self.reads.append(sorted({tensor[root.get(v, v)] for v in node.inputs if root.get(v, v) in tensor}))
@@ -85,6 +86,17 @@ class _Model:
                 change[max((step[j] for j in self.readers[t]), default=step[i]) + 1] -= self.size[t]
         alive = list(accumulate(change))
         return max(alive), sum(alive)
+
+
+def _waits(nodes: Sequence[Node]) -> dict[int, set[int]]:
+    """For each node that overwrites inputs in place, the other nodes that read them."""
+    claims = {node.inputs[k]: i for i, node in enumerate(nodes) for _, k in node.attrs.get("inplace", ())}
+    found: dict[int, set[int]] = {}
+    for i, node in enumerate(nodes) if claims else ():
+        for value in node.inputs:
+            if claims.get(value, i) != i:
+                found.setdefault(claims[value], set()).add(i)
+    return found
 
 
 def _roots(nodes: Sequence[Node]) -> dict[Value, Value]:

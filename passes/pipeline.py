@@ -14,7 +14,7 @@ from graphc.passes.cse import cse, drop_barriers
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
 from graphc.passes.fold import fold
-from graphc.passes.fuse import fuse
+from graphc.passes.fuse import Fuse, fuse
 from graphc.passes.fusion.wide import narrow
 from graphc.passes.inline import inline
 from graphc.passes.loops import loops
@@ -64,6 +64,8 @@ def _bodies(graph: Graph, graph_pass: GraphPass) -> Graph:
     if not any(map(is_loop, graph.nodes)):
         return graph
     nodes = []
+    if isinstance(graph_pass, Fuse) and graph_pass.donated:
+        graph_pass = replace(graph_pass, donated=frozenset())  # those are inputs of the program, not of a step
     for node in graph.nodes:
         if is_loop(node):
             body = node.attrs["body"]

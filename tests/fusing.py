@@ -59,15 +59,17 @@ def assert_sound(before: Graph, after: Graph, max_buffers: int = 8) -> None:
     """The fused graph is well-formed, within limits, free of cycles, and computes the same numbers."""
     after.verify()
     order = nx.DiGraph()
+    overwritten = {n.inputs[k]: i for i, n in enumerate(after.nodes) for _, k in n.attrs.get("inplace", ())}
     for number, node in enumerate(after.nodes):
         order.add_node(number)
         for value in node.inputs:
             order.add_edges_from((m, number) for m, other in enumerate(after.nodes) if value in other.outputs)
+        order.add_edges_from((number, overwritten[v]) for v in node.inputs if overwritten.get(v, number) != number)
         if node.op.name == "fused":
             check_family(node.attrs["body"], node.attrs["family"])
             # The gradient of attention is two kernels, of which neither writes all three outputs.
             written = min(len(node.outputs), 2) if node.attrs["family"] == "attention" else len(node.outputs)
-            assert len(node.inputs) + written <= max_buffers
+            assert len(node.inputs) + written - len(node.attrs.get("inplace", ())) <= max_buffers
             assert node.attrs["why"]
     assert nx.is_directed_acyclic_graph(order)
     arrays = arrays_for(before)

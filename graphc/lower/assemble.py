@@ -6,7 +6,7 @@ from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.carry import enter_in_place, repeat_in_place
 from graphc.lower.declare import module, share
-from graphc.lower.family import kernels_of
+from graphc.lower.family import check_bindings, kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
@@ -92,6 +92,8 @@ def _plan(program: Program, placement: Placement) -> Plan:
     edges = {n for loop in program.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(program.steps):
         source = share(step.source, placement.merged.get(number, {}))
+        if step.position >= 0:
+            check_bindings(source, program.graph.nodes[step.position], program.target)
         finished = module(source, [placement.access(o) for o in source.operands])
         key = (finished.wgsl, finished.access)
         if key not in kernels:

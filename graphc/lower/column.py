@@ -65,6 +65,7 @@ class _Column:
         flat = variable("(i * 4u)", items * LANES, LANES, 1) if lanes == LANES else variable("i", self.size)
         kept = Index(self.kept, flat=flat).map(self._named)
         self._reduce([Accumulator(self.emitter, node) for node in reductions(self.body)], kept)
+        summed = set(self.emitter.reads)
         written = self._write(flat)
         workgroups = grid(-(-items // layout.across), self.site.target)
         # Barriers have to be met by every invocation: those past the end go along with the last item.
@@ -91,12 +92,13 @@ class _Column:
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes),
-            inplace=tuple((w.name, r.name) for w in written for r in reads if self._shareable(w, r)),
+            inplace=tuple((w.name, r.name) for w in written for r in reads if self._shareable(w, r, summed)),
         )
 
-    def _shareable(self, output: Operand, source: Operand) -> bool:
-        """In place needs one invocation that reads and writes an element: `down` of them read it."""
-        return self.layout.down == 1 and self.emitter.shareable(output, source)
+    def _shareable(self, output: Operand, source: Operand, summed: set[str]) -> bool:
+        """In place needs one invocation that reads and writes an element: `down` of them read what is `summed`."""
+        alone = self.layout.down == 1 or source.name not in summed
+        return alone and self.emitter.shareable(output, source)
 
     def _write(self, flat: Idx) -> list[Operand]:
         """Store the outputs; returns their operands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from graphc.families import check_family
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
@@ -45,14 +46,19 @@ def _names(aliases: dict[Value, list[Node]], values: Iterable[Value]) -> list[No
 def _in_order(part: Partition) -> list[Group]:
     """The groups in topological order, as near to the order of their last nodes as it allows."""
     groups = [g for g in part.groups() if g.stores]
-    waiting = {g: len(part.producers(g)) for g in groups}
+    after = {g: list(dict.fromkeys((*part.consumers(g), *part.overwriters(g)))) for g in groups}
+    waiting = dict.fromkeys(groups, 0)
+    for group in groups:
+        for other in after[group]:
+            if other in waiting:
+                waiting[other] += 1
     ready = [(g.nodes[-1], g.id, g) for g in groups if waiting[g] == 0]
     heapq.heapify(ready)
     ordered = []
     while ready:
         group = heapq.heappop(ready)[2]
         ordered.append(group)
-        for consumer in part.consumers(group):
+        for consumer in after[group]:
             if consumer not in waiting:
                 continue
             waiting[consumer] -= 1
@@ -79,7 +85,10 @@ def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]
     )
     check_family(body, group.family)
     source = _merged(facts, group, body_nodes)
-    attrs = {"body": body, "family": group.family, "why": why}
+    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why}
+    if group.claims:
+        loads, stores = list(group.loads), list(group.stores)
+        attrs["inplace"] = tuple((stores.index(v), loads.index(source)) for v, source in group.claims.items())
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
 
 

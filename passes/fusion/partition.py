@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from graphc.ir import Value
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
+from graphc.passes.fusion.inplace import Claims, Pairs
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
 
@@ -22,6 +23,7 @@ class Group:
     nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
     matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
+    claims: results that take over the bytes of inputs, where they have to.
     """
 
     id: int
@@ -35,16 +37,21 @@ class Group:
     regular: bool
     phases: int
     ops: int
+    claims: Pairs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most buffers of one group, most bytes that one of them may hold, most ops, and the families that may be fused."""
+    """Most buffers of one group, most bytes that one of them may hold, most ops, and the families that may be fused.
+
+    donated: input slots whose buffers results may take over.
+    """
 
     max_buffers: int
     max_binding_bytes: int
     max_nodes: int
     families: frozenset[str]
+    donated: frozenset[int] = frozenset()
 
 
 class Partition:
@@ -54,6 +61,8 @@ class Partition:
         self.facts = facts
         self.limits = limits
         self.joins = 0
+        self.claims = Claims(facts.graph, limits.donated)
+        self.claimed: dict[Value, int] = {}
         self.reach = Reach([self._sources(n) for n in range(len(facts.nodes))])
         self.home: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
 
@@ -71,6 +80,13 @@ class Partition:
         users = {n for v in group.stores for n in self.facts.users.get(v, ())}
         return list(dict.fromkeys(self.home[n] for n in sorted(users) if self.home[n] is not group))
 
+    def overwriters(self, group: Group) -> list[Group]:
+        """The groups that overwrite what this one reads, and so have to wait for it."""
+        if not self.claimed:
+            return []
+        found = (self.home[self.claimed[v]] for v in group.loads if v in self.claimed)
+        return [other for other in dict.fromkeys(found) if other is not group]
+
     def feeds_only(self, a: Group, b: Group) -> bool:
         """Whether nothing but group b reads what group a makes."""
         return all(v not in self.facts.pinned for v in a.stores) and self.consumers(a) == [b]
@@ -84,6 +100,11 @@ class Partition:
         self.reach.join(a.id, b.id)
         for number in joined.nodes:
             self.home[number] = joined
+        for value in joined.claims.values():
+            self.claimed[value] = joined.nodes[0]
+            for number in self.facts.users.get(value, ()):
+                if self.home[number] is not joined:
+                    self.reach.link(self.home[number].id, joined.id)
         return True
 
     def joined(self, a: Group, b: Group) -> Group | str:
@@ -104,8 +125,8 @@ class Partition:
         loads, stores = self.boundary((a, b))
         # A tensor larger than one binding may be is bound as several windows.
         buffers = sum(max(1, -(-v.type.nbytes // self.limits.max_binding_bytes)) for v in (*loads, *stores))
-        if buffers > self.limits.max_buffers:
-            return f"it would bind {buffers} buffers, more than {self.limits.max_buffers}"
+        if buffers > self.limits.max_buffers and not self.claims.free:
+            return _too_many(buffers, self.limits.max_buffers)
         if family == "map" and stores:
             size = next(iter(stores)).type.size
         group = Group(
@@ -121,8 +142,12 @@ class Partition:
             a.phases | b.phases,
             a.ops + b.ops,
         )
-        problem = self._phase_problem(a, b) or self._cycle_problem(a, b) or group_problem(self.facts, group)
-        return problem or group
+        if a.claims or b.claims or buffers > self.limits.max_buffers:
+            group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
+            if buffers - len(group.claims) > self.limits.max_buffers:
+                return _too_many(buffers - len(group.claims), self.limits.max_buffers)
+        problem = self._phase_problem(a, b) or self._cycle_problem(a, b) or self._claim_problem(a, b, group)
+        return problem or group_problem(self.facts, group) or group
 
     def boundary(self, groups: Iterable[Group]) -> tuple[dict[Value, None], dict[Value, None]]:
         """What the union of groups would load and store."""
@@ -208,11 +233,26 @@ class Partition:
         for first, last in ((a, b), (b, a)):
             if not self.reach.reaches(first.id, last.id):
                 continue
-            for other in self.consumers(first):
+            for other in (*self.consumers(first), *self.overwriters(first)):
                 if other is not last and self.reach.reaches(other.id, last.id):
                     op = self.facts.nodes[other.nodes[0]].op.name
                     return f"{op} lies between them and would have to run both before and after"
         return None
+
+    def _claim_problem(self, a: Group, b: Group, group: Group) -> str | None:
+        """Whatever else reads a claimed input has to run before, and so must not wait for this group."""
+        for value in {**a.claims, **b.claims, **group.claims}.values():
+            lost = value not in group.claims.values()
+            for number in self.facts.users.get(value, ()):
+                other = self.home[number]
+                if lost or (other not in (a, b) and any(self.reach.reaches(g.id, other.id) for g in (a, b))):
+                    op = self.facts.nodes[number].op.name
+                    return f"{value!r} would be overwritten before {op} has read it"
+        return None
+
+
+def _too_many(buffers: int, most: int) -> str:
+    return f"it would bind {buffers} buffers, more than {most}"
 
 
 def _sized(space: tuple[object, ...]) -> str:

@@ -53,6 +53,15 @@ class Reach:
         for member in bits(self.mask[b]):
             self.head[member] = a
 
+    def link(self, a: int, b: int) -> None:
+        """Let group a reach group b, which does not reach it."""
+        if self.reaches(a, b):
+            return
+        below = (self.down[b] | self.mask[b]) & ~self.down[a]
+        above = (self.up[a] | self.mask[a]) & ~self.up[b]
+        self._spread(self.down, above, below)
+        self._spread(self.up, below, above)
+
     def _spread(self, sets: list[int], to: int, gained: int) -> None:
         if not gained:
             return

@@ -1,0 +1,82 @@
+"""Results that take over the bytes of donated inputs, counted on: each pair binds one buffer instead of two.
+
+An optimizer's step reads a parameter and its moments and writes their successors, element by element. Where a kernel
+would bind too many buffers otherwise, it may claim such pairs. Whatever else reads a claimed input must then run before
+the kernel that overwrites it, which is one more reason why two groups must not be joined.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from graphc.index import LANES
+from graphc.ir import Graph, Node, Value
+from graphc.op import Pointwise
+from graphc.passes.fusion.facts import Facts
+
+if TYPE_CHECKING:
+    from graphc.passes.fusion.partition import Group
+
+Pairs = dict[Value, Value]
+"""Results and the inputs whose bytes they take over."""
+
+CLAIMING: Final = ("map", "column", "matmul")
+"""Families in which each element of the results is written by the invocation that alone has read it."""
+
+
+class Claims:
+    """Which pairs a group may claim. donated: the input slots whose buffers results may take over."""
+
+    def __init__(self, graph: Graph, donated: frozenset[int]) -> None:
+        twice = {v for v, count in Counter(graph.outputs).items() if count > 1}
+        named = {v for node in graph.nodes if node.op.name == "reshape" for v in node.inputs}
+        self.free = {graph.inputs[slot] for slot in donated} - {*graph.outputs, *named}
+        self.results = set(graph.outputs) - twice - named - set(graph.inputs) - set(graph.constants)
+
+    def pairs(self, facts: Facts, group: Group, max_binding_bytes: int) -> Pairs:
+        """As many pairs as the group has."""
+        if not self.free or group.family not in CLAIMING or not group.regular or not _whole_vectors(facts, group):
+            return {}
+        waiting = [v for v in group.loads if v in self.free and v.type.nbytes <= max_binding_bytes]
+        waiting = [v for v in waiting if _read_in_place(facts, group, v)]
+        found: Pairs = {}
+        for value in group.stores:
+            source = next((v for v in waiting if value in self.results and v.type == value.type), None)
+            if source is not None:
+                waiting.remove(source)
+                found[value] = source
+        return found
+
+
+def _whole_vectors(facts: Facts, group: Group) -> bool:
+    """Whether no invocation of a matmul reads past the end of its row, where another one writes."""
+    return group.family != "matmul" or facts.nodes[group.anchors[0]].out.type.shape[-1] % LANES == 0
+
+
+def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
+    """Whether the group reads each element of an input only for the results at the same position.
+
+    What is read through a view may be, too, but its kernel would not always see that.
+    """
+    inside = set(group.nodes)
+    readers = [n for n in facts.users.get(value, ()) if n in inside]
+    if value.type.size != group.size or value.type.size == 1 or not set(readers).isdisjoint(group.anchors):
+        return False
+    if any(facts.nodes[a].inputs[0].type.size == group.size for a in group.anchors if group.family == "column"):
+        return False
+    return all(_plainly(facts, facts.nodes[n], value) for n in readers)
+
+
+def _plainly(facts: Facts, node: Node, value: Value) -> bool:
+    """Whether an op reads a value of its own shape, element by element, and through no view."""
+    if not isinstance(node.op.lowering, Pointwise) or node.out.type.shape != value.type.shape:
+        return False
+    views = [v for v in node.inputs if v in facts.free]
+    while views:
+        for operand in facts.free[views.pop()].inputs:
+            if operand is value:
+                return False
+            if operand in facts.free:
+                views.append(operand)
+    return True
