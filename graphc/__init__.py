@@ -35,6 +35,7 @@ from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.scan import scan
+from graphc.taps import tap, with_taps
 from graphc.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad
 from graphc.types import enable_x64
@@ -79,9 +80,11 @@ __all__ = [
     "scan",
     "spec",
     "stop_gradient",
+    "tap",
     "trace",
     "tree",
     "value_and_grad",
+    "with_taps",
 ]
 
 

@@ -151,8 +151,9 @@ def _network(params: Params, x: Array, config: Config, normalise: Any) -> Array:
     """The logits, with one way or the other to normalise."""
     h = graphc.nn.embedding(params["embedding"], x)
     h = np.reshape(h, (*x.shape[:-1], config.window * config.features))
-    for layer in params["layers"]:
+    for number, layer in enumerate(params["layers"]):
         h = np.tanh(normalise(h @ layer["w"]) * layer["gain"] + layer["bias"])
+        h = graphc.tap(f"tanh{number}", h)
     if config.normalise_output:
         return normalise(h @ params["w_out"]) * params["out"]["gain"] + params["out"]["bias"]
     return graphc.nn.linear(h, params["w_out"], params["b_out"])

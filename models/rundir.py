@@ -54,7 +54,7 @@ class RunDirectory:
             self._metrics = (self.path / "metrics.jsonl").open("ab+")
             self._metrics.truncate(_bytes_until(self._metrics, done))
 
-    def record(self, step: int, loss: float, seconds: float, more: Mapping[str, float] | None = None) -> None:
+    def record(self, step: int, loss: float, seconds: float, more: Mapping[str, Any] | None = None) -> None:
         """Add a line to metrics.jsonl: the loss of a step, in nats, the time since the loop began, and `more`."""
         assert self._metrics is not None
         with self._writing():

@@ -31,6 +31,9 @@ OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "adamw": graphc.optim.adamw,
 }
 DECAYS: Final = ("constant", "linear", "cosine", "step")
+WATCHED: Final = ("learning_rate", "gradient_norm", "update_ratio", "taps")
+"""What is measured of a step, beside losses."""
+
 MAX_PENDING: Final = 8
 MAX_SUBMITS: Final = 2
 """Submits that may be under way before the loop waits for the losses of the oldest: of one step, or of many."""
@@ -133,8 +136,8 @@ class Silent:
 class Trained:
     """What a run left: parameters, the losses of the steps it made, and whether it was interrupted before the end.
 
-    evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, and the mean loss of
-    each part of the data that the model evaluates.
+    evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, taps (where the
+    model has some: see graphc.with_taps), and the mean loss of each part of the data that the model evaluates.
     """
 
     params: Any
@@ -143,7 +146,7 @@ class Trained:
     steps: int
     losses: list[float]
     interrupted: bool = False
-    evaluated: dict[int, dict[str, float]] = field(default_factory=dict)
+    evaluated: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def training_step(
@@ -153,7 +156,8 @@ def training_step(
 
     Random numbers of the model (dropout) come from `seed` and the number of the step. With `watch`, the third result
     is a dict of scalars instead: loss, gradient_norm (of all gradients together, before any clipping) and
-    update_ratio (the norm of the change of all parameters over the norm of the parameters).
+    update_ratio (the norm of the change of all parameters over the norm of the parameters); and, where the model has
+    some, taps (see graphc.with_taps).
     """
     training_loss = getattr(model, "training_loss", None)
 
@@ -165,7 +169,11 @@ def training_step(
 
     def step(params: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
         key = graphc.random.fold_in(graphc.random.key(seed), graphc.optim.steps_done(state))
-        (value, statistics), grads = graphc.value_and_grad(loss, has_aux=True)(params, key, x, y)
+        taps: dict[str, Any] = {}
+        if watch:
+            (value, statistics), grads, taps = graphc.with_taps(loss, has_aux=True)(params, key, x, y)
+        else:
+            (value, statistics), grads = graphc.value_and_grad(loss, has_aux=True)(params, key, x, y)
         new, state = optimizer.update(grads, state, params)
         # What a model observes, such as running means, is not the optimizer's: it replaces what the optimizer made.
         new = {**new, **statistics} if statistics else new
@@ -174,7 +182,7 @@ def training_step(
         change = graphc.tree.map(lambda a, b: a - b, new, params)
         norm = graphc.optim.global_norm
         seen = {"loss": value, "gradient_norm": norm(grads), "update_ratio": norm(change) / norm(params)}
-        return new, state, seen
+        return new, state, {**seen, "taps": taps} if taps else seen
 
     return step
 
@@ -270,7 +278,7 @@ class _Loop:
         self.directory = directory
         self.reporter = reporter
         self.losses: list[float] = []
-        self.evaluated: dict[int, dict[str, float]] = {}
+        self.evaluated: dict[int, dict[str, Any]] = {}
         self.interrupted = False
         self._every = run.evaluate_every
         self._schedule = run.schedule()
@@ -332,15 +340,17 @@ class _Loop:
             last, seen = self._pending.popleft()
             # A list holds scalars to average; the rest is one number for each step of the submit.
             losses = np.asarray(seen["loss"]).tolist()
-            values = {
+            values: dict[str, Any] = {
                 name: float(np.mean([float(v) for v in value]) if isinstance(value, list) else np.asarray(value)[-1])
                 for name, value in seen.items()
-                if name != "loss"
+                if name not in ("loss", "taps")
             }
+            if "taps" in seen:
+                values["taps"] = graphc.tree.map(lambda array: np.asarray(array)[-1].tolist(), seen["taps"])
             for number, loss in enumerate(losses, last - len(losses) + 1):
                 self._record(number, loss, values if number == last else {})
 
-    def _record(self, number: int, loss: float, values: dict[str, float]) -> None:
+    def _record(self, number: int, loss: float, values: dict[str, Any]) -> None:
         """The loss of one step, and what else was measured after it."""
         if not np.isfinite(loss):
             raise NonFiniteError(f"the loss is {loss} at step {number}: a lower learning rate may help")
@@ -353,9 +363,9 @@ class _Loop:
             self.directory.record(number, loss, time.perf_counter() - self._started, values)
         self.reporter.loss(number, loss)
 
-    def _tell(self, number: int, values: dict[str, float]) -> None:
+    def _tell(self, number: int, values: dict[str, Any]) -> None:
         """A line with the losses of the parts that were evaluated, where there are any."""
-        parts = [name for name in values if name not in ("learning_rate", "gradient_norm", "update_ratio")]
+        parts = [name for name in values if name not in WATCHED]
         if parts:
             self.reporter.note(f"step {number}: " + ", ".join(f"{name} {values[name]:.4f}" for name in parts))
 

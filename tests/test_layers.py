@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit", "contract", "tuner"),
     ("executable",),
     ("compile",),
-    ("checkpoint", "random", "nn", "optim", "transforms", "scan", "web", "onnx", "report"),
+    ("checkpoint", "random", "nn", "optim", "transforms", "scan", "taps", "web", "onnx", "report"),
     ("",),
     ("models",),
     ("bench",),

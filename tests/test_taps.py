@@ -1,0 +1,126 @@
+"""tap: statistics of values and gradients from inside a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.errors import DTypeError, TraceError
+from graphc.models import train
+from graphc.models.data import Corpus
+from graphc.models.rundir import RunDirectory
+from graphc.taps import BINS
+
+RNG = np.random.default_rng(0)
+W = [RNG.normal(size=(6, 6)).astype(np.float32) for _ in range(2)]
+X = RNG.normal(size=(16, 6)).astype(np.float32)
+
+
+def loss(w: Any, x: Any) -> Any:
+    for number, matrix in enumerate(w):
+        x = graphc.tap(f"tanh{number}", np.tanh(x @ matrix))
+    return np.mean(x**2)
+
+
+def by_hand() -> dict[str, np.ndarray[Any, Any]]:
+    first = np.tanh(X @ W[0])
+    second = np.tanh(first @ W[1])
+    slope = 2 * second / second.size
+    return {
+        "tanh0": first,
+        "tanh1": second,
+        "tanh1'": slope,
+        "tanh0'": (slope * (1 - second**2)) @ W[1].T,
+    }
+
+
+def check(found: Any, wanted: Any, rtol: float = 2e-5) -> None:
+    assert float(found["mean"]) == pytest.approx(wanted.mean(), rel=rtol, abs=1e-6)
+    assert float(found["std"]) == pytest.approx(wanted.std(), rel=rtol)
+    assert float(found["saturation"]) == pytest.approx((np.abs(wanted) > 0.97).mean())
+    assert float(found["low"]) == pytest.approx(wanted.min(), rel=rtol)
+    assert float(found["high"]) == pytest.approx(wanted.max(), rel=rtol)
+    counts = np.asarray(found["histogram"])
+    assert counts.sum() == wanted.size
+    assert counts.shape == (BINS,)
+    # A value at the border of two bins may fall on either side.
+    assert np.abs(counts - np.histogram(wanted, BINS)[0]).sum() <= 4
+
+
+@pytest.mark.parametrize("device", ["numpy", "wgpu"])
+def test_values_and_gradients(device: str) -> None:
+    value, grads, report = graphc.compile(graphc.with_taps(loss), device=device)(W, X)
+    plain, wanted = graphc.compile(graphc.value_and_grad(loss), device=device)(W, X)
+    assert float(value) == pytest.approx(float(plain), rel=1e-6)
+    for a, b in zip(grads, wanted, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=1e-7)
+    expected = by_hand()
+    for name in ("tanh0", "tanh1"):
+        check(report[name]["value"], expected[name])
+        check(report[name]["gradient"], expected[f"{name}'"])
+
+
+def test_in_a_scan_of_steps() -> None:
+    def steps(w: Any, x: Any) -> Any:
+        def step(w: Any, _: Any) -> Any:
+            value, grads, report = graphc.with_taps(loss)(w, x)
+            return graphc.tree.map(lambda a, g: a - g, w, grads), (value, report)
+
+        return graphc.scan(step, w, length=3)
+
+    _, (values, report) = graphc.compile(steps)(W, X)
+    assert np.asarray(values).shape == (3,)
+    assert np.asarray(report["tanh0"]["gradient"]["histogram"]).shape == (3, BINS)
+    check({k: np.asarray(v)[0] for k, v in report["tanh1"]["value"].items()}, by_hand()["tanh1"])
+
+
+def test_elsewhere_a_tap_is_nothing() -> None:
+    assert graphc.tap("x", X) is X
+    graph = graphc.trace(loss, W, X)
+    assert not [v for v in graph.values() if v.type.shape == (BINS,)]
+
+
+def test_with_aux_and_on_arrays() -> None:
+    (value, aux), (gradient,), report = graphc.with_taps(lambda x: (np.sum(graphc.tap("x", x) ** 2), x[0]), (0,), True)(
+        X
+    )
+    assert float(value) == pytest.approx(float((X**2).sum()), rel=1e-6)
+    np.testing.assert_array_equal(np.asarray(aux), X[0])
+    np.testing.assert_allclose(np.asarray(gradient), 2 * X, rtol=1e-6)
+    check(report["x"]["gradient"], 2 * X)
+
+
+def test_errors() -> None:
+    def twice(x: Any) -> Any:
+        return np.sum(graphc.tap("a", graphc.tap("a", x)))
+
+    def integers(x: Any) -> Any:
+        return np.sum(graphc.tap("a", x.astype(np.int32)).astype(np.float32) * x)
+
+    def inside(x: Any) -> Any:
+        return graphc.scan(lambda c, r: (graphc.tap("a", c + r), None), x[0], x)[0].sum()
+
+    with pytest.raises(TraceError, match="two of the name 'a'"):
+        graphc.with_taps(twice)(X)
+    with pytest.raises(DTypeError, match="'a' is int32"):
+        graphc.with_taps(integers)(X)
+    with pytest.raises(TraceError, match="inside a scan"):
+        graphc.with_taps(inside)(X)
+
+
+def test_a_run_of_batchnorm_mlp_reports_its_tanh_layers(tmp_path: Path) -> None:
+    corpus = Corpus("test", "\n".join(["anna", "bert", "carla", "dan", "eva"] * 8))
+    run = train.RunConfig("batchnorm_mlp", None, 4, 8, "sgd", 0.1, "constant", 0, {"hidden": 10}, evaluate_every=2)
+    directory = RunDirectory(tmp_path)
+    trained = train.train(run, corpus, directory)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert ["taps" in line for line in lines] == [False, True, False, True]
+    first = lines[1]["taps"]["tanh0"]
+    assert sum(first["value"]["histogram"]) == 8 * 10
+    assert 0 < first["gradient"]["std"] < 1
+    assert trained.evaluated[2]["taps"] == lines[1]["taps"]
