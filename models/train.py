@@ -31,7 +31,7 @@ OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "adamw": graphc.optim.adamw,
 }
 DECAYS: Final = ("constant", "linear", "cosine", "step")
-WATCHED: Final = ("learning_rate", "gradient_norm", "update_ratio", "taps")
+WATCHED: Final = ("learning_rate", "gradient_norm", "update_ratio")
 """What is measured of a step, beside losses."""
 
 MAX_PENDING: Final = 8
@@ -136,8 +136,8 @@ class Silent:
 class Trained:
     """What a run left: parameters, the losses of the steps it made, and whether it was interrupted before the end.
 
-    evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, taps (where the
-    model has some: see graphc.with_taps), and the mean loss of each part of the data that the model evaluates.
+    evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, and the mean loss
+    of each part of the data that the model evaluates. taps: at the same steps, see graphc.with_taps.
     """
 
     params: Any
@@ -146,7 +146,8 @@ class Trained:
     steps: int
     losses: list[float]
     interrupted: bool = False
-    evaluated: dict[int, dict[str, Any]] = field(default_factory=dict)
+    evaluated: dict[int, dict[str, float]] = field(default_factory=dict)
+    taps: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def training_step(
@@ -249,7 +250,7 @@ def train(
     )
     loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
     params, state, done = loop.run(programs, params, state, done)
-    return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated)
+    return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated, loop.taps)
 
 
 def _interval(run: RunConfig, directory: RunDirectory | None) -> int:
@@ -278,7 +279,8 @@ class _Loop:
         self.directory = directory
         self.reporter = reporter
         self.losses: list[float] = []
-        self.evaluated: dict[int, dict[str, Any]] = {}
+        self.evaluated: dict[int, dict[str, float]] = {}
+        self.taps: dict[int, dict[str, Any]] = {}
         self.interrupted = False
         self._every = run.evaluate_every
         self._schedule = run.schedule()
@@ -340,17 +342,17 @@ class _Loop:
             last, seen = self._pending.popleft()
             # A list holds scalars to average; the rest is one number for each step of the submit.
             losses = np.asarray(seen["loss"]).tolist()
-            values: dict[str, Any] = {
+            values = {
                 name: float(np.mean([float(v) for v in value]) if isinstance(value, list) else np.asarray(value)[-1])
                 for name, value in seen.items()
                 if name not in ("loss", "taps")
             }
             if "taps" in seen:
-                values["taps"] = graphc.tree.map(lambda array: np.asarray(array)[-1].tolist(), seen["taps"])
+                self.taps[last] = graphc.tree.map(lambda array: np.asarray(array)[-1].tolist(), seen["taps"])
             for number, loss in enumerate(losses, last - len(losses) + 1):
                 self._record(number, loss, values if number == last else {})
 
-    def _record(self, number: int, loss: float, values: dict[str, Any]) -> None:
+    def _record(self, number: int, loss: float, values: dict[str, float]) -> None:
         """The loss of one step, and what else was measured after it."""
         if not np.isfinite(loss):
             raise NonFiniteError(f"the loss is {loss} at step {number}: a lower learning rate may help")
@@ -360,10 +362,11 @@ class _Loop:
             self.evaluated[number] = values
             self._tell(number, values)
         if self.directory is not None:
-            self.directory.record(number, loss, time.perf_counter() - self._started, values)
+            taps = {"taps": self.taps[number]} if number in self.taps else {}
+            self.directory.record(number, loss, time.perf_counter() - self._started, {**values, **taps})
         self.reporter.loss(number, loss)
 
-    def _tell(self, number: int, values: dict[str, Any]) -> None:
+    def _tell(self, number: int, values: dict[str, float]) -> None:
         """A line with the losses of the parts that were evaluated, where there are any."""
         parts = [name for name in values if name not in WATCHED]
         if parts:

@@ -123,4 +123,4 @@ def test_a_run_of_batchnorm_mlp_reports_its_tanh_layers(tmp_path: Path) -> None:
     first = lines[1]["taps"]["tanh0"]
     assert sum(first["value"]["histogram"]) == 8 * 10
     assert 0 < first["gradient"]["std"] < 1
-    assert trained.evaluated[2]["taps"] == lines[1]["taps"]
+    assert trained.taps[2] == lines[1]["taps"]
