@@ -73,7 +73,7 @@ class _Kernel:
     a step, `at` the columns of this lane, `n0` to `n3` the same, brought inside."""
 
     what = ""
-    most_rows = 16
+    most_rows = 32
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
         self.body, self.site, self.bindings, self.node = body, site, bindings, node
@@ -85,7 +85,7 @@ class _Kernel:
         self.offset = self.keys - self.queries
         self.row_count, self.column_count = rows, columns
         self.lanes = site.target.subgroup
-        self.rows = min(self.most_rows, rows)
+        self.rows = 0
         self.step = LANES * self.lanes
         self.prefix: tuple[Idx, ...] = ()
 
@@ -115,7 +115,8 @@ class _Kernel:
 
     def kernel(self) -> KernelSource:
         """The finished source."""
-        emitter, each = self.emitter, -(-self.row_count // self.rows)
+        self.rows, each = self._share_rows()
+        emitter = self.emitter
         with emitter.scope() as start:
             dims = Index(self.batch, flat=variable("batch", self.count)).dims
             self.prefix = tuple(emitter.named(d, longer=0) for d in dims)
@@ -167,6 +168,17 @@ class _Kernel:
             flops=self._flops(),
             needs=("subgroup",),
         )
+
+    def _share_rows(self) -> tuple[int, int]:
+        """Rows of a workgroup, all alike, and workgroups for the rows of one batch element.
+
+        More rows mean fewer loads for each product: on a processor they are what costs, though not all rows have
+        registers. A GPU has none to spare.
+        """
+        longest = max(item.pieces(self.lanes) for item in self.sums())
+        most = self.most_rows // (1 if self.site.target.software else 2) // (1 if longest <= 2 else 2)
+        each = -(-self.row_count // most)
+        return -(-self.row_count // each), each
 
     def _flops(self) -> int:
         products = self.products()
@@ -229,11 +241,14 @@ class _Kernel:
     def _terms(self, name: str, of_rows: Value, of_columns: Value, d: Idx, terms: int) -> None:
         left = [self.read(of_rows, self.row_of(load), d) for load in self.loads()]
         right = [self.read(of_columns, variable(f"n{j}", self.column_count), d) for j in range(LANES)]
-        for letter in "xyzw"[:terms]:
-            with self.emitter.block(""):
-                self.emitter.line(f"let c = vec4<f32>({', '.join(f'{v}.{letter}' for v in right)});")
-                for r in range(self.rows):
-                    self.emitter.line(f"{name}{r} += {self.of_row([f'{v}.{letter}' for v in left], r)} * c;")
+        # A row's scores stay in registers while its terms are added: all columns first, then row by row.
+        for t, letter in enumerate("xyzw"[:terms]):
+            self.emitter.line(f"let c{t} = vec4<f32>({', '.join(f'{v}.{letter}' for v in right)});")
+        for r in range(self.rows):
+            added = (
+                f"{self.of_row([f'{v}.{letter}' for v in left], r)} * c{t}" for t, letter in enumerate("xyzw"[:terms])
+            )
+            self.emitter.line(" ".join(f"{name}{r} += {term};" for term in added))
 
     def _accumulate(self) -> None:
         """Add the weighted rows of the other side to the sums.
@@ -245,16 +260,19 @@ class _Kernel:
         last = self.column_count - 1
         with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += {lanes}u)"):
             for source in range(lanes):
-                with emitter.block(""):
-                    emitter.line(f"let n = min(j + {source}u, {last}u);")
-                    for item in self.sums():
-                        values = [
-                            self.read(item.value, variable("n", self.column_count), self._piece(item.width, p))
-                            for p in range(item.pieces(lanes))
-                        ]
-                        for r in range(self.rows):
-                            parts = " ".join(f"{item.name}{r}_{p} += x * {v};" for p, v in enumerate(values))
-                            emitter.line(f"{{ let x = subgroupBroadcast({item.weight}{r}.x, {source}u); {parts} }}")
+                emitter.line(f"let m{source} = min(j + {source}u, {last}u);")
+            for item in self.sums():
+                values = [
+                    [
+                        self.read(item.value, variable(f"m{source}", self.column_count), self._piece(item.width, p))
+                        for p in range(item.pieces(lanes))
+                    ]
+                    for source in range(lanes)
+                ]
+                for r in range(self.rows):
+                    for source in range(lanes):
+                        parts = " ".join(f"{item.name}{r}_{p} += x * {v};" for p, v in enumerate(values[source]))
+                        emitter.line(f"{{ let x = subgroupBroadcast({item.weight}{r}.x, {source}u); {parts} }}")
             for name in weights:
                 emitter.line(" ".join(f"{name}{r} = {name}{r}.yzwx;" for r in range(self.rows)))
 
@@ -287,8 +305,6 @@ class _Forward(_Kernel):
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
         super().__init__(body, site, bindings, node, t, s)
         self.q, self.k, self.v = node.inputs
-        if self.v.type.shape[-1] > 2 * self.step:
-            self.rows = min(self.rows, 8)
 
     def sums(self) -> list[_Sum]:
         return [_Sum("o", "s", self.v, self.v.type.shape[-1])]
