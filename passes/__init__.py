@@ -9,6 +9,7 @@ from graphc.passes.empty import empty
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
 from graphc.passes.inline import inline
+from graphc.passes.keep import keep
 from graphc.passes.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
 from graphc.passes.simplify import simplify
@@ -24,6 +25,7 @@ __all__ = [
     "fold",
     "fuse",
     "inline",
+    "keep",
     "order",
     "run",
     "simplify",

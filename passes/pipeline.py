@@ -17,6 +17,7 @@ from graphc.passes.fold import fold
 from graphc.passes.fuse import Fuse, fuse
 from graphc.passes.fusion.wide import narrow
 from graphc.passes.inline import inline
+from graphc.passes.keep import keep
 from graphc.passes.loops import loops
 from graphc.passes.order import order
 from graphc.passes.simplify import simplify
@@ -28,7 +29,20 @@ GraphPass = Callable[[Graph], Graph]
 Observe = Callable[[str, Graph, Graph], None]
 """Called after each pass with its name, the graph before it and the graph after it."""
 
-DEFAULT: Final[tuple[GraphPass, ...]] = (attention, inline, loops, empty, fold, simplify, split, cse, dce, fuse, order)
+DEFAULT: Final[tuple[GraphPass, ...]] = (
+    attention,
+    inline,
+    loops,
+    empty,
+    fold,
+    simplify,
+    split,
+    cse,
+    dce,
+    keep,
+    fuse,
+    order,
+)
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)
 """What lowering needs in any case; `passes=()` compiles with these alone."""

@@ -19,12 +19,17 @@ from functools import cached_property
 from typing import Final
 
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value, new_value
-from graphc.op import Contract
+from graphc.op import Contract, Indexed, Pointwise
 from graphc.passes.fuse import Fuse
+from graphc.passes.fusion.facts import expensive
 from graphc.passes.fusion.partition import Group
 
 STEPS: Final = 12
 """Most steps of a ladder; each drops about as many bytes as the others."""
+
+CHEAP_OPS: Final = 16
+FEW: Final = 4096
+"""Most ops behind a value that is computed again for nothing, and fewest elements that are worth it."""
 
 TRANSCENDENTAL: Final = 8
 """Operations that an element of exp, tanh and their like counts for."""
@@ -40,13 +45,15 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Remat:
-    """The pass: compute again what the first `step` steps of a ladder drop. It applies to the ladder's graph alone."""
+    """The pass: compute again what the first `step` steps of a ladder drop. Other graphs (bodies of loops) stay."""
 
     ladder: Ladder
     step: int
 
     def __call__(self, graph: Graph) -> Graph:
-        return _Rewrite(self.ladder, self.ladder.dropped(self.step)).run()
+        if graph.nodes != self.ladder.graph.nodes:
+            return graph
+        return Rewrite(self.ladder, self.ladder.dropped(self.step)).run()
 
 
 @dataclass(eq=False)
@@ -93,6 +100,30 @@ class Ladder:
                     counts.append(count)
         return tuple(dict.fromkeys(counts))
 
+    def free(self) -> frozenset[Value]:
+        """The residuals that cheap pointwise ops make of others and of inputs: keeping them buys nothing."""
+        kept = set(self.residuals)
+        found: set[Value] = set()
+        for value in self.residuals:
+            if value.type.size >= FEW and self._is_cheap(value, kept):
+                found.add(value)
+                kept.discard(value)
+        return frozenset(found)
+
+    def _is_cheap(self, value: Value, kept: set[Value]) -> bool:
+        """Whether few cheap ops lead from what is kept to this value."""
+        seen: set[Node] = set()
+        stack = [value]
+        while stack:
+            node = self.maker[stack.pop()]
+            if node in seen:
+                continue
+            seen.add(node)
+            if expensive(node) or not isinstance(node.op.lowering, Pointwise | Indexed) or len(seen) > CHEAP_OPS:
+                return False
+            stack += [v for v in node.inputs if v in self.forward and v not in kept]
+        return True
+
     def dropped(self, step: int) -> frozenset[Value]:
         """The residuals that are computed again at a step."""
         return frozenset(d.value for d in self.drops[: self.steps[step]])
@@ -111,7 +142,9 @@ def _forward_values(graph: Graph) -> set[Value]:
 
 def flops(node: Node) -> int:
     """Operations of a node, a multiply-add counted as two; views cost nothing."""
-    size = max(v.type.size for v in (*node.inputs, *node.outputs))
+    if "body" in node.attrs:
+        return sum(map(flops, node.attrs["body"].nodes)) * int(node.attrs.get("length", 1))
+    size = max((v.type.size for v in (*node.inputs, *node.outputs)), default=0)
     if isinstance(node.op.lowering, Contract):
         return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
     if "view" in node.op.traits or "barrier" in node.op.traits:
@@ -205,7 +238,7 @@ class _Greedy:
         return value
 
 
-class _Rewrite:
+class Rewrite:
     """A graph being copied: what the backward pass reads of dropped values it reads of their copies.
 
     A copy stands right before the first node that reads it, and belongs to the backward pass.
