@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Final
 
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value, new_value
-from graphc.op import Contract, Indexed, Pointwise
+from graphc.op import Attend, Contract, Indexed, Pointwise
 from graphc.passes.fuse import Fuse
 from graphc.passes.fusion.facts import expensive
 from graphc.passes.fusion.partition import Group
@@ -145,6 +145,9 @@ def flops(node: Node) -> int:
     if "body" in node.attrs:
         return sum(map(flops, node.attrs["body"].nodes)) * int(node.attrs.get("length", 1))
     size = max((v.type.size for v in (*node.inputs, *node.outputs)), default=0)
+    if isinstance(node.op.lowering, Attend):
+        queries, keys = node.inputs[:2]
+        return 4 * queries.type.size * keys.type.shape[-2]
     if isinstance(node.op.lowering, Contract):
         return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
     if "view" in node.op.traits or "barrier" in node.op.traits:
