@@ -124,6 +124,24 @@ def test_a_bad_index_is_an_error() -> None:
         )
 
 
+@pytest.mark.parametrize("length", [0, 1, 7])
+@pytest.mark.parametrize("passes", [pipeline.DEFAULT, ()])
+def test_loops(length: int, passes: Any) -> None:
+    def running(x: Any, xs: Any) -> Any:
+        def one(carry: tuple[Any, Any], row: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+            total, count = carry
+            new = np.tanh(total @ total.T + row)
+            return (new, count + 1), (np.sum(new), row * 2)
+
+        (last, count), (sums, doubled) = graphc.scan(one, (x, np.int32(0)), xs)
+        return last + 1, count, sums, doubled
+
+    x, xs = normal(4, 4), np.random.default_rng(1).standard_normal((length, 4, 4), np.float32)
+    check(pipeline.stages(trace(running, x, xs), passes)[-1][1], x, xs)
+    gradient = graphc.grad(lambda x, xs: np.sum(running(x, xs)[0]))
+    check(pipeline.stages(trace(gradient, x, xs), passes)[-1][1], x, xs)
+
+
 def test_a_training_step_and_its_donated_memory() -> None:
     config = microgpt.Config()
     params = microgpt.init(graphc.random.key(0), config)

@@ -16,6 +16,8 @@ import numpy as np
 
 from graphc import reference
 from graphc.ir import Graph, Node, Value
+from graphc.loops import is_loop
+from graphc.ops.structured import put, repeat
 from graphc.runtime.numpy_blocks import Blocked, blocked
 from graphc.runtime.numpy_compute import Compute, compute
 from graphc.types import NDArray, TensorType
@@ -26,7 +28,8 @@ Names = dict[Value, int]
 
 @dataclass(slots=True, eq=False)
 class _Step:
-    """What is run at once. kind: "view", "op", "loop" or "whole" (several outputs, by the reference).
+    """What is run at once. kind: "view", "op", "loop" (a body in blocks), "repeat" (a scan), "put" (a row of a
+    stack, in place) or "whole" (several outputs, by the reference).
 
     elementwise: whether an element of the result depends on that element of its operands alone.
     """
@@ -40,15 +43,18 @@ class _Step:
     loop: Blocked | None = None
     names: Names | None = None
     elementwise: bool = False
+    inner: NumpyProgram | None = None
+    filled: frozenset[Value] = frozenset()
 
 
 class NumpyProgram:
     """A graph made ready. Call it with ndarrays of the types of its inputs; it gives new arrays that the caller owns.
 
-    One call runs at a time. pool: threads that share the blocks of a loop.
+    One call runs at a time. pool: threads that share the blocks of a body. stacks: inputs that a loop fills row by row:
+    they are written in place, and given back as outputs.
     """
 
-    def __init__(self, graph: Graph, pool: Executor | None) -> None:
+    def __init__(self, graph: Graph, pool: Executor | None, stacks: frozenset[Value] = frozenset()) -> None:
         self._graph = graph
         self._pool = pool
         self._lock = threading.Lock()
@@ -57,6 +63,7 @@ class NumpyProgram:
         names = {v: self._slot(v) for v in (*graph.inputs, *graph.constants)}
         self._fixed = {names[v]: array for v, array in graph.constants.items()}
         self._inputs = [names[v] for v in graph.inputs]
+        self._stacks = {names[v] for v in stacks}
         self._add_graph(graph, names)
         self._outputs = [names[v] for v in graph.outputs]
         self._root = self._find_roots()
@@ -86,12 +93,26 @@ class NumpyProgram:
     def _add_graph(self, graph: Graph, names: Names) -> None:
         for node in graph.nodes:
             body = node.attrs.get("body")
-            if "structured" in node.op.traits and isinstance(body, Graph):
+            if is_loop(node):
+                self._add_repeat(node, names)
+            elif "structured" in node.op.traits and isinstance(body, Graph):
                 within = self._add_body(body, [names[v] for v in node.inputs])
                 for value, inner in zip(node.outputs, body.outputs, strict=True):
                     names[value] = within[inner]
             else:
                 self._add_node(graph, node, names)
+
+    def _add_repeat(self, node: Node, names: Names) -> None:
+        """A scan: a program of its own for the body, which is called once a step."""
+        body = node.attrs["body"]
+        filled = frozenset(n.inputs[0] for n in body.nodes if n.op is put and n.inputs[0] in body.inputs)
+        inner = NumpyProgram(body, self._pool, filled)
+        reads = tuple(names[v] for v in node.inputs)
+        for value in node.outputs:
+            names[value] = self._slot(value)
+        self._steps.append(
+            _Step("repeat", body, node, reads, tuple(names[v] for v in node.outputs), inner=inner, filled=filled)
+        )
 
     def _add_body(self, body: Graph, inputs: list[int]) -> Names:
         names: Names = dict(zip(body.inputs, inputs, strict=True))
@@ -121,7 +142,9 @@ class NumpyProgram:
         if len(writes) == 1 and all(r in self._fixed for r in reads):
             self._fixed[writes[0]] = _constant(graph, node, [self._fixed[r] for r in reads])
             return
-        if "view" in node.op.traits or node.op.name in ("stop_gradient", "barrier"):
+        if node.op is put and self._stack_of(reads[0]):
+            self._steps.append(_Step("put", graph, node, reads, writes))
+        elif "view" in node.op.traits or node.op.name in ("stop_gradient", "barrier"):
             self._steps.append(_Step("view", graph, node, reads, writes))
         elif len(writes) > 1 or not reads:
             self._steps.append(_Step("whole", graph, node, reads, writes))
@@ -129,11 +152,17 @@ class NumpyProgram:
             elementwise = "pointwise" in node.op.traits
             self._steps.append(_Step("op", graph, node, reads, writes, compute(graph, node), elementwise=elementwise))
 
+    def _stack_of(self, slot: int) -> bool:
+        """Whether a slot is a stack that this program fills, and remember that what it is put into is one too."""
+        if slot in self._stacks:
+            self._stacks.add(len(self._values) - 1)
+        return slot in self._stacks
+
     def _find_roots(self) -> list[int]:
         """For each slot, the slot whose memory it lies in."""
         root = list(range(len(self._values)))
         for step in self._steps:
-            if step.kind == "view":
+            if step.kind in ("view", "put"):
                 root[step.writes[0]] = root[step.reads[0]]
         return root
 
@@ -199,11 +228,27 @@ class NumpyProgram:
             elif step.kind == "view":
                 assert step.node is not None
                 env[step.writes[0]] = np.asarray(step.node.op.reference(env[step.reads[0]], **step.node.attrs))
+            elif step.kind == "put":
+                assert step.node is not None
+                stack, after, row = (env[r] for r in step.reads)
+                stack[int(after) + step.node.attrs["shift"]] = row
+                env[step.writes[0]] = stack
+            elif step.kind == "repeat":
+                env.update(zip(step.writes, self._repeat(step, [env[r] for r in step.reads]), strict=True))
             else:
                 assert step.node is not None
                 found = reference.run_one(step.graph, step.node, [env[r] for r in step.reads])
                 env.update(zip(step.writes, found, strict=True))
         return self._results(env, fresh)
+
+    def _repeat(self, step: _Step, arrays: list[NDArray]) -> tuple[NDArray, ...]:
+        assert step.node is not None
+        assert step.inner is not None
+        for k, value in enumerate(step.graph.inputs):
+            if value in step.filled:
+                arrays[k] = arrays[k].copy()
+        attrs: dict[str, Any] = dict(step.node.attrs)
+        return repeat(step.inner, tuple(arrays), **attrs)
 
     def _run_loop(self, step: _Step, env: dict[int, NDArray], array_for: Callable[[int], NDArray]) -> None:
         loop, names = step.loop, step.names
@@ -215,7 +260,7 @@ class NumpyProgram:
         """The outputs as arrays of their own: what is a view of something else, or given twice, is copied."""
         results = []
         for slot in self._outputs:
-            own = slot in fresh
+            own = slot in fresh or slot in self._stacks
             fresh.discard(slot)
             results.append(env[slot] if own else np.array(env[slot], order="C"))
         return results
