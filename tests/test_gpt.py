@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc
-from graphc import random, tree
+from graphc import cli, random, tree
 from graphc.errors import DataError
 from graphc.models import data, gpt, prose
 from tests.systems import CASES
@@ -141,3 +142,19 @@ def test_evaluation_spreads_over_both_parts() -> None:
     np.testing.assert_array_equal(parts["dev"][-1][1][-1], tokens[-8:])
     with pytest.raises(DataError, match="dev part of the text has 2 characters: need more than context, 8"):
         gpt.evaluation(data.Corpus("short", "abcdefghij" * 2), config, 1, 0)
+
+
+def test_the_command_line_writes_on(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    run, fast = str(tmp_path / "run"), ["--device", "numpy"]
+    sizes = [part for pair in ("context=8", "width=12", "heads=2", "layers=1") for part in ("--set", pair)]
+    train = ["train", "gpt", "--data", str(tmp_path / "text.txt"), "--steps", "3", "--batch-size", "4", "--out", run]
+    assert cli.run([*train, *sizes, *fast]) == 0
+    capsys.readouterr()
+    sample = ["sample", run, "--prompt", "To be", "--length", "40", *fast]
+    assert cli.run([*sample, "--json"]) == 0
+    (text,) = json.loads(capsys.readouterr().out)
+    assert len(text) == 40
+    assert text.startswith("To be")
+    assert cli.run([*sample, "--count", "2", "--top-k", "3", "--temperature", "0.5", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
