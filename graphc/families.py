@@ -7,6 +7,7 @@ answered from how an op reads its operands (`kept`), not from its name:
 - row: reductions over trailing axes with one number of rows R and one row length L; a value that depends on a
   reduction is read only within its own row; an output has R elements (one a row) or R x L.
 - column: reductions over one other set of axes of one shape; outputs have as many elements as a result.
+- products: matmuls that compute nothing from each other, each as in the matmul family.
 - matmul: one matmul whose operands are views of inputs; what depends on it is read at the same flat position; outputs
   have as many elements as its result.
 - attention: one attention, or its gradient, whose operands are views of inputs; its outputs are those of the body.
@@ -24,7 +25,7 @@ from graphc.ir import Graph, Node, Value
 from graphc.op import Attend, Contract, Indexed, Pointwise, Reduce, Term
 from graphc.types import DType, Shape, bool_
 
-FAMILIES: Final = ("map", "row", "column", "matmul", "attention")
+FAMILIES: Final = ("map", "row", "column", "matmul", "products", "attention")
 
 
 class _Probe:
@@ -181,10 +182,11 @@ def family_of(node: Node) -> str | None:
 def check_family(body: Graph, family: str) -> None:
     """Raise GraphError, saying what stands in the way, unless one kernel of `family` can compute `body`."""
     checks = {"map": _check_map, "row": _check_row, "column": _check_column, "matmul": _check_matmul}
-    checks["attention"] = _check_attention
+    checks |= {"attention": _check_attention, "products": _check_products}
     if family not in checks:
         raise GraphError(f"there is no kernel family {family!r}: there are {', '.join(FAMILIES)}")
-    anchors = {"row": (Reduce,), "column": (Reduce,), "matmul": (Contract,), "attention": (Attend,)}.get(family, ())
+    anchors = {"row": (Reduce,), "column": (Reduce,), "attention": (Attend,)}.get(family, ())
+    anchors = (Contract,) if family in ("matmul", "products") else anchors
     if not body.outputs:
         raise GraphError(f"a {family} kernel has outputs")
     for value, array in body.constants.items():
@@ -241,6 +243,29 @@ def _check_matmul(body: Graph) -> None:
         raise GraphError(f"a matmul kernel holds one matmul, got {len(found)}")
     _check_views(body, found[0])
     _check_epilogue(body, {found[0].out}, found[0].out.type.size)
+
+
+def products(body: Graph) -> list[Graph]:
+    """The parts of a body that compute nothing from each other, in the order of their first outputs."""
+    part = {v: {v} for node in body.nodes for v in node.outputs}
+    for node in body.nodes:
+        for value in (*node.inputs, *node.outputs):
+            if value in part and part[value] is not part[node.outputs[0]]:
+                whole = part[node.outputs[0]] | part[value]
+                part.update(dict.fromkeys(whole, whole))
+    found = []
+    for inside in {id(part[v]): part[v] for v in body.outputs}.values():
+        nodes = tuple(node for node in body.nodes if node.outputs[0] in inside)
+        read = {v for node in nodes for v in node.inputs}
+        inputs = tuple(v for v in body.inputs if v in read)
+        constants = {v: array for v, array in body.constants.items() if v in read}
+        found.append(Graph(inputs, constants, nodes, tuple(v for v in body.outputs if v in inside)))
+    return found
+
+
+def _check_products(body: Graph) -> None:
+    for part in products(body):
+        _check_matmul(part)
 
 
 def _check_attention(body: Graph) -> None:

@@ -24,12 +24,14 @@ import platformdirs
 
 from graphc import reference
 from graphc.errors import DeviceError, GraphcError
-from graphc.families import family_of
-from graphc.ir import Graph, Node
+from graphc.families import family_of, products
+from graphc.ir import Graph, Node, prune
 from graphc.kernels import template
 from graphc.loops import flatten
 from graphc.lower import lower, matmul, matmul_tile
 from graphc.lower.family import body_of
+from graphc.op import Contract
+from graphc.ops.structured import fused
 from graphc.plan import Target
 from graphc.runtime import Device
 from graphc.types import NDArray
@@ -200,20 +202,30 @@ def problems(graph: Graph, target: Target) -> list[Problem]:
     flat = flatten(graph).graph
     found: dict[str, Problem] = {}
     for node in flat.nodes:
-        if not _is_matmul(node):
+        if not _has_matmul(node):
             continue
-        body, _ = body_of(node, flat.constants)
-        name, shape, tiles = matmul.search(body, target)
-        if 2 * shape.batch * shape.m * shape.k * shape.n >= LEAST_WORK and name not in found:
-            alone = Graph(tuple(dict.fromkeys(node.inputs)), {}, (node,), node.outputs)
-            found[name] = Problem(name, alone, tuple(tile.choice for tile in tiles))
+        for body in products(body_of(node, flat.constants)[0]):
+            if "inplace" in node.attrs:
+                body = _bare(body)
+            name, shape, tiles = matmul.search(body, target)
+            if 2 * shape.batch * shape.m * shape.k * shape.n >= LEAST_WORK and name not in found:
+                attrs = {"body": body, "family": "matmul", "why": ()}
+                alone = Graph(body.inputs, {}, (Node(fused, body.inputs, body.outputs, attrs),), body.outputs)
+                found[name] = Problem(name, alone, tuple(tile.choice for tile in tiles))
     return list(found.values())
 
 
-def _is_matmul(node: Node) -> bool:
-    if node.op.name == "fused":
-        return cast(bool, node.attrs["family"] == "matmul")
-    return family_of(node) == "matmul"
+def _has_matmul(node: Node) -> bool:
+    family = node.attrs["family"] if node.op is fused else family_of(node)
+    return family in ("matmul", "products")
+
+
+def _bare(body: Graph) -> Graph:
+    """The product of a body without what follows it: its operands are not donated here, so nothing is in place."""
+    (node,) = (n for n in body.nodes if isinstance(n.op.lowering, Contract))
+    alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
+    read = {v for n in alone.nodes for v in n.inputs}
+    return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
 
 
 def operands(graph: Graph) -> list[NDArray]:

@@ -10,7 +10,7 @@ from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
 from graphc.loops import passed_through
-from graphc.lower import attention, column, custom, matmul, row
+from graphc.lower import attention, column, custom, matmul, products, row
 from graphc.lower import map as map_family
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSource, Site
 from graphc.op import Custom
@@ -25,6 +25,7 @@ FAMILIES: Mapping[str, KernelBuilder] = {
     "row": row.build,
     "column": column.build,
     "matmul": matmul.build,
+    "products": products.build,
     "attention": attention.build,
 }
 _LABEL_OPS = 5

@@ -15,6 +15,7 @@ KINDS: Final = (
     "input",
     "constant",
     "matmul",
+    "products",
     "attention",
     "row",
     "column",

@@ -79,6 +79,8 @@ def _summary(facts: Facts, group: Group) -> str:
         return f"one pass over {rows} rows of {length}: {listed}"
     if group.family == "matmul":
         return f"written from the matmul's registers: {listed}" if len(group.nodes) > 1 else "operands read in place"
+    if group.family == "products":
+        return f"{len(group.anchors)} matmuls launched together: {listed}"
     if group.family == "attention":
         return f"scores and weights stay in registers, operands are read in place: {listed}"
     if group.family == "column":

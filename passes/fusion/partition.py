@@ -15,6 +15,9 @@ from graphc.passes.fusion.reach import Reach, bits
 ALONE: Final = ("attention", "custom")
 """Families whose kernels hold one op, and the views that it reads through."""
 
+COMPLETE: Final = ("products",)
+"""Families whose kernels take nothing else in."""
+
 
 @dataclass(slots=True, eq=False)
 class Group:
@@ -107,6 +110,25 @@ class Partition:
                     self.reach.link(self.home[number].id, joined.id)
         return True
 
+    def join_beside(self, a: Group, b: Group) -> bool:
+        """Let the matmuls of two groups, neither of which waits for the other, run side by side, if that is allowed."""
+        if not {a.family, b.family} <= {"matmul", "products"} or "products" not in self.limits.families:
+            return False
+        loads, stores = self.boundary((a, b))
+        buffers = sum(max(1, -(-v.type.nbytes // self.limits.max_binding_bytes)) for v in (*loads, *stores))
+        apart = a is b or a.claims or b.claims or a.phases != b.phases or a.ops + b.ops > self.limits.max_nodes
+        waits = self.reach.reaches(a.id, b.id) or self.reach.reaches(b.id, a.id)
+        if apart or waits or buffers > self.limits.max_buffers:
+            return False
+        self.joins += 1
+        self.reach.join(a.id, b.id)
+        nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
+        regular, ops = a.regular and b.regular, a.ops + b.ops
+        joined = Group(a.id, "products", (), nodes, loads, stores, anchors, a.size, regular, a.phases, ops)
+        for number in nodes:
+            self.home[number] = joined
+        return True
+
     def joined(self, a: Group, b: Group) -> Group | str:
         """The group that a and b make together, or why they are kept apart."""
         if a is b or not (a.stores and b.stores):
@@ -114,6 +136,8 @@ class Partition:
         if a.family in ALONE or b.family in ALONE:
             name = self.facts.nodes[(a if a.family in ALONE else b).nodes[0]].op.name
             return f"{name} has a kernel of its own"
+        if a.family in COMPLETE or b.family in COMPLETE:
+            return "matmuls side by side are complete"
         if a.ops + b.ops > self.limits.max_nodes:
             return f"a kernel holds at most {self.limits.max_nodes} ops"
         structure = self._structure(a, b)

@@ -8,6 +8,7 @@
    be: the value goes to memory for the others, but is not read back.
 5. Groups side by side that read the same tensors, and tiny ones, share a kernel.
 6. What is still a tiny kernel of its own goes along with any other.
+7. Matmuls of one shape that read the same activations, or are all that one kernel waits for, run side by side.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def fuse_groups(part: Partition) -> None:
         if part.joins == before:
             break
     tiny_guests(part)
+    sibling_products(part)
 
 
 def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
@@ -140,6 +142,28 @@ def tiny_guests(part: Partition) -> None:
             now = part.home[host.nodes[0]]
             if now is not guest and part.join(now, guest):
                 break
+
+
+def sibling_products(part: Partition) -> None:
+    """Launch matmuls of one shape together that read one result of the program, or that one kernel reads."""
+    seen: dict[tuple[object, ...], list[int]] = {}
+    facts = part.facts
+    for number in range(len(part.home)):
+        group = part.home[number]
+        if group.family != "matmul" or group.anchors != [number]:
+            continue
+        node = facts.nodes[number]
+        shape = (*(v.type.shape for v in node.inputs), *(v.type for v in group.stores))
+        keys: list[tuple[object, ...]] = [
+            (shape, "reads", read.root) for read in facts.reads[number] if read.root in facts.maker
+        ]
+        keys += [(shape, "feeds", consumer.id) for consumer in part.consumers(group)]
+        others = dict.fromkeys(n for key in keys for n in seen.get(key, ()))
+        for other in others:
+            if part.join_beside(part.home[other], part.home[number]):
+                break
+        for key in keys:
+            seen.setdefault(key, []).append(number)
 
 
 def _meeting_places(group: Group) -> list[tuple[object, ...]]:

@@ -1,0 +1,106 @@
+"""The products family: matmuls side by side, each in the workgroups of its own, launched together.
+
+The kernels are those of the matmul family. Where they have one workgroup size, they become functions of one kernel
+whose first workgroups compute the first product, and so on; else each stays a kernel of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from graphc.families import products
+from graphc.ir import Graph
+from graphc.kernels import render
+from graphc.lower import matmul
+from graphc.lower.kernel import KernelSource, Operand, Site
+from graphc.plan import Target
+
+_MAIN: Final = re.compile(
+    r"@compute @workgroup_size\((\d+)\)\n"
+    r"fn main\(@builtin\(workgroup_id\) group: vec3<u32>, @builtin\(local_invocation_index\) local: u32\) \{"
+)
+_ELSEWHERE: Final = re.compile(r"^(?:var|const|fn|struct|override|alias)\b", re.MULTILINE)
+"""What may stand in a module beside its entry point."""
+
+
+def build(body: Graph, site: Site) -> list[KernelSource]:
+    """One kernel for a body of independent products, or one or two for each of them."""
+    sources = [source for part in products(body) for source in matmul.build(part, site)]
+    joined = beside(sources, site.target, f"products_{site.label}")
+    return sources if joined is None else [joined]
+
+
+def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
+    """The kernel that runs independent kernels side by side; None where they cannot share a launch."""
+    heads = [_MAIN.search(source.wgsl) for source in sources]
+    sizes = {head[1] if head else "" for head in heads}
+    total = sum(source.workgroups[0] for source in sources)
+    flat = all(source.workgroups[1:] == (1, 1) for source in sources) and total <= target.max_workgroups
+    if "" in sizes or len(sizes) > 1 or not flat or len({source.needs for source in sources}) > 1:
+        return None
+    if any(_ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources):
+        return None
+    names = _Names()
+    texts = [names.renamed(source) for source in sources]
+    if names.clash or len(names.found) > target.max_storage_buffers + sum(o.texture is not None for o in names.found):
+        return None
+    functions, calls, first = [], [], 0
+    for part, (source, text) in enumerate(zip(sources, texts, strict=True)):
+        functions.append(_MAIN.sub(f"fn part{part}(group: vec3<u32>, local: u32) {{", text).rstrip())
+        last = first + source.workgroups[0]
+        condition = f"if (group.x < {last}u) " if part < len(sources) - 1 else ""
+        calls.append(f"{condition}{{ part{part}(vec3<u32>(group.x - {first}u, 0u, 0u), local); }}")
+        first = last
+    (size,) = sizes
+    return KernelSource(
+        name=name,
+        family="products",
+        wgsl=render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls)),
+        operands=tuple(sorted(names.found, key=lambda o: (o.texture is None, o.access != "read"))),
+        workgroups=(total, 1, 1),
+        flops=sum(source.flops for source in sources),
+        needs=sources[0].needs,
+        inplace=tuple(pair for part, source in enumerate(sources) for pair in names.pairs(part, source)),
+    )
+
+
+class _Names:
+    """Operands of several kernels under names of their own; one that several kernels read has one name.
+
+    found: the operands. clash: whether one tensor is bound in two ways, which a kernel cannot do.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Operand] = []
+        self.clash = False
+        self._maps: list[dict[str, str]] = []
+
+    def renamed(self, source: KernelSource) -> str:
+        """The text of the next kernel under the new names."""
+        names: dict[str, str] = {}
+        for operand in source.operands:
+            same = next((o for o in self.found if o.value is operand.value), None)
+            if same is None:
+                letter = "t" if operand.texture else "x" if operand.access == "read" else "y"
+                same = replace(operand, name=f"{letter}_{len(self.found)}")
+                self.found.append(same)
+            elif not _alike(same, operand):
+                self.clash = True
+            self.clash |= operand.windows > 1
+            names[operand.name] = same.name
+        self._maps.append(names)
+        pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+        return pattern.sub(lambda match: names[match[0]], source.wgsl)
+
+    def pairs(self, part: int, source: KernelSource) -> list[tuple[str, str]]:
+        """Its pairs (output, input) that may share bytes: no other part reads the input."""
+        others = {name for k, names in enumerate(self._maps) if k != part for name in names.values()}
+        mine = self._maps[part]
+        return [(mine[new], mine[old]) for new, old in source.inplace if mine[old] not in others]
+
+
+def _alike(a: Operand, b: Operand) -> bool:
+    return (a.access, a.vector, a.texture) == (b.access, b.vector, b.texture) and a.access == "read"
