@@ -61,6 +61,18 @@ def test_a_training_step_carries_its_parameters() -> None:
     assert np.array_equal(work.arguments[0], np.zeros(4))  # the caller's arrays are left alone
 
 
+def test_a_loop_counts_each_of_its_steps() -> None:
+    case = of("microgpt")
+    (result,) = run_cases([case], graphc.device("wgpu"), repeat=1, small=True).results
+    work = case.make(True)
+    plan = graphc.compile(work.fn, device="wgpu", donate=(0, 1)).lower(*work.arguments).plan
+    inside = len(range(plan.loops[0].first, plan.loops[0].last + 1))
+    around = len(plan.dispatches) - inside
+    assert work.steps > 1
+    assert result.samples["fused"].dispatches == inside + around / work.steps
+    assert result.metrics["per_second"] == pytest.approx(1 / result.samples["fused"].seconds)
+
+
 def test_the_peaks_do_their_work() -> None:
     device = graphc.device("wgpu")
     BufferCopy(device, small=True)()

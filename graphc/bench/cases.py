@@ -43,8 +43,8 @@ class Workload:
 
     eager: the same in NumPy, called on the arrays as they are; None: NumPy runs the compiled program, on the device
     "numpy". carried: how many of the first arguments are donated and replaced by the first results from call to call.
-    without: names of the passes that the unfused program leaves out; () stands for all of them. items: what one call
-    gets done, for the rate.
+    without: names of the passes that the unfused program leaves out; () stands for all of them. steps: training steps
+    in one call; figures are given for one step. items: what one call gets done, for the rate.
     """
 
     fn: Callable[..., Any]
@@ -52,6 +52,7 @@ class Workload:
     eager: Callable[..., Any] | None = None
     carried: int = 0
     without: tuple[str, ...] = ()
+    steps: int = 1
     items: int = 1
 
 
@@ -131,34 +132,50 @@ def _linear_gelu(small: bool) -> Workload:
     return Workload(layer, (_normal(m, k), _normal(k, n) * np.float32(0.05), _normal(n)), layer)
 
 
-def _training(model: Any, config: Any, batch: int, optimizer: optim.Optimizer, items: int) -> Workload:
-    """One training step on random tokens."""
+def _training(
+    model: Any, config: Any, batch: int, optimizer: optim.Optimizer, tokens: bool = True, steps: int = 1
+) -> Workload:
+    """Training steps on random tokens, several of them in a call where `steps` says so, as the training loop does."""
     params = model.init(graphc.random.key(0), config)
-    tokens = np.random.default_rng(0).integers(0, config.vocab_size, (batch, config.context + 1)).astype(np.int32)
-    x, y = np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(tokens[:, 1:])
+    numbers = np.random.default_rng(0).integers(0, config.vocab_size, (steps, batch, config.context + 1))
+    x = np.ascontiguousarray(numbers[..., :-1], np.int32)
+    y = np.ascontiguousarray(numbers[..., 1:], np.int32)
     step = training_step(model, config, optimizer)
-    return Workload(step, (params, optimizer.init(params), x, y), carried=2, items=items)
+    items = steps * (batch * config.context if tokens else batch)
+    state = optimizer.init(params)
+    if steps == 1:
+        return Workload(step, (params, state, x[0], y[0]), carried=2, items=items)
+
+    def several(params: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        def one(carry: tuple[Any, Any], batch: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+            params, state, loss = step(*carry, *batch)
+            return (params, state), loss
+
+        (params, state), losses = graphc.scan(one, (params, state), (x, y))
+        return params, state, losses
+
+    return Workload(several, (params, state, x, y), carried=2, steps=steps, items=items)
 
 
 def _gpt(small: bool) -> Workload:
     config = gpt.Config(vocab_size=65, dropout=0.0)
     if small:
         config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
-    return _training(gpt, config, 4, optim.adamw(3e-4), 4 * config.context)
+    return _training(gpt, config, 4, optim.adamw(3e-4))
 
 
 def _transformer(small: bool) -> Workload:
     config = gpt.Config(vocab_size=65, context=32, width=64, heads=4, layers=2, dropout=0.0)
     if small:
         config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
-    return _training(gpt, config, 8, optim.adamw(1e-3), 8 * config.context)
+    return _training(gpt, config, 8, optim.adamw(1e-3))
 
 
 def _microgpt(batch: int) -> Callable[[bool], Workload]:
     def make(small: bool) -> Workload:
         config = microgpt.Config(context=4, width=8, heads=2) if small else microgpt.Config()
-        items = 1 if batch == 1 else batch * config.context
-        return _training(microgpt, config, batch, optim.adam(optim.linear(0.01, 0.0, 1000), 0.85, 0.99), items)
+        optimizer = optim.adam(optim.linear(0.01, 0.0, 1000), 0.85, 0.99)
+        return _training(microgpt, config, batch, optimizer, tokens=batch > 1, steps=4 if small else 32)
 
     return make
 

@@ -20,6 +20,7 @@ from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
 from graphc.executable import Executable
 from graphc.passes import pipeline
+from graphc.plan import Plan
 from graphc.runtime import Device
 from graphc.runtime.executor import PlanRunner
 
@@ -37,14 +38,15 @@ Peaks = dict[str, BufferCopy | Peak]
 class Sample:
     """What was measured of one variant of a case; seconds: median time of a call.
 
-    What a device without a plan (NumPy) has none of is zero. bytes: sum over the kernels of what each reads and writes.
-    host_us: of the host's time in a call, from the arguments to the submit. encode_us: of recording one dispatch.
+    Of a call that makes several training steps, everything is given for one of them. What a device without a plan
+    (NumPy) has none of is zero. bytes: sum over the kernels of what each reads and writes. host_us: of the host's time
+    in a call, from the arguments to the submit. encode_us: of recording one dispatch.
     """
 
     seconds: float
-    flops: int = 0
-    bytes: int = 0
-    dispatches: int = 0
+    flops: float = 0
+    bytes: float = 0
+    dispatches: float = 0
     host_us: float = 0.0
     encode_us: float = 0.0
 
@@ -140,6 +142,7 @@ class _Compiled:
         self.executable: Executable = self._call.lower(*work.arguments)
         self.compile_seconds = time.perf_counter() - begin
         self._carried = work.carried
+        self.steps = work.steps
         self._arguments = tuple(graphc.tree.map(lambda a: device.upload(np.asarray(a)), a) for a in work.arguments)
         self.results: Any = None
 
@@ -171,19 +174,18 @@ class _Compiled:
             return 0.0
         copies = [np.asarray(leaf) for leaf in graphc.tree.leaves(self._arguments)]
         times = runner.time_encoding(copies, repeat)
-        return float(np.median(times)) * 1e6 / len(self.executable.plan.dispatches)
+        return float(np.median(times)) * 1e6 / sum(executions(self.executable.plan))
 
     def sample(self, seconds: float, repeat: int) -> Sample:
-        """The facts of its plan beside a measured time."""
-        if not self.device.needs_plan:
-            return Sample(seconds)
-        dispatches = self.executable.plan.dispatches
+        """The facts of its plan beside the measured time of a call."""
+        plan, steps = self.executable.plan, self.steps
+        made = list(zip(plan.dispatches, executions(plan), strict=True))
         return Sample(
-            seconds,
-            sum(d.flops for d in dispatches),
-            sum(d.bytes_read + d.bytes_written for d in dispatches),
-            len(dispatches),
-            self.host_us(repeat),
+            seconds / steps,
+            sum(d.flops * n for d, n in made) / steps,
+            sum((d.bytes_read + d.bytes_written) * n for d, n in made) / steps,
+            sum(n for _, n in made) / steps,
+            self.host_us(repeat) / steps,
             self.encode_us(repeat),
         )
 
@@ -217,9 +219,9 @@ def _run(case: Case, work: Workload, goals: Sequence[Goal], device: Device, peak
     samples = {
         "fused": fused.sample(times["fused"], repeat),
         "unfused": unfused.sample(times["unfused"], repeat),
-        "numpy": Sample(times["numpy"]),
+        "numpy": Sample(times["numpy"] / work.steps),
     }
-    samples["limit"] = _limit(fused.executable, rates)
+    samples["limit"] = _limit(fused, rates)
     return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals)
 
 
@@ -258,15 +260,26 @@ def _fewer_passes(without: tuple[str, ...]) -> Sequence[pipeline.GraphPass]:
     return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in without) if without else ()
 
 
-def _limit(executable: Executable, rates: dict[str, float]) -> Sample:
+def executions(plan: Plan) -> list[int]:
+    """How often a call runs each dispatch of a plan: once, or as often as the loops around it go round."""
+    counts = [1] * len(plan.dispatches)
+    for loop in plan.loops:
+        for number in range(loop.first, loop.last + 1):
+            counts[number] *= loop.times
+    return counts
+
+
+def _limit(fused: _Compiled, rates: dict[str, float]) -> Sample:
     """The least time of a program's dispatches at the peaks."""
-    dispatches = executable.plan.dispatches
-    moved = [d.bytes_read + d.bytes_written for d in dispatches]
-    seconds = sum(
-        max(nbytes / rates["copy"], d.flops / rates["multiply_add"]) / 1e9
-        for nbytes, d in zip(moved, dispatches, strict=True)
-    )
-    return Sample(max(seconds, 1e-9), sum(d.flops for d in dispatches), sum(moved), len(dispatches))
+    plan = fused.executable.plan
+    seconds = flops = moved = 0.0
+    for dispatch, count in zip(plan.dispatches, executions(plan), strict=True):
+        nbytes = dispatch.bytes_read + dispatch.bytes_written
+        flops += dispatch.flops * count
+        moved += nbytes * count
+        seconds += max(nbytes / rates["copy"], dispatch.flops / rates["multiply_add"]) * count / 1e9
+    steps = fused.steps
+    return Sample(max(seconds, 1e-9) / steps, flops / steps, moved / steps, sum(executions(plan)) / steps)
 
 
 def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> dict[str, float]:
@@ -277,7 +290,7 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
     passes = time.perf_counter() - begin
     return {
         "milliseconds": own.seconds * 1e3,
-        "per_second": work.items / own.seconds,
+        "per_second": work.items / work.steps / own.seconds,
         "times_unfused": samples["unfused"].seconds / own.seconds,
         "times_numpy": samples["numpy"].seconds / own.seconds,
         "of_limit": samples["limit"].seconds / own.seconds,

@@ -55,7 +55,7 @@ def _row(name: str, sample: Sample, result: CaseResult) -> list[str]:
         f"{sample.gflops / result.peaks['multiply_add']:.0%}",
         f"{sample.gbytes:.1f}",
         f"{sample.gbytes / result.peaks['copy']:.0%}",
-        str(sample.dispatches),
+        f"{sample.dispatches:.4g}",
         f"{sample.bytes / 1e6:.1f}",
     ]
     return [*row, f"{sample.host_us:.0f}", f"{sample.encode_us:.2f}"] if sample.host_us else row
