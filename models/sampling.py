@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ import graphc.random
 from graphc.errors import DataError
 
 Array = Any
+FREE: Final = -1
+"""In a list of given tokens: one that is drawn."""
+
 Decode = Callable[[Any, Array, Array, Any, Any], tuple[Array, Any]]
 
 
@@ -52,23 +55,45 @@ def generate(
     """`count` documents of up to `length` and config.context tokens, begun with `prompt`.
 
     cache: what the model keeps of its past, before the first token. decode(params, tokens [B], position, cache,
-    config) -> (logits [B, V], cache). The end token is the last of the vocabulary. The tokens stay on the device from
-    one position to the next; the host waits once, at the end. Raises DataError for a prompt that fills the context.
+    config) -> (logits [B, V], cache). The end token is the last of the vocabulary. All positions are one program.
+    Raises DataError for a prompt that fills the context.
     """
     if len(prompt) >= config.context:
         raise DataError(f"the prompt has {len(prompt)} tokens: need fewer than the context, {config.context}")
     check_drawing(temperature, top_k)
     end = config.vocab_size - 1
-    step = compiled_step(decode, config, temperature > 0, top_k, device)
-    tokens: Any = np.full(count, end, dtype=np.int32)
-    drawn: list[Any] = []
-    for position in range(config.context if length is None else min(length, config.context)):
-        tokens, cache = step(params, cache, tokens, np.int32(position), key, np.float32(temperature or 1.0))
-        if position < len(prompt):
-            tokens = np.full(count, prompt[position], dtype=np.int32)
-        drawn.append(tokens)
-    columns = np.stack([np.asarray(t) for t in drawn], axis=1)
-    return [_until(row, end) for row in columns.tolist()]
+    given = np.full(config.context if length is None else min(length, config.context), FREE, dtype=np.int32)
+    given[: len(prompt)] = prompt[: len(given)]
+    program = _compiled_positions(decode, config, temperature > 0, top_k, device)
+    first = np.full(count, end, dtype=np.int32)
+    columns = program(params, cache, first, given, key, np.float32(temperature or 1.0))
+    return [_until(row, end) for row in np.asarray(columns).T.tolist()]
+
+
+@lru_cache(maxsize=16)
+def _compiled_positions(
+    decode: Decode, config: Any, random: bool, top_k: int | None, device: Any
+) -> Callable[..., Array]:
+    """The program of all positions, compiled once for each way of drawing.
+
+    (params, cache, first tokens [B], given [T], key, temperature) -> tokens [T, B]; `given` holds the token of each
+    position, or FREE where one is drawn.
+    """
+
+    def positions(params: Any, cache: Any, first: Array, given: Array, key: Array, temperature: Array) -> Array:
+        def one(carry: tuple[Array, Any], x: tuple[Array, Array]) -> tuple[tuple[Array, Any], Array]:
+            tokens, cache = carry
+            position, fixed = x
+            logits, cache = decode(params, tokens, position, cache, config)
+            drawn = draw(graphc.random.fold_in(key, position), logits, temperature if random else None, top_k)
+            tokens = np.where(fixed == FREE, drawn, fixed)
+            return (tokens, cache), tokens
+
+        numbers = np.arange(given.shape[0], dtype=np.int32)
+        return graphc.scan(one, (first, cache), (numbers, given))[1]
+
+    compiled: Callable[..., Array] = graphc.compile(positions, device=device)
+    return compiled
 
 
 @lru_cache(maxsize=16)
