@@ -18,7 +18,7 @@ from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
 from graphc.trace import trace_program
-from graphc.tracing.core import current, is_tracer
+from graphc.tracing.core import check_alive, current, is_tracer
 
 log: Final = logging.getLogger("graphc")
 
@@ -87,7 +87,10 @@ class Compiled(Generic[P, R]):
         """Run on the device. Inside another traced function, `fn` becomes a part of that program."""
         dynamic, static = self._parameters.split(args, kwargs)
         leaves, in_tree = tree.flatten(dynamic)
-        if current() is not None or any(is_tracer(leaf) for leaf in leaves):
+        tracers = [leaf for leaf in leaves if is_tracer(leaf)]
+        if tracers or current() is not None:
+            for tracer in tracers:
+                check_alive(tracer)
             return self._fn(*args, **kwargs)
         return self._executable(dynamic, static, leaves, in_tree).run(leaves)
 

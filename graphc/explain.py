@@ -34,7 +34,7 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
         width = max((len(text) for text, _ in inner), default=0)
         for text, op in inner:
             lines.append(f"  {text:<{width}}  # {op.source}" if op.source.lines else f"  {text}")
-        lines += [f"  - {reason}" for reason in _reasons(node, by_value)]
+        lines += [f"  - {reason}" for reason in dict.fromkeys(_reasons(node, by_value))]
     return "\n".join(lines)
 
 

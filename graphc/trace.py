@@ -109,6 +109,9 @@ def trace_program(
         given, named = tree.unflatten(in_tree, inputs)
         try:
             result = fn(*given, **named)
+        except GraphcError as error:
+            # What graphc.nn raises is plain Python, and knows nothing of lines.
+            raise located(error, source=raised_at(error)) from error.__cause__
         except (TypeError, ValueError) as error:
             explained = _explained(error)
             if explained is not None:

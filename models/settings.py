@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.errors import DataError
-
 
 @dataclass(frozen=True)
 class Defaults:
@@ -45,7 +43,7 @@ def require(config: Any, *names: str) -> None:
 def parse_settings(config: type[Any], pairs: tuple[str, ...]) -> dict[str, Any]:
     """Settings "name=value" as values of the types of a config's fields.
 
-    Raises DataError naming the fields there are, or the type that was needed.
+    Raises ValueError naming the fields there are, or the type that was needed.
     """
     kinds = typing.get_type_hints(config)
     fields = {f.name: kinds[f.name] for f in dataclasses.fields(config)}
@@ -53,7 +51,7 @@ def parse_settings(config: type[Any], pairs: tuple[str, ...]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or name not in fields:
-            raise DataError(f"--set {pair}: need name=value with a name of {', '.join(fields)}")
+            raise ValueError(f"--set {pair}: need name=value with a name of {', '.join(fields)}")
         found[name] = _parse(name, text, fields[name])
     return found
 
@@ -68,4 +66,4 @@ def _parse(name: str, text: str, kind: Any) -> Any:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         return kind(text)
     except (KeyError, ValueError) as error:
-        raise DataError(f"--set {name}={text}: need a value of type {kind.__name__}") from error
+        raise ValueError(f"--set {name}={text}: need a value of type {kind.__name__}") from error

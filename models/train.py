@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -65,6 +66,8 @@ class RunConfig:
         for name, least in (("steps", 1), ("batch_size", 0), ("warmup", 0), ("clip", 0), ("evaluate_every", 0)):
             if getattr(self, name) < least:
                 raise DataError(f"{name} is {getattr(self, name)}: need at least {least}")
+        if not 0 < self.rate < math.inf:
+            raise DataError(f"the learning rate is {self.rate}: need a positive number")
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> RunConfig:
@@ -222,12 +225,15 @@ def train(
     NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises MemoryLimitError, before
     anything is allocated, where the device cannot hold the step.
     """
+    reporter = reporter or Silent()
     model = MODELS[run.model]
     config, vocabulary = model.configure(corpus, **run.settings)
     batches = model.batches(corpus, config, run.batch_size, run.seed)
     optimizer = run.make_optimizer()
     if resume and directory is not None:
         params, state, done = directory.load_newest()
+        if done >= run.steps:
+            reporter.note(f"{done} steps are done already, of {run.steps}: give more --steps to go on")
     else:
         params = model.init(graphc.random.key(run.seed), config)
         state, done = optimizer.init(params), 0
@@ -235,7 +241,6 @@ def train(
         directory.begin({**asdict(run), "config": asdict(config), "vocabulary": vocabulary.characters}, done)
     single = training_step(model, config, optimizer, run.seed)
     step = graphc.compile(single, device=device, donate=("params", "state"))
-    reporter = reporter or Silent()
     reporter.note(str(fit.agree(step, params, state, *batches(done), device)))
 
     def submitted(function: Callable[..., Any]) -> Callable[..., Any]:

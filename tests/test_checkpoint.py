@@ -144,3 +144,12 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         save(tmp_path / "no" / "folder", {})
     with pytest.raises(CheckpointError, match="cannot be read"):
         load(tmp_path)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    found = set()
+    for _ in range(8):
+        save(path, TREE, {"step": 7})
+        found.add(path.read_bytes())
+    assert len(found) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 import click
 
@@ -14,8 +15,16 @@ from graphc.errors import GraphcError
 DEBUG = "GRAPHC_DEBUG"
 
 
+def _version() -> str:
+    """The installed version; a checkout that was never installed has none."""
+    try:
+        return metadata.version("graphc")
+    except metadata.PackageNotFoundError:
+        return "(a checkout)"
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="graphc", message="%(prog)s %(version)s")
+@click.version_option(_version(), message="%(prog)s %(version)s")
 def cli() -> None:
     """NumPy in, GPU program out. Start with `graphc demo`."""
 

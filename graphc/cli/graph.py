@@ -10,10 +10,10 @@ from typing import Any, Final
 import click
 
 import graphc
+from graphc.cli.settings import settings_of
 from graphc.errors import DataError
 from graphc.ir import Graph
 from graphc.models import MODELS, data
-from graphc.models.settings import parse_settings
 from graphc.models.train import RunConfig, training_step
 from graphc.printer import format_attr, value_names
 
@@ -65,9 +65,10 @@ def program(
     """The function of a model with example arguments, and the names of those it donates."""
     module = MODELS[model]
     defaults = module.DEFAULTS
+    given = settings_of(model, settings)
     corpus = data.load()
     try:
-        config, _ = module.configure(corpus, **parse_settings(module.Config, settings))
+        config, _ = module.configure(corpus, **given)
     except (TypeError, ValueError) as error:
         raise DataError(f"{model}: {error}") from error
     size = batch_size or defaults.batch_size

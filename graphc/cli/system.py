@@ -104,6 +104,8 @@ def _check_program() -> Finding:
     """A small program on the default device agrees with NumPy."""
     x = np.linspace(-3, 3, 100, dtype=np.float32).reshape(10, 10)
     mend = "report it at the project's issue tracker, with the output of `graphc devices`"
+    if os.environ.get("GRAPHC_DEVICE"):
+        mend = "unset GRAPHC_DEVICE, or set it to a name that `graphc devices` shows"
     try:
         device = graphc.device(None)
         got = np.asarray(graphc.compile(graphc.nn.softmax, device=device)(x))

@@ -12,10 +12,10 @@ import numpy as np
 
 import graphc
 from graphc.cli.progress import reporter
+from graphc.cli.settings import settings_of
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.rundir import RunDirectory, unused_directory
-from graphc.models.settings import parse_settings
 from graphc.models.train import DECAYS, OPTIMIZERS, RunConfig, Trained, training_step
 from graphc.models.train import train as train_model
 
@@ -168,9 +168,7 @@ def new_run(
     chosen: dict[str, Any] = {
         name: getattr(defaults, name) if value is None else value for name, value in given.items()
     }
-    return RunConfig(
-        model=model, data=source, seed=seed or 0, settings=parse_settings(MODELS[model].Config, settings), **chosen
-    )
+    return RunConfig(model=model, data=source, seed=seed or 0, settings=settings_of(model, settings), **chosen)
 
 
 def _train(run: RunConfig, directory: RunDirectory, resume: bool, device: Any) -> Trained:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DeviceError
+from graphc.errors import DeviceError, ShapeError
 from graphc.runtime.adapter import device as find_device
 from graphc.runtime.base import Device, pauses
 from graphc.types import NDArray, TensorType
@@ -177,7 +177,8 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
     """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
 
     An Array that lives there already is returned as it is. 64-bit types are narrowed unless x64 is on. Raises
-    DTypeError for an integer that does not fit 32 bits, DeviceError for an unknown device.
+    DTypeError for an integer that does not fit 32 bits, ShapeError for lists of unequal lengths, DeviceError for an
+    unknown device.
     """
     target = find_device(device)
     if isinstance(value, Array):
@@ -185,4 +186,8 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
             value._alive()
             return value
         value = value.numpy()
-    return target.upload(np.asarray(value))
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"asarray: {error}") from None
+    return target.upload(array)

@@ -168,10 +168,10 @@ class PlanRunner(Runner):
         """
         watch = Stopwatch(self._device, len(self._sequence))
         runs: list[NDArray] = []
-        for _ in range(repeat if self._steps else 0):
+        for warm in range(repeat + 1 if self._steps else 0):
             self._run(arguments, watch.record)
             stamps = watch.read()
-            if stamps is not None:
+            if stamps is not None and warm:
                 runs.append(stamps)
         return watch.method, np.stack(runs) if runs else None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OutOfMemoryError
 from graphc.ir import Graph
 from graphc.plan import Plan, Target
 from graphc.runtime.array import Array
@@ -101,7 +102,12 @@ class _GraphRunner(Runner):
         self._device = device
         self._graph = graph
         self._donated = donated
-        self._program = NumpyProgram(graph, device.pool)
+        try:
+            for value in graph.outputs:  # a result that has no room is known before anything is planned for it
+                np.empty(value.type.shape, value.type.dtype.numpy)
+            self._program = NumpyProgram(graph, device.pool)
+        except MemoryError as error:
+            raise OutOfMemoryError(f"preparing a program on numpy: {error}") from error
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
         self._device.check_open()
@@ -109,7 +115,10 @@ class _GraphRunner(Runner):
         for value, argument in zip(self._graph.inputs, arguments, strict=True):
             host = argument._alive() if isinstance(argument, Array) and argument.device is self._device else argument
             inputs.append(np.asarray(narrow(np.asarray(host)), dtype=value.type.dtype.numpy))
-        results = self._program(inputs)
+        try:
+            results = self._program(inputs)
+        except MemoryError as error:
+            raise OutOfMemoryError(f"running a program on numpy: {error}") from error
         outputs = [Array(self._device, r, v.type) for v, r in zip(self._graph.outputs, results, strict=True)]
         for slot in self._donated:
             if isinstance(argument := arguments[slot], Array):
