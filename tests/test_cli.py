@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import graphc
-from graphc import cli, tree
+from graphc import cli
 from graphc.cli import progress
 from graphc.models import MODELS
 from graphc.models.rundir import RunDirectory
