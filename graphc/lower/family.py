@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from graphc import families
-from graphc.errors import DeviceError, GraphError, OutOfMemoryError
+from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value
 from graphc.loops import passed_through
 from graphc.lower import attention, column, custom, matmul, products, row
@@ -84,24 +84,13 @@ def _builder(family: str) -> KernelBuilder:
 
 
 def check_bindings(source: KernelSource, node: Node, target: Target) -> None:
-    """Raise DeviceError where a kernel, its operands in place already merged, binds more buffers than the target.
-
-    Where the reason is a tensor that no buffer of the target can hold, the error is OutOfMemoryError.
-    """
+    """Raise DeviceError where a kernel, its operands in place already merged, binds more buffers than the target."""
     count = sum(o.windows for o in source.operands if not o.texture)
-    if count <= target.max_storage_buffers:
-        return
-    where = f"in {node!r}" + (f"  # {node.source}" if node.source.lines else "")
-    for value in (*node.inputs, *node.outputs):
-        if value.type.nbytes > target.max_buffer_bytes:
-            raise OutOfMemoryError(
-                f"a tensor of {value.type} needs {value.type.nbytes} bytes, and a buffer of {target.name} holds "
-                f"{target.max_buffer_bytes}: {where}"
-            )
-    raise DeviceError(
-        f"{source.name} needs {count} storage buffers of at most {target.max_binding_bytes} bytes, and "
-        f"{target.name} binds {target.max_storage_buffers}: {where}"
-    )
+    if count > target.max_storage_buffers:
+        raise DeviceError(
+            f"{source.name} needs {count} storage buffers, and {target.name} binds {target.max_storage_buffers}: "
+            f"in {node!r}" + (f"  # {node.source}" if node.source.lines else "")
+        )
 
 
 def body_of(node: Node, constants: Mapping[Value, NDArray]) -> tuple[Graph, str]:
