@@ -1,4 +1,4 @@
-"""The chapters on the systems: what they show is what happens, and what they point to is there."""
+"""The chapters: what they show is what happens, and what they point to is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-CHAPTERS = ("bigram", "mlp", "batchnorm_mlp", "microgpt", "gpt")
+CHAPTERS = ("bigram", "mlp", "batchnorm_mlp", "microgpt", "gpt", "memory")
 
 
 def blocks(text: str, language: str) -> list[str]:

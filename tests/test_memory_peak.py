@@ -47,6 +47,7 @@ def test_a_transformer_is_planned_without_allocating_anything(batch: int, device
     assert device.pool.in_use_bytes == before  # type: ignore[attr-defined]
     say(f"GPT, batch {batch}", [memory.peak_bytes / memory.lower_bound_bytes])
     assert memory.peak_bytes < 0.7 * memory.naive_bytes
+    assert memory.peak_bytes < 2.2e9 * batch / 64 + 30e6
 
 
 def random_ratios(count: int) -> list[float]:
