@@ -59,3 +59,9 @@ def test_explain_gives_each_reason_once() -> None:
     for paragraph in step.lower(X, np.ones((3, 3), np.float32)).explain().split("\n\n"):
         reasons = [line for line in paragraph.splitlines() if line.startswith("  - ")]
         assert len(reasons) == len(set(reasons))
+
+
+def test_an_array_stays_on_its_device_unless_another_is_named() -> None:
+    on_numpy = graphc.asarray(X, "numpy")
+    assert graphc.asarray(on_numpy) is on_numpy
+    assert graphc.asarray(on_numpy, "wgpu").device is graphc.device("wgpu")

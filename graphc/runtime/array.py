@@ -176,11 +176,11 @@ _HOST_OPERANDS = (Array, np.ndarray, np.generic, int, float, complex, list, tupl
 def asarray(value: Any, device: Device | str | None = None) -> Array:
     """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
 
-    An Array that lives there already is returned as it is. 64-bit types are narrowed unless x64 is on. Raises
-    DTypeError for an integer that does not fit 32 bits, ShapeError for lists of unequal lengths, DeviceError for an
-    unknown device.
+    An Array that lives there already is returned as it is, and stays where it is if no device is named. 64-bit types
+    are narrowed unless x64 is on. Raises DTypeError for an integer that does not fit 32 bits, ShapeError for lists of
+    unequal lengths, DeviceError for an unknown device.
     """
-    target = find_device(device)
+    target = value.device if device is None and isinstance(value, Array) else find_device(device)
     if isinstance(value, Array):
         if value.device is target:
             value._alive()
