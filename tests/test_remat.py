@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 import graphc
-from graphc import tree
+from graphc import reference, tree
 from graphc.executable import Executable
 from graphc.ir import Graph, evaluate
 from graphc.passes import DEFAULT, run
@@ -105,6 +105,18 @@ def test_less_memory_gives_the_same_gradients(layers: int, device: graphc.Device
     for a, b in zip(tree.leaves(plain(params, state, x, y)), tree.leaves(limited(params, state, x, y)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     assert "remat" not in limited.explain()
+
+
+def test_the_poisoned_run_of_a_limited_plan_equals_the_plain_one() -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(16, 16)).astype(np.float32) / 4 for _ in range(12)]
+    x = rng.normal(size=(64, 16)).astype(np.float32)
+    plain = graphc.compile(graphc.grad(deep), device="numpy").lower(weights, x)
+    limit = int(0.6 * plain.memory.peak_bytes)
+    limited = graphc.compile(graphc.grad(deep), device="numpy", memory_limit=limit).lower(weights, x)
+    want = reference.run(plain.graph, [*weights, x])
+    for a, b in zip(want, reference.run_plan(limited.plan, limited.graph, [*weights, x]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
 def test_a_lower_limit_never_gives_a_higher_peak() -> None:
