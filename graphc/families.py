@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from graphc.errors import GraphError
 from graphc.index import Idx, Index, variable
-from graphc.ir import Graph, Node, Value
+from graphc.ir import Graph, Node, Value, prune
 from graphc.op import Attend, Contract, Indexed, Pointwise, Reduce, Term
 from graphc.types import DType, Shape, bool_
 
@@ -246,21 +246,26 @@ def _check_matmul(body: Graph) -> None:
 
 
 def products(body: Graph) -> list[Graph]:
-    """The parts of a body that compute nothing from each other, in the order of their first outputs."""
-    part = {v: {v} for node in body.nodes for v in node.outputs}
+    """The parts of a body that share no matmul, in the order of their first outputs; each has its own copy of views."""
+    behind: dict[Value, frozenset[Node]] = {}  # the matmuls behind each value
     for node in body.nodes:
-        for value in (*node.inputs, *node.outputs):
-            if value in part and part[value] is not part[node.outputs[0]]:
-                whole = part[node.outputs[0]] | part[value]
-                part.update(dict.fromkeys(whole, whole))
-    found = []
-    for inside in {id(part[v]): part[v] for v in body.outputs}.values():
-        nodes = tuple(node for node in body.nodes if node.outputs[0] in inside)
-        read = {v for node in nodes for v in node.inputs}
+        found = frozenset().union(*(behind.get(v, frozenset()) for v in node.inputs))
+        found |= {node} if isinstance(node.op.lowering, Contract) else frozenset()
+        behind.update(dict.fromkeys(node.outputs, found))
+    parts: list[tuple[frozenset[Node], list[Value]]] = []
+    for value in body.outputs:
+        whole, outputs = behind[value], [value]
+        for part in [p for p in parts if not whole.isdisjoint(p[0])]:
+            parts.remove(part)
+            whole, outputs = whole | part[0], part[1] + outputs
+        parts.append((whole, outputs))
+    made = []
+    for _, outputs in parts:
+        part_of = prune(Graph(body.inputs, body.constants, body.nodes, tuple(outputs)))
+        read = {v for node in part_of.nodes for v in node.inputs}
         inputs = tuple(v for v in body.inputs if v in read)
-        constants = {v: array for v, array in body.constants.items() if v in read}
-        found.append(Graph(inputs, constants, nodes, tuple(v for v in body.outputs if v in inside)))
-    return found
+        made.append(Graph(inputs, part_of.constants, part_of.nodes, part_of.outputs))
+    return made
 
 
 def _check_products(body: Graph) -> None:

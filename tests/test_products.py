@@ -92,6 +92,22 @@ def test_each_part_may_overwrite_what_it_alone_reads():
     assert [len(dispatch.bindings) for dispatch in plan.dispatches] == [2, 5]
 
 
+def test_parts_share_views():
+    """Two weight gradients read one transposed activation."""
+    make = Maker()
+    x, a, b = make.tensor(8, 4), make.tensor(8, 4), make.tensor(8, 4)
+    turned = make.op("transpose", make.op("exp", x), perm=(1, 0))
+    graph = make.build([make.op("matmul", turned, d) for d in (a, b)])
+    after = fuse(graph)
+    assert_sound(graph, after)
+    assert families(after) == ["map", "products"]
+    plan = lower(after, Target())
+    assert len(plan.dispatches) == 2
+    arrays = arrays_for(graph)
+    for want, got in zip(evaluate(graph, arrays), run_plan(plan, after, arrays), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_a_body_is_taken_apart():
     make = Maker()
     x, a, b = make.tensor(4, 8), make.tensor(8, 4), make.tensor(8, 4)
