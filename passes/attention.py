@@ -83,9 +83,9 @@ def _plain(builder: Builder, node: Node, inputs: Iterable[Value]) -> list[Value]
     """The operations that an attention node stands for; half precision is computed in single, as kernels do."""
     half = node.outputs[0].type.dtype == f16
     cast = by_name("cast")
-    given = [builder.apply(cast, v, dtype=f32) if half else v for v in inputs]
+    given = [builder.apply(cast, v, dtype=f32) if half and v.type.dtype == f16 else v for v in inputs]
     function: Any = attend if node.op is attention_op else attend_backward
-    attrs = {key: node.attrs[key] for key in ("causal", "scale")}
+    attrs = {name: attr for name, attr in node.attrs.items() if name != "kernel"}
     made: tuple[Tracer, ...] = function(*(wrap(builder, v) for v in given), **attrs)
     return [builder.apply(cast, x.value, dtype=f16) if half else x.value for x in made]
 
@@ -98,7 +98,7 @@ def _is_attention(node: Node) -> bool:
 class _Match:
     """What was found: operands (q, keys and v), scale and mask so far, and the nodes that become one.
 
-    perm: the axes of the keys in the order [..., D, S].
+    perm: the axes of the keys in the order [..., D, S]. dropout: key, probability to keep, factor of what is kept.
     """
 
     top: Node
@@ -107,6 +107,7 @@ class _Match:
     perm: tuple[int, ...] = ()
     scale: float = 1.0
     causal: bool = False
+    dropout: tuple[Value, float, float] | None = None
 
     def source(self) -> Source:
         """The lines of all nodes."""
@@ -119,7 +120,11 @@ class _Match:
         *lead, row, column = self.perm
         perm = (*lead, column, row)
         k = keys if perm == tuple(range(len(perm))) else builder.apply(by_name("transpose"), keys, perm=perm)
-        return builder.add(attention_op, q, k, v, causal=self.causal, scale=self.scale)[0]
+        attrs: dict[str, Any] = {"causal": self.causal, "scale": self.scale}
+        if self.dropout is None:
+            return builder.add(attention_op, q, k, v, **attrs)[0]
+        key, keep, boost = self.dropout
+        return builder.add(attention_op, q, k, v, env.get(key, key), **attrs, keep=keep, boost=boost)[0]
 
 
 class _Finder:
@@ -144,7 +149,8 @@ class _Finder:
         if node.op.name != "matmul" or node.out.type.dtype != f32:
             return None
         match = _Match(node)
-        scores = self._softmax(match, node.inputs[0])
+        weights = self._dropped(match, node.inputs[0])
+        scores = None if weights is None else self._softmax(match, weights)
         if scores is None or not self._scores(match, scores) or not self._closed(match):
             return None
         q, keys, v = (x.type.shape for x in match.operands)
@@ -171,6 +177,39 @@ class _Finder:
             node.out not in self.outputs and self.readers.get(node.out, 0) == read.get(node.out, 0)
             for node in match.inside
         )
+
+    # Dropout
+
+    def _dropped(self, match: _Match, value: Value) -> Value | None:
+        """The weights before dropout, which is noted; None where what is dropped is chosen in another way."""
+        node = self._made_by(match, value, "where")
+        if node is None:
+            return value
+        less = self._made_by(match, node.inputs[0], "lt")
+        uniform = self._times(match, less.inputs[0]) if less is not None else None
+        cast = self._made_by(match, uniform[0], "cast") if uniform is not None and uniform[1] == 2.0**-24 else None
+        shift = self._made_by(match, cast.inputs[0], "shift_right") if cast is not None else None
+        bits = self._made_by(match, shift.inputs[0], "random_bits") if shift is not None else None
+        if less is None or shift is None or bits is None or bits.out.type.shape != value.type.shape:
+            return None
+        keep = self._number(less.inputs[1])
+        if keep is None or self._number(shift.inputs[1]) != 8 or self._number(node.inputs[2]) != 0:
+            return None
+        weights, boost = self._times(match, node.inputs[1]) or (node.inputs[1], 1.0)
+        match.dropout = (bits.inputs[0], keep, boost)
+        return weights
+
+    def _times(self, match: _Match, value: Value) -> tuple[Value, float] | None:
+        """x and c, where `value` is x times the number c; the product is then inside."""
+        node = self.made.get(value)
+        if node is None or node.op.name != "mul":
+            return None
+        for x, factor in (node.inputs, node.inputs[::-1]):
+            number = self._number(factor)
+            if number is not None and x.type == value.type:
+                self._made_by(match, value, "mul")
+                return x, number
+        return None
 
     # Softmax
 

@@ -112,6 +112,28 @@ def test_left_alone(name):
     assert raise_attention(graph) is graph
 
 
+def test_dropout_of_weights_goes_inside():
+    def fn(key, q, k, v):
+        return nn.dropout(key, softmax(np.where(SEEN, q @ turned(k), -1e9)), 0.25) @ v
+
+    arrays = [np.array([3, 7], np.uint32), *operands(2)]
+    graph = graphc.trace(fn, *arrays)
+    raised = raise_attention(graph)
+    (node,) = (n for n in raised.nodes if n.op.name == "attention")
+    assert len(raised.nodes) == 1
+    assert node.attrs == {"causal": True, "scale": 1.0, "keep": 0.75, "boost": pytest.approx(4 / 3)}
+    expected = evaluate(graph, arrays)[0]
+    np.testing.assert_allclose(evaluate(raised, arrays)[0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(evaluate(inline(raised), arrays)[0], expected, rtol=1e-5, atol=1e-6)
+
+    def another(key, q, k, v):
+        weights = softmax(q @ turned(k))
+        return np.where(graphc.random.uniform(key, weights.shape) < weights, weights, 0) @ v
+
+    graph = graphc.trace(another, *arrays)
+    assert raise_attention(graph) is graph
+
+
 def test_scores_that_depend_on_each_other_are_two_attentions():
     def fn(q, k, v):
         first = nn.attention(q, k, v, causal=True)

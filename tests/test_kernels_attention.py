@@ -89,6 +89,23 @@ def test_other_devices(device, variant):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
 
+def test_dropout(device):
+    attrs = {"causal": True, "scale": 0.5, "keep": 0.8, "boost": 1.25}
+    key = np.array([5, 11], np.uint32)
+    q, k, v = operands((2, 2), 21, 38, 8, 8)
+    out, lse = ATTENTION.reference(q, k, v, key, **attrs)
+    dout = normal(*out.shape, seed=3)
+    for op, arrays in (
+        (ATTENTION, [q, k, v, key]),
+        (BACKWARD, [q, k, v, dout, lse, np.sum(dout * out, axis=-1), key]),
+    ):
+        got, plan = run(device, graph_of(op, arrays, **attrs), arrays)
+        if device.target.subgroup:
+            assert {kernel.family for kernel in plan.kernels} == {"attention"}
+        for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
+            np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
+
+
 def test_what_the_kernels_do_not_compute_is_expanded(device):
     attrs = {"causal": True, "scale": 0.1}
     arrays = operands((2,), 9, 9, 130, 5)

@@ -8,15 +8,13 @@ Steps that a causal mask hides altogether are not visited.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from graphc.index import LANES, Idx, Index, constant, variable
+from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
-from graphc.kernels import render
-from graphc.lower.emit import Emitter, literal_text
-from graphc.lower.kernel import Bindings, KernelSource, Site, grid, settle
+from graphc.lower.attention_rows import RowKernel, Sum, literal
+from graphc.lower.kernel import Bindings, KernelSource, Site, settle
 from graphc.op import Attend, Term
 from graphc.ops.attention import MAX_HEAD, attention
 from graphc.plan import Target
@@ -44,8 +42,11 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     found = []
     if dq in body.outputs:
         found.append(settle(site, lambda bindings: _Queries(body, site, bindings, node).kernel()))
-    if dk in body.outputs or dv in body.outputs:
-        found.append(settle(site, lambda bindings: _Keys(body, site, bindings, node).kernel()))
+    both = tuple(v for v in (dk, dv) if v in body.outputs)
+    # With a key, one kernel for both would bind more buffers than WebGPU grants.
+    for wanted in [(v,) for v in both] if len(node.inputs) > 6 else [both] if both else []:
+        part = replace(body, outputs=wanted)
+        found.append(settle(site, lambda bindings, part=part: _Keys(part, site, bindings, node).kernel()))
     return found
 
 
@@ -54,260 +55,16 @@ def _node(body: Graph) -> Node:
     return node
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """One accumulator a row: rows of `value`, each `width` long, weighted by the vectors named `weight`<row>."""
-
-    name: str
-    weight: str
-    value: Value
-    width: int
-
-    def pieces(self, lanes: int) -> int:
-        """Vectors of a row that one lane holds."""
-        return -(-self.width // (LANES * lanes))
-
-
-class _Kernel:
-    """What the kernels share. Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of
-    a step, `at` the columns of this lane, `n0` to `n3` the same, brought inside."""
-
-    what = ""
-    most_rows = 32
-
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
-        self.body, self.site, self.bindings, self.node = body, site, bindings, node
-        self.emitter = Emitter(body, bindings, "")
-        self.scale, self.causal = node.attrs["scale"], node.attrs["causal"]
-        shape = node.inputs[0].type.shape
-        self.batch, self.count = shape[:-2], math.prod(shape[:-2])
-        self.queries, self.keys = shape[-2], node.inputs[1].type.shape[-2]
-        self.offset = self.keys - self.queries
-        self.row_count, self.column_count = rows, columns
-        self.lanes = site.target.subgroup
-        self.rows = 0
-        self.step = LANES * self.lanes
-        self.prefix: tuple[Idx, ...] = ()
-
-    # The parts that differ
-
-    def sums(self) -> list[_Sum]:
-        """What is accumulated over the columns."""
-        raise NotImplementedError
-
-    def declare(self) -> None:
-        """Loads and variables before the loop."""
-        raise NotImplementedError
-
-    def weigh(self) -> None:
-        """From the columns of a step, the weights that the sums use."""
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """Write the results."""
-        raise NotImplementedError
-
-    def bounds(self) -> tuple[str, str]:
-        """First column that some row needs, and the one after the last."""
-        raise NotImplementedError
-
-    # The kernel
-
-    def kernel(self) -> KernelSource:
-        """The finished source."""
-        self.rows, each = self._share_rows()
-        emitter = self.emitter
-        with emitter.scope() as start:
-            dims = Index(self.batch, flat=variable("batch", self.count)).dims
-            self.prefix = tuple(emitter.named(d, longer=0) for d in dims)
-            for width in dict.fromkeys(s.width for s in self.sums()):
-                for piece in range(-(-width // self.step)) if width > LANES else ():
-                    inside = f"min((lane + {piece * self.lanes}u) * 4u, {(width - 1) // LANES * LANES}u)"
-                    emitter.line(f"let {self._piece(width, piece).text} = {inside};")
-            for load in self.loads() if self.row_count > 1 else ():
-                last = self.row_count - 1
-                emitter.line(f"let r{load} = min(first + lane + {load * self.lanes}u, {last}u);")
-            self.declare()
-            for item in self.sums():
-                for r in range(self.rows):
-                    pieces = range(item.pieces(self.lanes))
-                    emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
-            with emitter.scope(), emitter.scope() as step:
-                emitter.line("let at = vec4<u32>(next + lane) + " + self._strides() + ";")
-                last = self.column_count - 1
-                for j in range(LANES):
-                    emitter.line(f"let n{j} = min(at.{'xyzw'[j]}, {last}u);")
-                self.weigh()
-                self._accumulate()
-            with emitter.scope() as finish:
-                self.finish()
-        begin, end = self.bounds()
-        blocks = each * self.count
-        workgroups = grid(blocks, self.site.target)
-        text = render(
-            "attention",
-            what=self.what,
-            rows=self.rows,
-            each=each,
-            step=self.step,
-            lanes=self.lanes,
-            columns=workgroups[0],
-            blocks=blocks,
-            start="\n".join(start),
-            begin=begin,
-            end=end,
-            body="\n".join(step),
-            finish="\n".join(finish),
-        )
-        return KernelSource(
-            name=f"attention_{type(self).__name__.strip('_').lower()}",
-            family="attention",
-            wgsl=text,
-            operands=self.bindings.operands(),
-            workgroups=workgroups,
-            flops=self._flops(),
-            needs=("subgroup",),
-        )
-
-    def _share_rows(self) -> tuple[int, int]:
-        """Rows of a workgroup, all alike, and workgroups for the rows of one batch element.
-
-        More rows mean fewer loads for each product: on a processor they are what costs, though not all rows have
-        registers. A GPU has none to spare.
-        """
-        longest = max(item.pieces(self.lanes) for item in self.sums())
-        most = self.most_rows // (1 if self.site.target.software else 2) // (1 if longest <= 2 else 2)
-        each = -(-self.row_count // most)
-        return -(-self.row_count // each), each
-
-    def _flops(self) -> int:
-        products = self.products()
-        pairs = self.count * self.queries * self.keys
-        if self.causal:
-            pairs -= self.count * (self.queries * (self.queries - 1) // 2)
-        return 2 * pairs * (sum(products) + sum(s.width for s in self.sums()))
-
-    def products(self) -> Sequence[int]:
-        """Lengths of the scalar products that each pair of a row and a column needs."""
-        raise NotImplementedError
-
-    def _strides(self) -> str:
-        return "vec4<u32>(" + ", ".join(f"{j * self.lanes}u" for j in range(LANES)) + ")"
-
-    # Positions
-
-    def _piece(self, width: int, piece: int) -> Idx:
-        """First element of a vector of a row that this lane holds."""
-        if width <= LANES:
-            return constant(0) if width == 1 else Idx("0u", 1, LANES, width)
-        return Idx(f"e{width}_{piece}", 1, LANES, width)
-
-    def row_of(self, load: int) -> Idx:
-        """The row that this lane loads, brought inside."""
-        return variable(f"r{load}", self.row_count)
-
-    def read(self, value: Value, row: Idx, element: Idx | None = None) -> str:
-        """The name of four elements of a row of `value`, or of its only one."""
-        dims = [*self.prefix, row] if element is None else [*self.prefix, row, element]
-        term = self.emitter.read(value, Index(value.type.shape, dims))
-        return self.emitter.name(self.emitter.widened(term, 1 if element is None else LANES)).text
-
-    def loads(self) -> range:
-        """The loads that bring one element for each row, spread over the lanes."""
-        return range(-(-self.rows // self.lanes))
-
-    def of_row(self, names: Sequence[str], r: int) -> str:
-        """Row r's element of what was loaded so."""
-        return f"subgroupBroadcast({names[r // self.lanes]}, {r % self.lanes}u)"
-
-    def seen(self, r: int) -> str | None:
-        """The columns that row r may see, as a vector of bool."""
-        raise NotImplementedError
-
-    # Products and sums
-
-    def product(self, name: str, of_rows: Value, of_columns: Value) -> None:
-        """Variables `name`<row>: the scalar product of each row with four columns."""
-        length, emitter = of_rows.type.shape[-1], self.emitter
-        emitter.line(" ".join(f"var {name}{r} = vec4<f32>();" for r in range(self.rows)))
-        whole = length // LANES * LANES
-        if whole:
-            with emitter.block(f"for (var d = 0u; d < {whole}u; d += 4u)"):
-                self._terms(name, of_rows, of_columns, Idx("d", 1, LANES, length), LANES)
-        if length % LANES:
-            with emitter.block(""):
-                self._terms(name, of_rows, of_columns, Idx(f"{whole}u", 1, LANES, length), length % LANES)
-
-    def _terms(self, name: str, of_rows: Value, of_columns: Value, d: Idx, terms: int) -> None:
-        left = [self.read(of_rows, self.row_of(load), d) for load in self.loads()]
-        right = [self.read(of_columns, variable(f"n{j}", self.column_count), d) for j in range(LANES)]
-        # A row's scores stay in registers while its terms are added: all columns first, then row by row.
-        for t, letter in enumerate("xyzw"[:terms]):
-            self.emitter.line(f"let c{t} = vec4<f32>({', '.join(f'{v}.{letter}' for v in right)});")
-        for r in range(self.rows):
-            added = (
-                f"{self.of_row([f'{v}.{letter}' for v in left], r)} * c{t}" for t, letter in enumerate("xyzw"[:terms])
-            )
-            self.emitter.line(" ".join(f"{name}{r} += {term};" for term in added))
-
-    def _accumulate(self) -> None:
-        """Add the weighted rows of the other side to the sums.
-
-        The four columns of a lane take turns: after each the weights are rotated, so that the code is short.
-        """
-        emitter, lanes = self.emitter, self.lanes
-        weights = list(dict.fromkeys(s.weight for s in self.sums()))
-        last = self.column_count - 1
-        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += {lanes}u)"):
-            for source in range(lanes):
-                emitter.line(f"let m{source} = min(j + {source}u, {last}u);")
-            for item in self.sums():
-                values = [
-                    [
-                        self.read(item.value, variable(f"m{source}", self.column_count), self._piece(item.width, p))
-                        for p in range(item.pieces(lanes))
-                    ]
-                    for source in range(lanes)
-                ]
-                for r in range(self.rows):
-                    for source in range(lanes):
-                        parts = " ".join(f"{item.name}{r}_{p} += x * {v};" for p, v in enumerate(values[source]))
-                        emitter.line(f"{{ let x = subgroupBroadcast({item.weight}{r}.x, {source}u); {parts} }}")
-            for name in weights:
-                emitter.line(" ".join(f"{name}{r} = {name}{r}.yzwx;" for r in range(self.rows)))
-
-    def store(self, value: Value, name: str, width: int, factors: Sequence[str] = ()) -> None:
-        """Write the accumulator `name` of each row to `value`; factors: one for each row."""
-        vector, emitter = width % LANES == 0, self.emitter
-        operand = self.bindings.write(value, vector=vector)
-        for r in range(self.rows):
-            row = variable(f"(first + {r}u)", self.row_count)
-            guards = [f"first + {r}u < {self.row_count}u"] if self.row_count % self.rows else []
-            for p in range(-(-width // self.step)):
-                column = self._piece(width, p)
-                inside = [f"(lane + {p * self.lanes}u) * 4u < {width}u"] if width % self.step else []
-                with emitter.block(f"if ({' && '.join(guards + inside)})" if guards + inside else ""):
-                    term = Term(f"{name}{r}_{p}" + (f" * {factors[r]}" if factors else ""), LANES, f32)
-                    index = Index(value.type.shape, [*self.prefix, row, column])
-                    if vector:
-                        emitter.write(operand, index, term)
-                        continue
-                    text, flat = emitter.name(term).text, emitter.named(index.flat, longer=0).text
-                    for lane in range(min(LANES, width)):
-                        write = operand.store(f"{flat} + {lane}u", f"{text}.{'xyzw'[lane]}")
-                        emitter.line(f"if ({column.text} + {lane}u < {width}u) {{ {write} }}" if lane else write)
-
-
-class _Forward(_Kernel):
+class _Forward(RowKernel):
     what = "attention: softmax(scale q k^T) v, rows are queries; running maximum and sum, rescaled as these change"
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
         super().__init__(body, site, bindings, node, t, s)
-        self.q, self.k, self.v = node.inputs
+        self.q, self.k, self.v = node.inputs[:3]
 
-    def sums(self) -> list[_Sum]:
-        return [_Sum("o", "s", self.v, self.v.type.shape[-1])]
+    def sums(self) -> list[Sum]:
+        return [Sum("o", "s", self.v, self.v.type.shape[-1])]
 
     def products(self) -> Sequence[int]:
         return [self.q.type.shape[-1]]
@@ -330,7 +87,7 @@ class _Forward(_Kernel):
         emitter, pieces = self.emitter, range(self.sums()[0].pieces(self.lanes))
         self.product("s", self.q, self.k)
         for r in range(self.rows):
-            emitter.line(f"s{r} *= {_literal(self.scale)};")
+            emitter.line(f"s{r} *= {literal(self.scale)};")
             seen, scores = self.seen(r), f"s{r}"
             if seen:
                 emitter.line(f"let seen{r} = {seen};")
@@ -344,6 +101,8 @@ class _Forward(_Kernel):
                 emitter.line(f"s{r} = " + (f"select(vec4<f32>(), {weights}, seen{r});" if seen else f"{weights};"))
                 emitter.line(f"total{r} = total{r} * shrink + ((s{r}.x + s{r}.y) + (s{r}.z + s{r}.w));")
                 emitter.line(f"top{r} = now;")
+                if self.dropout:
+                    emitter.line(f"s{r} = {self.dropped(f's{r}', r)};")
                 emitter.line(" ".join(f"o{r}_{p} *= shrink;" for p in pieces))
 
     def finish(self) -> None:
@@ -376,12 +135,12 @@ class _Forward(_Kernel):
                     emitter.write(operand, Index(lse.type.shape, [*self.prefix, row]), Term("found", 1, f32))
 
 
-class _Backward(_Kernel):
+class _Backward(RowKernel):
     """What the two kernels of the gradient share: s are the weights, g becomes the gradients of the scores."""
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
         super().__init__(body, site, bindings, node, rows, columns)
-        self.q, self.k, self.v, self.dout, self.lse, self.delta = node.inputs
+        self.q, self.k, self.v, self.dout, self.lse, self.delta = node.inputs[:6]
 
     def products(self) -> Sequence[int]:
         return [self.q.type.shape[-1], self.v.type.shape[-1]]
@@ -389,9 +148,13 @@ class _Backward(_Kernel):
     def weights_of(self, r: int, lse: str, delta: str) -> None:
         """The weights of row r, and the gradients of its scores."""
         emitter, seen = self.emitter, self.seen(r)
-        weights = f"weight_v4(s{r} * {_literal(self.scale)} - {lse})"
+        weights = f"weight_v4(s{r} * {literal(self.scale)} - {lse})"
         emitter.line(f"s{r} = " + (f"select(vec4<f32>(), {weights}, {seen});" if seen else f"{weights};"))
-        emitter.line(f"g{r} = s{r} * (g{r} - {delta}) * {_literal(self.scale)};")
+        used = {item.weight for item in self.sums()}
+        if "g" in used:
+            emitter.line(f"g{r} = s{r} * ({self.dropped(f'g{r}', r)} - {delta}) * {literal(self.scale)};")
+        if "s" in used and self.dropout:
+            emitter.line(f"s{r} = {self.dropped(f's{r}', r)};")
 
 
 class _Queries(_Backward):
@@ -403,8 +166,8 @@ class _Queries(_Backward):
         self.row_lse: list[str] = []
         self.row_delta: list[str] = []
 
-    def sums(self) -> list[_Sum]:
-        return [_Sum("o", "g", self.k, self.k.type.shape[-1])]
+    def sums(self) -> list[Sum]:
+        return [Sum("o", "g", self.k, self.k.type.shape[-1])]
 
     def bounds(self) -> tuple[str, str]:
         if not self.causal:
@@ -438,10 +201,10 @@ class _Keys(_Backward):
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
         super().__init__(body, site, bindings, node, s, t)
 
-    def sums(self) -> list[_Sum]:
+    def sums(self) -> list[Sum]:
         found = [
-            _Sum("dv", "s", self.dout, self.v.type.shape[-1]),
-            _Sum("dk", "g", self.q, self.q.type.shape[-1]),
+            Sum("dv", "s", self.dout, self.v.type.shape[-1]),
+            Sum("dk", "g", self.q, self.q.type.shape[-1]),
         ]
         return [item for item in found if self._output(item.name) in self.body.outputs]
 
@@ -463,19 +226,19 @@ class _Keys(_Backward):
 
     def weigh(self) -> None:
         self.product("s", self.k, self.q)
-        self.product("g", self.v, self.dout)
-        for name, value in (("lse", self.lse), ("delta", self.delta)):
+        needed = [("lse", self.lse)]
+        if any(item.weight == "g" for item in self.sums()):
+            self.product("g", self.v, self.dout)
+            needed.append(("delta", self.delta))
+        for name, value in needed:
             parts = [self.read(value, variable(f"n{j}", self.column_count)) for j in range(LANES)]
             self.emitter.line(f"let {name} = vec4<f32>({', '.join(parts)});")
         for r in range(self.rows):
             self.weights_of(r, "lse", "delta")
 
+    def place(self, row: str) -> str:
+        return f"(vec4<u32>(batch * {self.queries}u) + at) * {self.keys}u + ({row})"
+
     def finish(self) -> None:
         for item in self.sums():
             self.store(self._output(item.name), item.name, item.width)
-
-
-def _literal(number: float) -> str:
-    text = literal_text(number, f32)
-    assert text is not None, f"the scale {number} is a number of ordinary size"
-    return text
