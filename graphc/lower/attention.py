@@ -44,10 +44,12 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
         found.append(settle(site, lambda bindings: _Queries(body, site, bindings, node).kernel()))
     both = tuple(v for v in (dk, dv) if v in body.outputs)
     # With a key, one kernel for both would bind more buffers than WebGPU grants.
-    for wanted in [(v,) for v in both] if len(node.inputs) > 6 else [both] if both else []:
-        part = replace(body, outputs=wanted)
-        found.append(settle(site, lambda bindings, part=part: _Keys(part, site, bindings, node).kernel()))
-    return found
+    parts = ([(v,) for v in both] if len(node.inputs) > 6 else [both]) if both else []
+    return found + [_keys(replace(body, outputs=wanted), site, node) for wanted in parts]
+
+
+def _keys(body: Graph, site: Site, node: Node) -> KernelSource:
+    return settle(site, lambda bindings: _Keys(body, site, bindings, node).kernel())
 
 
 def _node(body: Graph) -> Node:

@@ -30,8 +30,11 @@ class Sum:
 
 
 class RowKernel:
-    """A kernel whose workgroup owns rows. Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of
-    a step, `at` the columns of this lane, `n0` to `n3` the same, brought inside."""
+    """A kernel whose workgroup owns rows.
+
+    Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of a step, `at` the columns of
+    this lane, `n0` to `n3` the same, brought inside.
+    """
 
     what = ""
     most_rows = 32
