@@ -13,8 +13,8 @@ from graphc.types import TensorType
 
 CALL_SECONDS: Final = 300e-6
 DISPATCH_SECONDS: Final = 1.3e-6
-"""What a call costs the host whatever it holds, and each dispatch in it. Rough: a training step of 16 dispatches took 0.36
-ms of processor time (arguments, encoding, submit, reading the loss) on a shared two-core machine."""
+"""What a call costs the host whatever it holds, and each dispatch in it. Rough: a training step of 16 dispatches took
+0.36 ms of processor time (arguments, encoding, submit, reading the loss) on a shared two-core machine."""
 
 
 @dataclass(frozen=True, slots=True)
