@@ -52,7 +52,7 @@ def sweep(
     state = optimizer.init(params)
     step = graphc.compile(training_step(model, config, optimizer, run.seed), device=device, donate=("params", "state"))
     reporter = reporter or Silent()
-    reporter.begin(0, steps)
+    reporter.begin(0, steps, int(np.size(batch(0)[1])))
     losses: list[float] = []
     try:
         for number in range(steps):

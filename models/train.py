@@ -106,8 +106,8 @@ class RunConfig:
 class Reporter(Protocol):
     """Who is told how a run goes."""
 
-    def begin(self, done: int, total: int) -> None:
-        """The loop starts after `done` of `total` steps."""
+    def begin(self, done: int, total: int, tokens: int) -> None:
+        """The loop starts after `done` of `total` steps, of `tokens` targets each (padding counts)."""
 
     def loss(self, step: int, value: float) -> None:
         """The loss of a step (1 is the first)."""
@@ -122,7 +122,7 @@ class Reporter(Protocol):
 class Silent:
     """A reporter that keeps everything to itself."""
 
-    def begin(self, done: int, total: int) -> None:
+    def begin(self, done: int, total: int, tokens: int) -> None:
         """Nothing."""
 
     def loss(self, step: int, value: float) -> None:
@@ -252,6 +252,7 @@ def train(
         watched=submitted(training_step(model, config, optimizer, run.seed, watch=True)),
         data=graphc.tree.map(lambda array: graphc.asarray(array, device), batches.data),
         size=steps_of_submit(step.lower(params, state, *batches(done)), _interval(run, directory)),
+        tokens=int(np.size(batches(done)[1])),
     )
     loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
     params, state, done = loop.run(programs, params, state, done)
@@ -266,12 +267,16 @@ def _interval(run: RunConfig, directory: RunDirectory | None) -> int:
 
 @dataclass(frozen=True)
 class Programs:
-    """What a run submits. plain, watched: see `steps.many`; data: on the device; size: steps of a submit."""
+    """What a run submits. plain, watched: see `steps.many`; data: on the device; size: steps of a submit.
+
+    tokens: targets of a step, padding included.
+    """
 
     plain: Callable[..., Any]
     watched: Callable[..., Any]
     data: Any
     size: int
+    tokens: int
 
 
 class _Loop:
@@ -305,7 +310,7 @@ class _Loop:
         Returns params, state and how many steps are done.
         """
         saved = done
-        self.reporter.begin(done, self.steps)
+        self.reporter.begin(done, self.steps, programs.tokens)
         try:
             with _interrupts() as interrupted:
                 while done < self.steps and not interrupted():

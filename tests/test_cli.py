@@ -331,19 +331,23 @@ def test_ctrl_c_saves_and_says_how_to_go_on(names: str, tmp_path: Path) -> None:
     assert RunDirectory(tmp_path / "run").load_newest()[2] == int(found[1])
 
 
-def test_the_live_bar_shows_steps_and_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_live_bar_shows_steps_loss_and_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(screen, "isatty", lambda: True)
     bar = progress.reporter()
     assert isinstance(bar, progress.LiveBar)
-    bar.begin(2, 4)
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(progress, "_now", lambda: next(clock))
+    monkeypatch.setenv("COLUMNS", "120")
+    bar.begin(2, 4, 500)
     bar.loss(3, 2.0)
     bar.note("a [line]")
     bar.loss(4, 1.0)
     bar.end()
     assert "4/4" in screen.getvalue()
     assert "loss 1.49" in screen.getvalue()
+    assert "0.5 steps/s  250 tokens/s" in screen.getvalue()
     assert "a [line]" in screen.getvalue()
 
 

@@ -15,6 +15,7 @@ SMOOTHING: Final = 0.98
 """Weight of the past in the loss that is shown; single steps are noisy."""
 INTERVAL: Final = 5.0
 """Seconds between two plain lines."""
+_now: Final = time.monotonic
 
 
 def reporter() -> Reporter:
@@ -34,8 +35,26 @@ class _Average:
         self.value += (value - self.value) / self._weight
 
 
+class _Pace:
+    """Steps and tokens a second since the first loss came: what was before it includes the compilation."""
+
+    def __init__(self, done: int, tokens: int) -> None:
+        self._first = done + 1
+        self._tokens = tokens
+        self._began = 0.0
+
+    def at(self, step: int) -> str:
+        """The pace as text; empty after the first step."""
+        now = _now()
+        if step <= self._first:
+            self._began = now
+            return ""
+        steps = (step - self._first) / max(now - self._began, 1e-9)
+        return f"{steps:.1f} steps/s  {steps * self._tokens:,.0f} tokens/s"
+
+
 class LiveBar:
-    """A bar with steps, loss and time left."""
+    """A bar with steps, loss, steps and tokens a second, and time left."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -44,22 +63,26 @@ class LiveBar:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[pace]}"),
             TimeRemainingColumn(compact=True),
             console=self._console,
         )
         self._task: TaskID | None = None
         self._average = _Average()
+        self._pace = _Pace(0, 0)
 
-    def begin(self, done: int, total: int) -> None:
+    def begin(self, done: int, total: int, tokens: int) -> None:
         """Show the bar."""
-        self._task = self._progress.add_task("training", total=total, completed=done, loss="...")
+        self._pace = _Pace(done, tokens)
+        self._task = self._progress.add_task("training", total=total, completed=done, loss="...", pace="")
         self._progress.start()
 
     def loss(self, step: int, value: float) -> None:
         """Move the bar on."""
         self._average.add(value)
         if self._task is not None:
-            self._progress.update(self._task, completed=step, loss=f"{self._average.value:.4f}")
+            shown = f"{self._average.value:.4f}"
+            self._progress.update(self._task, completed=step, loss=shown, pace=self._pace.at(step))
 
     def note(self, text: str) -> None:
         """A line above the bar."""
@@ -76,26 +99,23 @@ class PlainLines:
     def __init__(self) -> None:
         self._total = 0
         self._first = 0
-        self._began = 0.0
         self._said = 0.0
         self._average = _Average()
+        self._pace = _Pace(0, 0)
 
-    def begin(self, done: int, total: int) -> None:
+    def begin(self, done: int, total: int, tokens: int) -> None:
         """The first step is still to come."""
         self._first, self._total = done + 1, total
+        self._pace = _Pace(done, tokens)
 
     def loss(self, step: int, value: float) -> None:
         """A line, if one is due."""
         self._average.add(value)
+        pace = self._pace.at(step)
         now = time.monotonic()
-        if step == self._first:
-            # The clock starts here: the first step includes the compilation.
-            self._began = self._said = now
-            self.note(f"step {step}/{self._total}  loss {value:.4f}")
-        elif step == self._total or now - self._said >= INTERVAL:
+        if step in (self._first, self._total) or now - self._said >= INTERVAL:
             self._said = now
-            pace = (step - self._first) / max(now - self._began, 1e-9)
-            self.note(f"step {step}/{self._total}  loss {self._average.value:.4f}  {pace:.1f} steps/s")
+            self.note(f"step {step}/{self._total}  loss {self._average.value:.4f}  {pace}".rstrip())
 
     def note(self, text: str) -> None:
         """One line."""
