@@ -17,7 +17,7 @@ from graphc.plan import Dispatch, Kernel
 if TYPE_CHECKING:
     from graphc.executable import Executable
 
-MICRO, MILLI = 1e-6, 1e-3
+NANO, MICRO, MILLI = 1e-9, 1e-6, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,45 @@ class Profile:
             )
         target = Path(path)
         target.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}), encoding="utf-8")
+        return target
+
+    def to_perfetto(self, path: str | Path) -> Path:
+        """Write the dispatches in Perfetto's own format (protobuf), a track a phase; returns the path.
+
+        Needs the package `perfetto`, and raises DeviceError without it.
+        """
+        try:
+            from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TrackEvent
+            from perfetto.trace_builder.proto_builder import TraceProtoBuilder
+        except ImportError as error:
+            raise DeviceError("a Perfetto trace needs a package: pip install 'graphc[perfetto]'") from error
+        builder = TraceProtoBuilder()
+        phases = list(dict.fromkeys(t.dispatch.phase for t in self.timings))
+        tracks = {phase: number + 2 for number, phase in enumerate(phases)}
+        process = builder.add_packet().track_descriptor
+        process.uuid, process.process.pid, process.process.process_name = 1, 1, f"graphc: {self.name}"
+        for phase, uuid in tracks.items():
+            track = builder.add_packet().track_descriptor
+            track.uuid, track.parent_uuid, track.name = uuid, 1, phase
+        for timing in self.timings:
+            begin = round(timing.start / NANO)
+            edges = (
+                (begin, TrackEvent.TYPE_SLICE_BEGIN),
+                (begin + round(timing.seconds / NANO), TrackEvent.TYPE_SLICE_END),
+            )
+            for time_, kind in edges:
+                packet = builder.add_packet()
+                packet.timestamp, packet.trusted_packet_sequence_id = time_, 1
+                event = packet.track_event
+                event.type, event.track_uuid = kind, tracks[timing.dispatch.phase]
+                if kind == TrackEvent.TYPE_SLICE_BEGIN:
+                    event.name = timing.kernel.name
+                    event.categories.append(timing.kernel.family)
+                    for name, values in (("ops", timing.dispatch.nodes), ("lines", timing.dispatch.lines)):
+                        note = event.debug_annotations.add()
+                        note.name, note.string_value = name, "\n".join(values)
+        target = Path(path)
+        target.write_bytes(builder.serialize())
         return target
 
     def to_html(self, path: str | Path) -> Path:

@@ -21,7 +21,10 @@ from graphc.profile import Profile
 @click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Calls to take the median of.")
 @click.option("--device", help="wgpu, wgpu:1 or numpy.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help=".html: a waterfall; .json: a trace for Perfetto."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=".html: a waterfall; .json: a trace for Chrome and Perfetto; .pftrace: one in Perfetto's own format.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures of the whole program as JSON.")
 def profile(
@@ -35,15 +38,15 @@ def profile(
     as_json: bool,
 ) -> None:
     """Time each kernel of MODEL and print them, the longest first; --out writes each dispatch to FILE."""
-    if out is not None and out.suffix not in (".html", ".json"):
-        raise click.UsageError(f"--out {out}: need a name that ends in .html or .json")
+    if out is not None and out.suffix not in (".html", ".json", ".pftrace"):
+        raise click.UsageError(f"--out {out}: need a name that ends in .html, .json or .pftrace")
     fn, arguments, donate = program(model, what, batch_size, settings)
     executable = graphc.compile(fn, device=graphc.device(device), donate=donate).lower(*arguments)
     found = executable.profile(*arguments, repeat=repeat)
     click.echo(json.dumps(_summary(found)) if as_json else found.table())
     if out is not None:
-        written = found.to_html(out) if out.suffix == ".html" else found.to_chrome_trace(out)
-        click.echo(str(written), err=True)
+        writers = {".html": found.to_html, ".json": found.to_chrome_trace, ".pftrace": found.to_perfetto}
+        click.echo(str(writers[out.suffix](out)), err=True)
 
 
 def _summary(profile: Profile) -> dict[str, object]:
