@@ -9,23 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from graphc.models import data
+
 Array = Any
 WIDTH, HEADS, CONTEXT, EPS, STD = 16, 4, 16, 1e-5, 0.08
 STEPS = 1000
 REPORTED = {1: 3.3660, 10: 3.2229, 100: 3.3669, 1000: 2.6497}
 
 
-def names_file() -> Path:
-    """names.txt of makemore: where GRAPHC_NAMES says, else in shared/data beside the repository or further up."""
-    if "GRAPHC_NAMES" in os.environ:
-        return Path(os.environ["GRAPHC_NAMES"])
-    places = [folder / "shared" / "data" / "names.txt" for folder in Path(__file__).resolve().parents]
-    return next((place for place in places if place.exists()), places[2])
+def corpus_file(name: str) -> Path:
+    """The file of a data set of `data.DOWNLOADS`: where GRAPHC_<NAME> says, in shared/data nearby, or downloaded."""
+    wanted = data.DOWNLOADS[name]
+    if given := os.environ.get(f"GRAPHC_{name.upper()}"):
+        return Path(given)
+    places = [folder / "shared" / "data" / wanted.file for folder in Path(__file__).resolve().parents]
+    return next((place for place in places if place.exists()), None) or data.fetch(wanted)
 
 
 def karpathy_setup(names: list[str] | None = None) -> tuple[list[str], dict[str, Array]]:
     """Shuffled documents and first weights, (out, in), drawn row by row from one generator with seed 42."""
-    documents = list(names or (line.strip() for line in names_file().read_text().split("\n") if line.strip()))
+    documents = list(names or (line.strip() for line in corpus_file("names").read_text().split("\n") if line.strip()))
     generator = random.Random(42)
     generator.shuffle(documents)
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from graphc.models import data
 from graphc.models.train import RunConfig, train
-from tests.oracle import names_file
+from tests.oracle import corpus_file
 
 pytestmark = pytest.mark.slow
-
-
-def shakespeare_file() -> Path:
-    """tinyshakespeare.txt: where GRAPHC_SHAKESPEARE says, else beside names.txt."""
-    return Path(os.environ.get("GRAPHC_SHAKESPEARE", names_file().with_name("tinyshakespeare.txt")))
 
 
 @pytest.mark.parametrize("gather", [True, False])
 def test_bigram(gather: bool) -> None:
     run = RunConfig("bigram", None, 260, 0, "sgd", 10.0, "constant", 1, {"gather": gather}, evaluate_every=0)
-    losses = train(run, data.load(str(names_file()))).losses
+    losses = train(run, data.load(str(corpus_file("names")))).losses
     assert 2.4540 < losses[-1] < 2.5
     assert 195 < next(step for step, loss in enumerate(losses, 1) if loss < 2.5) <= 260
 
@@ -31,16 +23,16 @@ def test_bigram(gather: bool) -> None:
 def test_batchnorm_mlp(depth: int, least: float, most: float) -> None:
     settings = {"depth": depth, "normalise_output": depth > 1}
     run = RunConfig("batchnorm_mlp", None, 10_000, 32, "sgd", 1.0, "step", 1, settings, evaluate_every=9000)
-    assert least < train(run, data.load(str(names_file()))).evaluated[9000]["dev"] < most
+    assert least < train(run, data.load(str(corpus_file("names")))).evaluated[9000]["dev"] < most
 
 
 def test_mlp() -> None:
     run = RunConfig("mlp", None, 200_000, 32, "sgd", 0.1, "step", 1, evaluate_every=50_000)
-    assert 2.15 < train(run, data.load(str(names_file()))).evaluated[200_000]["dev"] < 2.24
+    assert 2.15 < train(run, data.load(str(corpus_file("names")))).evaluated[200_000]["dev"] < 2.24
 
 
 def test_gpt() -> None:
     sizes = {"width": 64, "heads": 4, "layers": 4, "context": 32, "dropout": 0.0}
     run = RunConfig("gpt", None, 5000, 16, "adamw", 1e-3, "cosine", 1, sizes, warmup=100, clip=1.0)
-    trained = train(run, data.load(str(shakespeare_file())))
+    trained = train(run, data.load(str(corpus_file("shakespeare"))))
     assert 1.6 < trained.evaluated[5000]["dev"] <= 1.85
