@@ -12,7 +12,7 @@ import pytest
 
 from graphc import cli
 from graphc.errors import DataError
-from graphc.models import data, plots
+from graphc.models import MODELS, data, plots
 from graphc.models.lr_find import suggest, sweep
 from graphc.models.train import RunConfig
 
@@ -102,9 +102,10 @@ def test_the_suggestion_lies_before_the_lowest_loss() -> None:
 
 
 @pytest.mark.parametrize("device", ["wgpu", "numpy"])
-@pytest.mark.parametrize("model", ["mlp", "batchnorm_mlp", "gpt"])
+@pytest.mark.parametrize("model", sorted(MODELS))
 def test_the_same_seed_on_one_device_gives_the_same_bytes(names: str, model: str, device: str) -> None:
-    small: dict[str, Any] = {"gpt": ["context=4", "width=8", "heads=2", "layers=1"]}
+    tiny = ["context=4", "width=8", "heads=2", "layers=1"]
+    small: dict[str, Any] = {"gpt": tiny, "microgpt": tiny, "bigram": []}
     settings = [part for pair in small.get(model, ["hidden=8"]) for part in ("--set", pair)]
     command = ["train", model, "--data", names, "--steps", "8", "--evaluate-every", "3", "--batch-size", "8"]
     for out in ("one", "two"):
