@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Sum:
         return -(-self.width // (LANES * lanes))
 
 
-class RowKernel:
+class RowKernel(ABC):
     """A kernel whose workgroup owns rows.
 
     Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of a step, `at` the columns of
@@ -56,25 +57,25 @@ class RowKernel:
 
     # The parts that differ
 
+    @abstractmethod
     def sums(self) -> list[Sum]:
         """What is accumulated over the columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def declare(self) -> None:
         """Loads and variables before the loop."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weigh(self) -> None:
         """From the columns of a step, the weights that the sums use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Write the results."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bounds(self) -> tuple[str, str]:
         """First column that some row needs, and the one after the last."""
-        raise NotImplementedError
 
     # The kernel
 
@@ -154,9 +155,9 @@ class RowKernel:
             pairs -= self.count * (self.queries * (self.queries - 1) // 2)
         return 2 * pairs * (sum(products) + sum(s.width for s in self.sums()))
 
+    @abstractmethod
     def products(self) -> Sequence[int]:
         """Lengths of the scalar products that each pair of a row and a column needs."""
-        raise NotImplementedError
 
     def _strides(self) -> str:
         return "vec4<u32>(" + ", ".join(f"{j * self.lanes}u" for j in range(LANES)) + ")"
@@ -187,9 +188,9 @@ class RowKernel:
         """Row r's element of what was loaded so."""
         return f"subgroupBroadcast({names[r // self.lanes]}, {r % self.lanes}u)"
 
+    @abstractmethod
     def seen(self, r: int) -> str | None:
         """The columns that row r may see, as a vector of bool."""
-        raise NotImplementedError
 
     # Products and sums
 
