@@ -85,7 +85,7 @@ class _Interpreter:
         if is_loop(node):
             return self.run_loop(node, arrays)
         if node.op is put and any(arrays[0] is stack for stack in self.stacks):
-            return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]
+            return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # put has one output
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
         if self.check_indices and node.op.name in _INDICES:

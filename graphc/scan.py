@@ -137,7 +137,7 @@ def _loop(
     if count == 0:
         from graphc.eager import run_now
 
-        return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]
+        return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]  # trees
     rows: list[Any] = [None] * count
     for i in reversed(range(count)) if reverse else range(count):
         carry, rows[i] = step(carry, tree.unflatten(xs_tree, [x[i] for x in slices]))

@@ -261,7 +261,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO, append: Any = NO
     for _ in range(n):
         size = x.shape[axis]
         after, before = part(x, axis, min(1, size), size), part(x, axis, 0, max(size - 1, 0))
-        x = np.not_equal(after, before) if x.dtype.kind == "b" else np.subtract(after, before)  # type: ignore[assignment]
+        x = np.not_equal(after, before) if x.dtype.kind == "b" else np.subtract(after, before)  # type: ignore[assignment]  # tracers
     return x
 
 
