@@ -19,6 +19,7 @@ from graphc.runtime import device as find_device
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
 from graphc.trace import trace_program
 from graphc.tracing.core import check_alive, current, is_tracer
+from graphc.types import settle_precision
 
 log: Final = logging.getLogger("graphc")
 
@@ -122,6 +123,7 @@ class Compiled(Generic[P, R]):
         program = trace_program(self._parameters.bind(signature.static), args, kwargs)
         for value in program.graph.values():
             signature.device.check_dtype(value.type)
+        settle_precision(self._name)
         arguments = tuple(
             Argument(name, value.type, is_python_scalar(leaf))
             for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)

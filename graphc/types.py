@@ -69,11 +69,26 @@ _WIDENED: Final = {"int8": i32, "int16": i32, "uint8": i32, "uint16": i32}
 
 class _Precision:
     x64 = False
+    settled_by = ""
+    """The first function that was compiled, once there is one."""
 
 
 def enable_x64() -> None:
-    """Keep float64 and int64 inputs as they are, instead of narrowing them. Call once, before anything is compiled."""
+    """Keep float64 and int64 inputs as they are, instead of narrowing them. Call once, before anything is compiled.
+
+    Raises DTypeError where something was compiled with narrow types already; called again, it does nothing.
+    """
+    if _Precision.settled_by and not _Precision.x64:
+        raise DTypeError(
+            f"enable_x64: {_Precision.settled_by} is compiled with 32-bit types already, and programs of both kinds do "
+            "not mix: call graphc.enable_x64() once, before anything is compiled"
+        )
     _Precision.x64 = True
+
+
+def settle_precision(name: str) -> None:
+    """From now on, 32 or 64 bits is settled: the function `name` is compiled."""
+    _Precision.settled_by = _Precision.settled_by or name
 
 
 def x64_enabled() -> bool:

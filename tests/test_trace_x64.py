@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc import types
 from tests.operands import K, X
 from tests.tracing import assert_same, run_traced
@@ -38,3 +39,21 @@ def test_results_have_numpys_types(fn: Any) -> None:
 def test_python_scalars_do_not_promote() -> None:
     assert run_traced(lambda x, lr, t: x * lr**t, X, 0.9, 3).dtype == np.float32
     assert run_traced(lambda lr, t: lr**t, 0.9, 3).dtype == np.float64
+
+
+def test_it_comes_before_everything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(types._Precision, "settled_by", "")
+    types._Precision.x64 = False
+
+    def half(x: Any) -> Any:
+        return x / 2
+
+    with pytest.raises(graphc.TraceError):
+        graphc.compile(lambda x: float(x), device="numpy")(X)
+    graphc.enable_x64()  # nothing has come of it
+    compiled = graphc.compile(half, device="numpy")
+    assert compiled(X.astype(np.float64)).dtype == np.float64
+    graphc.enable_x64()  # it is on already
+    types._Precision.x64 = False
+    with pytest.raises(graphc.DTypeError, match="enable_x64: half is compiled with 32-bit types already"):
+        graphc.enable_x64()
