@@ -16,6 +16,7 @@ from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
 from graphc.contract import Contract
 from graphc.errors import (
+    ArgumentError,
     CheckpointError,
     DataError,
     DeviceError,
@@ -41,6 +42,7 @@ from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value
 from graphc.types import enable_x64
 
 __all__ = [
+    "ArgumentError",
     "Array",
     "CheckpointError",
     "Compiled",

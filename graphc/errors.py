@@ -23,6 +23,10 @@ class DTypeError(GraphcError, TypeError):
     """An element type does not fit an operation, or a value does not fit an element type."""
 
 
+class ArgumentError(GraphcError, ValueError):
+    """An option names an argument that the function does not have, or in a way that makes no sense."""
+
+
 class IndexRangeError(GraphcError, IndexError):
     """A constant index lies outside its axis."""
 

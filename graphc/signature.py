@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphc import tree
-from graphc.errors import TraceError
+from graphc.errors import ArgumentError, TraceError
 from graphc.runtime import Array, Device
 from graphc.types import ALL_DTYPES, dtype_of
 
@@ -109,36 +109,48 @@ class Parameters:
         self._fn = fn
         try:
             parameters = list(inspect.signature(fn).parameters.values())
-        except (TypeError, ValueError):
+            self._kinds = {p.kind for p in parameters}
+        except (TypeError, ValueError):  # it does not say: it may take anything
             parameters = []
+            self._kinds = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
         self._known = parameters
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._positional = [p.name for p in parameters if p.kind in positional]
         self._static = self._resolve(static, "static")
         self._donated = self._resolve(donate, "donate")
+        for item in sorted(self._static & self._donated, key=str)[-1:]:
+            raise ArgumentError(f"{self._name()}: {item!r} is both static and donated: a static value has no buffers")
 
     def _resolve(self, wanted: Names, what: str) -> frozenset[int | str]:
-        """Positions and names, each parameter under both where it has both. Raises ValueError for a name unknown."""
-        items = (wanted,) if isinstance(wanted, int | str) else tuple(wanted)
+        """Positions and names, each parameter under both where it has both. Raises ArgumentError for unknown ones."""
         found: set[int | str] = set()
-        names = {p.name for p in self._known}
-        open_ended = not self._known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in self._known)
-        many = not self._known or any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in self._known)
-        for item in items:
-            if isinstance(item, str):
-                if item not in names and not open_ended:
-                    raise ValueError(f"{what}: {self._name()} has no parameter {item!r}")
+        for item in (wanted,) if isinstance(wanted, int | str) else tuple(wanted):
+            if isinstance(item, str) and self._takes(item):
                 found.add(item)
                 if item in self._positional:
                     found.add(self._positional.index(item))
-            else:
-                position = item + len(self._positional) if item < 0 else item
-                if not 0 <= position < len(self._positional) and not many:
-                    raise ValueError(f"{what}: {self._name()} has no parameter at position {item}")
+            elif isinstance(item, int) and self._takes(position := self._position(item)):
                 found.add(position)
                 if position < len(self._positional):
                     found.add(self._positional[position])
+            else:
+                where = item if isinstance(item, str) else f"at position {item!r}"
+                raise ArgumentError(f"{what}: {self._name()}({self._listed()}) has no parameter {where}")
         return frozenset(found)
+
+    def _listed(self) -> str:
+        """The parameters as they are written, without types and defaults: "x, *rest, mode"."""
+        empty = inspect.Parameter.empty
+        return ", ".join(str(p.replace(annotation=empty, default=empty)) for p in self._known)
+
+    def _position(self, item: int) -> int:
+        return item + len(self._positional) if item < 0 else item
+
+    def _takes(self, item: int | str) -> bool:
+        """Whether the function takes an argument of this name, or at this position."""
+        if isinstance(item, str):
+            return inspect.Parameter.VAR_KEYWORD in self._kinds or any(p.name == item for p in self._known)
+        return item >= 0 and (inspect.Parameter.VAR_POSITIONAL in self._kinds or item < len(self._positional))
 
     def _name(self) -> str:
         return str(getattr(self._fn, "__name__", type(self._fn).__name__))

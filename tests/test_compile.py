@@ -98,8 +98,23 @@ def test_static_arguments_are_compiled_in(name):
         graphc.compile(f, device=name, static=1)(X, [2])
     with pytest.raises(graphc.TraceError, match="static"):
         graphc.compile(f, device=name)(X, 2, mode="mul")
-    with pytest.raises(ValueError, match="no parameter"):
-        graphc.compile(f, static="nothing")
+
+
+def test_options_that_name_no_argument():
+    def f(x, times=1, *, mode: str = "add"):
+        return x * times
+
+    for option in ({"static": "nothing"}, {"donate": ["x", "nothing"]}):
+        with pytest.raises(graphc.ArgumentError, match=r"f\(x, times, mode\) has no parameter nothing"):
+            graphc.compile(f, **option)
+    for position in (2, -3, 1.5):
+        with pytest.raises(ValueError, match=f"no parameter at position {position}"):
+            graphc.compile(f, donate=(position,))
+    with pytest.raises(graphc.ArgumentError, match="'times' is both static and donated"):
+        graphc.compile(f, static="times", donate=1)
+    with pytest.raises(graphc.ArgumentError, match="no parameter x"):
+        graphc.compile(lambda: 1, static="x")
+    graphc.compile(lambda *rest, **named: rest[2], static=(7, "anything"))
 
 
 def test_static_values_differ_by_type(name):
