@@ -44,7 +44,7 @@ class DeviceLostError(DeviceError):
 
 
 class OutOfMemoryError(DeviceError, MemoryError):
-    """The device has no memory left."""
+    """The device has no memory left, or none of its buffers holds a tensor."""
 
 
 class MemoryLimitError(GraphcError, MemoryError):

@@ -53,6 +53,14 @@ class Source:
             lines.update(dict.fromkeys(other.lines))
         return replace(self, lines=tuple(lines))
 
+    @property
+    def at(self) -> str:
+        """The last line of a message: where in the user's code, and what stands there. Empty where that is unknown."""
+        if not self.lines:
+            return ""
+        line = self.lines[0]
+        return f"\n  at  {line}" + (f": {line.text}" if line.text else "")
+
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(line) for line in self.lines))  # a line may hold several expressions
 
@@ -337,10 +345,7 @@ class Builder:
         arguments = [names.get(v, f"%{v.hint or v.id}") for v in inputs]
         arguments += [f"{key}={format_attr(value)}" for key, value in attrs.items()]
         text = f"{op.name}: {message}\n  in  %{len(names)} = {op.name}({', '.join(arguments)})"
-        if self.source.lines:
-            line = self.source.lines[0]
-            text += f"\n  at  {line}" + (f": {line.text}" if line.text else "")
-        return type(error)(text)
+        return type(error)(text + self.source.at)
 
 
 def _operand_names(op: Op, count: int) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 import graphc
-from graphc.errors import MemoryLimitError
+from graphc.errors import OutOfMemoryError
 
 
 def agree(step: Any, params: Any, state: Any, x: Any, y: Any, device: Any = None) -> graphc.Contract:
     """What a compiled training step (params, state, x, y) takes; the first axis of x and y is the batch.
 
-    Raises MemoryLimitError where the device cannot hold it, naming the largest batch that it can.
+    Raises OutOfMemoryError where the device cannot hold it, naming the largest batch that it can.
     """
     capacity = graphc.device(device).capacity
 
@@ -22,16 +22,16 @@ def agree(step: Any, params: Any, state: Any, x: Any, y: Any, device: Any = None
         batch = (graphc.spec((size, *a.shape[1:]), a.dtype.name) for a in (np.asarray(x), np.asarray(y)))
         found: graphc.Contract = step.lower(params, state, *batch).contract
         if capacity is not None and found.total_bytes > capacity:
-            raise MemoryLimitError(f"it needs {found.total_bytes} bytes and the device has {capacity}")
+            raise OutOfMemoryError(f"it needs {found.total_bytes} bytes and the device has {capacity}")
         return found
 
     size = len(x)
     try:
         return contract(size)
-    except MemoryLimitError as error:
+    except OutOfMemoryError as error:
         best = largest(size, lambda smaller: _holds(contract, smaller))
         hint = f"--batch-size {best} would fit" if best else "not even a batch of one fits"
-        raise MemoryLimitError(f"a batch of {size} does not fit the device: {error}; {hint}") from error
+        raise OutOfMemoryError(f"a batch of {size} does not fit the device: {error}; {hint}") from error
 
 
 def largest(above: int, fits: Callable[[int], bool]) -> int:
@@ -50,6 +50,6 @@ def largest(above: int, fits: Callable[[int], bool]) -> int:
 def _holds(contract: Callable[[int], Any], size: int) -> bool:
     try:
         contract(size)
-    except MemoryLimitError:
+    except OutOfMemoryError:
         return False
     return True

@@ -222,7 +222,7 @@ def train(
 
     Many steps are submitted at once (see `steps_of_submit`); what they compute does not depend on how many. The first
     Ctrl-C ends the loop after the submit under way and saves; a second one stops at once. Raises
-    NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises MemoryLimitError, before
+    NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises OutOfMemoryError, before
     anything is allocated, where the device cannot hold the step.
     """
     reporter = reporter or Silent()

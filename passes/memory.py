@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from graphc.errors import GraphError, MemoryLimitError
+from graphc.errors import GraphError, OutOfMemoryError
 from graphc.types import NDArray
 
 
@@ -107,13 +107,13 @@ def assign(
     """Places for `tensors`, at offsets that are multiples of `alignment` bytes: the best that a strategy finds.
 
     Arenas hold at most `max_buffer_bytes`; a further one is opened where the tensors do not fit. The same lifetimes
-    always give the same places. Raises MemoryLimitError for a tensor larger than an arena may be.
+    always give the same places. Raises OutOfMemoryError for a tensor larger than an arena may be.
     """
     limit = max_buffer_bytes if max_buffer_bytes is not None else 1 << 62
     sizes = np.array([_round_up(t.nbytes, alignment) for t in tensors], dtype=np.int64)
     for tensor, size in zip(tensors, sizes, strict=True):
         if size > limit:
-            raise MemoryLimitError(f"tensor {tensor.name} needs {size} bytes, and a buffer may have {limit}")
+            raise OutOfMemoryError(f"tensor {tensor.name} needs {size} bytes, and a buffer may have {limit}")
     starts = np.array([t.start for t in tensors], dtype=np.int64)
     ends = np.array([t.end for t in tensors], dtype=np.int64)
     problem = _Problem(sizes, starts, ends)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.errors import MemoryLimitError
+from graphc.errors import OutOfMemoryError
 from graphc.models import MODELS, data, fit
 from graphc.models.train import RunConfig, Silent, train, training_step
 from graphc.runtime.base import Device
@@ -85,13 +85,13 @@ def test_a_step_that_the_device_cannot_hold_is_refused_with_the_batch_that_fits(
     small = step.lower(params, optimizer.init(params), *batch).contract
     monkeypatch.setattr(Device, "capacity", small.total_bytes)
     with pytest.raises(
-        MemoryLimitError, match=r"a batch of 64 does not fit the device: .*--batch-size (\d+) would fit"
+        OutOfMemoryError, match=r"a batch of 64 does not fit the device: .*--batch-size (\d+) would fit"
     ) as caught:
         train(RUN, data.load(None), device="numpy")
     best = int(str(caught.value).rpartition("--batch-size ")[2].split()[0])
     assert 20 <= best < 64
     monkeypatch.setattr(Device, "capacity", 1000)
-    with pytest.raises(MemoryLimitError, match="not even a batch of one fits"):
+    with pytest.raises(OutOfMemoryError, match="not even a batch of one fits"):
         train(RUN, data.load(None), device="numpy")
 
 

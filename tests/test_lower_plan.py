@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.errors import GraphError, MemoryLimitError
+from graphc.errors import GraphError, OutOfMemoryError
 from graphc.ir import Builder, evaluate
 from graphc.lower import lower
 from graphc.ops.structured import call, fused
@@ -206,7 +206,15 @@ def test_two_arenas_where_one_buffer_would_be_too_large(device):
 def test_a_tensor_larger_than_any_buffer_is_an_error():
     b = Body()
     graph = b.build([b("exp", b.tensor(1000))])
-    with pytest.raises(MemoryLimitError, match="4000"):
+    with pytest.raises(OutOfMemoryError, match=r"input %0: f32\[1000\] needs 4000 bytes, and a buffer .* 2048"):
+        lower(graph, replace(TARGET, max_buffer_bytes=2048))
+
+
+def test_a_value_larger_than_any_buffer_names_its_line():
+    graph = graphc.trace(lambda x: np.exp(x[:, None] @ x[None]) @ x, graphc.spec(100))
+    with pytest.raises(
+        OutOfMemoryError, match=r"f32\[100,100\] needs 40000 bytes(.*\n)+  at  test_lower_plan.py:\d+: "
+    ):
         lower(graph, replace(TARGET, max_buffer_bytes=2048))
 
 

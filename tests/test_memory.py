@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphc.errors import GraphError, MemoryLimitError
+from graphc.errors import GraphError, OutOfMemoryError
 from graphc.passes.memory import STRATEGIES, Assignment, Lifetime, assign, check, lower_bound
 
 ALIGN = 256
@@ -131,5 +131,5 @@ def test_empty_tensors_need_no_place() -> None:
 
 
 def test_a_tensor_larger_than_a_buffer_is_named() -> None:
-    with pytest.raises(MemoryLimitError, match="tensor big needs 2048 bytes, and a buffer may have 1024"):
+    with pytest.raises(OutOfMemoryError, match="tensor big needs 2048 bytes, and a buffer may have 1024"):
         assign([Lifetime("big", 2000, 0, 1)], ALIGN, max_buffer_bytes=1024)

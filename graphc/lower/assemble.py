@@ -21,7 +21,7 @@ from graphc.printer import format_node, value_names
 def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) -> Plan:
     """The plan that runs `graph` on `target`. donate: input slots whose buffers outputs may take over.
 
-    Raises DeviceError where the target cannot run a kernel (element type, number of buffers), MemoryLimitError where a
+    Raises DeviceError where the target cannot run a kernel (element type, number of buffers), OutOfMemoryError where a
     tensor exceeds its largest buffer, GraphError for a graph that still holds nodes to be inlined.
     """
     flat = flatten(graph)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from graphc.errors import MemoryLimitError
+from graphc.errors import OutOfMemoryError
 from graphc.ir import Value
 from graphc.lower.kernel import Operand
 from graphc.passes import memory
@@ -144,13 +144,9 @@ def _take_over_dead_inputs(program: Program, lives: _Lives, donated: dict[int, i
 def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) -> tuple[list[Buffer], dict[Value, int]]:
     """Buffers of inputs, constants and outputs, and the buffer of each of these tensors."""
     graph, buffers, home = program.graph, [], {}
-    limit = program.target.max_buffer_bytes
 
     def make(value: Value, kind: BufferKind, slot: int) -> int:
-        name, size = program.names[value], padded(value.type.nbytes, value.type.dtype.itemsize)
-        if size > limit:
-            raise MemoryLimitError(f"{kind} {name}: {value.type} needs {size} bytes, and a buffer may have {limit}")
-        buffers.append(Buffer(name, kind, size, slot))
+        buffers.append(Buffer(program.names[value], kind, _padded(program, value, f"{kind} "), slot))
         return len(buffers) - 1
 
     for slot, value in enumerate(graph.inputs):
@@ -163,6 +159,18 @@ def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) ->
         else:
             home[value] = make(value, "output", slot)
     return buffers, home
+
+
+def _padded(program: Program, value: Value, kind: str = "") -> int:
+    """Bytes of the place for a tensor. Raises OutOfMemoryError where no buffer of the target holds as many."""
+    size, target = padded(value.type.nbytes, value.type.dtype.itemsize), program.target
+    if size > target.max_buffer_bytes:
+        made = next((n for n in program.graph.nodes if value in n.outputs), None)
+        raise OutOfMemoryError(
+            f"{kind}{program.names[value]}: {value.type} needs {size} bytes, and a buffer holds at most "
+            f"{target.max_buffer_bytes} on {target.name}{made.source.at if made else ''}"
+        )
+    return size
 
 
 def _finish(
@@ -184,7 +192,7 @@ def _finish(
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
     slots = {v: n for n, v in enumerate(spans)}
-    sizes = {v: padded(v.type.nbytes, v.type.dtype.itemsize) for v in spans}
+    sizes = {v: _padded(program, v) for v in spans}
     lifetimes = [memory.Lifetime(names[v], sizes[v], *spans[v]) for v in spans]
     assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
     memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)

@@ -245,7 +245,4 @@ def located(error: GraphcError, what: str = "", source: Source | None = None) ->
     if what and not text.startswith(f"{what}:"):
         text = f"{what}: {text}"
     source = caller(2) if source is None else source
-    if source.lines:
-        line = source.lines[0]
-        text += f"\n  at  {line}" + (f": {line.text}" if line.text else "")
-    return type(error)(text)
+    return type(error)(text + source.at)
