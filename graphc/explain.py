@@ -39,11 +39,9 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
 
 
 def _reasons(node: Node, by_value: Mapping[Value, Decision]) -> tuple[str, ...]:
-    why = node.attrs.get("why")
-    if why:
-        return tuple(why)
     decision = next((by_value[value] for value in node.outputs if value in by_value), None)
-    return decision.why if decision else ("not fused: it was made by no fusion pass",)
+    why = (*(decision.why if decision else ()), *node.attrs.get("why", ()))
+    return why or ("not fused: it was made by no fusion pass",)
 
 
 def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
@@ -52,7 +50,10 @@ def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
     names = ", ".join(dict.fromkeys(plan.kernels[d.kernel].name for d in dispatches))
     which = f"dispatch {numbers[0]}" if len(numbers) == 1 else f"dispatches {numbers[0]} to {numbers[-1]}"
     read, written = sum(d.bytes_read for d in dispatches), sum(d.bytes_written for d in dispatches)
-    return f"kernel {names} ({which}): reads {read} bytes, writes {written}, {sum(d.flops for d in dispatches)} flops"
+    copied = [plan.tensors[s.tensor].name for d in dispatches for s in d.stagings]
+    before = f", after copying {', '.join(copied)} to textures" if copied else ""
+    flops = sum(d.flops for d in dispatches)
+    return f"kernel {names} ({which}): reads {read} bytes, writes {written}, {flops} flops{before}"
 
 
 def _ops(node: Node, printed: Sequence[str], names: Mapping[Value, str]) -> list[tuple[str, Node]]:

@@ -32,6 +32,7 @@ from graphc.lower import lower, matmul, matmul_tile
 from graphc.lower.family import body_of
 from graphc.op import Contract
 from graphc.ops.structured import fused
+from graphc.passes.stage import staged
 from graphc.plan import Target
 from graphc.runtime import Device
 from graphc.types import NDArray
@@ -207,9 +208,11 @@ def problems(graph: Graph, target: Target) -> list[Problem]:
         for body in products(body_of(node, flat.constants)[0]):
             if "inplace" in node.attrs:
                 body = _bare(body)
-            name, shape, tiles = matmul.search(body, target)
+            staging = staged(node)
+            name, shape, tiles = matmul.search(body, target, staging)
             if 2 * shape.batch * shape.m * shape.k * shape.n >= LEAST_WORK and name not in found:
-                attrs = {"body": body, "family": "matmul", "why": ()}
+                marks = tuple(i for i, op in enumerate(body.nodes) if op in staging)
+                attrs = {"body": body, "family": "matmul", "why": (), "staged": marks}
                 alone = Graph(body.inputs, {}, (Node(fused, body.inputs, body.outputs, attrs),), body.outputs)
                 found[name] = Problem(name, alone, tuple(tile.choice for tile in tiles))
     return list(found.values())

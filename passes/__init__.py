@@ -14,6 +14,7 @@ from graphc.passes.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
 from graphc.passes.simplify import simplify
 from graphc.passes.split import split
+from graphc.passes.stage import stage
 
 __all__ = [
     "DEFAULT",
@@ -30,4 +31,5 @@ __all__ = [
     "run",
     "simplify",
     "split",
+    "stage",
 ]

@@ -22,6 +22,7 @@ from graphc.passes.loops import loops
 from graphc.passes.order import order
 from graphc.passes.simplify import simplify
 from graphc.passes.split import split
+from graphc.passes.stage import stage
 
 GraphPass = Callable[[Graph], Graph]
 """A pass. One with options is a frozen dataclass with `__call__`."""
@@ -42,6 +43,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     keep,
     fuse,
     order,
+    stage,
 )
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)

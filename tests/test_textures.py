@@ -14,9 +14,10 @@ from graphc.index import Index, variable
 from graphc.ir import Builder, Value, new_value
 from graphc.lower import lower
 from graphc.lower.kernel import texels
-from graphc.lower.matmul_tile import Shape, worth_staging
+from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
 from graphc.passes.proof import check_plan
+from graphc.passes.stage import stage
 from graphc.plan import Plan, Target
 from graphc.types import TensorType, f32
 from tests import tint
@@ -38,10 +39,10 @@ def projections(shape=(2, 96, 192), width=256):
     rows = shape[0] * shape[1]
     columns = builder.apply(transpose, builder.apply(reshape, x, shape=(rows, shape[-1])), perm=(1, 0))
     gradient = builder.apply(matmul, columns, builder.apply(reshape, left, shape=(rows, width)))
-    return builder.build([right, gradient])
+    return stage(builder.build([right, gradient]))
 
 
-def staged(**change):
+def lowered(**change):
     graph = projections()
     return graph, lower(graph, replace(SOFTWARE, **change))
 
@@ -56,7 +57,7 @@ def wanted(x, u, v):
 
 
 def test_an_operand_of_several_products_is_copied_once():
-    _, plan = staged()
+    _, plan = lowered()
     first = plan.tensors[plan.inputs[0]].name
     copied = [plan.tensors[s.tensor].name for d in plan.dispatches for s in d.stagings]
     assert copied.count(first) == 1
@@ -76,7 +77,7 @@ def test_the_device_computes_the_same_with_and_without_textures(device):
 
 
 def test_a_saved_plan_is_the_same_plan_and_replays():
-    graph, plan = staged()
+    graph, plan = lowered()
     again = Plan.from_json(plan.to_json())
     assert again == plan
     got = reference.run_plan(again, graph, arrays())
@@ -87,14 +88,14 @@ def test_a_saved_plan_is_the_same_plan_and_replays():
 def test_profiling_times_every_dispatch_between_the_copies(device):
     w = normal(384, 384, seed=1)
     profile = graphc.compile(lambda x: np.maximum(x @ w, 0) @ w, device=device).lower(normal(128, 384))
-    assert profile.plan.textures or not worth_staging(Shape(1, 128, 384, 384), device.target)
+    assert profile.plan.textures or not prefers_texels(device.target)
     measured = profile.profile(normal(128, 384), repeat=1)
     assert len(measured.timings) == len(profile.plan.dispatches)
 
 
 @pytest.mark.parametrize("edit", ["no copy", "wrong tensor", "wrong place", "wrong size"])
 def test_a_texture_that_does_not_hold_its_operand_is_found(edit):
-    graph, plan = staged()
+    graph, plan = lowered()
     first = plan.dispatches[0]
     staging = first.stagings[0]
     copies = {
@@ -118,7 +119,7 @@ def test_a_texture_that_does_not_hold_its_operand_is_found(edit):
 def test_small_or_ragged_products_and_other_targets_read_buffers():
     builder = Builder()
     a, b = builder.input(TensorType((16, 64), f32)), builder.input(TensorType((64, 64), f32))
-    small = builder.build([builder.apply(by_name("matmul"), a, b)])
+    small = stage(builder.build([builder.apply(by_name("matmul"), a, b)]))
     assert not lower(small, SOFTWARE).textures
     ragged = lower(projections(shape=(2, 96, 190)), SOFTWARE)
     assert ragged.textures
@@ -146,7 +147,7 @@ def test_a_folded_operand_is_read_where_it_lies(device):
     graph = projections(shape=(2, 160, 128), width=256)
     plan = lower(graph, target)
     x, u, v = normal(2, 160, 128), normal(128, 256, seed=1), normal(128, 256, seed=2)
-    if worth_staging(Shape(1, 320, 128, 256), target):
+    if prefers_texels(target):
         assert any(t.height < 320 for t in plan.textures)
     for result, want in zip(device.prepare(graph, plan, frozenset())([x, u, v]), wanted(x, u, v), strict=True):
         np.testing.assert_allclose(np.asarray(result), want, rtol=1e-4, atol=2e-3)
@@ -159,7 +160,7 @@ def test_a_reshape_that_keeps_rows_keeps_the_matrix_position():
 
 
 def test_browsers_accept_the_kernels():
-    _, plan = staged()
+    _, plan = lowered()
     assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}
 
 
@@ -174,7 +175,7 @@ def test_a_loop_copies_what_its_steps_change(device):
     compiled = graphc.compile(loop, device=device)
     plan = compiled.lower(x).plan
     assert plan.loops
-    assert plan.textures or not worth_staging(Shape(1, 512, 128, 256), device.target)
+    assert plan.textures or not prefers_texels(device.target)
     h = x.astype(float)
     for _ in range(3):
         h = np.tanh(h @ w) @ back

@@ -43,8 +43,8 @@ class Workload:
 
     eager: the same in NumPy, called on the arrays as they are; None: NumPy runs the compiled program, on the device
     "numpy". carried: how many of the first arguments are donated and replaced by the first results from call to call.
-    without: names of the passes that the unfused program leaves out; () stands for all of them. steps: training steps
-    in one call; figures are given for one step. items: what one call gets done, for the rate.
+    without: names of the passes that the unfused program leaves out beside `stage`; () stands for all of them. steps:
+    training steps in one call; figures are given for one step. items: what one call gets done, for the rate.
     """
 
     fn: Callable[..., Any]

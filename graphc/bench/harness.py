@@ -19,7 +19,7 @@ import graphc
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
 from graphc.executable import Executable
-from graphc.passes import pipeline
+from graphc.passes import pipeline, stage
 from graphc.plan import Plan
 from graphc.runtime import Device
 from graphc.runtime.executor import PlanRunner
@@ -65,9 +65,11 @@ class Sample:
 class CaseResult:
     """A case with the sample of each variant: fused, unfused, numpy, limit.
 
-    limit: the time that the fused program's kernels would take if each ran at the measured peak of arithmetic or of
-    memory, whichever is slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the
-    better of both ways) and multiply-add GFLOP/s of the device in the same rounds.
+    unfused: one kernel an op as it stands (for attention: with every other fusion), operands read from buffers. Where
+    large products may read textures, "unfused, staged" is the same program with the pass `stage`. limit: the time that
+    the fused program's kernels would take if each ran at the measured peak of arithmetic or of memory, whichever is
+    slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the better of both ways) and
+    multiply-add GFLOP/s of the device in the same rounds.
     """
 
     name: str
@@ -207,20 +209,20 @@ class _Eager:
 def _run(case: Case, work: Workload, goals: Sequence[Goal], device: Device, peaks: Peaks, repeat: int) -> CaseResult:
     fused = _Compiled(work, device, pipeline.DEFAULT)
     unfused = _Compiled(work, device, _fewer_passes(work.without))
+    staged = _Compiled(work, device, (*_fewer_passes(work.without), stage))
     numpy: _Eager | _Compiled = (
         _Eager(work.eager, work.arguments)
         if work.eager is not None
         else _Compiled(work, graphc.device("numpy"), pipeline.DEFAULT)
     )
-    variants = {"fused": fused, "unfused": unfused, "numpy": numpy}
-    times = _take_turns(variants, peaks, repeat)
+    compiled = {"fused": fused, "unfused": unfused}
+    if staged.executable.plan.textures:
+        compiled["unfused, staged"] = staged
+    times = _take_turns({**compiled, "numpy": numpy}, peaks, repeat)
     rates = {name: peak.work / times[name] / 1e9 for name, peak in peaks.items()}
     rates["copy"] = max(rates["buffer_copy"], rates["kernel_copy"])
-    samples = {
-        "fused": fused.sample(times["fused"], repeat),
-        "unfused": unfused.sample(times["unfused"], repeat),
-        "numpy": Sample(times["numpy"] / work.steps),
-    }
+    samples = {name: variant.sample(times[name], repeat) for name, variant in compiled.items()}
+    samples["numpy"] = Sample(times["numpy"] / work.steps)
     samples["limit"] = _limit(fused, rates)
     return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals)
 
@@ -256,8 +258,9 @@ def _time(variant: Any, calls: int) -> float:
 
 
 def _fewer_passes(without: tuple[str, ...]) -> Sequence[pipeline.GraphPass]:
-    """The default passes less some; no passes at all where none are named."""
-    return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in without) if without else ()
+    """The default passes less `stage` and some others; only what lowering needs where none are named."""
+    left_out = {*without, pipeline.pass_name(stage)}
+    return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in left_out) if without else pipeline.LEGALIZE
 
 
 def executions(plan: Plan) -> list[int]:
@@ -288,10 +291,11 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
     begin = time.perf_counter()
     pipeline.stages(traced, pipeline.DEFAULT)
     passes = time.perf_counter() - begin
+    slower = {f"times_{name.replace(', ', '_')}": sample.seconds / own.seconds for name, sample in samples.items()}
     return {
         "milliseconds": own.seconds * 1e3,
         "per_second": work.items / work.steps / own.seconds,
-        "times_unfused": samples["unfused"].seconds / own.seconds,
+        **{name: ratio for name, ratio in slower.items() if name.startswith("times_unfused")},
         "times_numpy": samples["numpy"].seconds / own.seconds,
         "of_limit": samples["limit"].seconds / own.seconds,
         "dispatches": own.dispatches,

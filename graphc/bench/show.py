@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.console import Console
 from rich.table import Table
 
 from graphc.bench.harness import CaseResult, Report, Sample
+
+LEGEND: Final = (
+    "unfused: one kernel an op as it stands, operands in buffers (attention: every other fusion)",
+    "unfused, staged: the same, large products read textures that their operands are copied to",
+)
 
 
 def show(report: Report, console: Console) -> None:
@@ -15,6 +22,8 @@ def show(report: Report, console: Console) -> None:
     console.print(f"{machine['cores']} cores, {machine['platform']}, {machine['date']}", highlight=False)
     console.print(f"NumPy {machine['numpy']}: {'; '.join(machine['blas']) or 'unknown BLAS'}", highlight=False)
     console.print(_table(report), highlight=False)
+    for line in LEGEND:
+        console.print(line, highlight=False)
     for result in report.results:
         for goal in result.goals:
             value = result.metrics[goal.metric]

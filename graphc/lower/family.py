@@ -17,6 +17,7 @@ from graphc.op import Custom
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
+from graphc.passes.stage import staged
 from graphc.plan import Target
 from graphc.types import NDArray
 
@@ -52,7 +53,7 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
         return list(_expanded(body, target, storage | computed))
     needs = _type_needs(node, body, target)
     builder = _builder(family)
-    sources = builder(body, Site(target, storage | computed, label_of(body)))
+    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node)))
     twice = f"{family}_{family}"
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources

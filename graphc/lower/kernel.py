@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
-from graphc.ir import Graph, Value
+from graphc.ir import Graph, Node, Value
 from graphc.plan import Target, padded
 from graphc.types import DType
 
@@ -185,12 +185,13 @@ class Bindings:
 class Site:
     """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
 
-    label: the op names, for the kernel's name.
+    label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
     """
 
     target: Target
     storage: Mapping[Value, Value] = field(default_factory=dict)
     label: str = ""
+    staged: frozenset[Node] = frozenset()
 
     def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
         """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Value, new_value
+from graphc.ir import Graph, Node, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
 from graphc.lower.launch import Launch
 from graphc.lower.matmul_product import Product, product
-from graphc.lower.matmul_tile import Shape, Tile, candidates, choose, problem_name, worth_staging
+from graphc.lower.matmul_tile import Shape, Tile, candidates, choose, prefers_texels, problem_name
 from graphc.op import Lanes, Term
 from graphc.plan import Target
 from graphc.types import DType, TensorType
@@ -43,10 +43,13 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     ]
 
 
-def search(body: Graph, target: Target) -> tuple[str, Shape, list[Tile]]:
-    """The tuner's problem in a body with one matmul: its name, its sizes, and the tiles that may be best for it."""
+def search(body: Graph, target: Target, staging: frozenset[Node]) -> tuple[str, Shape, list[Tile]]:
+    """The tuner's problem in a body with one matmul: its name, its sizes, and the tiles that may be best for it.
+
+    staging: the products whose operands may be read from textures.
+    """
     problem = product(body)
-    a_along, b_along, staged = _layout(body, Site(target), problem)
+    a_along, b_along, staged = _layout(body, Site(target, staged=staging), problem)
     name = problem_name(problem.shape, a_along, b_along, len(staged) == 2)
     return name, problem.shape, candidates(problem.shape, a_along, b_along, target, len(staged) == 2)
 
@@ -66,8 +69,8 @@ def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str)
 
 
 def _staged(body: Graph, site: Site, problem: Product, a_along: str, b_along: str) -> frozenset[str]:
-    """The operands ("a", "b") to be read from textures: where that is worth a copy, and texels are whole vectors."""
-    if not worth_staging(problem.shape, site.target):
+    """The operands ("a", "b") to be read from textures: where they may be, and texels are whole vectors."""
+    if problem.node not in site.staged or not prefers_texels(site.target):
         return frozenset()
     return frozenset(o for o, along in (("a", a_along), ("b", b_along)) if _in_texels(body, site, problem, o, along))
 

@@ -112,22 +112,17 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 }
 """The same where every invocation loads its own rows of A."""
 
-STAGED_WORK: Final = 1 << 24
-"""Floating-point operations from which on a product reads textures: they take 0.2 ms less then, and the copies 0.1."""
-
 CORES: Final = 4
 """Workgroups that a software adapter runs at once, for the estimate."""
 
 
-def worth_staging(shape: Shape, target: Target) -> bool:
-    """Whether operands are to be read from textures.
+def prefers_texels(target: Target) -> bool:
+    """Whether large operands are read faster from textures, into which they are copied, than from buffers.
 
     So it is on a software adapter with subgroups of 8 lanes or more (lavapipe: 58 GFLOPS for 38), whose loads from
-    storage buffers go lane by lane, where the time saved pays for the copies and for the compute pass that they end.
-    With 4 lanes (SwiftShader) texels are read more slowly than buffers.
+    storage buffers go lane by lane. With 4 lanes (SwiftShader) texels are read more slowly than buffers.
     """
-    work = 2 * shape.batch * shape.m * shape.k * shape.n
-    return target.software and target.subgroup >= 8 and work >= STAGED_WORK and min(shape.m, shape.n) >= 16
+    return target.software and target.subgroup >= 8
 
 
 def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:
