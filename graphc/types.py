@@ -121,6 +121,14 @@ def dtype_of(spec: Any) -> DType:
     )
 
 
+def small_integer(spec: Any) -> np.dtype[Any] | None:
+    """The integer type of 8 or 16 bits that `spec` stands for, which is held in 32 bits; None for other types."""
+    if dtype_of(spec) != i32 or isinstance(spec, DType) or spec in _BY_NAME:
+        return None
+    numpy = np.dtype(spec)
+    return numpy if numpy.name in _WIDENED else None
+
+
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """Shape and element type of a dense, row-major tensor."""

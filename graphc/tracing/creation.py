@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.tracing.core import is_tracer, owner
-from graphc.tracing.promote import common_dtype, converted, kind_of, requested
+from graphc.tracing.promote import common_dtype, converted, kind_of
 from graphc.tracing.reductions import traced
 from graphc.tracing.shaping import broadcast_arrays, broadcast_to, ints, reshape
 from graphc.tracing.tracer import Tracer
@@ -27,7 +27,7 @@ def full_like(
 ) -> Tracer:
     """np.full_like: no memory is filled before the graph runs."""
     trace = owner((a, fill_value))
-    like = requested(dtype, traced(a).value.type.dtype if is_tracer(a) else dtype_of(np.asarray(a).dtype))
+    like = dtype_of(dtype if dtype is not None else a.dtype if is_tracer(a) else np.asarray(a).dtype)
     wanted = np.shape(a) if shape is None else ints(shape, "shape")
     return broadcast_to(converted(trace, fill_value, like), wanted)
 

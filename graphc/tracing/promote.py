@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError
+from graphc.errors import DTypeError, TraceError
 from graphc.tracing.core import Trace, adopted, as_array, constant, emit, is_tracer
 from graphc.tracing.tracer import Tracer
-from graphc.types import DType, bool_, dtype_of, f32, x64_enabled
+from graphc.types import DType, bool_, dtype_of, f32, i32, small_integer, x64_enabled
 
 Kind = Any
 """How NumPy's promotion sees an operand: a np.dtype, or the type int or float for a Python number."""
@@ -91,5 +91,23 @@ def accumulator(dtype: DType) -> DType:
 
 
 def requested(dtype: Any, default: DType) -> DType:
-    """The element type of a dtype= argument, `default` for None."""
+    """The element type that a dtype= argument asks to compute in, `default` for None.
+
+    Raises TraceError for integers of 8 and 16 bits: what is computed in 32 bits does not wrap around as they do.
+    """
+    small = None if dtype is None else small_integer(dtype)
+    if small is not None:
+        raise TraceError(f"dtype={small}: there are integers of 32 bits only: write .astype(np.{small}) on the result")
     return default if dtype is None else dtype_of(dtype)
+
+
+def as_type(x: Tracer, dtype: Any) -> Tracer:
+    """As ndarray.astype. An integer of 8 or 16 bits is held in 32, with the value that NumPy's would have."""
+    small = small_integer(dtype)
+    if small is None or x.value.type.dtype == bool_:
+        return cast(x, dtype_of(dtype))
+    whole = cast(x, i32)
+    if small.kind == "u":
+        return emit("and", whole, constant(x.state, int(np.iinfo(small).max), i32))
+    top = constant(x.state, 32 - 8 * small.itemsize, i32)  # the sign bit goes to the top, and comes back
+    return emit("shift_right", emit("shift_left", whole, top), top)

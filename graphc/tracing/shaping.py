@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.errors import ShapeError, TraceError
 from graphc.tracing.core import constant, emit, is_tracer, owner
-from graphc.tracing.promote import cast, common_dtype, converted, requested
+from graphc.tracing.promote import as_type, common_dtype, converted, requested
 from graphc.tracing.reductions import axes_of, no_out, traced
 from graphc.tracing.tracer import Tracer
 from graphc.types import Shape, broadcast_shapes, normalize_axis
@@ -373,9 +373,8 @@ def resize(a: Any, new_shape: Any) -> Tracer:
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tracer:
-    """np.astype; float64 and int64 are narrowed unless x64 is on."""
-    t = traced(x)
-    return cast(t, requested(dtype, t.value.type.dtype))
+    """np.astype; float64 and int64 are narrowed unless x64 is on, integers of 8 and 16 bits are held in 32."""
+    return as_type(traced(x), np.float64 if dtype is None else dtype)
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {

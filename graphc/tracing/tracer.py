@@ -166,7 +166,10 @@ class Tracer:
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
-        """As ndarray.astype; float64 and int64 are narrowed unless x64 is on."""
+        """As ndarray.astype; float64 and int64 are narrowed unless x64 is on.
+
+        Integers of 8 and 16 bits are held in 32: the result is int32, with the values that theirs would be.
+        """
         return _function(np.astype, self, dtype)
 
     def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:

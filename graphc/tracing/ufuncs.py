@@ -13,9 +13,9 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
 from graphc.tracing.core import constant, emit, is_weak, located, owner
-from graphc.tracing.promote import cast, converted, loop_dtypes
+from graphc.tracing.promote import cast, converted, loop_dtypes, requested
 from graphc.tracing.tracer import Tracer
-from graphc.types import bool_, dtype_of
+from graphc.types import bool_
 
 Rule = Callable[..., Any]
 
@@ -69,7 +69,7 @@ def _without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[s
     if dtype is None:
         return operands
     trace = owner(operands)
-    return tuple(converted(trace, x, dtype_of(dtype)) for x in operands)
+    return tuple(converted(trace, x, requested(dtype, bool_)) for x in operands)
 
 
 def node(name: str) -> Rule:
