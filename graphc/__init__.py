@@ -36,9 +36,9 @@ from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.scan import scan
-from graphc.taps import tap, with_taps
+from graphc.taps import tap
 from graphc.trace import Spec, spec, trace
-from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad
+from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad, with_taps
 from graphc.types import enable_x64
 
 __all__ = [

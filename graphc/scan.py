@@ -10,6 +10,7 @@ import numpy as np
 from graphc import tree
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ops import by_name
+from graphc.taps import Collector, Tapped, collecting, collector
 from graphc.trace import Program, Spec, leaf_type, trace_program
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import converted
@@ -35,6 +36,9 @@ def scan(step: Step, carry: Any, xs: Any = None, length: int | None = None, reve
     first, carry_tree = tree.flatten(carry)
     if current() is None and not any(map(is_tracer, [*first, *slices])):
         return _loop(step, carry, slices, xs_tree, count, reverse)
+    outer = collector()
+    if outer is not None:
+        return _tapped(outer, step, carry, xs, count, reverse)
     start = [_spec(leaf) for leaf in first]
     program = _traced(step, start, carry_tree, slices, xs_tree)
     # A carry that begins as a Python number takes the element type that the first step gives it.
@@ -128,6 +132,35 @@ def _length(slices: list[Any], length: int | None) -> int:
     if len(set(lengths)) > 1:
         raise located(ShapeError(f"scan: the first axes of xs and length differ: {sorted(set(lengths))}"))
     return lengths[0]
+
+
+def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, reverse: bool) -> tuple[Any, Any]:
+    """The loop with the taps of its steps: their zeros are slices, their statistics are stacked."""
+    tapped: dict[str, Tapped] = {}
+
+    def probe(carry: Any, x: Any) -> tuple[Any, Any]:
+        with collecting(inner := Collector(None)):
+            made = step(carry, x)
+        tapped.update(inner.found)
+        return made
+
+    with collecting(None):
+        results = scan(probe, carry, xs, count, reverse)
+    if outer.zeros is None or not tapped:
+        outer.add({name: x.repeated(count) for name, x in tapped.items()})
+        return results
+
+    def measured(carry: Any, given: Any) -> tuple[Any, Any]:
+        x, zeros = given
+        with collecting(inner := Collector(zeros)):
+            carry, y = step(carry, x)
+        return carry, (y, inner.found)
+
+    zeros = {name: outer.zeros[name] for name in tapped}
+    with collecting(None):
+        last, (ys, statistics) = scan(measured, carry, (xs, zeros), count, reverse)
+    outer.add(statistics)
+    return last, ys
 
 
 def _loop(

@@ -1,121 +1,113 @@
-"""tap: what a value inside a model looks like, and its gradient, measured in the compiled program."""
+"""tap: what a value inside a model looks like, and its gradient, measured in the compiled program.
+
+To learn the gradient of a value, zeros are added to it, and the gradient of those is taken. What is tapped in a body
+that is traced on its own (a step of a scan, a checkpoint) is an output of that body.
+"""
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from graphc.errors import DTypeError, TraceError
-from graphc.trace import trace_program
-from graphc.tracing.core import current, is_tracer, located
-from graphc.transforms import value_and_grad
-
-Function = Callable[..., Any]
+from graphc.tracing.core import Trace, current, is_tracer, located
+from graphc.types import Shape
 
 BINS: Final = 32
 SATURATED: Final = 0.97
 """Above this, tanh passes less than 6% of a gradient on."""
 
 
-class _Collector:
-    """What taps do meanwhile. zeros: added to what is tapped, by name (None: only find out what is tapped)."""
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """Shape and element type of what stands under a name. steps: how many of its axes number the steps of scans."""
 
-    def __init__(self, zeros: dict[str, Any] | None) -> None:
-        self.zeros = zeros
-        self.trace: object = current()
-        self.found: dict[str, Any] = {}
+    shape: Shape
+    dtype: np.dtype[Any]
+    steps: int = 0
+
+    def repeated(self, times: int) -> Tapped:
+        """The same in a scan of `times` steps."""
+        return Tapped((times, *self.shape), self.dtype, self.steps + 1)
+
+
+@dataclass(slots=True)
+class Collector:
+    """What taps do meanwhile. zeros: added to what is tapped, by name (None: only find out what is tapped).
+
+    found: what is tapped, by name; its statistics, where there are zeros.
+    """
+
+    zeros: Mapping[str, Any] | None
+    trace: Trace | None = field(default_factory=current)
+    found: dict[str, Any] = field(default_factory=dict)
 
     def visit(self, name: str, x: Any) -> Any:
+        """What `tap` returns."""
         if current() is not self.trace:
-            raise located(TraceError(f"tap: {name!r} stands inside a scan or checkpoint: tap what comes out of it"))
-        if name in self.found:
-            raise located(TraceError(f"tap: there are two of the name {name!r}"))
+            text = f"tap: {name!r} stands inside a custom_vjp or a gradient: tap what goes in, or what comes out of it"
+            raise located(TraceError(text))
         if x.dtype.kind != "f":
             raise located(DTypeError(f"tap: {name!r} is {x.dtype}: needs a float type"))
-        if self.zeros is None:
-            self.found[name] = np.zeros(x.shape, x.dtype)
-            return x
-        self.found[name] = statistics(x)
-        return x + self.zeros[name]
+        self.add({name: Tapped(x.shape, x.dtype) if self.zeros is None else statistics(x)})
+        return x if self.zeros is None else x + self.zeros[name]
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Take in what was found here or in a body. Raises TraceError for a name that there is already."""
+        for name in found:
+            if name in self.found:
+                raise located(TraceError(f"tap: there are two of the name {name!r}"))
+        self.found.update(found)
 
 
 _local = threading.local()
 
 
-def tap(name: str, x: Any) -> Any:
-    """`x`, unchanged. Within `with_taps` it is reported under this name, together with its gradient.
-
-    Raises TraceError for a name that is given twice, or inside a scan or checkpoint; DTypeError unless x is float.
-    """
-    collector: _Collector | None = getattr(_local, "collector", None)
-    return x if collector is None or not is_tracer(x) else collector.visit(name, x)
+def collector() -> Collector | None:
+    """The collector of the function that is being traced; None where taps are nothing."""
+    found: Collector | None = getattr(_local, "collector", None)
+    return found
 
 
 @contextmanager
-def _collecting(zeros: dict[str, Any] | None) -> Iterator[_Collector]:
-    before = getattr(_local, "collector", None)
-    _local.collector = collector = _Collector(zeros)
+def collecting(by: Collector | None) -> Iterator[None]:
+    """Meanwhile, taps report to `by`."""
+    before = collector()
+    _local.collector = by
     try:
-        yield collector
+        yield
     finally:
         _local.collector = before
 
 
-def with_taps(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
-    """`value_and_grad` of `fn` that also reports its taps: (value, gradient, report), or ((value, aux), ...).
+def tap(name: str, x: Any) -> Any:
+    """`x`, unchanged. Within `with_taps` it is reported under this name, together with its gradient.
 
-    report: for each name {"value": statistics(x), "gradient": statistics(gradient of x)}. The arguments are trees of
-    arrays.
+    Within a scan there is a report for each step: its arrays have one more axis, the first. Raises TraceError for a
+    name that is given twice, or inside a custom_vjp or gradient; DTypeError unless x is float.
     """
-
-    @functools.wraps(fn)
-    def tapped(*args: Any, **kwargs: Any) -> tuple[Any, Any, dict[str, Any]]:
-        def probe(*args: Any, **kwargs: Any) -> Any:
-            with _collecting(None) as collector:
-                result = fn(*args, **kwargs)
-            zeros.update(collector.found)
-            return result
-
-        def loss(zeros: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-            with _collecting(zeros) as collector:
-                result = fn(*args, **kwargs)
-            value, aux = result if has_aux else (result, ())
-            return value, (aux, collector.found)
-
-        zeros: dict[str, Any] = {}
-        trace_program(probe, args, kwargs)
-        given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
-        positions = (0, *(i % len(args) + 1 for i in given))
-        (value, (aux, seen)), (slopes, *found) = value_and_grad(loss, positions, has_aux=True)(zeros, *args, **kwargs)
-        report = {name: {"value": seen[name], "gradient": statistics(_plain(slopes[name]))} for name in zeros}
-        gradients = tuple(found) if isinstance(argnums, Sequence) else found[0]
-        return ((value, aux) if has_aux else value), gradients, report
-
-    return tapped
+    active = collector()
+    return x if active is None or not is_tracer(x) else active.visit(name, x)
 
 
-def _plain(x: Any) -> Any:
-    """An Array as an ndarray; what is traced as it is."""
-    return x if is_tracer(x) else np.asarray(x)
-
-
-def statistics(x: Any) -> dict[str, Any]:
+def statistics(x: Any, steps: int = 0) -> dict[str, Any]:
     """mean, std, saturation (the part of |x| above 0.97), low and high (the extremes), and histogram: i32[32] counts of
-    equal bins from low to high. x: float, of any shape with at least one element."""
-    flat = np.reshape(x, (-1,))
-    low, high = np.min(flat), np.max(flat)
+    equal bins from low to high. x: float, of any shape with at least one element. steps: how many of its first axes
+    stay as they are."""
+    flat = np.reshape(x, (*x.shape[:steps], -1))
+    low, high = np.min(flat, axis=-1), np.max(flat, axis=-1)
     width = np.where(high > low, high - low, np.ones_like(low))
-    bins = np.clip((flat - low) / width * BINS, 0, BINS - 1).astype(np.int32)
-    counts = np.sum(bins[:, None] == np.arange(BINS, dtype=np.int32), axis=0)
+    bins = np.clip((flat - low[..., None]) / width[..., None] * BINS, 0, BINS - 1).astype(np.int32)
+    counts = np.sum(bins[..., None] == np.arange(BINS, dtype=np.int32), axis=-2)
     return {
-        "mean": np.mean(flat),
-        "std": np.std(flat),
-        "saturation": np.mean((np.abs(flat) > SATURATED).astype(flat.dtype)),
+        "mean": np.mean(flat, axis=-1),
+        "std": np.std(flat, axis=-1),
+        "saturation": np.mean((np.abs(flat) > SATURATED).astype(flat.dtype), axis=-1),
         "low": low,
         "high": high,
         "histogram": counts.astype(np.int32),

@@ -21,6 +21,7 @@ from graphc.ir import Graph, Value
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, CustomVjp, call
 from graphc.passes.attention import raise_attention
+from graphc.taps import Collector, Tapped, collecting, collector, statistics
 from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.tracer import Tracer
@@ -97,11 +98,68 @@ def checkpoint(fn: Function) -> Function:
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
             return fn(*args, **kwargs)
         leaves, rebuild = _opened((args, kwargs))
-        program = trace_program(lambda *given: _called(fn, rebuild(given)), tuple(leaves), {})
+        outer = collector()
+
+        def body(*given: Any) -> Any:
+            if outer is None:
+                return _called(fn, rebuild(given)), {}
+            with collecting(inner := Collector(outer.zeros)):
+                result = _called(fn, rebuild(given))
+            tapped.update(inner.found)
+            return result, inner.found if outer.zeros is not None else {}
+
+        tapped: dict[str, Any] = {}
+        program = trace_program(body, tuple(leaves), {})
         program = replace(program, graph=raise_attention(program.graph))
-        return _call(program, leaves, getattr(fn, "__name__", "checkpoint"), Checkpoint())
+        result, found = _call(program, leaves, getattr(fn, "__name__", "checkpoint"), Checkpoint())
+        if outer is not None:
+            outer.add(found or tapped)
+        return result
 
     return function
+
+
+def with_taps(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """`value_and_grad` of `fn` that also reports its taps: (value, gradient, report), or ((value, aux), ...).
+
+    report: for each name {"value": statistics(x), "gradient": statistics(gradient of x)}, see `graphc.taps`. The
+    arguments are trees of arrays.
+    """
+
+    @functools.wraps(fn)
+    def tapped(*args: Any, **kwargs: Any) -> tuple[Any, Any, dict[str, Any]]:
+        known: dict[str, Tapped] = {}
+
+        def probe(*args: Any, **kwargs: Any) -> Any:
+            with collecting(found := Collector(None)):
+                result = fn(*args, **kwargs)
+            known.update(found.found)
+            return result
+
+        def loss(zeros: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+            with collecting(found := Collector(zeros)):
+                result = fn(*args, **kwargs)
+            value, aux = result if has_aux else (result, ())
+            return value, (aux, found.found)
+
+        trace_program(probe, args, kwargs)
+        zeros = {name: np.zeros(x.shape, x.dtype) for name, x in known.items()}
+        given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+        positions = (0, *(i % len(args) + 1 for i in given))
+        (value, (aux, seen)), (slopes, *found) = value_and_grad(loss, positions, has_aux=True)(zeros, *args, **kwargs)
+        report = {
+            name: {"value": seen[name], "gradient": statistics(_plain(slopes[name]), x.steps)}
+            for name, x in known.items()
+        }
+        gradients = tuple(found) if isinstance(argnums, Sequence) else found[0]
+        return ((value, aux) if has_aux else value), gradients, report
+
+    return tapped
+
+
+def _plain(x: Any) -> Any:
+    """An Array as an ndarray; what is traced as it is."""
+    return x if is_tracer(x) else np.asarray(x)
 
 
 def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:

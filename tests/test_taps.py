@@ -79,6 +79,49 @@ def test_in_a_scan_of_steps() -> None:
     check({k: np.asarray(v)[0] for k, v in report["tanh1"]["value"].items()}, by_hand()["tanh1"])
 
 
+def layers(w: Any, x: Any) -> Any:
+    """`loss` as a loop over its layers, each of which is computed again in the backward pass."""
+
+    @graphc.checkpoint
+    def layer(x: Any, matrix: Any) -> Any:
+        return graphc.tap("tanh", np.tanh(x @ matrix))
+
+    x, sums = graphc.scan(lambda x, matrix: (layer(x, matrix), np.sum(x)), x, w)
+    return np.mean(graphc.tap("last", x) ** 2) + 0 * np.sum(sums)
+
+
+@pytest.mark.parametrize("device", ["numpy", "wgpu"])
+def test_taps_in_a_loop_over_layers_that_are_checkpointed(device: str) -> None:
+    value, grads, report = graphc.compile(graphc.with_taps(layers), device=device)(np.stack(W), X)
+    plain, wanted = graphc.compile(graphc.value_and_grad(loss), device=device)(W, X)
+    assert float(value) == pytest.approx(float(plain), rel=1e-6)
+    np.testing.assert_allclose(np.asarray(grads), np.stack(wanted), rtol=0, atol=1e-7)
+    expected = by_hand()
+    for number in range(2):
+        for kind, mark in (("value", ""), ("gradient", "'")):
+            found = {key: np.asarray(array)[number] for key, array in report["tanh"][kind].items()}
+            check(found, expected[f"tanh{number}{mark}"])
+    check(report["last"]["gradient"], expected["tanh1'"])
+
+
+def test_taps_in_loops_of_loops_backwards_and_of_a_number() -> None:
+    def inner(c: Any, x: Any) -> Any:
+        return c + graphc.tap("product", c * x), None
+
+    def outer(c: Any, row: Any) -> Any:
+        return graphc.scan(inner, c, row)[0], None
+
+    def total(x: Any) -> Any:
+        return graphc.scan(outer, 1.0, x, reverse=True)[0]
+
+    x = np.array([[2, 3, 4], [0.5, -1, 2]], np.float32)
+    value, _, report = graphc.with_taps(total)(x)
+    assert float(value) == pytest.approx(float(np.prod(1 + x)), abs=1e-5)
+    means = np.asarray(report["product"]["value"]["mean"])
+    np.testing.assert_allclose(means, [[0, 0, 0], [0.5, -1.5, 0]], atol=1e-6)
+    np.testing.assert_allclose(np.asarray(report["product"]["gradient"]["mean"]), [[20, 5, 1], [0, 180, 60]], atol=1e-4)
+
+
 def test_elsewhere_a_tap_is_nothing() -> None:
     assert graphc.tap("x", X) is X
     graph = graphc.trace(loss, W, X)
@@ -103,14 +146,20 @@ def test_errors() -> None:
         return np.sum(graphc.tap("a", x.astype(np.int32)).astype(np.float32) * x)
 
     def inside(x: Any) -> Any:
-        return graphc.scan(lambda c, r: (graphc.tap("a", c + r), None), x[0], x)[0].sum()
+        return np.sum(graphc.grad(lambda x: np.sum(graphc.tap("a", x) ** 2))(x))
+
+    def in_two_loops(x: Any) -> Any:
+        both = [graphc.scan(lambda c, r: (graphc.tap("a", c + r), None), x[0], x)[0] for _ in range(2)]
+        return np.sum(both[0] + both[1])
 
     with pytest.raises(TraceError, match="two of the name 'a'"):
         graphc.with_taps(twice)(X)
     with pytest.raises(DTypeError, match="'a' is int32"):
         graphc.with_taps(integers)(X)
-    with pytest.raises(TraceError, match="inside a scan"):
+    with pytest.raises(TraceError, match="inside a custom_vjp or a gradient"):
         graphc.with_taps(inside)(X)
+    with pytest.raises(TraceError, match="two of the name 'a'"):
+        graphc.with_taps(in_two_loops)(X)
 
 
 def test_a_run_of_batchnorm_mlp_reports_its_tanh_layers(tmp_path: Path) -> None:
