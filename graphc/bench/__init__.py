@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.bench.cases import CASES
 from graphc.bench.harness import CaseResult, Report, Sample, run_cases
+from graphc.bench.peers import find
 from graphc.bench.show import show
 
-__all__ = ["CASES", "CaseResult", "Report", "Sample", "run_cases", "show"]
+__all__ = ["CASES", "CaseResult", "Report", "Sample", "find", "run_cases", "show"]

@@ -18,6 +18,8 @@ import numpy as np
 import graphc
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
+from graphc.bench.peers import Peer, Peers
+from graphc.bench.peers.process import PeerError
 from graphc.executable import Executable
 from graphc.passes import pipeline, stage
 from graphc.plan import Plan
@@ -28,6 +30,9 @@ SAMPLE_SECONDS: Final = 0.02
 """Quick programs are called as often in a row as fills this time, and waited for once, as a training loop does."""
 
 MOST_CALLS: Final = 64
+
+MOST_SECONDS: Final = 15.0
+"""A variant that has taken so long in all is measured no more: a peer may take 18 s for one step."""
 
 
 Peaks = dict[str, BufferCopy | Peak]
@@ -69,7 +74,8 @@ class CaseResult:
     large products may read textures, "unfused, staged" is the same program with the pass `stage`. limit: the time that
     the fused program's kernels would take if each ran at the measured peak of arithmetic or of memory, whichever is
     slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the better of both ways) and
-    multiply-add GFLOP/s of the device in the same rounds.
+    multiply-add GFLOP/s of the device in the same rounds. Peers that ran have samples of their own ("torch",
+    "tinygrad"); absent says why others have none.
     """
 
     name: str
@@ -78,12 +84,16 @@ class CaseResult:
     metrics: dict[str, float]
     peaks: dict[str, float]
     goals: Sequence[Goal] = ()
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def judged(self) -> list[tuple[Goal, float | None, bool | None]]:
+        """Each goal with what was measured, and whether that reaches it; None for one about a peer that did not run."""
+        values = [(goal, self.metrics.get(goal.metric)) for goal in self.goals]
+        return [(goal, value, None if value is None else goal.met(value)) for goal, value in values]
 
     def to_data(self) -> dict[str, Any]:
         """As plain data for JSON."""
-        goals = [
-            {"goal": str(g), "value": self.metrics[g.metric], "met": g.met(self.metrics[g.metric])} for g in self.goals
-        ]
+        goals = [{"goal": str(goal), "value": value, "met": met} for goal, value, met in self.judged()]
         samples = {n: {**asdict(s), "gflops": s.gflops, "gbytes": s.gbytes} for n, s in self.samples.items()}
         return {
             "name": self.name,
@@ -92,20 +102,29 @@ class CaseResult:
             "metrics": self.metrics,
             "peaks": self.peaks,
             "goals": goals,
+            "absent": self.absent,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results of a run, and what it ran on."""
+    """All results of a run, and what it ran on. peers: what each of them says that it is, by name."""
 
     device: str
     machine: dict[str, Any]
     results: list[CaseResult] = field(default_factory=list)
+    peers: dict[str, str] = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return {"device": self.device, "machine": self.machine, "cases": [r.to_data() for r in self.results]}
+        """As plain data for JSON; goals: how many were reached, missed, and not measured."""
+        marks = [met for result in self.results for _, _, met in result.judged()]
+        return {
+            "device": self.device,
+            "machine": self.machine,
+            "peers": self.peers,
+            "goals": {"reached": marks.count(True), "missed": marks.count(False), "unmeasured": marks.count(None)},
+            "cases": [r.to_data() for r in self.results],
+        }
 
 
 def run_cases(
@@ -114,13 +133,15 @@ def run_cases(
     *,
     repeat: int = 7,
     small: bool = False,
+    peers: Peers | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measure cases on a WebGPU device, each variant `repeat` times in turn.
 
-    small: tiny sizes, without goals, to see that all works. note: told what is being done, a line at a time.
+    small: tiny sizes, without goals, to see that all works. peers: those that take turns with graphc. note: told what
+    is being done, a line at a time.
     """
-    report = Report(_describe(device), machine())
+    report = Report(_describe(device), machine(), peers=dict(peers.versions) if peers else {})
     peaks: Peaks = {
         "buffer_copy": BufferCopy(device, small),
         "kernel_copy": kernel_copy(device, small),
@@ -129,7 +150,7 @@ def run_cases(
     for case in cases:
         note(f"{case.name}: {case.what}")
         goals = () if small else case.goals
-        report.results.append(_run(case, case.make(small), goals, device, peaks, repeat))
+        report.results.append(_run(case, case.make(small), goals, device, peaks, repeat, peers))
     return report
 
 
@@ -206,7 +227,15 @@ class _Eager:
         """Nothing to wait for."""
 
 
-def _run(case: Case, work: Workload, goals: Sequence[Goal], device: Device, peaks: Peaks, repeat: int) -> CaseResult:
+def _run(
+    case: Case,
+    work: Workload,
+    goals: Sequence[Goal],
+    device: Device,
+    peaks: Peaks,
+    repeat: int,
+    peers: Peers | None,
+) -> CaseResult:
     fused = _Compiled(work, device, pipeline.DEFAULT)
     unfused = _Compiled(work, device, _fewer_passes(work.without))
     staged = _Compiled(work, device, (*_fewer_passes(work.without), stage))
@@ -218,13 +247,37 @@ def _run(case: Case, work: Workload, goals: Sequence[Goal], device: Device, peak
     compiled = {"fused": fused, "unfused": unfused}
     if staged.executable.plan.textures:
         compiled["unfused, staged"] = staged
-    times = _take_turns({**compiled, "numpy": numpy}, peaks, repeat)
+    others, absent = _start_peers(work, fused, peers) if peers else ({}, {})
+    try:
+        times = _take_turns({**compiled, "numpy": numpy, **others}, peaks, repeat)
+    finally:
+        for peer in others.values():
+            peer.close()
+    absent |= {name: peer.failure for name, peer in others.items() if peer.failure}
     rates = {name: peak.work / times[name] / 1e9 for name, peak in peaks.items()}
     rates["copy"] = max(rates["buffer_copy"], rates["kernel_copy"])
     samples = {name: variant.sample(times[name], repeat) for name, variant in compiled.items()}
-    samples["numpy"] = Sample(times["numpy"] / work.steps)
+    for name in ("numpy", *(name for name in others if name not in absent)):
+        samples[name] = Sample(times[name] / work.steps)
     samples["limit"] = _limit(fused, rates)
-    return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals)
+    return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals, absent)
+
+
+def _start_peers(work: Workload, fused: _Compiled, peers: Peers) -> tuple[dict[str, Peer], dict[str, str]]:
+    """The peers that run a program, warm, and why others do not."""
+    started: dict[str, Peer] = {}
+    absent = dict(peers.missing)
+    if work.peer is None:
+        return started, {}
+    fused()  # from the state in which a peer begins
+    fused.wait()
+    first = float(np.asarray(graphc.tree.leaves(fused.results)[-1]).reshape(-1)[0])
+    for name in peers.versions:
+        try:
+            started[name] = Peer(peers.python, name, work.peer, work.steps, first)
+        except PeerError as error:
+            absent[name] = str(error)
+    return started, absent
 
 
 def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str, float]:
@@ -235,7 +288,8 @@ def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str
         peak()
     for _ in range(repeat):
         for name, variant in variants.items():
-            times[name].append(_time(variant, calls[name]))
+            if sum(times[name]) * calls[name] < MOST_SECONDS:
+                times[name].append(_time(variant, calls[name]))
         for name, peak in peaks.items():
             begin = time.perf_counter()
             peak()
@@ -244,9 +298,13 @@ def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str
 
 
 def _calls_in_a_row(variant: Any) -> int:
-    """Warms a variant up, and says how many calls fill a sample."""
-    _time(variant, 1)
-    return max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / _time(variant, 1))))
+    """Warms a variant up, and says how many calls fill a sample; a peer comes warm."""
+    if isinstance(variant, Peer):
+        seconds = variant.seconds
+    else:
+        _time(variant, 1)
+        seconds = _time(variant, 1)
+    return max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / seconds)))
 
 
 def _time(variant: Any, calls: int) -> float:
@@ -291,12 +349,12 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
     begin = time.perf_counter()
     pipeline.stages(traced, pipeline.DEFAULT)
     passes = time.perf_counter() - begin
-    slower = {f"times_{name.replace(', ', '_')}": sample.seconds / own.seconds for name, sample in samples.items()}
-    return {
+    others = {name.replace(", ", "_"): sample.seconds for name, sample in samples.items()}
+    measured = {
         "milliseconds": own.seconds * 1e3,
         "per_second": work.items / work.steps / own.seconds,
-        **{name: ratio for name, ratio in slower.items() if name.startswith("times_unfused")},
-        "times_numpy": samples["numpy"].seconds / own.seconds,
+        **{f"times_{name}": s / own.seconds for name, s in others.items() if name not in ("fused", "limit")},
+        "unfused_times_numpy": others["numpy"] / others["unfused"],
         "of_limit": samples["limit"].seconds / own.seconds,
         "dispatches": own.dispatches,
         "bytes_of_unfused": own.bytes / max(samples["unfused"].bytes, 1),
@@ -305,6 +363,14 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
         "compile_s": fused.compile_seconds,
         "passes_s": passes,
     }
+    if "torch" in samples:
+        measured["of_torch"] = own.seconds / others["torch"]
+        measured["numpy_of_torch"] = others["numpy"] / others["torch"]
+    return measured
+
+
+PEER_METRICS: Final = ("times_torch", "times_tinygrad", "of_torch", "numpy_of_torch")
+"""The metrics that there are only where peers were measured."""
 
 
 def machine() -> dict[str, Any]:

@@ -24,11 +24,16 @@ def show(report: Report, console: Console) -> None:
     console.print(_table(report), highlight=False)
     for line in LEGEND:
         console.print(line, highlight=False)
+    for name, version in report.peers.items():
+        console.print(f"{name}: {version}", highlight=False)
     for result in report.results:
-        for goal in result.goals:
-            value = result.metrics[goal.metric]
-            mark = "reached" if goal.met(value) else "missed"
-            console.print(f"{mark:8s} {result.name}: {goal}, is {value:.4g}", highlight=False)
+        for name, reason in result.absent.items():
+            console.print(f"{name} does not run {result.name}: {reason}", highlight=False, markup=False)
+    for result in report.results:
+        for goal, value, met in result.judged():
+            mark = {True: "reached", False: "missed", None: "unknown"}[met]
+            found = "not measured: --peers" if value is None else f"is {value:.4g}"
+            console.print(f"{mark:8s} {result.name}: {goal}, {found}", highlight=False)
 
 
 def _table(report: Report) -> Table:

@@ -24,12 +24,22 @@ PLAIN_WIDTH: Final = 120
 @click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="Turns of each variant.")
 @click.option("--small", is_flag=True, help="Tiny sizes: to see that everything runs, not how fast.")
 @click.option("--device", help="wgpu or wgpu:1.")
-def bench(names: tuple[str, ...], target: Path | None, repeat: int, small: bool, device: str | None) -> None:
+@click.option("--peers", is_flag=True, help="PyTorch and tinygrad take turns too, where they are installed.")
+@click.option("--peers-python", metavar="PATH", help="The Python interpreter that has them (implies --peers).")
+def bench(
+    names: tuple[str, ...],
+    target: Path | None,
+    repeat: int,
+    small: bool,
+    device: str | None,
+    peers: bool,
+    peers_python: str | None,
+) -> None:
     """Measure programs fused, unfused and in NumPy, side by side with what the adapter can do at most.
 
     Without names all benchmarks run; `kernels` and `models` are groups of them.
     """
-    from graphc.bench import CASES, run_cases, show
+    from graphc.bench import CASES, find, run_cases, show
 
     known = {case.name for case in CASES} | {case.group for case in CASES}
     unknown = [name for name in names if name not in known]
@@ -39,7 +49,14 @@ def bench(names: tuple[str, ...], target: Path | None, repeat: int, small: bool,
     if not chosen.needs_plan:
         raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
     cases = [case for case in CASES if not names or case.name in names or case.group in names]
-    report = run_cases(cases, chosen, repeat=repeat, small=small, note=lambda line: click.echo(line, err=True))
+
+    def note(line: str) -> None:
+        click.echo(line, err=True)
+
+    found = find(peers_python) if peers or peers_python else None
+    if found is not None and found.advice:
+        note(found.advice)
+    report = run_cases(cases, chosen, repeat=repeat, small=small, peers=found, note=note)
     text = json.dumps(report.to_data(), indent=1)
     if target is not None and str(target) == "-":
         click.echo(text)
