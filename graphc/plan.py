@@ -12,14 +12,24 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from graphc.errors import GraphError
-from graphc.types import Shape, dtype_of
+from graphc.types import Shape, TensorType, dtype_of
 
 BufferKind = Literal["input", "output", "constant", "arena"]
-Access = Literal["read", "read_write", "texture"]
-"""How a kernel reaches a tensor: a storage buffer, or a storage texture (read) that holds a copy of it."""
+Access = Literal["read", "read_write", "uniform", "texture"]
+"""How a kernel reaches a tensor: a storage buffer, a uniform buffer (read), a storage texture (read) with a copy."""
 
 TEXEL_BYTES: Final = 16
 """Bytes of a texel of rgba32float, the format of all textures: four f32."""
+
+UNIFORM_BYTES: Final = 256
+UNIFORM_BUFFERS: Final = 12
+"""Most bytes of a tensor that may be bound as a uniform buffer, a few numbers that every invocation reads, and how many
+WebGPU binds to a kernel in any case. Source: W3C WebGPU, section "Limits"."""
+
+
+def may_be_uniform(type: TensorType) -> bool:
+    """Whether a tensor may be bound as a uniform buffer, as an array of vectors of 16 bytes."""
+    return 0 < type.nbytes <= UNIFORM_BYTES and type.dtype.storage.itemsize == 4
 
 
 def padded(nbytes: int, itemsize: int = 4) -> int:
@@ -110,7 +120,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are storage buffers or textures."""
+    """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are buffers or textures."""
 
     name: str
     wgsl: str
@@ -264,12 +274,13 @@ class Target:
 
     subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. invocations: most
     threads in a workgroup. max_texture: most texels along a side of a texture. features: names of WebGPU features that
-    kernels may use ("shader-f16", "subgroup", ...). choices: what the tuner found best, by the name of the problem; it
-    goes before the rules.
+    kernels may use ("shader-f16", "subgroup", ...). max_uniform_buffers: most small tensors bound as uniform buffers,
+    which count apart. choices: what the tuner found best, by the name of the problem; it goes before the rules.
     """
 
     name: str = "baseline"
     max_storage_buffers: int = 8
+    max_uniform_buffers: int = UNIFORM_BUFFERS
     max_binding_bytes: int = 128 << 20
     max_buffer_bytes: int = 256 << 20
     max_workgroups: int = 65535

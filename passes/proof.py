@@ -92,7 +92,7 @@ def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int)
         if binding.buffer != tensor.buffer or not inside:
             raise GraphError(f"{who} binds {tensor.name} outside its place in {buffer.name}")
         fixed = buffer.kind == "constant" or (buffer.kind == "input" and buffer.slot not in donated)
-        if fixed and access != "read":
+        if fixed and access == "read_write":
             raise GraphError(f"{who} binds {tensor.name} for writing, and it may only be read")
         by_buffer[binding.buffer].append(binding)
     for buffer_number, bindings in by_buffer.items():
@@ -126,9 +126,10 @@ def _check_textures(plan: Plan) -> None:
 
 
 def _check_windows(plan: Plan, who: str, buffer: str, bindings: list[Binding]) -> None:
-    if len({b.access for b in bindings}) > 1:
+    writing = {b.access == "read_write" for b in bindings}
+    if len(writing) > 1:
         raise GraphError(f"{who} binds {buffer} both for reading and for writing")
-    if bindings[0].access == "read":
+    if True not in writing:
         return
     ordered = sorted(bindings, key=lambda b: b.offset)
     for a, b in itertools.pairwise(ordered):

@@ -183,9 +183,9 @@ def test_siblings_that_depend_on_each_other_elsewhere_stay_apart():
 @pytest.mark.parametrize("limit", [4, 5, 8])
 def test_no_kernel_binds_more_buffers_than_the_limit(limit: int):
     b = Maker()
-    x = b.tensor(4, 4)
+    x = b.tensor(16, 8)
     for _ in range(20):
-        x = b.op("add", x, b.tensor(4, 4))
+        x = b.op("add", x, b.tensor(16, 8))
     graph = b.build([x])
     after = Fuse(max_buffers=limit)(graph)
     assert_sound(graph, after, limit)

@@ -27,7 +27,7 @@ EVERY = frozenset(range(99))
 def adam_step(make: Maker, x: Value, dy: Value, state: tuple[Value, Value, Value]) -> list[Value]:
     """p', m', v' for a weight whose gradient is x^T @ dy, with two step sizes from one tensor."""
     p, m, v = state
-    sizes = make.tensor(2)
+    sizes = make.tensor(128)  # too many for a uniform buffer
     scale, root = (make.op("slice", sizes, start=(k,), stop=(k + 1,), step=(1,)) for k in (0, 1))
     gradient = make.op("matmul", make.op("transpose", x, perm=(1, 0)), dy)
     m2 = make.op("add", make.op("mul", m, 0.9), make.op("mul", gradient, 0.1))
@@ -47,7 +47,7 @@ def planned(graph: Graph, donated: frozenset[int], buffers: int = 8) -> Graph:
     after = order(Fuse(max_buffers=buffers, donated=donated)(graph))
     assert_sound(graph, after, buffers)
     plan = lower(after, target, donated)
-    assert all(len(d.bindings) <= buffers for d in plan.dispatches)
+    assert all(sum(b.access != "uniform" for b in d.bindings) <= buffers for d in plan.dispatches)
     arrays = [np.abs(a) for a in arrays_for(graph)]
     for want, got in zip(evaluate(graph, arrays), run_plan(plan, after, arrays), strict=True):
         np.testing.assert_array_equal(got, want)

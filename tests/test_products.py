@@ -130,7 +130,7 @@ def test_the_tuner_sees_each_product_once():
         return w - s[0] * m / (np.sqrt(v) + s[1]), m, v, x @ w
 
     sizes = [graphc.spec((512, 512))] * 3
-    graph = Fuse(donated=frozenset({0, 1, 2}))(graphc.trace(step, *sizes, sizes[0], graphc.spec((2,))))
+    graph = Fuse(donated=frozenset({0, 1, 2}))(graphc.trace(step, *sizes, sizes[0], graphc.spec((128,))))
     assert any("inplace" in node.attrs for node in kernels(graph))
     found = problems(graph, Target())
     assert found

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.kernels import calls, math_source
-from graphc.lower.kernel import KernelSource, Operand
+from graphc.lower.kernel import LANES, KernelSource, Operand
 from graphc.plan import Access
 
 
@@ -44,6 +44,15 @@ def module(source: KernelSource, access: Sequence[Access]) -> Module:
         if operand.texture:
             declarations.append(
                 f"@group(0) @binding({len(operands)}) var {operand.name}: texture_storage_2d<rgba32float, read>;"
+            )
+            operands.append(operand)
+            modes.append(mode)
+            continue
+        if operand.uniform:
+            vectors = -(-operand.value.type.size // LANES)
+            declarations.append(
+                f"@group(0) @binding({len(operands)}) var<uniform> {operand.name}: "
+                f"array<vec4<{operand.dtype.wgsl_storage}>, {vectors}>;"
             )
             operands.append(operand)
             modes.append(mode)

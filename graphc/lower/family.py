@@ -18,7 +18,7 @@ from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
 from graphc.passes.stage import staged
-from graphc.plan import Target
+from graphc.plan import Target, may_be_uniform
 from graphc.types import NDArray
 
 FAMILIES: Mapping[str, KernelBuilder] = {
@@ -53,7 +53,8 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
         return list(_expanded(body, target, storage | computed))
     needs = _type_needs(node, body, target)
     builder = _builder(family)
-    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node)))
+    uniform = _uniform(node, body, storage | computed, target) if family in families.FAMILIES else frozenset()
+    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform))
     twice = f"{family}_{family}"
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
@@ -78,6 +79,18 @@ def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> It
         yield from kernels_of(node, graph, target, lambda value: roots.get(value, value))
 
 
+def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Target) -> frozenset[Value]:
+    """The tensors that are bound as uniform buffers, because the storage buffers do not suffice: smallest first."""
+    outputs = {storage[v] for v in body.outputs}
+    inputs = dict.fromkeys(storage[v] for v in body.inputs)
+    inplace = {storage[body.inputs[k]] for _, k in node.attrs.get("inplace", ())}
+    binding = target.max_binding_bytes
+    buffers = sum(max(1, -(-v.type.nbytes // binding)) for v in (*inputs, *outputs)) - len(inplace)
+    missing = max(0, min(buffers - target.max_storage_buffers, target.max_uniform_buffers))
+    small = [v for v in inputs if may_be_uniform(v.type) and v not in inplace and v not in outputs]
+    return frozenset(sorted(small, key=lambda v: v.type.nbytes)[:missing])
+
+
 def _builder(family: str) -> KernelBuilder:
     if family.startswith("custom:"):
         return custom.BUILDERS[family.removeprefix("custom:")]
@@ -86,7 +99,7 @@ def _builder(family: str) -> KernelBuilder:
 
 def check_bindings(source: KernelSource, node: Node, target: Target) -> None:
     """Raise DeviceError where a kernel, its operands in place already merged, binds more buffers than the target."""
-    count = sum(o.windows for o in source.operands if not o.texture)
+    count = sum(o.windows for o in source.operands if not o.texture and not o.uniform)
     if count > target.max_storage_buffers:
         raise DeviceError(
             f"{source.name} needs {count} storage buffers, and {target.name} binds {target.max_storage_buffers}: "

@@ -52,7 +52,7 @@ class Operand:
     with `ir.new_value`. vector: declared as array<vec4<T>>, so that indices count vectors of 4 elements (a tensor's
     bytes are padded to whole vectors: lanes past its end may be read and written). windows: how many bindings it
     takes. window: elements (or vectors) in each window but the last. texture: its layout, where it is read as texels
-    from a texture that it was copied to.
+    from a texture that it was copied to. uniform: bound as a uniform buffer, an array of vectors in any case.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Operand:
     windows: int = 1
     window: int = 0
     texture: Texels | None = None
+    uniform: bool = False
 
     @property
     def dtype(self) -> DType:
@@ -77,6 +78,8 @@ class Operand:
     def load(self, index: str) -> str:
         """Expression of the element (or vector) at `index`, a u32 expression, as a register value (bool as bool)."""
         text = f"{self.name}[{index}]" if self.windows == 1 else f"load_{self.name}({index})"
+        if self.uniform and not self.vector:
+            text = f"{self.name}[({index}) / {LANES}u][({index}) % {LANES}u]"
         if self.dtype.kind != "bool":
             return text
         return f"({text} != vec4<u32>(0u))" if self.vector else f"({text} != 0u)"
@@ -122,8 +125,15 @@ class Bindings:
     Body inputs that lie in the same bytes (a tensor passed twice, a reshape of it) share one operand.
     """
 
-    def __init__(self, target: Target, storage: Mapping[Value, Value], scalars: frozenset[Value] = frozenset()) -> None:
+    def __init__(
+        self,
+        target: Target,
+        storage: Mapping[Value, Value],
+        scalars: frozenset[Value] = frozenset(),
+        uniform: frozenset[Value] = frozenset(),
+    ) -> None:
         self.target = target
+        self._uniform = uniform
         self.conflicts: set[Value] = set()
         self._storage = storage
         self._scalars = scalars
@@ -175,7 +185,7 @@ class Bindings:
     def _operand(self, name: str, outer: Value, value: Value, access: OperandAccess, vector: bool) -> Operand:
         limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes, outer.type.dtype.itemsize)
         if size <= limit:
-            return Operand(name, outer, access, vector)
+            return Operand(name, outer, access, vector, uniform=access == "read" and outer in self._uniform)
         window = limit // self.target.alignment * self.target.alignment
         each = outer.type.dtype.itemsize * (LANES if vector else 1)
         return Operand(name, outer, access, vector, -(-size // window), window // each)
@@ -186,16 +196,18 @@ class Site:
     """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
 
     label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
+    uniform: the outer tensors that are bound as uniform buffers.
     """
 
     target: Target
     storage: Mapping[Value, Value] = field(default_factory=dict)
     label: str = ""
     staged: frozenset[Node] = frozenset()
+    uniform: frozenset[Value] = frozenset()
 
     def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
         """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""
-        return Bindings(self.target, self.storage, scalars)
+        return Bindings(self.target, self.storage, scalars, self.uniform)
 
 
 T = TypeVar("T")

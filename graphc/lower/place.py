@@ -35,6 +35,8 @@ class Placement:
         """
         if operand.texture:
             return "texture"
+        if operand.uniform:
+            return "uniform"
         buffer = self.buffers[self.tensors[self.number[operand.value]].buffer]
         return "read" if operand.access == "read" and buffer.kind != "arena" else "read_write"
 
@@ -43,7 +45,8 @@ class Placement:
 class _Lives:
     """first, last: the dispatches that touch each tensor first and last. output: tensors that are outputs, by slot.
 
-    held: tensors that a later step of a loop reads again.
+    held: tensors that a later step of a loop reads again. uniform: tensors that are bound as uniform buffers. WebGPU
+    wants nothing of such a buffer written by the same dispatch, so they lie in no arena with others.
     """
 
     first: dict[Value, int] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class _Lives:
     input: dict[Value, int] = field(default_factory=dict)
     constant: dict[Value, int] = field(default_factory=dict)
     held: set[Value] = field(default_factory=set)
+    uniform: set[Value] = field(default_factory=set)
 
     def in_arena(self, value: Value) -> bool:
         return not (value in self.output or value in self.input or value in self.constant)
@@ -80,6 +84,8 @@ def _lives(program: Program) -> _Lives:
         for operand in step.source.operands:
             lives.first.setdefault(operand.value, number)
             lives.last[operand.value] = number
+            if operand.uniform:
+                lives.uniform.add(operand.value)
     outside = {*lives.input, *lives.constant}
     for loop in program.loops:
         for value, last in lives.last.items():
@@ -112,6 +118,8 @@ def _share_in_place(
             if old in lives.held:
                 continue
             if lives.in_arena(old) and lives.in_arena(new):
+                if not lives.uniform.isdisjoint((old, new)):
+                    continue
                 shares[new] = old
             elif not _donate(program, lives, donated, old, new):
                 continue
@@ -191,14 +199,20 @@ def _finish(
     for value in arena:
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
-    slots = {v: n for n, v in enumerate(spans)}
+    shared = [v for v in spans if v not in lives.uniform]
+    slots = {v: n for n, v in enumerate(shared)}
     sizes = {v: _padded(program, v) for v in spans}
-    lifetimes = [memory.Lifetime(names[v], sizes[v], *spans[v]) for v in spans]
+    lifetimes = [memory.Lifetime(names[v], sizes[v], *spans[v]) for v in shared]
     assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
     memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)
     first_arena = len(buffers)
     for slot, size in enumerate(assigned.arena_bytes):
         buffers.append(Buffer(f"arena{slot}", "arena", size, slot))
+    for value in spans:
+        if value in lives.uniform:
+            slot = len(buffers) - first_arena
+            home[value] = len(buffers)
+            buffers.append(Buffer(f"arena{slot}", "arena", sizes[value], slot))
 
     kept = set(program.outputs)
     tensors: list[Tensor] = []
@@ -233,7 +247,7 @@ def _finish(
         number,
         merged,
         tuple(sorted({*program.taken, *((i, o) for o, i in donated.items())})),
-        _bytes(buffers, assigned, arena, program.target.alignment),
+        _bytes(buffers, assigned, [v for v in arena if v not in lives.uniform], program.target.alignment),
     )
 
 

@@ -20,7 +20,9 @@ from graphc.errors import OutOfMemoryError
 GRAIN: Final = 256
 """Buffer sizes are multiples of this many bytes, so that near sizes share buffers and vec4 tails stay inside."""
 
-STORAGE_USAGE: Final = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
+STORAGE_USAGE: Final = (
+    wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
+)
 STAGING_USAGE: Final = wgpu.BufferUsage.MAP_READ | wgpu.BufferUsage.COPY_DST
 
 _uids: Final = itertools.count(1)

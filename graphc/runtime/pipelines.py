@@ -18,7 +18,7 @@ from graphc.plan import Access, Kernel
 if TYPE_CHECKING:
     from graphc.runtime.wgpu_device import WgpuDevice
 
-_BUFFER_TYPE: Final = {"read": "read-only-storage", "read_write": "storage"}
+_BUFFER_TYPE: Final = {"read": "read-only-storage", "read_write": "storage", "uniform": "uniform"}
 KEPT: Final = 1024
 """Pipelines kept beside those that programs hold, the last used."""
 

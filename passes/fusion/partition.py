@@ -11,6 +11,7 @@ from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.inplace import Claims, Pairs
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
+from graphc.plan import UNIFORM_BUFFERS, may_be_uniform
 
 ALONE: Final = ("attention", "custom")
 """Families whose kernels hold one op, and the views that it reads through."""
@@ -45,9 +46,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most buffers of one group, most bytes that one of them may hold, most ops, and the families that may be fused.
+    """Most storage buffers of one group, most bytes that one of them may hold, most ops, and the families to fuse.
 
-    donated: input slots whose buffers results may take over.
+    donated: input slots whose buffers results may take over. max_uniform: most uniform buffers.
     """
 
     max_buffers: int
@@ -55,6 +56,7 @@ class Limits:
     max_nodes: int
     families: frozenset[str]
     donated: frozenset[int] = frozenset()
+    max_uniform: int = UNIFORM_BUFFERS
 
 
 class Partition:
@@ -66,6 +68,8 @@ class Partition:
         self.joins = 0
         self.claims = Claims(facts.graph, limits.donated)
         self.claimed: dict[Value, int] = {}
+        most = limits.max_binding_bytes
+        self._windows = {v: -(-v.type.nbytes // most) for v in facts.graph.values() if v.type.nbytes > most}
         self.reach = Reach([self._sources(n) for n in range(len(facts.nodes))])
         self.home: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
 
@@ -147,9 +151,9 @@ class Partition:
         if family not in self.limits.families:
             return f"fusion of the {family} family is off"
         loads, stores = self.boundary((a, b))
-        # A tensor larger than one binding may be is bound as several windows.
-        buffers = sum(max(1, -(-v.type.nbytes // self.limits.max_binding_bytes)) for v in (*loads, *stores))
-        if buffers > self.limits.max_buffers and not self.claims.free:
+        buffers = self._buffers(loads, stores)
+        over = buffers - self._uniform(loads) > self.limits.max_buffers
+        if over and not self.claims.free:
             return _too_many(buffers, self.limits.max_buffers)
         if family == "map" and stores:
             size = next(iter(stores)).type.size
@@ -166,10 +170,12 @@ class Partition:
             a.phases | b.phases,
             a.ops + b.ops,
         )
-        if a.claims or b.claims or buffers > self.limits.max_buffers:
+        if a.claims or b.claims or over:
             group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
-            if buffers - len(group.claims) > self.limits.max_buffers:
-                return _too_many(buffers - len(group.claims), self.limits.max_buffers)
+            claimed = set(group.claims.values())
+            buffers -= len(claimed)
+            if buffers - self._uniform(v for v in loads if v not in claimed) > self.limits.max_buffers:
+                return _too_many(buffers, self.limits.max_buffers)
         problem = self._phase_problem(a, b) or self._cycle_problem(a, b) or self._claim_problem(a, b, group)
         return problem or group_problem(self.facts, group) or group
 
@@ -185,6 +191,15 @@ class Partition:
                 if value in self.facts.pinned or any(self.home[n] not in inside for n in users):
                     stores[value] = None
         return loads, stores
+
+    def _buffers(self, loads: dict[Value, None], stores: dict[Value, None]) -> int:
+        """Bindings of a kernel; a tensor larger than one binding may be is bound as several windows."""
+        count = len(loads) + len(stores)
+        return count + sum(self._windows[v] - 1 for v in (*loads, *stores) if v in self._windows)
+
+    def _uniform(self, loads: Iterable[Value]) -> int:
+        """How many of these may be bound as uniform buffers, which count apart."""
+        return min(sum(may_be_uniform(v.type) for v in loads), self.limits.max_uniform)
 
     def _sources(self, number: int) -> list[int]:
         made = (self.facts.maker.get(read.root) for read in self.facts.reads[number])

@@ -1,0 +1,101 @@
+"""A few numbers that every invocation reads are bound as uniform buffers where storage buffers do not suffice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.errors import GraphError
+from graphc.ir import Graph, evaluate
+from graphc.lower import lower
+from graphc.passes.fuse import fuse
+from graphc.passes.proof import check_plan
+from graphc.plan import Plan, Target
+from graphc.reference import run_plan
+from tests.fusing import Maker, arrays_for, assert_sound, kernels
+
+
+def sums(small: int, large: int = 7) -> Graph:
+    """The sum of `large` matrices and of `small` numbers."""
+    make = Maker()
+    total = make.tensor(32, 8)
+    for _ in range(large - 1):
+        total = make.op("add", total, make.tensor(32, 8))
+    for _ in range(small):
+        total = make.op("mul", total, make.tensor(1, 1))
+    return make.build([total])
+
+
+def accesses(plan: Plan) -> list[str]:
+    return [b.access for d in plan.dispatches for b in d.bindings]
+
+
+def test_numbers_take_no_storage_buffer_where_there_is_none_left():
+    graph = sums(small=12)
+    after = fuse(graph)
+    assert_sound(graph, after)
+    assert len(kernels(after)) == 1
+    plan = lower(after, Target())
+    assert accesses(plan).count("uniform") == 12
+    arrays = arrays_for(graph)
+    np.testing.assert_array_equal(run_plan(plan, after, arrays)[0], evaluate(graph, arrays)[0])
+
+
+def test_there_are_no_more_than_the_limit():
+    assert len(kernels(fuse(sums(small=13)))) == 2
+
+
+def test_kernels_with_few_buffers_have_none():
+    assert "uniform" not in accesses(lower(fuse(sums(small=1, large=6)), Target()))
+
+
+def test_numbers_computed_in_the_program_lie_apart():
+    """They are no part of an arena, which the same kernel writes to."""
+
+    def program(xs: list[Any], step: Any) -> Any:
+        total = sum(xs[1:], start=xs[0])
+        rates = np.exp(step * np.arange(3, dtype=np.float32))
+        scaled = total * rates[1]
+        return scaled @ xs[0].T, scaled, total * rates[2], total - rates[0]
+
+    xs = [np.random.default_rng(k).standard_normal((24, 40)).astype(np.float32) for k in range(5)]
+    compiled = graphc.compile(program, device="wgpu", check=True)
+    step = np.float32(0.5)
+    plan = compiled.lower(xs, step).plan
+    bound = [b for d in plan.dispatches for b in d.bindings if b.access == "uniform"]
+    assert bound
+    assert all(sum(t.buffer == plan.tensors[b.tensor].buffer for t in plan.tensors) == 1 for b in bound)
+    for got, want in zip(compiled(xs, step), program(xs, step), strict=True):
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.bool_])
+def test_element_types_and_elements(dtype: Any):
+    """One of many, and all of them in turn."""
+
+    def program(xs: list[Any], few: Any) -> Any:
+        total = sum(xs[1:], start=xs[0])
+        spread = np.where(few, total, -total) if few.dtype == np.bool_ else total * few
+        return spread + (total * few[5])
+
+    xs = [np.random.default_rng(k).integers(-9, 9, (16, 33)).astype(np.float32) for k in range(7)]
+    few = np.arange(33).astype(dtype)
+    compiled = graphc.compile(program, device="wgpu")
+    assert "uniform" in accesses(compiled.lower(xs, few).plan)
+    np.testing.assert_array_equal(compiled(xs, few).numpy(), program(xs, few))
+
+
+def test_a_plan_may_not_write_to_them():
+    after = fuse(sums(small=1))
+    plan = lower(after, Target())
+    check_plan(plan)
+    (dispatch,) = plan.dispatches
+    uniform = next(b for b in dispatch.bindings if b.access == "uniform")
+    written = dispatch.bindings[-1]
+    bindings = (*dispatch.bindings[:-1], replace(written, tensor=uniform.tensor, buffer=uniform.buffer, nbytes=16))
+    with pytest.raises(GraphError, match="may only be read"):
+        check_plan(replace(plan, dispatches=(replace(dispatch, bindings=bindings),)))
