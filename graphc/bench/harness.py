@@ -45,7 +45,8 @@ class Sample:
 
     Of a call that makes several training steps, everything is given for one of them. What a device without a plan
     (NumPy) has none of is zero. bytes: sum over the kernels of what each reads and writes. host_us: of the host's time
-    in a call, from the arguments to the submit. encode_us: of recording one dispatch.
+    in a call, from the arguments to the submit. encode_us: of recording a call, for each dispatch; command_us: the same
+    for each command, which counts copies into textures and compute passes too.
     """
 
     seconds: float
@@ -54,6 +55,7 @@ class Sample:
     dispatches: float = 0
     host_us: float = 0.0
     encode_us: float = 0.0
+    command_us: float = 0.0
 
     @property
     def gflops(self) -> float:
@@ -190,14 +192,15 @@ class _Compiled:
         self.wait()
         return float(np.median(times)) * 1e6
 
-    def encode_us(self, repeat: int) -> float:
-        """Median time in which one dispatch is recorded."""
+    def encode_us(self, repeat: int) -> tuple[float, float]:
+        """Median time of recording a call for each of its dispatches, and for each of its commands."""
         runner = self.executable.prepared()
         if not isinstance(runner, PlanRunner) or not self.executable.plan.dispatches:
-            return 0.0
-        copies = [np.asarray(leaf) for leaf in graphc.tree.leaves(self._arguments)]
-        times = runner.time_encoding(copies, repeat)
-        return float(np.median(times)) * 1e6 / sum(executions(self.executable.plan))
+            return 0.0, 0.0
+        arguments = [np.asarray(leaf) for leaf in graphc.tree.leaves(self._arguments)]
+        times, commands = runner.time_encoding(arguments, repeat)
+        total = float(np.median(times)) * 1e6
+        return total / sum(executions(self.executable.plan)), total / commands
 
     def sample(self, seconds: float, repeat: int) -> Sample:
         """The facts of its plan beside the measured time of a call."""
@@ -209,7 +212,7 @@ class _Compiled:
             sum((d.bytes_read + d.bytes_written) * n for d, n in made) / steps,
             sum(n for _, n in made) / steps,
             self.host_us(repeat) / steps,
-            self.encode_us(repeat),
+            *self.encode_us(repeat),
         )
 
 
@@ -360,6 +363,7 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
         "bytes_of_unfused": own.bytes / max(samples["unfused"].bytes, 1),
         "host_us": own.host_us,
         "encode_us": own.encode_us,
+        "command_us": own.command_us,
         "compile_s": fused.compile_seconds,
         "passes_s": passes,
     }

@@ -12,6 +12,7 @@ from graphc.bench.harness import CaseResult, Report, Sample
 LEGEND: Final = (
     "unfused: one kernel an op as it stands, operands in buffers (attention: every other fusion)",
     "unfused, staged: the same, large products read textures that their operands are copied to",
+    "us/dispatch: of recording a call; us/command: the same, with copies to textures and compute passes counted",
 )
 
 
@@ -50,6 +51,7 @@ def _table(report: Report) -> Table:
         "MB moved",
         "host us",
         "us/dispatch",
+        "us/command",
     ):
         table.add_column(name, justify="right")
     for result in report.results:
@@ -72,4 +74,5 @@ def _row(name: str, sample: Sample, result: CaseResult) -> list[str]:
         f"{sample.dispatches:.4g}",
         f"{sample.bytes / 1e6:.1f}",
     ]
-    return [*row, f"{sample.host_us:.0f}", f"{sample.encode_us:.2f}"] if sample.host_us else row
+    host = [f"{sample.host_us:.0f}", f"{sample.encode_us:.2f}", f"{sample.command_us:.2f}"]
+    return [*row, *host] if sample.host_us else row

@@ -175,18 +175,22 @@ class PlanRunner(Runner):
                 runs.append(stamps)
         return watch.method, np.stack(runs) if runs else None
 
-    def time_encoding(self, arguments: Sequence[Any], repeat: int) -> list[float]:
-        """Seconds that recording all dispatches takes the host, of `repeat` calls."""
+    def time_encoding(self, arguments: Sequence[Any], repeat: int) -> tuple[list[float], int]:
+        """Seconds that recording takes the host, of `repeat` calls, and how many commands it records: dispatches,
+        copies into textures, and compute passes."""
         times: list[float] = []
+        count = 0
 
         def record(encoder: Any, commands: native.Commands) -> None:
+            nonlocal count
+            count = commands.count
             begin = time.perf_counter()
             native.record(encoder, commands)
             times.append(time.perf_counter() - begin)
 
         for _ in range(repeat):
             self._run(arguments, record)
-        return times
+        return times, count
 
     def _run(self, arguments: Sequence[Any], record: Callable[[Any, native.Commands], None]) -> list[Array]:
         device = self._device
@@ -334,21 +338,16 @@ class PlanRunner(Runner):
             self._cache.move_to_end(key)
             return found
         kept = [self._group(step, bound) for step in self._steps]
-        first: list[native.Step] = []
-        for step, group in zip(self._steps, kept, strict=True):
-            first.append((step.pipeline._internal, group._internal, *step.dispatch.workgroups))
-        same = [(None, *native_step[1:]) for native_step in first]
-        steps: list[native.Step] = []
-        last = None
-        copies: dict[int, Sequence[native.Copy]] = {}
-        staged = [self._copies_before(step, bound) for step in self._steps]
-        for position, number in enumerate(self._sequence):
-            if staged[number]:
-                copies[position] = staged[number]
-            pipeline = self._steps[number].pipeline
-            steps.append(same[number] if pipeline is last else first[number])
-            last = pipeline
-        found = self._cache[key] = native.Commands(steps, copies), kept
+        steps: list[native.Step] = [
+            (step.pipeline._internal, group._internal, *step.dispatch.workgroups)
+            for step, group in zip(self._steps, kept, strict=True)
+        ]
+        copies = [self._copies_before(step, bound) for step in self._steps]
+        commands = native.Commands(
+            [steps[number] for number in self._sequence],
+            {position: copies[number] for position, number in enumerate(self._sequence) if copies[number]},
+        )
+        found = self._cache[key] = commands, kept
         if len(self._cache) > CACHED_STEPS:
             self._cache.popitem(last=False)
         return found

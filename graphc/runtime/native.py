@@ -1,6 +1,7 @@
 """The C functions of wgpu-native that a step needs, called without the Python wrapper around each.
 
-A dispatch costs 1.2 us this way and 3 to 4 us through the wrapper's methods. The wrapper also has no way to submit for
+A dispatch costs 0.9 us this way and 3 to 4 us through the wrapper's methods, a pass 0.7 and 5.7, a copy into a texture
+0.3 and 14. The wrapper also has no way to submit for
 an index, to wait for that index, or to learn when one submission is done; all three are here. Errors: encoding calls
 store theirs until `finish`, which goes through the wrapper and raises. A submit may not fail: wgpu-native aborts the
 process when it does, so callers check lifetimes first.
@@ -10,8 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,12 +19,15 @@ import numpy.typing as npt
 from wgpu.backends.wgpu_native._ffi import ffi, lib
 
 from graphc.errors import DeviceError, DeviceLostError
+from graphc.plan import TEXEL_BYTES
 from graphc.runtime.base import pauses
 
 Step = tuple[Any, Any, int, int, int]
 """Native pipeline (None: the one before stays), native bind group, workgroups in x, y, z."""
 
 _MAP_READ: Final = 1
+_ALL: Final = lib.WGPUTextureAspect_All
+_PASS: Final = ffi.new("WGPUComputePassDescriptor *")
 _tickets: Final = itertools.count(1)
 _done: Final[dict[int, bool]] = {}
 _mapped: Final[dict[int, int]] = {}
@@ -95,68 +98,80 @@ def submit(device: Any, command_buffer: Any) -> Submission:
     return Submission(device, index, ticket)
 
 
+class Copy:
+    """A copy of a buffer's bytes from `offset` on into a whole texture of rgba32float texels (wrapper's objects).
+
+    What the C function takes is made once; the buffer and the texture live as long as it does.
+    """
+
+    __slots__ = ("_alive", "size", "source", "target")
+
+    def __init__(self, buffer: Any, offset: int, texture: Any) -> None:
+        width, height, _ = texture.size
+        self._alive = buffer, texture
+        layout = {"offset": offset, "bytesPerRow": width * TEXEL_BYTES, "rowsPerImage": height}
+        self.source = ffi.new("WGPUTexelCopyBufferInfo *", {"layout": layout, "buffer": buffer._internal})
+        self.target = ffi.new("WGPUTexelCopyTextureInfo *", {"texture": texture._internal, "aspect": _ALL})
+        self.size = ffi.new("WGPUExtent3D *", (width, height, 1))
+
+
+class Commands:
+    """What a program records at each call, as native handles.
+
+    steps: its dispatches, each with its pipeline. copies: those that come before a dispatch, by its position in steps.
+    passes: for each compute pass, the copies before it, and its dispatches with None for a pipeline that stays.
+    """
+
+    __slots__ = ("copies", "passes", "steps")
+
+    def __init__(self, steps: Sequence[Step], copies: Mapping[int, Sequence[Copy]]) -> None:
+        self.steps, self.copies = steps, copies
+        starts = sorted({0, *copies})
+        self.passes = [
+            (tuple(copies.get(first, ())), _without_repeats(steps[first:end]))
+            for first, end in itertools.pairwise([*starts, len(steps)])
+        ]
+
+    @property
+    def count(self) -> int:
+        """Dispatches, copies and passes in all."""
+        return len(self.steps) + sum(1 + len(copies) for copies, _ in self.passes)
+
+
+def _without_repeats(steps: Sequence[Step]) -> list[Step]:
+    """The dispatches of one pass with None for the pipeline where it is that of the dispatch before."""
+    before = [None, *(pipeline for pipeline, *_ in steps)]
+    return [(None if step[0] == last else step[0], *step[1:]) for last, step in zip(before, steps, strict=False)]
+
+
 def encode(compute_pass: Any, steps: Sequence[Step]) -> None:
-    """Record dispatches into an open compute pass (a wrapper's object). The bind groups must outlive the call."""
+    """Record dispatches into an open compute pass (its native handle). The bind groups must outlive the call."""
     set_pipeline = lib.wgpuComputePassEncoderSetPipeline
     set_bind_group = lib.wgpuComputePassEncoderSetBindGroup
     dispatch = lib.wgpuComputePassEncoderDispatchWorkgroups
-    handle, none = compute_pass._internal, ffi.NULL
+    none = ffi.NULL
     for pipeline, group, x, y, z in steps:
         if pipeline is not None:
-            set_pipeline(handle, pipeline)
-        set_bind_group(handle, 0, group, 0, none)
-        dispatch(handle, x, y, z)
+            set_pipeline(compute_pass, pipeline)
+        set_bind_group(compute_pass, 0, group, 0, none)
+        dispatch(compute_pass, x, y, z)
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A copy of a buffer's bytes from `offset` on into a whole texture of rgba32float texels (wrapper's objects)."""
-
-    buffer: Any
-    offset: int
-    texture: Any
-
-    def encode(self, encoder: Any) -> None:
-        """Record it into a command encoder, outside of passes."""
-        width, height, _ = self.texture.size
-        layout = {"buffer": self.buffer, "offset": self.offset, "bytes_per_row": width * 16, "rows_per_image": height}
-        encoder.copy_buffer_to_texture(layout, {"texture": self.texture}, (width, height, 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """What a program records at each call: its dispatches, and the copies that come before some of them."""
-
-    steps: Sequence[Step]
-    copies: Mapping[int, Sequence[Copy]]
-
-    def passes(self) -> Iterator[tuple[Sequence[Copy], int, int]]:
-        """For each compute pass, the copies before it and its first and last dispatch (the end, exclusive)."""
-        starts = sorted({0, *self.copies})
-        for first, end in itertools.pairwise([*starts, len(self.steps)]):
-            yield self.copies.get(first, ()), first, end
-
-
-def with_pipelines(steps: Sequence[Step]) -> list[Step]:
-    """The steps, each with its pipeline even where it is that of the step before: passes forget."""
-    out: list[Step] = []
-    last = None
-    for pipeline, group, x, y, z in steps:
-        last = last if pipeline is None else pipeline
-        out.append((last, group, x, y, z))
-    return out
+def copy(encoder: Any, copies: Sequence[Copy]) -> None:
+    """Record copies into a command encoder (a wrapper's object), outside of passes."""
+    for made in copies:
+        lib.wgpuCommandEncoderCopyBufferToTexture(encoder._internal, made.source, made.target, made.size)
 
 
 def record(encoder: Any, commands: Commands) -> None:
-    """All dispatches of a program, in as few compute passes as its copies allow."""
-    single = not commands.copies
-    steps = commands.steps if single else with_pipelines(commands.steps)
-    for copies, first, end in commands.passes():
-        for copy in copies:
-            copy.encode(encoder)
-        compute = encoder.begin_compute_pass()
-        encode(compute, steps if single else steps[first:end])
-        compute.end()
+    """All dispatches of a program, in as few compute passes as its copies allow, into a command encoder."""
+    handle = encoder._internal
+    for copies, steps in commands.passes:
+        copy(encoder, copies)
+        compute_pass = lib.wgpuCommandEncoderBeginComputePass(handle, _PASS)
+        encode(compute_pass, steps)
+        lib.wgpuComputePassEncoderEnd(compute_pass)
+        lib.wgpuComputePassEncoderRelease(compute_pass)
 
 
 def read_mapped(buffer: Any, nbytes: int, submission: Submission, alone: bool = True) -> npt.NDArray[np.uint8]:

@@ -52,13 +52,11 @@ class Stopwatch:
             native.record(encoder, commands)
             return
         record = self._inside if self.method == "inside passes" else self._around
-        steps = native.with_pipelines(commands.steps)
-        starts = {first: copies for copies, first, _ in commands.passes()}
+        steps, copies = commands.steps, commands.copies
         for first, query_set, buffer in self._sets:
             last = min(first + _BATCH, len(steps))
-            for begin, end in itertools.pairwise(sorted({first, *(s for s in starts if first < s < last), last})):
-                for copy in starts.get(begin, ()):
-                    copy.encode(encoder)
+            for begin, end in itertools.pairwise(sorted({first, *(s for s in copies if first < s < last), last})):
+                native.copy(encoder, copies.get(begin, ()))
                 record(encoder, query_set, begin - first, steps[begin:end])
             encoder.resolve_query_set(query_set, 0, 2 * (last - first), buffer, 0)
 
@@ -66,7 +64,7 @@ class Stopwatch:
         compute = encoder.begin_compute_pass()
         for number, step in enumerate(steps, start):
             write_timestamp(compute, query_set, 2 * number)
-            native.encode(compute, [step])
+            native.encode(compute._internal, [step])
             write_timestamp(compute, query_set, 2 * number + 1)
         compute.end()
 
@@ -78,7 +76,7 @@ class Stopwatch:
                 "end_of_pass_write_index": 2 * number + 1,
             }
             compute = encoder.begin_compute_pass(timestamp_writes=writes)
-            native.encode(compute, [step])
+            native.encode(compute._internal, [step])
             compute.end()
 
     def read(self) -> NDArray | None:
