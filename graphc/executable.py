@@ -113,8 +113,7 @@ class Executable:
         """Run on the flattened arguments, which must fit the signature."""
         runner = self._runner or self.prepared()
         for slot, limit in self._index_limits.items():
-            if not isinstance(leaves[slot], Array):
-                limit.check(self.arguments[slot].name, leaves[slot])
+            limit.check(self.arguments[slot].name, leaves[slot])
         if self.first_call is None:
             return tree.unflatten(self.out_tree, runner(leaves))
         check, self.first_call = self.first_call, None

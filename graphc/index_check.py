@@ -1,7 +1,7 @@
 """Indices out of range among the arguments of a call, found before the call runs.
 
-A GPU cannot raise: kernels clamp indices into range. Arguments that are used as indices just as they come (token ids,
-labels) are therefore checked on the host, where they are host arrays; indices that are computed are clamped.
+A GPU cannot raise: what kernels read out of range is NaN. Arguments that are used as indices just as they come (token
+ids, labels) are therefore checked on the host, where the host knows them: ndarrays, and Arrays that were made of one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from graphc.errors import IndexRangeError
 from graphc.ir import Graph, Node, Value
 from graphc.printer import describe
+from graphc.runtime.array import Array, bounds_of
 
 _IDS: Final = {"take": 1, "take_along_axis": 1, "index_update": 1, "scatter_add": 0}
 """The operand that holds the indices, of each op that indexes."""
@@ -31,11 +32,11 @@ class IndexLimit:
     where: str
 
     def check(self, name: str, indices: Any) -> None:
-        """Raise IndexRangeError if one of `indices` lies outside [-size, size)."""
-        host = np.asarray(indices)
-        if not host.size or host.dtype.kind not in "iu":
+        """Raise IndexRangeError if one of `indices` is known to lie outside [-size, size)."""
+        bounds = indices.bounds if isinstance(indices, Array) else bounds_of(np.asarray(indices))
+        if bounds is None:
             return
-        low, high = int(host.min()), int(host.max())
+        low, high = bounds
         if low < -self.size or high >= self.size:
             bad = low if low < -self.size else high
             raise IndexRangeError(

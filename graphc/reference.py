@@ -29,7 +29,7 @@ def run(graph: Graph, arrays: Sequence[Any], check_indices: bool = True) -> list
     """The outputs of a graph for these inputs, by the NumPy reference of each op.
 
     Inputs must have the graph's types: ShapeError or DTypeError names the one that has not. An index outside its axis
-    raises IndexRangeError as in NumPy; with `check_indices=False` it is clamped, which is what a GPU does.
+    raises IndexRangeError as in NumPy; with `check_indices=False` it reads NaN, which is what a GPU does.
     """
     inputs = check_inputs(graph, arrays)
     return _Interpreter(check_indices).run(graph, inputs)

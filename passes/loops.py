@@ -64,7 +64,8 @@ def _count(builder: Builder, node: Node, inputs: Sequence[Value], read: set[Valu
     step = new_value(TensorType((), i32), "step")
     inner.inputs = [*body.inputs[:consts], *whole, *body.inputs[consts:first], *stacks, step]
     for source, value in zip(whole, body.inputs[first:], strict=True):
-        inner.nodes.append(Node(by_name("take"), (source, step), (value,), {"axis": 0}, node.source))
+        known = {"axis": 0, "clamp": True}  # no step lies outside
+        inner.nodes.append(Node(by_name("take"), (source, step), (value,), known, node.source))
     inner.nodes += body.nodes
     on = -1 if reverse else 1
     after = inner.apply(by_name("add"), step, inner.constant(np.asarray(on, np.int32)))

@@ -139,11 +139,15 @@ def normal(i: int, n: int) -> int:
     return min(max(i + n if i < 0 else i, 0), n - 1)
 
 
-def take(x: np.ndarray, ids: np.ndarray, *, axis: int) -> np.ndarray:
-    out = np.zeros(x.shape[:axis] + ids.shape + x.shape[axis + 1 :], x.dtype)
+OUTSIDE = {"f": np.nan, "i": -(2**31), "u": 2**32 - 1, "b": True}
+
+
+def take(x: np.ndarray, ids: np.ndarray, *, axis: int, clamp: bool = False) -> np.ndarray:
+    out = np.full(x.shape[:axis] + ids.shape + x.shape[axis + 1 :], OUTSIDE[x.dtype.kind], x.dtype)
     for at in np.ndindex(ids.shape):
         front = (slice(None),) * axis
-        out[front + at] = x[(*front, normal(int(ids[at]), x.shape[axis]))]
+        if clamp or -x.shape[axis] <= ids[at] < x.shape[axis]:
+            out[front + at] = x[(*front, normal(int(ids[at]), x.shape[axis]))]
     return out
 
 
@@ -155,7 +159,7 @@ def take_along_axis(x: np.ndarray, ids: np.ndarray, *, axis: int) -> np.ndarray:
         i = int(ids[tuple(min(k, n - 1) for k, n in zip(at, ids.shape, strict=True))])
         source = [min(k, n - 1) for k, n in zip(at, x.shape, strict=True)]
         source[axis] = normal(i, x.shape[axis])
-        out[at] = x[tuple(source)]
+        out[at] = x[tuple(source)] if -x.shape[axis] <= i < x.shape[axis] else OUTSIDE[x.dtype.kind]
     return out
 
 

@@ -65,10 +65,24 @@ def test_traced_indices(case: int) -> None:
     assert_same(fn, Q, *indices)
 
 
-def test_traced_indices_out_of_range_are_clamped() -> None:
-    ids = np.array([7, -9], np.int32)
-    np.testing.assert_array_equal(run_traced(lambda q, i: q[i], Q, ids), Q[[3, 0]])
-    np.testing.assert_array_equal(run_traced(lambda q, i: q[i, i], Q, ids), Q[[3, 0], [4, 0]])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32])
+def test_traced_indices_out_of_range_read_nan(dtype: Any) -> None:
+    """Q has 4 and 5 elements along its first axes."""
+    ids = np.array([4, -9, 3], np.int32).astype(dtype)
+    both = np.full((3, *Q.shape[2:]), np.nan)
+    both[2] = Q[3, 3]
+    one = np.full((3, *Q.shape[1:]), np.nan)
+    one[2] = Q[3]
+    np.testing.assert_array_equal(run_traced(lambda q, i: q[i], Q, ids), one)
+    np.testing.assert_array_equal(run_traced(lambda q, i: q[i, i], Q, ids), both)
+    np.testing.assert_array_equal(run_traced(lambda q, i: q[3, i], Q, ids)[:2], [Q[3, 4], both[0]])
+    clipped = run_traced(lambda q, i: np.take(q, i, axis=0, mode="clip"), Q, ids)
+    np.testing.assert_array_equal(clipped, np.take(Q, ids, axis=0, mode="clip"))
+
+
+def test_indices_that_are_known_need_no_care() -> None:
+    graph = graphc.trace(lambda q: (q[[0, 2]], q[[0], [1]], np.take(q, [1], axis=1), np.repeat(q, [1, 0, 2, 1], 0)), Q)
+    assert all(node.attrs["clamp"] for node in graph.nodes if node.op.name == "take")
 
 
 OUTSIDE = [

@@ -1,7 +1,9 @@
 """Indexing by integer tensors, and tensors that are functions of position.
 
-Indices that are known only at run time are never out of range: a negative one counts from the end, as in NumPy, and
-what is still outside is clamped to the nearest end. Reference, gradient and kernels agree on that.
+A GPU cannot raise where an index that is known only at run time lies outside of its axis. A negative one counts from
+the end, as in NumPy. What is still outside reads NaN, as in `jax.numpy.take` (see `outside`); a gradient, ops that
+write, and a take that is told so bring it to the nearest end. Reference, gradient and kernels agree on that. What runs
+in NumPy raises before it comes to that: `graphc.reference.run`, the device "numpy".
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from graphc.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, 
 from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, compare, unbroadcast
 from graphc.ops.samples import booleans, integers, sample
-from graphc.types import DType, NDArray, Shape, TensorType, broadcast_shapes, dtype_of, f32, i32, u32
+from graphc.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
 
 
 def wrap(ids: NDArray, n: int) -> NDArray:
@@ -42,6 +44,23 @@ def emit_wrapped(em: Emitter, ids: Term, n: int) -> Idx:
     return found
 
 
+def outside(dtype: DType) -> float | int | bool:
+    """What is read where an index lies outside: NaN, the lowest int32, the largest uint32, True."""
+    return {"float": math.nan, "int": -(2**31), "uint": 2**32 - 1, "bool": True}[dtype.kind]
+
+
+def fill(found: NDArray, ids: NDArray, n: int) -> NDArray:
+    """What was found at `ids`, with `outside` where these are; they broadcast to it."""
+    return np.where((ids >= n) | (ids < -n), found.dtype.type(outside(dtype_of(found.dtype))), found)
+
+
+def emit_filled(em: Emitter, found: Term, ids: Term, n: int) -> Term:
+    """The same in WGSL."""
+    t = Lanes(ids.width)(ids.dtype)
+    within = f"{{0}} < {t}({n})" if ids.dtype.kind == "uint" else f"({{0}} >= {t}({-n})) & ({{0}} < {t}({n}))"
+    return em.select(em.call(within.format, (ids,), bool_), found, em.literal(outside(found.dtype), found.dtype))
+
+
 def check_ids(ids: TensorType, x: Shape, axis: int) -> None:
     """Raise unless `ids` are integers that can point at an element along `axis`."""
     if ids.dtype.kind not in ("int", "uint"):
@@ -57,15 +76,16 @@ def taken_shape(x: Shape, ids: Shape, axis: int) -> Shape:
     return (*x[:axis], *ids, *x[axis + 1 :])
 
 
-def _infer_take(x: TensorType, ids: TensorType, *, axis: int) -> TensorType:
+def _infer_take(x: TensorType, ids: TensorType, *, axis: int, clamp: bool = False) -> TensorType:
     check_ids(ids, x.shape, axis)
     return x.with_shape(taken_shape(x.shape, ids.shape, axis))
 
 
-def _take(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
+def _take(x: NDArray, ids: NDArray, *, axis: int, clamp: bool = False) -> NDArray:
     if not ids.size:
         return np.zeros(taken_shape(x.shape, ids.shape, axis), x.dtype)
-    return np.take(x, wrap(ids, x.shape[axis]), axis=axis)
+    found = np.take(x, wrap(ids, x.shape[axis]), axis=axis)
+    return found if clamp else fill(found, np.reshape(ids, (*ids.shape, *(1,) * (x.ndim - axis - 1))), x.shape[axis])
 
 
 def _emit_take(em: Emitter, node: Any, index: Index) -> Term:
@@ -73,7 +93,8 @@ def _emit_take(em: Emitter, node: Any, index: Index) -> Term:
     axis, rank = node.attrs["axis"], len(ids.type.shape)
     where = em.read(ids, Index(ids.type.shape, index.dims[axis : axis + rank]))
     row = emit_wrapped(em, where, x.type.shape[axis])
-    return em.read(x, Index(x.type.shape, [*index.dims[:axis], row, *index.dims[axis + rank :]]))
+    found = em.read(x, Index(x.type.shape, [*index.dims[:axis], row, *index.dims[axis + rank :]]))
+    return found if node.attrs.get("clamp") else emit_filled(em, found, where, x.type.shape[axis])
 
 
 def _take_cases() -> tuple[Case, ...]:
@@ -87,7 +108,12 @@ def _take_cases() -> tuple[Case, ...]:
         Case((sample(5, 3), np.array([], np.int32)), {"axis": 0}),
         Case((sample(0, 3), np.zeros((0, 2), np.int32)), {"axis": 0}),
         Case((sample(5, 0), ids), {"axis": 0}),
-        Case((sample(5, 3), np.array([7, -9, 5], np.int32)), {"axis": 0}),
+        Case((sample(5, 3), np.array([7, -9, 5], np.int32)), {"axis": 0, "clamp": True}),
+        Case((sample(2, 5, 3), np.array([[4, 5], [-5, -6]], np.int32)), {"axis": 1}, grad=False),
+        Case((sample(5, 8), np.array([5, 2**32 - 1, 0], np.uint32)), {"axis": 0}, grad=False),
+        Case((integers(5), np.array([7, -9, 2], np.int32)), {"axis": 0}),
+        Case((integers(5, low=0, dtype="uint32"), np.array([7, -9, 2], np.int32)), {"axis": 0}),
+        Case((booleans(5), np.array([7, -9, 2, 1], np.int32)), {"axis": 0}),
         Case((booleans(5), ids), {"axis": 0}),
         Case((integers(1, 3), np.zeros(3, np.int32)), {"axis": 0}),
     )
@@ -97,11 +123,11 @@ take: Final = Op(
     "take",
     _infer_take,
     _take,
-    lambda g, out, x, ids, *, axis: (apply(scatter_add, ids, g, axis=axis, size=x.shape[axis]), None),
+    lambda g, out, x, ids, *, axis, clamp=False: (apply(scatter_add, ids, g, axis=axis, size=x.shape[axis]), None),
     Indexed(_emit_take),
     INDEXED,
     _take_cases,
-    "the elements of x at `ids` along an axis (np.take); ids out of range are clamped",
+    "the elements of x at `ids` along an axis (np.take), NaN where these are out of range, unless they are clamped",
 )
 
 
@@ -124,7 +150,7 @@ def _take_along_axis(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
     x, ids = _spread_but(x, shape, axis), _spread_but(ids, shape, axis)
     if not ids.size:
         return np.zeros(ids.shape, x.dtype)
-    return np.take_along_axis(x, wrap(ids, x.shape[axis]), axis=axis)
+    return fill(np.take_along_axis(x, wrap(ids, x.shape[axis]), axis=axis), ids, x.shape[axis])
 
 
 def _take_along_axis_vjp(g: Any, out: Any, x: Any, ids: Any, *, axis: int) -> tuple[Any, None]:
@@ -152,7 +178,8 @@ def _emit_take_along_axis(em: Emitter, node: Any, index: Index) -> Term:
         return Index(shape, [along if k == axis else d for k, d in enumerate(dims)])
 
     where = em.read(ids, operand(ids.type.shape, index.dims[axis]))
-    return em.read(x, operand(x.type.shape, emit_wrapped(em, where, x.type.shape[axis])))
+    n = x.type.shape[axis]
+    return emit_filled(em, em.read(x, operand(x.type.shape, emit_wrapped(em, where, n))), where, n)
 
 
 take_along_axis: Final = Op(
@@ -171,9 +198,10 @@ take_along_axis: Final = Op(
         Case((sample(1, 8), integers(4, 1, low=0, high=8)), {"axis": 1}),
         Case((sample(4, 7), np.zeros((4, 0), np.int32)), {"axis": 1}),
         Case((sample(0, 7), np.zeros((0, 1), np.int32)), {"axis": 1}),
-        Case((sample(4), np.array([9, -9, 2], np.int32)), {"axis": 0}),
+        Case((sample(4), np.array([9, -9, 2], np.int32)), {"axis": 0}, grad=False),
+        Case((sample(4, 7), np.array([[7], [6], [-8], [-7]], np.int32)), {"axis": 1}, grad=False),
     ),
-    "for each position of `ids` the element of x at that place along an axis; ids out of range are clamped",
+    "for each position of `ids` the element of x at that place along an axis, NaN where they are out of range",
 )
 
 
@@ -227,7 +255,7 @@ scatter_add: Final[Op] = Op(
     "scatter_add",
     _infer_scatter_add,
     _scatter_add,
-    lambda g, out, ids, updates, *, axis, size: (None, np.take(g, ids, axis=axis)),
+    lambda g, out, ids, updates, *, axis, size: (None, apply(take, g, ids, axis=axis, clamp=True)),
     Custom("scatter_add"),
     frozenset(),
     _scatter_cases,
@@ -260,9 +288,9 @@ def _index_update_vjp(g: Any, out: Any, x: Any, ids: Any, values: Any, *, axis: 
     cleared = apply(index_update, g, ids, np.zeros_like(values), axis=axis)
     number = np.reshape(ids.apply(iota, shape=(math.prod(ids.shape),), axis=0, dtype=i32), ids.shape)
     writer = apply(index_update, np.zeros_like(number, shape=(x.shape[axis],)), ids, number, axis=0)
-    lasts = np.take(writer, ids, axis=0) == number
+    lasts = apply(take, writer, ids, axis=0, clamp=True) == number
     mask = np.reshape(lasts, (1,) * axis + tuple(ids.shape) + (1,) * (x.ndim - axis - 1))
-    return cleared, None, np.where(mask, np.take(g, ids, axis=axis), 0)
+    return cleared, None, np.where(mask, apply(take, g, ids, axis=axis, clamp=True), 0)
 
 
 index_update: Final[Op] = Op(

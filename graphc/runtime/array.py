@@ -21,7 +21,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     work on the host, on a copy. After the Array was donated, or its device closed, use raises DeviceError.
     """
 
-    __slots__ = ("_data", "_device", "_gone", "_type")
+    __slots__ = ("_data", "_device", "_gone", "_type", "bounds")
     __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
 
     def __init__(self, device: Device, data: Any, type: TensorType) -> None:
@@ -29,6 +29,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         self._data = data
         self._type = type
         self._gone = ""
+        self.bounds: tuple[int, int] | None = None
+        """The lowest and highest of integer elements that came from the host; None where nobody there has seen them."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -190,4 +192,13 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"asarray: {error}") from None
-    return target.upload(array)
+    made = target.upload(array)
+    made.bounds = bounds_of(array)
+    return made
+
+
+def bounds_of(array: NDArray) -> tuple[int, int] | None:
+    """The lowest and highest element of an integer array; None for other arrays, and where there is none."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return None
+    return int(array.min()), int(array.max())

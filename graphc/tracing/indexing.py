@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import GraphcError, IndexRangeError, TraceError
 from graphc.tracing.core import adopted, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
-from graphc.tracing.selection import constant_ids
+from graphc.tracing.selection import constant_ids, gathered
 from graphc.tracing.shaping import permuted, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
@@ -184,7 +184,7 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
     axes = sorted(arrays)
     if len(axes) == 1:
         axis = axes[0]
-        return emit("take", x, _as_operand(x, arrays[axis]), axis=axis)
+        return gathered(x, _as_operand(x, arrays[axis]), axis, not is_tracer(arrays[axis]))
     shape = broadcast_shapes(*(np.shape(arrays[a]) for a in axes))
     flat = _flat_ids(x, arrays, axes)
     first = axes[0]
@@ -198,7 +198,7 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
     ids = _as_operand(x, flat)
     if ids.shape != shape:
         ids = emit("broadcast_to", ids, shape=shape)
-    return emit("take", x, ids, axis=first)
+    return gathered(x, ids, first, not is_tracer(flat))
 
 
 def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
@@ -210,23 +210,23 @@ def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
             total = total * n + arrays[a]
         return total.astype(np.int32)
     made: Any = None
+    within: Any = None
     for a in axes:
-        n = x.shape[a]
-        ids = arrays[a]
+        n, ids = x.shape[a], arrays[a]
         if is_tracer(ids):
-            ids = _inside(ids, n)
+            ids, inside = _from_start(ids, n)
+            within = inside if within is None else within & inside
         made = ids if made is None else made * np.int32(n) + ids
-    return made
+    return np.where(within, made, np.int32(math.prod(x.shape[a] for a in axes)))
 
 
-def _inside(ids: Tracer, n: int) -> Tracer:
-    """Traced indices into an axis of length n as int32 in [0, n): negative ones from the end, others clamped."""
-    if ids.value.type.dtype.kind == "int":
-        ids = cast(ids, i32)
-        ids = emit("where", emit("lt", ids, scalar(ids, 0)), emit("add", ids, scalar(ids, n)), ids)
-        ids = emit("maximum", ids, scalar(ids, 0))
-        return emit("minimum", ids, scalar(ids, max(n - 1, 0)))
-    return cast(emit("minimum", ids, scalar(ids, max(n - 1, 0))), i32)
+def _from_start(ids: Tracer, n: int) -> tuple[Tracer, Tracer]:
+    """Traced indices into an axis of length n as int32, negative ones counted from the end; which lie in [0, n)."""
+    if ids.value.type.dtype.kind == "uint":
+        return cast(ids, i32), emit("lt", ids, scalar(ids, n))
+    ids = cast(ids, i32)
+    ids = emit("where", emit("lt", ids, scalar(ids, 0)), emit("add", ids, scalar(ids, n)), ids)
+    return ids, emit("and", emit("ge", ids, scalar(ids, 0)), emit("lt", ids, scalar(ids, n)))
 
 
 def _as_operand(x: Tracer, ids: Any) -> Tracer:

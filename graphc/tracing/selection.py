@@ -70,8 +70,13 @@ def index_operand(x: Tracer, ids: Any, size: int, what: str) -> Tracer:
     return ids if ids.value.type.dtype.kind == "uint" else cast(ids, i32)
 
 
+def gathered(x: Tracer, ids: Tracer, axis: int, within: bool) -> Tracer:
+    """The take node. within: no index lies outside of the axis, so nothing stands in for what it would read there."""
+    return emit("take", x, ids, axis=axis, clamp=True) if within else emit("take", x, ids, axis=axis)
+
+
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Tracer:
-    """np.take. Indices known while tracing are checked; traced ones outside the axis are clamped when it runs."""
+    """np.take. Indices known while tracing are checked; traced ones outside the axis read NaN when it runs on a GPU."""
     no_out(out)
     trace = owner((a, indices))
     x = constant(trace, a).as_strong()
@@ -82,8 +87,8 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if mode != "raise":
         ids = constant(trace, indices)
         ids = ids % size if mode == "wrap" else clip(ids, 0, size - 1)
-        return emit("take", x, cast(ids, i32), axis=axis)
-    return emit("take", x, index_operand(x, indices, size, f"axis {axis}"), axis=axis)
+        return gathered(x, cast(ids, i32), axis, True)
+    return gathered(x, index_operand(x, indices, size, f"axis {axis}"), axis, not is_tracer(indices))
 
 
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
@@ -173,7 +178,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
             if not x.shape[axis]:
                 raise ShapeError(f"axis {axis} of {x.value.type} is empty: mode {mode!r} has nothing to repeat")
             ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode, **options)
-            x = emit("take", x, constant(x.state, ids), axis=axis)
+            x = gathered(x, constant(x.state, ids), axis, True)
     return x
 
 

@@ -344,7 +344,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Tracer:
         if len(counts) != n:
             raise ShapeError(f"{len(counts)} repeats for axis {axis} of {x.value.type}")
         ids = constant(x.state, np.repeat(np.arange(n, dtype=np.int32), counts))
-        return emit("take", x, ids, axis=axis)
+        return emit("take", x, ids, axis=axis, clamp=True)
     head, tail = x.shape[: axis + 1], x.shape[axis + 1 :]
     wide = broadcast_to(reshape(x, (*head, 1, *tail)), (*head, counts[0], *tail))
     return reshape(wide, (*head[:-1], n * counts[0], *tail))
