@@ -29,10 +29,16 @@ from graphc.runtime.executor import PlanRunner
 SAMPLE_SECONDS: Final = 0.02
 """Quick programs are called as often in a row as fills this time, and waited for once, as a training loop does."""
 
+PEER_SECONDS: Final = 0.1
+"""The same for a peer."""
+
 MOST_CALLS: Final = 64
 
 MOST_SECONDS: Final = 15.0
 """A variant that has taken so long in all is measured no more: a peer may take 18 s for one step."""
+
+SETTLE: Final = 0.1
+"""Seconds of rest before and after a peer's turn: OpenBLAS's idle threads spin for 25 ms, and would take its cores."""
 
 
 Peaks = dict[str, BufferCopy | Peak]
@@ -292,7 +298,10 @@ def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str
     for _ in range(repeat):
         for name, variant in variants.items():
             if sum(times[name]) * calls[name] < MOST_SECONDS:
+                rest = SETTLE if isinstance(variant, Peer) else 0.0
+                time.sleep(rest)
                 times[name].append(_time(variant, calls[name]))
+                time.sleep(rest)
         for name, peak in peaks.items():
             begin = time.perf_counter()
             peak()
@@ -301,13 +310,11 @@ def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str
 
 
 def _calls_in_a_row(variant: Any) -> int:
-    """Warms a variant up, and says how many calls fill a sample; a peer comes warm."""
+    """Warms a variant up, and says how many calls fill a sample; a peer comes warm, but has slept: its are longer."""
     if isinstance(variant, Peer):
-        seconds = variant.seconds
-    else:
-        _time(variant, 1)
-        seconds = _time(variant, 1)
-    return max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / seconds)))
+        return max(1, min(MOST_CALLS, int(PEER_SECONDS / variant.seconds)))
+    _time(variant, 1)
+    return max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / _time(variant, 1))))
 
 
 def _time(variant: Any, calls: int) -> float:
