@@ -3,7 +3,7 @@
 The first outputs of a program are compared with the NumPy reference of the traced graph. On disagreement the stages are
 run in NumPy to find the first pass after which the graph means something else; if all mean the same, the lowered
 graph is run on the device with every value as an output, to find the first node whose kernel computes something else
-from the same operands.
+from the same operands. Where that is a loop, its body is searched step by step in the same way.
 
 How much rounding may do to a result is found by running the reference once more on operands that differ in their last
 bits: what is small because large terms cancel may be all noise.
@@ -11,7 +11,8 @@ bits: what is small because large terms cancel may be all noise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,7 +20,9 @@ import numpy as np
 from graphc import reference
 from graphc.errors import MiscompileError
 from graphc.ir import Graph, Node, Value, run_node
+from graphc.loops import is_loop
 from graphc.lower import lower
+from graphc.ops.structured import repeat
 from graphc.passes import pipeline
 from graphc.printer import describe
 from graphc.types import NDArray, narrow
@@ -50,7 +53,7 @@ def check_first_call(executable: Executable, arguments: Sequence[NDArray], outpu
     if wrong is not None:
         raise _diagnose(executable, inputs, expected, wrong)
     unfused = pipeline.run(traced, pipeline.LEGALIZE)
-    wrong = expected.first_wrong(_run_on_device(executable, unfused, inputs))
+    wrong = expected.first_wrong(_run_on_device(executable, unfused, inputs, executable.donated))
     if wrong is not None:
         raise MiscompileError(
             f"{executable.name}: output {wrong} of the unfused program differs from the NumPy reference, that of the "
@@ -108,18 +111,51 @@ def _diagnose(executable: Executable, inputs: Sequence[NDArray], expected: Expec
 
 def _node_of_pass(before: Graph, after: Graph, inputs: Sequence[NDArray]) -> str:
     """The first node after a pass whose value is not what it was, or the node of a wrong output where none is known."""
+    return f"  {_changed(before, after, inputs) or 'no single node of it is wrong'}"
+
+
+def _changed(before: Graph, after: Graph, inputs: Sequence[NDArray]) -> str | None:
     known = all_values(before, inputs)
     near = all_values(before, [nudge(a) for a in inputs])
     now = all_values(after, inputs)
+    makers = before.producers()
     for node in after.nodes:
-        if any(value in known and differs(known[value], near[value], now[value]) for value in node.outputs):
-            return f"  first wrong node: {describe(after, node)}"
+        for value in node.outputs:
+            if value in known and differs(known[value], near[value], now[value]):
+                return _changed_in_loop(makers.get(value), node, known) or f"first wrong node: {describe(after, node)}"
     producers = after.producers()
     for old, new in zip(before.outputs, after.outputs, strict=True):
         if differs(known[old], near[old], now[new]):
             made = producers.get(new)
-            return f"  wrong output of: {describe(after, made)}" if made else f"  wrong output: {new!r}"
-    return "  no single node of it is wrong"
+            return f"wrong output of: {describe(after, made)}" if made else f"wrong output: {new!r}"
+    return None
+
+
+def _changed_in_loop(before: Node | None, after: Node, known: Mapping[Value, NDArray]) -> str | None:
+    """The node of a loop's body that a pass has made wrong, where the loop takes what it took before."""
+    if before is None or not is_loop(before) or not is_loop(after):
+        return None
+    old, new = before.attrs["body"], after.attrs["body"]
+    if [v.type for v in old.inputs] != [v.type for v in new.inputs]:
+        return None
+    return _in_steps(before, [known[v] for v in before.inputs], lambda given: _changed(old, new, given))
+
+
+def _in_steps(loop: Node, operands: Sequence[NDArray], wrong: Callable[[Sequence[NDArray]], str | None]) -> str | None:
+    """What `wrong` says of the inputs of the body in the first step of which it says anything."""
+    body, told, count = loop.attrs["body"], "", itertools.count()
+
+    def run(given: Sequence[NDArray]) -> list[NDArray]:
+        nonlocal told
+        arrays, step = [np.asarray(a) for a in given], next(count)
+        found = None if told else wrong(arrays)
+        if found:
+            told = f"{found}\n  in step {step} of {loop.attrs['length']} of the {loop.op.name}  # {loop.source}"
+        return reference.run(body, arrays, check_indices=False)
+
+    attrs: dict[str, Any] = dict(loop.attrs)
+    repeat(run, tuple(operands), **attrs)
+    return told or None
 
 
 def all_values(graph: Graph, inputs: Sequence[NDArray]) -> dict[Value, NDArray]:
@@ -133,17 +169,32 @@ def all_values(graph: Graph, inputs: Sequence[NDArray]) -> dict[Value, NDArray]:
 
 def _node_on_device(executable: Executable, graph: Graph, inputs: Sequence[NDArray]) -> str:
     """The first node whose kernel disagrees with the node's reference on the same operands."""
+    found = _computed_wrongly(executable, graph, inputs)
+    if found is None:
+        return "  first wrong pass: memory (each kernel alone is right, so one overwrites what another still reads)"
+    return f"  first wrong pass: lower\n  first wrong node: {found}"
+
+
+def _computed_wrongly(executable: Executable, graph: Graph, inputs: Sequence[NDArray]) -> str | None:
     watched = [value for node in graph.nodes for value in node.outputs]
     probe = Graph(graph.inputs, graph.constants, graph.nodes, tuple(watched))
     found: dict[Value, NDArray] = dict(graph.constants)
     found.update(zip(graph.inputs, inputs, strict=True))
-    found.update(zip(watched, _run_on_device(executable, probe, inputs), strict=True))
+    donated = frozenset(range(len(inputs)))  # the body of a loop writes into stacks that it is given
+    found.update(zip(watched, _run_on_device(executable, probe, inputs, donated), strict=True))
     for node in graph.nodes:
         operands = [found[v] for v in node.inputs]
         results, near = run_node(node, operands), run_node(node, [nudge(a) for a in operands])
         if any(differs(a, b, found[v]) for a, b, v in zip(results, near, node.outputs, strict=True)):
-            return f"  first wrong pass: lower\n  first wrong node: {_with_body(graph, node)}"
-    return "  first wrong pass: memory (each kernel alone is right, so one overwrites what another still reads)"
+            return _wrong_in_loop(executable, node, operands) or _with_body(graph, node)
+    return None
+
+
+def _wrong_in_loop(executable: Executable, node: Node, operands: Sequence[NDArray]) -> str | None:
+    """The node of a loop's body whose kernel is wrong, if one alone is."""
+    if not is_loop(node):
+        return None
+    return _in_steps(node, operands, lambda given: _computed_wrongly(executable, node.attrs["body"], given))
 
 
 def _with_body(graph: Graph, node: Node) -> str:
@@ -152,7 +203,9 @@ def _with_body(graph: Graph, node: Node) -> str:
     return f"{text}\n{body}" if isinstance(body, Graph) else text
 
 
-def _run_on_device(executable: Executable, graph: Graph, inputs: Sequence[Any]) -> list[NDArray]:
+def _run_on_device(
+    executable: Executable, graph: Graph, inputs: Sequence[Any], donated: frozenset[int]
+) -> list[NDArray]:
     device = executable.device
-    plan = lower(graph, device.target, executable.donated) if device.needs_plan else None
-    return [array.numpy() for array in device.prepare(graph, plan, executable.donated)(inputs)]
+    plan = lower(graph, device.target, donated) if device.needs_plan else None
+    return [array.numpy() for array in device.prepare(graph, plan, donated)(inputs)]

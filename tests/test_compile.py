@@ -304,6 +304,23 @@ def test_check_names_the_wrong_pass_and_node(name):
         f(PARAMS, X)
 
 
+def looped(x):
+    return graphc.scan(lambda c, row: (np.sum(c * row) + c, np.max(c) - np.min(row)), np.ones_like(x[0]), x)
+
+
+def test_check_names_the_node_in_the_body_of_a_loop(name):
+    def evil(graph):
+        """x - y becomes y - x, in the loop, where x and y are not the same."""
+        nodes = tuple(replace(n, inputs=n.inputs[::-1]) if n.op.name == "sub" else n for n in graph.nodes)
+        return replace(graph, nodes=nodes)
+
+    passes = (*graphc.passes.DEFAULT[:3], evil, *graphc.passes.DEFAULT[3:])
+    with pytest.raises(graphc.MiscompileError) as caught:
+        graphc.compile(looped, device=name, check=True, passes=passes)(X)
+    text = str(caught.value)
+    assert re.search(r"first wrong pass: evil\n  first wrong node: .* = sub\(.*\n  in step 0 of 4 of the scan", text)
+
+
 def test_an_array_of_another_device_is_copied():
     f = graphc.compile(lambda x: x + 1, device="wgpu")
     np.testing.assert_array_equal(f(graphc.asarray(X, device="numpy")), X + 1)
@@ -400,6 +417,11 @@ def test_check_names_the_node_whose_kernel_is_wrong(device, monkeypatch):
     f = graphc.compile(lambda x, y: np.sum(x, axis=0) * np.max(y, axis=0), device=device, passes=(), check=True)
     with pytest.raises(graphc.MiscompileError, match=r"pass: lower\n.*mul\("):
         f(X, X + 1)
+    loop = graphc.compile(looped, device=device, check=True)
+    with pytest.raises(graphc.MiscompileError, match="in step 0 of 4 of the scan  # test_compile") as caught:
+        loop(X)
+    assert "mul(" in str(caught.value)
+    assert "scan(" not in str(caught.value)
 
 
 def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
