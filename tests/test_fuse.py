@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+import graphc
 from graphc.ir import BACKWARD, FORWARD, Builder, Graph, Source, SourceLine, evaluate
 from graphc.passes.fuse import Fuse, decisions, fuse
 from graphc.types import bool_, i32
@@ -384,3 +387,24 @@ def test_a_tensor_larger_than_a_binding_counts_as_several_buffers():
     narrow = Fuse(max_binding_bytes=64 * 64 * 4 // 2)(graph)
     assert len(kernels(narrow)) > 1
     assert all(2 * (len(n.inputs) + len(n.outputs)) <= 8 for n in kernels(narrow))
+
+
+def test_updates_of_parameters_of_one_size_share_kernels():
+    """As far as the buffers allow, also where they wait for all gradients: two parameters with a moment each."""
+
+    def step(params: list[Any], moments: list[Any], x: Any) -> Any:
+        def loss(params: list[Any]) -> Any:
+            return np.sum(np.tanh(np.tanh(x @ params[0]) @ params[1]) @ params[2] @ params[3])
+
+        grads = graphc.grad(loss)(params)
+        factor = 1 / np.maximum(np.sqrt(sum(np.sum(g * g) for g in grads)), 1)
+        moments = [0.9 * m + factor * g for m, g in zip(moments, grads, strict=True)]
+        return [p - 0.1 * m for p, m in zip(params, moments, strict=True)], moments
+
+    w = graphc.spec((24, 24))
+    graph = graphc.trace(step, [w] * 4, [w] * 4, graphc.spec((8, 24)))
+    before = graphc.passes.run(graph, graphc.passes.DEFAULT[: graphc.passes.DEFAULT.index(fuse)])
+    after = Fuse(donated=frozenset(range(8)))(before)
+    assert_sound(before, after)
+    updates = [n for n in kernels(after) if set(n.outputs) & set(after.outputs)]
+    assert [len(n.outputs) for n in updates] == [4, 4]

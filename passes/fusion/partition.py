@@ -152,8 +152,7 @@ class Partition:
             return f"fusion of the {family} family is off"
         loads, stores = self.boundary((a, b))
         buffers = self._buffers(loads, stores)
-        over = buffers - self._uniform(loads) > self.limits.max_buffers
-        if over and not self.claims.free:
+        if buffers - self._uniform(loads) > self.limits.max_buffers and not self.claims.free:
             return _too_many(buffers, self.limits.max_buffers)
         if family == "map" and stores:
             size = next(iter(stores)).type.size
@@ -170,13 +169,9 @@ class Partition:
             a.phases | b.phases,
             a.ops + b.ops,
         )
-        if a.claims or b.claims or over:
-            group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
-            claimed = set(group.claims.values())
-            buffers -= len(claimed)
-            if buffers - self._uniform(v for v in loads if v not in claimed) > self.limits.max_buffers:
-                return _too_many(buffers, self.limits.max_buffers)
-        problem = self._phase_problem(a, b) or self._cycle_problem(a, b) or self._claim_problem(a, b, group)
+        problem = self._phase_problem(a, b) or self._cycle_problem(a, b)
+        if problem is None and (a.claims or b.claims or buffers > self.limits.max_buffers):
+            problem = self._claim(a, b, group, buffers)
         return problem or group_problem(self.facts, group) or group
 
     def boundary(self, groups: Iterable[Group]) -> tuple[dict[Value, None], dict[Value, None]]:
@@ -277,6 +272,18 @@ class Partition:
                     op = self.facts.nodes[other.nodes[0]].op.name
                     return f"{op} lies between them and would have to run both before and after"
         return None
+
+    def _claim(self, a: Group, b: Group, group: Group, buffers: int) -> str | None:
+        """Let the union claim what it can, or say why it binds too many buffers."""
+        most = self.limits.max_buffers
+        group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
+        claimed = set(group.claims.values())
+        problem = self._claim_problem(a, b, group)
+        if buffers - len(claimed) - self._uniform(v for v in group.loads if v not in claimed) > most:
+            problem = _too_many(buffers - len(claimed), most)
+        if problem and not (a.claims or b.claims) and buffers - self._uniform(group.loads) <= most:
+            group.claims, problem = {}, None
+        return problem
 
     def _claim_problem(self, a: Group, b: Group, group: Group) -> str | None:
         """Whatever else reads a claimed input has to run before, and so must not wait for this group."""

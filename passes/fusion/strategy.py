@@ -6,7 +6,8 @@
    them goes in too. Columns take what feeds only them.
 4. A matmul takes a pointwise group though others read it as well, then any producer and consumer are joined that may
    be: the value goes to memory for the others, but is not read back.
-5. Groups side by side that read the same tensors, and tiny ones, share a kernel.
+5. Groups side by side that read the same tensors, tiny ones, sums over rows of one space, and updates of parameters of
+   one size share a kernel.
 6. What is still a tiny kernel of its own goes along with any other.
 7. Matmuls of one shape that read the same activations, or are all that one kernel waits for, run side by side.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
+from graphc.passes.fusion.facts import OTHER_PHASE
 from graphc.passes.fusion.partition import ALONE, Group, Partition
 
 ROUNDS: Final = 4
@@ -23,7 +25,10 @@ TINY: Final = 256
 """Elements up to which a kernel costs its launch, whatever it computes."""
 
 NEAR: Final = 32
-"""Nodes between two column sums that are made one kernel though they read different tensors."""
+"""Nodes between two groups that are made one kernel though they read different tensors."""
+
+APART: Final = ("column", "update", "sums")
+"""Kinds of groups that are joined so."""
 
 LOOK_BACK: Final = 12
 """How many groups are tried as partners of one that shares no tensor with them."""
@@ -115,16 +120,16 @@ def neighbours(part: Partition) -> None:
 
 
 def side_by_side(part: Partition) -> None:
-    """Join groups of one kind that read the same tensors, and tiny map groups."""
+    """Join groups of one kind that read the same tensors, or that cost little but their launch."""
     seen: dict[tuple[object, ...], list[int]] = {}
     for group in part.groups():
         if group.family in ("matmul", *ALONE):
             continue
-        for key in _meeting_places(group):
+        for key in _meeting_places(part, group):
             for number in seen.setdefault(key, [])[-LOOK_BACK:]:
                 mine = part.home[group.nodes[0]]
                 other = part.home[number]
-                near = key[0] != "column" or mine.nodes[0] - other.nodes[-1] <= NEAR
+                near = key[0] not in APART or mine.nodes[0] - other.nodes[-1] <= NEAR
                 if other is not mine and other.phases == mine.phases and near:
                     part.join(other, mine)
             seen[key].append(group.nodes[0])
@@ -166,10 +171,15 @@ def sibling_products(part: Partition) -> None:
             seen.setdefault(key, []).append(number)
 
 
-def _meeting_places(group: Group) -> list[tuple[object, ...]]:
+def _meeting_places(part: Partition, group: Group) -> list[tuple[object, ...]]:
+    """Keys of which two groups must share one to be tried."""
+    size = group.size
     if group.family == "column":
         return [("column", *group.space)]
-    if group.family == "map" and group.size <= TINY:
-        return [("tiny", group.size)]
-    size = group.size
+    if group.family == "map" and size <= TINY:
+        return [("tiny", size)]
+    if group.family == "map" and group.phases == OTHER_PHASE:
+        return [("update", size)]
+    if group.family == "row" and all(v.type.size < size for v in group.stores):
+        return [("sums", *group.space)]
     return [(group.family, group.space, size, v) for v in group.loads if v.type.size * 2 >= size]
