@@ -407,4 +407,4 @@ def test_updates_of_parameters_of_one_size_share_kernels():
     after = Fuse(donated=frozenset(range(8)))(before)
     assert_sound(before, after)
     updates = [n for n in kernels(after) if set(n.outputs) & set(after.outputs)]
-    assert [len(n.outputs) for n in updates] == [4, 4]
+    assert len(updates) == 3, "of four parameters, two fit in one kernel with the sum that all wait for"
