@@ -253,10 +253,7 @@ def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> di
     return windows.evaluation(corpus.documents, Vocabulary.of(corpus.documents), config.window, SPLIT_SEED)
 
 
-def decode(params: Params, tokens: Array, position: Array, cache: Array, config: Config) -> tuple[Array, Array]:
-    """Logits [B, vocab_size] after the tokens [B], and the window [B, window] that ends with them."""
-    window = np.concatenate([cache[:, 1:], tokens[:, None]], axis=1)
-    return apply(params, window, config), window
+decode: Final = windows.decoder(apply)
 
 
 def sample(
@@ -272,11 +269,10 @@ def sample(
     device: Any = None,
 ) -> list[list[int]]:
     """`count` documents as lists of tokens; see graphc.models.microgpt.sample."""
-    start = np.full((count, config.window), config.vocab_size - 1, dtype=np.int32)
     return generate(
         decode,
         params,
-        start,
+        windows.before(count, config.window, config.vocab_size - 1),
         key,
         config,
         count=count,

@@ -15,11 +15,11 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
-from graphc.models import plots
+from graphc.models import plots, windows
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
 from graphc.models.settings import Defaults, require
-from graphc.models.windows import WindowBatches
+from graphc.models.windows import SPLIT_SEED, WindowBatches, split
 
 Array = Any
 Params = dict[str, Any]
@@ -31,12 +31,14 @@ DEFAULTS: Final = Defaults(steps=260, batch_size=0, optimizer="sgd", rate=10.0, 
 class Config:
     """Sizes. vocab_size: characters and the end token. context: longest sample.
 
-    gather: pick rows of w by index; otherwise multiply one-hot vectors with w, which gives the same.
+    gather: pick rows of w by index; otherwise multiply one-hot vectors with w, which gives the same. held_out: train on
+    80% of the documents and measure the loss on others too, as `mlp` does; otherwise train on all.
     """
 
     vocab_size: int = 27
     context: int = 32
     gather: bool = True
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "context")
@@ -67,7 +69,15 @@ def loss(params: Params, x: Array, y: Array, config: Config) -> Array:
 
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> WindowBatches:
     """The training batches: step -> (x, y), i32 [batch_size, 1] and [batch_size]; batch_size 0 takes all pairs."""
-    return WindowBatches(corpus.documents, Vocabulary.of(corpus.documents), 1, batch_size, seed)
+    documents = split(corpus.documents, SPLIT_SEED)["train"] if config.held_out else corpus.documents
+    return WindowBatches(documents, Vocabulary.of(corpus.documents), 1, batch_size, seed)
+
+
+def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> dict[str, list[tuple[Array, Array]]]:
+    """All pairs of the dev names in one batch, and as many of the train names, where some are held out."""
+    if not config.held_out:
+        return {}
+    return windows.evaluation(corpus.documents, Vocabulary.of(corpus.documents), 1, SPLIT_SEED)
 
 
 def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path) -> list[Path]:

@@ -21,6 +21,7 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
+from graphc.models import documents
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.documents import DocumentBatches
 from graphc.models.sampling import generate
@@ -170,8 +171,13 @@ def sample(
 
 def batches(corpus: Corpus, config: Config, batch_size: int, seed: int) -> DocumentBatches:
     """The training batches: step -> (x, y), each i32 [batch_size, context], -1 in y where there is padding."""
-    vocabulary = Vocabulary.of(corpus.documents)
-    return DocumentBatches(corpus.documents, vocabulary, config.context, batch_size, seed)
+    train = documents.split(corpus.documents, seed)["train"]
+    return DocumentBatches(train, Vocabulary.of(corpus.documents), config.context, batch_size)
+
+
+def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> dict[str, list[tuple[Array, Array]]]:
+    """Documents that are not trained on (dev), and as many that are."""
+    return documents.evaluation(corpus.documents, Vocabulary.of(corpus.documents), config.context, seed)
 
 
 def _split_heads(x: Array, heads: int) -> Array:

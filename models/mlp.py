@@ -95,10 +95,7 @@ def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path
     return [plots.scatter(params["embedding"], vocabulary, directory / "embedding.svg")]
 
 
-def decode(params: Params, tokens: Array, position: Array, cache: Array, config: Config) -> tuple[Array, Array]:
-    """Logits [B, vocab_size] after the tokens [B], and the window [B, window] that ends with them."""
-    window = np.concatenate([cache[:, 1:], tokens[:, None]], axis=1)
-    return apply(params, window, config), window
+decode: Final = windows.decoder(apply)
 
 
 def sample(
@@ -114,11 +111,10 @@ def sample(
     device: Any = None,
 ) -> list[list[int]]:
     """`count` documents as lists of tokens; see graphc.models.microgpt.sample."""
-    start = np.full((count, config.window), config.vocab_size - 1, dtype=np.int32)
     return generate(
         decode,
         params,
-        start,
+        windows.before(count, config.window, config.vocab_size - 1),
         key,
         config,
         count=count,

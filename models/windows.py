@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 import graphc.random
 from graphc.models.data import Vocabulary
+from graphc.models.sampling import Decode
 
 Array = np.ndarray[Any, np.dtype[np.int32]]
 
@@ -69,3 +70,22 @@ class WindowBatches:
 
     def __call__(self, step: int) -> tuple[Array, Array]:
         return self.draw(self.data, np.int32(step))
+
+
+def before(count: int, width: int, end: int) -> Array:
+    """The windows [count, width] before the first token of each document: end tokens."""
+    return np.full((count, width), end, np.int32)
+
+
+def decoder(apply: Callable[[Any, Any, Any], Any]) -> Decode:
+    """How a model of windows, whose logits are apply(params, x [B, width], config), draws token after token.
+
+    What it keeps is its window: (params, tokens [B], position, window, config) -> (logits [B, V], the window that ends
+    with these tokens).
+    """
+
+    def decode(params: Any, tokens: Any, position: Any, window: Any, config: Any) -> tuple[Any, Any]:
+        window = np.concatenate([window[:, 1:], tokens[:, None]], axis=1)
+        return apply(params, window, config), window
+
+    return decode

@@ -17,7 +17,7 @@ import pytest
 from graphc.errors import DataError
 from graphc.models import data
 from graphc.models.data import Corpus, Vocabulary
-from graphc.models.documents import DocumentBatches
+from graphc.models.documents import DocumentBatches, evaluation, split
 
 CONTENT = b"emma\nolivia\nava"
 
@@ -139,11 +139,9 @@ def test_vocabulary() -> None:
 
 
 def test_batches_of_documents() -> None:
-    documents = ("ab", "c", "abcabc")
-    vocabulary = Vocabulary.of(documents)
-    order = list(documents)
-    random.Random(7).shuffle(order)
-    batches = DocumentBatches(documents, vocabulary, context=4, batch_size=2, seed=7)
+    order = ("ab", "c", "abcabc")
+    vocabulary = Vocabulary.of(order)
+    batches = DocumentBatches(order, vocabulary, context=4, batch_size=2)
     for step in range(4):
         x, y = batches(step)
         assert x.shape == y.shape == (2, 4)
@@ -153,6 +151,22 @@ def test_batches_of_documents() -> None:
             n = min(4, len(tokens) - 1)
             assert x[row, :n].tolist() == tokens[:n]
             assert y[row].tolist() == tokens[1 : n + 1] + [-1] * (4 - n)
+
+
+def test_some_documents_are_not_trained_on() -> None:
+    documents = [chr(97 + i % 26) * (i + 1) for i in range(25)]
+    order = list(documents)
+    random.Random(7).shuffle(order)
+    parts = split(documents, 7)
+    assert parts == {"train": order[:23], "dev": order[23:]}
+    assert split(documents[:9], 7)["dev"] == []
+    vocabulary = Vocabulary.of(documents)
+    batches = evaluation(documents, vocabulary, 4, 7)
+    for name, part in parts.items():
+        ((x, y),) = batches[name]
+        assert x.shape == y.shape == (2, 4)
+        assert x[:, 1].tolist() == [vocabulary.encode(document)[0] for document in part[:2]]
+    assert evaluation(documents[:9], vocabulary, 4, 7) == {}
 
 
 def test_blank_lines_are_no_documents() -> None:

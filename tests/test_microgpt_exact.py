@@ -39,7 +39,7 @@ def train_as_karpathy(device: str | None, dtype: Any) -> list[float]:
     optimizer = run.make_optimizer()
     params = ours(weights, dtype)
     state = optimizer.init(params)
-    batches = graphc.models.documents.DocumentBatches(documents, vocabulary, config.context, 1, seed=None)
+    batches = graphc.models.documents.DocumentBatches(documents, vocabulary, config.context, 1)
     step = graphc.compile(training_step(microgpt, config, optimizer), device=device, donate=("params", "state"))
     losses = []
     for number in range(STEPS):

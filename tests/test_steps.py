@@ -77,7 +77,7 @@ def test_a_run_does_not_depend_on_how_it_is_divided(
         directory = RunDirectory(tmp_path / str(size), every=5)
         trained = train.train(run, CORPUS, directory)
         assert [path.name for path in directory.checkpoints()][-1] == "step-00000011.safetensors"
-        assert list(trained.evaluated) == ([4, 8] if evaluate_every else [])
+        assert list(trained.evaluated) == ([4, 8, 11] if evaluate_every else [])
         lines = (directory.path / "metrics.jsonl").read_text().splitlines()
         assert len(lines) == len(trained.losses) == 11
         results.append((trained.losses, [np.asarray(leaf).tobytes() for leaf in graphc.tree.leaves(trained.params)]))
