@@ -272,10 +272,11 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
 class Target:
     """What a device allows, as far as lowering needs to know. The defaults are WebGPU's baseline.
 
-    subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. invocations: most
-    threads in a workgroup. max_texture: most texels along a side of a texture. features: names of WebGPU features that
-    kernels may use ("shader-f16", "subgroup", ...). max_uniform_buffers: most small tensors bound as uniform buffers,
-    which count apart. choices: what the tuner found best, by the name of the problem; it goes before the rules.
+    subgroup: lanes of a subgroup as probed on the device, 0 where subgroups are not available. software, integrated:
+    the kind of adapter, a discrete GPU where both are false. invocations: most threads in a workgroup. max_texture:
+    most texels along a side of a texture. features: names of WebGPU features that kernels may use ("shader-f16",
+    "subgroup", ...). max_uniform_buffers: most small tensors bound as uniform buffers, which count apart. choices: what
+    the tuner found best, by the name of the problem; it goes before the rules.
     """
 
     name: str = "baseline"
@@ -290,5 +291,6 @@ class Target:
     max_texture: int = 8192
     subgroup: int = 0
     software: bool = False
+    integrated: bool = False
     features: frozenset[str] = frozenset()
     choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)

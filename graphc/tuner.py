@@ -1,10 +1,11 @@
 """Tuner: kernels that are measured on the device that runs them, instead of chosen by rule.
 
 GRAPHC_TUNE says what is done: "off" (rules alone), "cached" (the default: what was found before is used, nothing is
-measured) or "full" (what is not known yet is measured, for a bounded time a program, and written down). A candidate's
-results are compared with the reference before it may win, so tuning can only change the order of f32 sums. What was
-found lies in the user's cache folder, by adapter, driver and version of the kernels; a file that cannot be read or
-written is as good as none.
+measured) or "full" (what is not known yet is measured, for a bounded time a program, and written down). What may be
+tried stands with each kernel family (`search` in graphc/lower/map.py, row.py, ...); here it is only measured. A
+candidate's results are compared with the reference before it may win, so tuning can only change the order of f32 sums.
+What was found lies in the user's cache folder (GRAPHC_TUNE_CACHE names another file), by adapter, driver and version of
+the kernels, then by kernel and class of shapes; a file that cannot be read or written is as good as none.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+import statistics
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -24,17 +30,13 @@ import platformdirs
 
 from graphc import reference
 from graphc.errors import DeviceError, GraphcError
-from graphc.families import family_of, products
-from graphc.ir import Graph, Node, prune
-from graphc.kernels import template
+from graphc.ir import Graph
+from graphc.kernels import template, templates
 from graphc.loops import flatten
-from graphc.lower import lower, matmul, matmul_tile
-from graphc.lower.family import body_of
-from graphc.op import Contract
-from graphc.ops.structured import fused
-from graphc.passes.stage import staged
+from graphc.lower import lower
+from graphc.lower.family import searches
 from graphc.plan import Target
-from graphc.runtime import Device
+from graphc.runtime import Device, Runner
 from graphc.types import NDArray
 
 if TYPE_CHECKING:
@@ -43,34 +45,79 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("graphc")
 
 ENVIRONMENT: Final = "GRAPHC_TUNE"
+CACHE_ENVIRONMENT: Final = "GRAPHC_TUNE_CACHE"
 MODES: Final = ("off", "cached", "full")
 SECONDS: Final = 30.0
 """Time for measuring the kernels of one program."""
 LEAST_WORK: Final = 1 << 22
-"""Floating-point operations of a product that is worth measuring."""
+"""Floating-point operations, or a quarter of it in bytes, of a kernel that is worth measuring."""
 HOPELESS: Final = 1.3
 """A candidate whose first run takes so many times the best one's is run no more."""
 RUNS: Final = 4
+TURNS: Final = 7
+"""Runs of the best candidate and of the rules' choice in turns, before one is chosen."""
+SAMPLE_SECONDS: Final = 2e-3
+"""Quick kernels run as often in a row as fills this time, so that the wait at the end counts little."""
+MOST_CALLS: Final = 16
+GAIN: Final = 1.05
+"""A candidate has to be faster than the rules' choice by this factor, in turns, to go before it."""
 TOLERANCE: Final = 1e-4
 """Most that a result may differ from the reference, as a part of the largest number in it."""
 
-Choices = Mapping[str, tuple[int, ...]]
+Choice = tuple[int, ...]
+Choices = Mapping[str, Choice]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kernel to be tuned. graph: its node alone. candidates: what Target.choices may say for `name`."""
+    """A kernel to be tuned. graph: its node alone. candidates: what Target.choices may say for `name`.
+
+    The first of them is the rules'. work: what it costs, in operations and bytes, times how often the program has it.
+    """
 
     name: str
     graph: Graph
-    candidates: tuple[tuple[int, ...], ...]
+    candidates: tuple[Choice, ...]
+    work: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found for a problem. seconds: of a run of the choice; rule, rule_seconds: the same of the rules' choice.
+
+    tried: candidates that ran. rejected: those of them that computed something else or failed.
+    """
+
+    name: str
+    choice: Choice
+    seconds: float
+    rule: Choice
+    rule_seconds: float
+    tried: int
+    rejected: int
+
+    @property
+    def gain(self) -> float:
+        """How many times faster than the rules' choice."""
+        return self.rule_seconds / self.seconds
+
+    def __str__(self) -> str:
+        found = "the rules' choice stays" if self.choice == self.rule else f"{self.choice} for {self.rule}"
+        times = f"{self.seconds * 1e3:.3g} ms for {self.rule_seconds * 1e3:.3g}, {self.gain:.2f}x"
+        return f"{self.name}: {found}: {times} ({self.tried} tried, {self.rejected} rejected)"
+
+
+def cache_path() -> Path:
+    """The file of GRAPHC_TUNE_CACHE, or tuned.json in the user's cache folder."""
+    named = os.environ.get(CACHE_ENVIRONMENT, "")
+    return Path(named) if named else platformdirs.user_cache_path("graphc") / "tuned.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
     """Choices by device in a JSON file, {device: {problem: choice}}."""
 
-    path: Path = field(default_factory=lambda: platformdirs.user_cache_path("graphc") / "tuned.json")
+    path: Path = field(default_factory=cache_path)
 
     def read(self, device: str) -> dict[str, tuple[int, ...]]:
         """What was found for a device; nothing where the file is missing or damaged."""
@@ -99,9 +146,36 @@ class Cache:
         return found if isinstance(found, dict) else {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Forced:
+    """What overrides GRAPHC_TUNE for a while."""
+
+    mode: str
+    seconds: float
+    note: Callable[[str], None]
+    found: list[Finding]
+
+
+_forced: Final[ContextVar[_Forced | None]] = ContextVar("forced", default=None)
+
+
+@contextmanager
+def tuning(
+    mode: str, seconds: float = SECONDS, note: Callable[[str], None] = lambda line: None
+) -> Iterator[list[Finding]]:
+    """Compile as if GRAPHC_TUNE were `mode`; the list grows by what is found. note: told of progress, line by line."""
+    found: list[Finding] = []
+    token = _forced.set(_Forced(mode, seconds, note, found))
+    try:
+        yield found
+    finally:
+        _forced.reset(token)
+
+
 def mode() -> str:
     """What GRAPHC_TUNE says; raises DeviceError where that is none of MODES."""
-    found = os.environ.get(ENVIRONMENT, "cached")
+    forced = _forced.get()
+    found = forced.mode if forced else os.environ.get(ENVIRONMENT, "cached")
     if found not in MODES:
         raise DeviceError(f"{ENVIRONMENT} is {found!r}: write {', '.join(MODES[:-1])} or {MODES[-1]}")
     return found
@@ -112,13 +186,33 @@ def tuned(graph: Graph, device: Device) -> Target:
     chosen = mode()
     if chosen == "off" or not device.needs_plan:
         return device.target
-    return Tuner(cast("WgpuDevice", device)).target(graph, measure=chosen == "full")
+    forced = _forced.get()
+    tuner = Tuner(cast("WgpuDevice", device))
+    if forced:
+        tuner = Tuner(cast("WgpuDevice", device), seconds=forced.seconds, note=forced.note)
+    target = tuner.target(graph, measure=chosen == "full")
+    if forced:
+        forced.found.extend(tuner.found)
+    return target
+
+
+@cache
+def kernels_version() -> str:
+    """A checksum of everything that writes kernels: templates, and the code that fills them."""
+    sources = sorted(
+        (file.name, file.read_bytes())
+        for file in resources.files("graphc.lower").iterdir()
+        if file.name.endswith(".py")
+    )
+    texts = [template(name).encode() for name in templates()] + [text for _, text in sources]
+    return f"{zlib.crc32(b''.join(texts)):08x}"
 
 
 class Tuner:
     """Finds the best choice for each problem of a program on one device.
 
-    clock: seconds, for the limit and for the measurements. seconds: when to stop measuring.
+    clock: seconds, for the limit and for the measurements. seconds: when to stop measuring. note: told of progress.
+    found: what it found, problem by problem.
     """
 
     def __init__(
@@ -127,108 +221,149 @@ class Tuner:
         cache: Cache | None = None,
         clock: Callable[[], float] = time.perf_counter,
         seconds: float = SECONDS,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._device, self._clock, self._seconds = device, clock, seconds
+        self._device, self._clock, self._seconds, self._note = device, clock, seconds, note
         self._cache = cache or Cache()
+        self.found: list[Finding] = []
 
     @property
     def key(self) -> str:
         """The device and the kernels that a choice was found with."""
         adapter = self._device.adapter
-        kernels = zlib.crc32("".join([template("matmul"), repr(matmul_tile.STAGED), repr(matmul_tile.SPREAD)]).encode())
-        return f"{adapter.name}, {adapter.backend}, {adapter.driver}, kernels {kernels:08x}"
+        return f"{adapter.name}, {adapter.backend}, {adapter.driver}, kernels {kernels_version()}"
 
     def target(self, graph: Graph, measure: bool) -> Target:
         """The device's target with what is known, and, with `measure`, what can be found out in time."""
         target = self._device.target
-        known: dict[str, tuple[int, ...]] = self._cache.read(self.key)
+        known: dict[str, Choice] = self._cache.read(self.key)
         if measure:
-            end = self._clock() + self._seconds
-            found: dict[str, tuple[int, ...]] = {}
-            for problem in problems(graph, target):
-                if problem.name not in known and self._clock() < end:
-                    best = self.best(problem, end)
-                    if best is not None:
-                        found[problem.name] = best
+            found = self._search([p for p in problems(graph, target) if p.name not in known])
             if found:
                 self._cache.write(self.key, found)
                 known |= found
         return replace(target, choices=known) if known else target
 
-    def best(self, problem: Problem, end: float) -> tuple[int, ...] | None:
-        """The fastest candidate that computes what the reference does, of those tried before `end` on the clock."""
+    def _search(self, left: Sequence[Problem]) -> dict[str, Choice]:
+        """The best choice for each problem, the costliest first, as far as the time goes."""
+        begin = self._clock()
+        end, found = begin + self._seconds, dict[str, Choice]()
+        for number, problem in enumerate(left):
+            now = self._clock()
+            if now >= end:
+                self._note(f"tuner: time is up, {len(left) - number} of {len(left)} kernels go by the rules")
+                break
+            count = len(problem.candidates)
+            self._note(f"tuner: {number + 1} of {len(left)}, {now - begin:.0f} s: {problem.name}: {count} candidates")
+            finding = self.best(problem, end)
+            if finding is not None:
+                self.found.append(finding)
+                found[problem.name] = finding.choice
+                self._note(f"tuner: {finding}")
+        return found
+
+    def best(self, problem: Problem, end: float) -> Finding | None:
+        """The fastest candidate that computes what the reference does, of those tried before `end` on the clock.
+
+        None where not even one is right.
+        """
         arrays = operands(problem.graph)
         wanted = reference.run(problem.graph, arrays)
         uploaded = [self._device.upload(a) for a in arrays]
-        best: tuple[int, ...] | None = None
+        trials: dict[Choice, _Trial] = {}
+        tried = rejected = 0
         least = float("inf")
         for candidate in problem.candidates:
-            if self._clock() >= end:
+            if tried and self._clock() >= end:
                 log.info("tuner: %s: no time for all candidates", problem.name)
                 break
+            tried += 1
             try:
-                seconds = self.measure(problem, candidate, uploaded, wanted, least)
+                trial = self._trial(problem, candidate, uploaded, wanted)
             except GraphcError as error:
                 log.warning("tuner: %s: candidate %s fails: %s", problem.name, candidate, error)
+                trial = None
+            if trial is None:
+                rejected += 1
                 continue
-            if seconds < least:
-                best, least = candidate, seconds
-        return best
+            seconds = self.measure(trial, least)
+            if seconds < least or candidate == problem.candidates[0]:
+                trials = {c: t for c, t in trials.items() if c == problem.candidates[0]} | {candidate: trial}
+                least = min(least, seconds)
+        if not trials:
+            return None
+        rule, choice = next(iter(trials)), next(reversed(trials))
+        times = self._in_turns(trials)
+        if times[rule] < GAIN * times[choice]:
+            choice = rule
+        return Finding(problem.name, choice, times[choice], rule, times[rule], tried, rejected)
 
-    def measure(
-        self,
-        problem: Problem,
-        candidate: tuple[int, ...],
-        uploaded: Sequence[Any],
-        wanted: Sequence[NDArray],
-        least: float,
-    ) -> float:
-        """Seconds of one run, the least of a few; infinity for a candidate with wrong results."""
+    def _trial(
+        self, problem: Problem, candidate: Choice, uploaded: Sequence[Any], wanted: Sequence[NDArray]
+    ) -> _Trial | None:
+        """A candidate ready to run; None where it computes something else."""
         target = replace(self._device.target, choices={problem.name: candidate})
         runner = self._device.prepare(problem.graph, lower(problem.graph, target), frozenset())
         results = [np.asarray(a) for a in runner(uploaded)]
         if not all(map(agrees, results, wanted)):
             log.warning("tuner: %s: candidate %s computes something else, and is rejected", problem.name, candidate)
-            return float("inf")
+            return None
+        return _Trial(runner, uploaded, self._clock)
+
+    def measure(self, trial: _Trial, least: float) -> float:
+        """Seconds of one run, the least of a few; of one alone where it is hopeless beside `least`."""
         times: list[float] = []
         while len(times) < RUNS and (not times or times[0] < HOPELESS * least):
-            start = self._clock()
-            runner(uploaded)[0].block_until_ready()
-            times.append(self._clock() - start)
+            times.append(trial())
         return min(times)
+
+    def _in_turns(self, trials: Mapping[Choice, _Trial]) -> dict[Choice, float]:
+        """Median seconds of each, measured in turn: what a moment's noise made fast falls back here."""
+        times: dict[Choice, list[float]] = {choice: [] for choice in trials}
+        for _ in range(TURNS):
+            for choice, trial in trials.items():
+                times[choice].append(trial())
+        return {choice: statistics.median(found) for choice, found in times.items()}
+
+
+class _Trial:
+    """A candidate with its operands on the device; each call runs it, and says how many seconds one run took."""
+
+    def __init__(self, runner: Runner, uploaded: Sequence[Any], clock: Callable[[], float]) -> None:
+        self._runner, self._uploaded, self._clock = runner, uploaded, clock
+        self._calls = 1
+        self._calls = max(1, min(MOST_CALLS, int(SAMPLE_SECONDS / max(self(), 1e-9))))
+
+    def __call__(self) -> float:
+        begin = self._clock()
+        for _ in range(self._calls):
+            last = self._runner(self._uploaded)[0]
+        last.block_until_ready()
+        return (self._clock() - begin) / self._calls
 
 
 def problems(graph: Graph, target: Target) -> list[Problem]:
-    """The kernels of a program that are worth measuring, each kind once."""
+    """The kernels of a program that are worth measuring, each kind once, those that cost most in all first."""
     flat = flatten(graph).graph
     found: dict[str, Problem] = {}
+    count: dict[str, int] = {}
     for node in flat.nodes:
-        if not _has_matmul(node):
-            continue
-        for body in products(body_of(node, flat.constants)[0]):
-            if "inplace" in node.attrs:
-                body = _bare(body)
-            staging = staged(node)
-            name, shape, tiles = matmul.search(body, target, staging)
-            if 2 * shape.batch * shape.m * shape.k * shape.n >= LEAST_WORK and name not in found:
-                marks = tuple(i for i, op in enumerate(body.nodes) if op in staging)
-                attrs = {"body": body, "family": "matmul", "why": (), "staged": marks}
-                alone = Graph(body.inputs, {}, (Node(fused, body.inputs, body.outputs, attrs),), body.outputs)
-                found[name] = Problem(name, alone, tuple(tile.choice for tile in tiles))
-    return list(found.values())
+        for alone, search in searches(node, flat.constants, target):
+            count[search.name] = count.get(search.name, 0) + 1
+            if search.name not in found and len(search.candidates) > 1:
+                found[search.name] = Problem(search.name, alone, search.candidates, _work(alone, target))
+    known = [replace(p, work=p.work * count[p.name]) for p in found.values() if p.work]
+    return sorted(known, key=lambda p: -p.work)
 
 
-def _has_matmul(node: Node) -> bool:
-    family = node.attrs["family"] if node.op is fused else family_of(node)
-    return family in ("matmul", "products")
-
-
-def _bare(body: Graph) -> Graph:
-    """The product of a body without what follows it: its operands are not donated here, so nothing is in place."""
-    (node,) = (n for n in body.nodes if isinstance(n.op.lowering, Contract))
-    alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
-    read = {v for n in alone.nodes for v in n.inputs}
-    return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
+def _work(alone: Graph, target: Target) -> float:
+    """What the kernels of a program cost; nothing where that is too little to be measured, or they do not run alone."""
+    try:
+        made = lower(alone, target).dispatches
+    except DeviceError:  # with donated operands, in place, it binds fewer buffers
+        return 0.0
+    work = sum(d.flops + 4 * (d.bytes_read + d.bytes_written) for d in made)
+    return float(work) if work >= LEAST_WORK else 0.0
 
 
 def operands(graph: Graph) -> list[NDArray]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from hypothesis import settings
 
 import graphc.runtime
+
+# Tests measure kernels only where they say so, and never write into the user's cache. Workers and the processes that
+# tests start share the file of the first.
+if "GRAPHC_TUNE_CACHE" not in os.environ:
+    _folder = tempfile.TemporaryDirectory(prefix="graphc-tests-")
+    os.environ["GRAPHC_TUNE_CACHE"] = os.path.join(_folder.name, "tuned.json")
 
 # CI draws the same examples each time; the rest of the world looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -13,6 +13,7 @@ import graphc
 from graphc import tuner
 from graphc.errors import DeviceError
 from graphc.ir import Builder
+from graphc.kernels import template
 from graphc.lower import matmul_tile
 from graphc.lower.matmul_tile import Shape, candidates, choose, problem_name
 from graphc.ops import by_name
@@ -60,7 +61,8 @@ def test_a_candidate_that_computes_something_else_is_rejected(device, cache, mon
 
     monkeypatch.setattr(tuner, "lower", broken)
     bounded = replace(found, candidates=(wrong, right))
-    assert Tuner(device, cache).best(bounded, float("inf")) == right
+    finding = Tuner(device, cache).best(bounded, float("inf"))
+    assert (finding.choice, finding.tried, finding.rejected) == (right, 2, 1)
     assert "rejected" in caplog.text
     assert Tuner(device, cache).best(replace(found, candidates=(wrong,)), float("inf")) is None
 
@@ -77,18 +79,22 @@ def test_a_candidate_that_does_not_compile_loses(device, cache, monkeypatch):
 
     monkeypatch.setattr(tuner, "lower", broken)
     few = replace(found, candidates=found.candidates[:2])
-    assert Tuner(device, cache).best(few, float("inf")) == found.candidates[1]
+    assert Tuner(device, cache).best(few, float("inf")).choice == found.candidates[1]
 
 
 def test_time_is_bounded(device, cache, monkeypatch):
     measured = []
-    monkeypatch.setattr(Tuner, "measure", lambda self, problem, candidate, *rest: measured.append(candidate) or 1.0)
-    graph = product()
-    Tuner(device, cache, clock=ticking(1.0), seconds=3.5).target(graph, measure=True)
+    monkeypatch.setattr(Tuner, "measure", lambda self, trial, least: measured.append(trial) or 1.0)
+    said = []
+    short = Tuner(device, cache, clock=ticking(1.0), seconds=9.5, note=said.append)
+    short.target(product(), measure=True)
     assert 0 < len(measured) < len(problem(device).candidates)
+    assert "1 of 1" in said[0]
     measured.clear()
-    assert Tuner(device, cache, clock=ticking(100.0), seconds=3.5).target(product(m=512), measure=True).choices
+    out = Tuner(device, cache, clock=ticking(100.0), seconds=3.5, note=said.append)
+    assert set(out.target(product(m=512), measure=True).choices) == {problem(device).name}
     assert measured == []
+    assert "time is up, 1 of 1" in said[-1]
 
 
 def test_hopeless_candidates_run_once(device, cache):
@@ -104,9 +110,11 @@ def test_hopeless_candidates_run_once(device, cache):
     wanted = graphc.reference.run(found.graph, arrays)
     uploaded = [device.upload(a) for a in arrays]
     slow = Tuner(device, cache, clock=counted)
-    assert slow.measure(found, found.candidates[0], uploaded, wanted, least=0.01) == 1.0
+    trial = slow._trial(found, found.candidates[0], uploaded, wanted)
+    runs.clear()
+    assert slow.measure(trial, least=0.01) == 1.0
     assert len(runs) == 2
-    assert slow.measure(found, found.candidates[0], uploaded, wanted, least=1.0) == 1.0
+    assert slow.measure(trial, least=1.0) == 1.0
     assert len(runs) == 2 + 2 * tuner.RUNS
 
 
@@ -138,7 +146,7 @@ def test_a_damaged_or_unwritable_cache_is_as_good_as_none(device, tmp_path, capl
 @pytest.mark.parametrize("mode", tuner.MODES)
 def test_programs_compute_the_same_in_every_mode(device, tmp_path, monkeypatch, mode):
     monkeypatch.setenv("GRAPHC_TUNE", mode)
-    monkeypatch.setattr(tuner.platformdirs, "user_cache_path", lambda name: tmp_path)
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
     monkeypatch.setattr(tuner, "LEAST_WORK", 1 << 19)
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((70, 70)).astype(np.float32) for _ in range(2))
@@ -146,6 +154,41 @@ def test_programs_compute_the_same_in_every_mode(device, tmp_path, monkeypatch, 
     want = np.maximum(a.astype(float) @ b + a, 0) @ b.T.astype(float)
     np.testing.assert_allclose(np.asarray(compiled(a, b)), want, rtol=1e-4, atol=1e-3)
     assert (tmp_path / "tuned.json").exists() == (mode == "full")
+
+
+def test_the_cache_lies_where_it_is_said_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "here.json"))
+    assert Cache().path == tmp_path / "here.json"
+    monkeypatch.delenv("GRAPHC_TUNE_CACHE")
+    monkeypatch.setattr(tuner.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    assert Cache().path == tmp_path / "graphc" / "tuned.json"
+
+
+def test_the_key_names_the_device_and_everything_that_writes_kernels(device, monkeypatch):
+    key = Tuner(device).key
+    for part in (device.adapter.name, device.adapter.backend, device.adapter.driver):
+        assert part in key
+    before = tuner.kernels_version()
+    tuner.kernels_version.cache_clear()
+    monkeypatch.setattr(tuner, "template", lambda name: "changed" if name == "row" else template(name))
+    assert tuner.kernels_version() != before
+    tuner.kernels_version.cache_clear()
+
+
+def test_a_mode_can_be_forced_for_a_while(device, cache, monkeypatch):
+    monkeypatch.setenv("GRAPHC_TUNE", "full")
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(cache.path))
+    said = []
+    with tuner.tuning("off"):
+        assert tuner.tuned(product(), device) == device.target
+    with tuner.tuning("full", note=said.append) as found:
+        target = tuner.tuned(product(), device)
+    assert {f.name: f.choice for f in found} == target.choices
+    assert any(str(f) in said[-1] for f in found)
+    assert tuner.mode() == "full"
+    with tuner.tuning("cached") as again:
+        assert tuner.tuned(product(), device) == target
+    assert again == []
 
 
 def test_an_unknown_mode_is_an_error(device, monkeypatch):

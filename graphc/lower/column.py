@@ -11,8 +11,19 @@ from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.kernel import (
+    Bindings,
+    KernelSource,
+    Operand,
+    Search,
+    Site,
+    grid,
+    kernel_class,
+    settle,
+    size_class,
+)
 from graphc.lower.reduction import Accumulator, Partial, SharedMemory
+from graphc.lower.rules import rules_of
 from graphc.plan import Target
 from graphc.types import Shape, strides_of
 
@@ -32,13 +43,18 @@ class Layout:
     across: int
     down: int
 
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return self.across, self.down
+
 
 def layout_of(items: int, count: int, target: Target) -> Layout:
     """On a processor an invocation an item; a GPU has too few items to be busy, so it shares out their terms too."""
     if target.software:
         return Layout(min(8, target.max_invocations), 1)
     down = 1
-    while down < 16 and down * 8 <= count and items * down < 1 << 16:
+    while down < 16 and down * 8 <= count and items * down < rules_of(target).columns:
         down *= 2
     across = 64 if down == 1 else 16
     while across * down > target.max_invocations:
@@ -46,16 +62,54 @@ def layout_of(items: int, count: int, target: Target) -> Layout:
     return Layout(across, down)
 
 
+def candidates(items: int, count: int, target: Target) -> list[Layout]:
+    """The search space, that of the rules first."""
+    first = layout_of(items, count, target)
+    found = [Layout(across, down) for across in (4, 8, 16, 32, 64) for down in (1, 2, 4, 8, 16)]
+    fits = [x for x in found if x.across * x.down <= target.max_invocations and (x.down == 1 or x.down * 4 <= count)]
+    return [first, *(x for x in fits if x != first)]
+
+
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in a body of this family."""
+    _, items, count = _space(body)
+    return Search(_name(body, site.label), tuple(x.choice for x in candidates(items, count, site.target)))
+
+
+def _name(body: Graph, label: str) -> str:
+    lanes, items, count = _space(body)
+    return f"column {kernel_class(body, label)}, {size_class(count, items * lanes)}"
+
+
+def _space(body: Graph) -> tuple[int, int, int]:
+    """Elements of an item, how many items there are, and the terms of each."""
+    shape, axes = column_space(body)
+    count = math.prod(shape[a] for a in axes)
+    size = math.prod(n for a, n in enumerate(shape) if a not in axes)
+    lanes = LANES if size >= LANES else 1
+    return lanes, -(-size // lanes), count
+
+
+def _layout(body: Graph, site: Site) -> Layout:
+    """What a tuner chose, if it fits the target, else what the rules choose."""
+    _, items, count = _space(body)
+    if site.target.choices:
+        match site.target.choices.get(_name(body, site.label)):
+            # A tree over shared memory joins a power of two.
+            case (across, down) if min(across, down) >= 1 and down & (down - 1) == 0:
+                if across * down <= site.target.max_invocations:
+                    return Layout(across, down)
+    return layout_of(items, count, site.target)
+
+
 class _Column:
     def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
         self.body, self.site, self.bindings = body, site, bindings
         self.shape, self.axes = column_space(body)
         self.kept: Shape = tuple(1 if a in self.axes else n for a, n in enumerate(self.shape))
-        self.count = math.prod(self.shape[a] for a in self.axes)
         self.size = math.prod(self.kept)
-        self.lanes = LANES if self.size >= LANES else 1
-        self.items = -(-self.size // self.lanes)
-        self.layout = layout_of(self.items, self.count, site.target)
+        self.lanes, self.items, self.count = _space(body)
+        self.layout = _layout(body, site)
         self.emitter = Emitter(body, bindings)
         across, down = self.layout.across, self.layout.down
         self.shared = SharedMemory(self.emitter, down, across, "local", "part", f"local % {across}u")

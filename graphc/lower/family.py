@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from graphc import families
 from graphc.errors import DeviceError, GraphError
-from graphc.ir import Graph, Node, Value
+from graphc.ir import Graph, Node, Value, prune
 from graphc.loops import passed_through
-from graphc.lower import attention, column, custom, matmul, products, row
+from graphc.lower import attention, column, custom, matmul, products, row, scatter
 from graphc.lower import map as map_family
-from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSource, Site
-from graphc.op import Custom
+from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSearch, KernelSource, Search, Site
+from graphc.op import Contract, Custom
+from graphc.ops.structured import fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
@@ -29,6 +30,14 @@ FAMILIES: Mapping[str, KernelBuilder] = {
     "products": products.build,
     "attention": attention.build,
 }
+SEARCHES: Mapping[str, KernelSearch] = {
+    "map": map_family.search,
+    "row": row.search,
+    "column": column.search,
+    "matmul": matmul.search,
+    "custom:scatter_add": scatter.search,
+}
+"""The search space of each family that has one; that of products is the one of each product."""
 _LABEL_OPS = 5
 
 
@@ -59,6 +68,38 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
     ]
+
+
+def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> Iterator[tuple[Graph, Search]]:
+    """What a tuner may try for the kernels of a node: each a program of its own, with the problem that it poses."""
+    passed = {value for value, _ in passed_through(node)}
+    if passed.issuperset(node.outputs):
+        return
+    whole, family = body_of(node, constants)
+    marked = staged(node)
+    for part in families.products(whole) if family == "products" else [whole]:
+        kind = "matmul" if family == "products" else family
+        if kind not in SEARCHES:
+            continue
+        body = _bare(part) if kind == "matmul" and "inplace" in node.attrs else part
+        body = replace(body, outputs=tuple(dict.fromkeys(v for v in body.outputs if v.type.size)))
+        if not body.outputs:
+            continue
+        alone = node
+        if not kind.startswith("custom:"):
+            marks = tuple(i for i, op in enumerate(body.nodes) if op in marked)
+            attrs = {"body": body, "family": kind, "why": (), "staged": marks}
+            alone = Node(fused, body.inputs, body.outputs, attrs)
+        found = SEARCHES[kind](body, Site(target, label=label_of(body), staged=marked))
+        yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
+
+
+def _bare(body: Graph) -> Graph:
+    """The product of a body without what follows it: where nothing is donated, that may bind too many buffers."""
+    (node,) = (n for n in body.nodes if isinstance(n.op.lowering, Contract))
+    alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
+    read = {v for n in alone.nodes for v in n.inputs}
+    return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
 
 
 def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:

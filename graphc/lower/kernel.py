@@ -119,6 +119,28 @@ class KernelSource:
     inplace: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a tuner may try for a kernel.
+
+    name: of the problem, the same for kernels of one kind and size; under it Target.choices holds what was found.
+    candidates: what it may hold, that of the rules first.
+    """
+
+    name: str
+    candidates: tuple[tuple[int, ...], ...]
+
+
+def size_class(*sizes: int) -> str:
+    """Sizes rounded up to powers of two: programs whose sizes are alike share what was found."""
+    return "x".join(str(1 << max(n - 1, 0).bit_length()) for n in sizes)
+
+
+def kernel_class(body: Graph, label: str) -> str:
+    """What tells one body from another, sizes aside: its ops, and how much it reads and writes."""
+    return f"{label} {len(body.nodes)} ops, {len(body.inputs)} to {len(body.outputs)}"
+
+
 class Bindings:
     """The operands of one kernel, named x0, x1, ... (read) and y0, y1, ... (written) as they are asked for.
 
@@ -238,6 +260,9 @@ def texels(value: Value, target: Target) -> Texels | None:
     fits = rows <= limit * folded and columns * folded <= limit
     return Texels(columns, rows // folded, folded) if fits else None
 
+
+KernelSearch = Callable[[Graph, Site], Search]
+"""Body of one node -> what a tuner may try for its kernel; `Target.choices` holds what it found."""
 
 KernelBuilder = Callable[[Graph, Site], list[KernelSource]]
 """Body of one node (an unfused node is a body of one node) -> its kernels, in order of dispatch."""

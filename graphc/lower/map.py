@@ -2,18 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import FEATURE_OF, Bindings, KernelSource, Site, grid, settle
+from graphc.lower.kernel import (
+    FEATURE_OF,
+    Bindings,
+    KernelSource,
+    Search,
+    Site,
+    grid,
+    kernel_class,
+    settle,
+    size_class,
+)
+from graphc.lower.rules import rules_of
 from graphc.op import NotDifferentiable, Op, Pointwise
 from graphc.plan import Target
 
 LARGE = 1 << 16
 """Items above which an invocation takes several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A workgroup of `threads` invocations, each of which takes `steps` items.
+
+    neighbours: the items of an invocation lie side by side, as a processor wants them, which takes them in turn; else
+    those of neighbouring invocations do, as a GPU wants them, which takes them at once.
+    """
+
+    threads: int
+    steps: int
+    neighbours: bool
+
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return self.threads, self.steps, int(self.neighbours)
+
+
+def layout_of(items: int, target: Target) -> Layout:
+    """The layout that the rules choose for so many items."""
+    threads = min(64 if items <= 4096 else 256, target.max_invocations)
+    return Layout(threads, 4 if items > LARGE else 1, rules_of(target).neighbours)
+
+
+def candidates(items: int, target: Target) -> list[Layout]:
+    """The search space, that of the rules first."""
+    sides = [n for n in (32, 64, 256) if n <= target.max_invocations]
+    found = [Layout(n, steps, near) for n in sides for steps in (1, 2, 4, 8) for near in (False, True)]
+    first = layout_of(items, target)
+    return [first, *(x for x in found if x != first and (x.steps > 1 or x.neighbours == first.neighbours))]
+
+
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in a body of this family."""
+    _, items = _items(body)
+    return Search(_name(body, site.label), tuple(x.choice for x in candidates(items, site.target)))
+
+
+def _name(body: Graph, label: str) -> str:
+    return f"map {kernel_class(body, label)}, {size_class(body.outputs[0].type.size)}"
+
+
+def _items(body: Graph) -> tuple[int, int]:
+    """Elements of an item, and how many items there are."""
+    size = body.outputs[0].type.size
+    lanes = LANES if size >= LANES else 1
+    return lanes, -(-size // lanes)
+
+
+def _layout(body: Graph, site: Site) -> Layout:
+    """What a tuner chose, if it fits the target, else what the rules choose."""
+    if site.target.choices:
+        match site.target.choices.get(_name(body, site.label)):
+            case (threads, steps, neighbours) if 1 <= threads <= site.target.max_invocations and 1 <= steps <= 64:
+                return Layout(threads, steps, bool(neighbours))
+    return layout_of(_items(body)[1], site.target)
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -23,8 +92,7 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
 
 def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     size = body.outputs[0].type.size
-    lanes = LANES if size >= LANES else 1
-    items = -(-size // lanes)
+    lanes, items = _items(body)
     emitter = Emitter(body, bindings, "    ")
     flat = variable("(i * 4u)", items * LANES, LANES, 1) if lanes == LANES else variable("i", size)
     outputs = list(dict.fromkeys(body.outputs))
@@ -33,7 +101,8 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     # All is read before anything is written, so that an output may lie in the bytes of an input.
     for value, operand, term in zip(outputs, written, results, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
-    threads, steps = _schedule(items, site.target)
+    layout = _layout(body, site)
+    threads, steps = layout.threads, layout.steps
     span, groups = threads * steps, -(-items // (threads * steps))
     workgroups = grid(groups, site.target)
     text = render(
@@ -44,10 +113,8 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
         lanes=lanes,
         columns=workgroups[0],
         span=span,
-        # A processor runs the items of one invocation in turn: they should be neighbours. On a GPU the neighbours of
-        # an item are in other invocations.
-        start=f"local * {steps}u" if site.target.software else "local",
-        stride="" if site.target.software else f" * {threads}u",
+        start=f"local * {steps}u" if layout.neighbours else "local",
+        stride="" if layout.neighbours else f" * {threads}u",
         items=items,
         body=emitter.text,
     )
@@ -61,12 +128,6 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
         flops=sum("pointwise" in n.op.traits for n in body.nodes) * size,
         inplace=tuple((w.name, r.name) for w in written for r in reads if emitter.shareable(w, r)),
     )
-
-
-def _schedule(items: int, target: Target) -> tuple[int, int]:
-    """Threads of a workgroup, and items of one invocation."""
-    threads = min(64 if items <= 4096 else 256, target.max_invocations)
-    return threads, 4 if items > LARGE else 1
 
 
 def copy_kernel(source: Value, target: Value, site: Site) -> KernelSource:

@@ -11,15 +11,14 @@ from dataclasses import replace
 
 from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Node, Value, new_value
+from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
 from graphc.lower.launch import Launch
 from graphc.lower.matmul_product import Product, product
-from graphc.lower.matmul_tile import Shape, Tile, candidates, choose, prefers_texels, problem_name
+from graphc.lower.matmul_tile import Tile, candidates, choose, prefers_texels, problem_name
 from graphc.op import Lanes, Term
-from graphc.plan import Target
 from graphc.types import DType, TensorType
 
 UNROLLED = 8
@@ -43,15 +42,12 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     ]
 
 
-def search(body: Graph, target: Target, staging: frozenset[Node]) -> tuple[str, Shape, list[Tile]]:
-    """The tuner's problem in a body with one matmul: its name, its sizes, and the tiles that may be best for it.
-
-    staging: the products whose operands may be read from textures.
-    """
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in a body of this family."""
     problem = product(body)
-    a_along, b_along, staged = _layout(body, Site(target, staged=staging), problem)
-    name = problem_name(problem.shape, a_along, b_along, len(staged) == 2)
-    return name, problem.shape, candidates(problem.shape, a_along, b_along, target, len(staged) == 2)
+    a_along, b_along, staged = _layout(body, site, problem)
+    tiles = candidates(problem.shape, a_along, b_along, site.target, len(staged) == 2)
+    return Search(problem_name(problem.shape, a_along, b_along, len(staged) == 2), tuple(tile.choice for tile in tiles))
 
 
 def _layout(body: Graph, site: Site, problem: Product) -> tuple[str, str, frozenset[str]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from graphc.lower.kernel import size_class
+from graphc.lower.rules import rules_of
 from graphc.plan import Target
 
 
@@ -112,17 +114,14 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 }
 """The same where every invocation loads its own rows of A."""
 
-CORES: Final = 4
-"""Workgroups that a software adapter runs at once, for the estimate."""
-
 
 def prefers_texels(target: Target) -> bool:
     """Whether large operands are read faster from textures, into which they are copied, than from buffers.
 
-    So it is on a software adapter with subgroups of 8 lanes or more (lavapipe: 58 GFLOPS for 38), whose loads from
-    storage buffers go lane by lane. With 4 lanes (SwiftShader) texels are read more slowly than buffers.
+    So it is on a software adapter with subgroups of 8 lanes or more (lavapipe: 58 GFLOPS for 38). With 4 lanes
+    (SwiftShader) texels are read more slowly than buffers.
     """
-    return target.software and target.subgroup >= 8
+    return rules_of(target).texels and target.subgroup >= 8
 
 
 def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:
@@ -144,7 +143,7 @@ def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: boo
 
 def problem_name(shape: Shape, a_along: str, b_along: str, staged: bool) -> str:
     """The tuner's name for products like this one: sizes are rounded up to powers of two."""
-    sizes = "x".join(str(1 << max(n - 1, 0).bit_length()) for n in (shape.batch, shape.m, shape.k, shape.n))
+    sizes = size_class(shape.batch, shape.m, shape.k, shape.n)
     return f"matmul {a_along}{b_along} {sizes}" + (" texels" if staged else "")
 
 
@@ -197,7 +196,8 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
         Tile(lanes, 1, rows, columns, spread, a_along, b_along, texels=staged): speed
         for (rows, columns), speed in table.items()
     }
-    return sorted(tiles, key=lambda t: -(-t.count(shape) // CORES) * t.tile_rows * t.tile_columns / tiles[t])
+    busy = rules_of(target).resident
+    return sorted(tiles, key=lambda t: -(-t.count(shape) // busy) * t.tile_rows * t.tile_columns / tiles[t])
 
 
 def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
@@ -211,7 +211,7 @@ def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
 
 
 def _splits(shape: Shape, tiles: int, target: Target) -> int:
-    wanted = (CORES if target.software else 128) // max(tiles, 1)
+    wanted = rules_of(target).resident // max(tiles, 1)
     wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // SHORTEST)
     results = max(shape.batch * shape.m * shape.n, 1)
     return max(1, min(wanted, MOST_PARTS // results))

@@ -1,22 +1,34 @@
 """The row family: reductions along rows with everything before, between and after them, in one kernel.
 
 A row belongs to one invocation (short rows), to one subgroup, or to one workgroup that joins its results through
-shared memory. Each lane holds its items of the row in registers where they are few; else every sweep reads them again.
+shared memory; a workgroup takes several rows of the first two kinds. Each lane holds its items of the row in registers
+where they are few; else every sweep reads them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from graphc.families import reductions, row_space
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
-from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, grid, settle
+from graphc.lower.kernel import (
+    Bindings,
+    KernelSource,
+    Operand,
+    Search,
+    Site,
+    grid,
+    kernel_class,
+    settle,
+    size_class,
+)
 from graphc.lower.reduction import Accumulator, Partial, SharedMemory
+from graphc.lower.rules import rules_of
 from graphc.op import Reduce, Term
 from graphc.plan import Target
 from graphc.types import Shape
@@ -30,18 +42,32 @@ UNROLLED_COSTLY = 32
 UNROLLED_TEXT = 640
 """Most ops that a kernel holds written out: longer ones take seconds to compile."""
 
+THREADS: Final = 64
+"""Rows of a workgroup whose invocations have a row each."""
+
 Team = Literal["thread", "subgroup", "workgroup"]
+TEAMS: Final[tuple[Team, ...]] = ("thread", "subgroup", "workgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a row is spread: over whom, over how many lanes, in items of `width` elements, `items` for each lane."""
+    """How a row is spread: over whom, over how many lanes, in items of `width` elements, `items` for each lane.
+
+    unrolled: whether items stay in registers. each: rows of a workgroup; more than one subgroup's need to divide all
+    rows, for a subgroup must not end early.
+    """
 
     team: Team
     lanes: int
     width: int
     items: int
     unrolled: bool
+    each: int = 1
+
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return TEAMS.index(self.team), self.lanes, int(self.unrolled), self.each
 
     def masked(self, item: int, length: int) -> bool:
         """Whether item number `item` of some lane lies past the end of a row."""
@@ -53,16 +79,80 @@ def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> Layout:
     width = LANES if length % LANES == 0 and length else 1
     vectors = length // width
     if vectors <= 8 or length <= 16:
-        return Layout("thread", 1, width, vectors, True)
+        return Layout("thread", 1, width, vectors, True, min(THREADS, target.max_invocations))
     per_lane = -(-vectors // target.subgroup) if target.subgroup else 0
     if target.subgroup and (target.software or per_lane <= 2 * UNROLLED):
         return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= unrolled)
-    most = 8 if target.software else target.max_invocations
+    most = min(rules_of(target).row_lanes or target.max_invocations, target.max_invocations)
     lanes = 2
     while lanes < most and lanes * 4 < vectors:
         lanes *= 2
     per_lane = -(-vectors // lanes)
     return Layout("workgroup", lanes, width, per_lane, per_lane <= unrolled)
+
+
+def candidates(rows: int, length: int, target: Target, unrolled: int = UNROLLED) -> list[Layout]:
+    """The search space, that of the rules first. unrolled: see layout_of."""
+    first = layout_of(length, target, unrolled)
+    width, vectors = first.width, -(-length // first.width)
+    found = [
+        Layout("thread", 1, width, vectors, vectors <= unrolled, each)
+        for each in (8, 32, 64)
+        if each <= target.max_invocations
+    ]
+    lanes = [("subgroup", target.subgroup)] if target.subgroup else []
+    lanes += [("workgroup", n) for n in (8, 64, 256) if n <= target.max_invocations]
+    for team, count in lanes:
+        items = -(-vectors // count)
+        for each in (1, 2, 4, 8) if team == "subgroup" else (1,):
+            layout = Layout("subgroup" if team == "subgroup" else "workgroup", count, width, items, True, each)
+            if fits(layout, rows, target):
+                found += [layout] if items <= unrolled else []
+                found += [replace(layout, unrolled=False)] if items > 1 else []
+    return [first, *(x for x in found if x != first)]
+
+
+def fits(layout: Layout, rows: int, target: Target) -> bool:
+    """Whether a target can run a layout for so many rows."""
+    whole = layout.each == 1 or (layout.team == "subgroup" and rows % layout.each == 0) or layout.team == "thread"
+    lanes = {"thread": layout.lanes == 1, "subgroup": layout.lanes == target.subgroup > 0}.get(
+        layout.team, layout.lanes & (layout.lanes - 1) == 0
+    )
+    return (
+        whole and lanes and min(layout.each, layout.lanes) >= 1 and layout.lanes * layout.each <= target.max_invocations
+    )
+
+
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in a body of this family."""
+    rows, length = row_space(body)
+    found = candidates(rows, length, site.target, _unrolled(body))
+    return Search(_name(body, site.label), tuple(x.choice for x in found))
+
+
+def _name(body: Graph, label: str) -> str:
+    rows, length = row_space(body)
+    return f"row {kernel_class(body, label)}, {size_class(rows)} of {length}"
+
+
+def _unrolled(body: Graph) -> int:
+    """Most items of a lane that may be kept in registers."""
+    costly = any("transcendental" in node.op.traits for node in body.nodes)
+    return min(UNROLLED_COSTLY if costly else UNROLLED, UNROLLED_TEXT // len(body.nodes))
+
+
+def _layout(body: Graph, site: Site) -> Layout:
+    """What a tuner chose, if it fits the target, else what the rules choose."""
+    rows, length = row_space(body)
+    first = layout_of(length, site.target, _unrolled(body))
+    if site.target.choices:
+        match site.target.choices.get(_name(body, site.label)):
+            case (team, lanes, unrolled, each) if 0 <= team < len(TEAMS) and lanes >= 1:
+                items = -(-length // (first.width * lanes))
+                found = Layout(TEAMS[team], lanes, first.width, items, bool(unrolled), each)
+                if fits(found, rows, site.target) and (not unrolled or items <= UNROLLED_COSTLY):
+                    return found
+    return first
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -74,9 +164,7 @@ class _Row:
     def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
         self.body, self.site, self.bindings = body, site, bindings
         self.rows, self.length = row_space(body)
-        costly = any("transcendental" in node.op.traits for node in body.nodes)
-        unrolled = min(UNROLLED_COSTLY if costly else UNROLLED, UNROLLED_TEXT // len(body.nodes))
-        self.layout = layout_of(self.length, site.target, unrolled)
+        self.layout = _layout(body, site)
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
@@ -86,22 +174,26 @@ class _Row:
         for level in levels(self.body):
             self._reduce([Accumulator(self.emitter, node) for node in level])
         written = self._write_outputs()
-        layout, target = self.layout, self.site.target
-        threads = 64 if layout.team == "thread" else layout.lanes
-        groups = -(-self.rows // 64) if layout.team == "thread" else self.rows
-        workgroups = grid(groups, target)
-        number = "group.x" if workgroups[1] == 1 else f"group.x + group.y * {workgroups[0]}u"
+        layout, each = self.layout, self.layout.each
+        groups = -(-self.rows // each)
+        workgroups = grid(groups, self.site.target)
+        number = "group.x" if workgroups[1] == 1 else f"(group.x + group.y * {workgroups[0]}u)"
         subgroup = layout.team == "subgroup"
+        within = "" if each == 1 else " + local" if layout.lanes == 1 else f" + local / {layout.lanes}u"
         text = render(
             "row",
             what=self.site.label,
             rows=self.rows,
             length=self.length,
-            per="an invocation a row" if layout.team == "thread" else "a workgroup a row",
+            each=each,
+            lanes=layout.lanes,
             needs="subgroup" if subgroup else "nothing",
             shared=self.shared.declarations(),
-            size=threads,
-            row=f"({number}) * 64u + lane" if layout.team == "thread" else number,
+            size=layout.lanes * each,
+            row=number if each == 1 else f"{number} * {each}u{within}",
+            lane="local" if each == 1 else "0u" if layout.lanes == 1 else f"local % {layout.lanes}u",
+            # Lanes that share a row end together: barriers and subgroup operations have to be met by all.
+            outside=f"row >= {self.rows}u" if layout.team == "thread" else f"{number} >= {groups}u",
             body=self.emitter.text,
         )
         reads = [o for o in self.bindings.operands() if o.access == "read"]

@@ -14,22 +14,25 @@ from typing import Final
 
 from graphc.index import LANES
 from graphc.ir import Graph, Node, Value, new_value
-from graphc.lower.kernel import Bindings, KernelSource, Operand, Site, settle
+from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
 from graphc.lower.launch import Launch, rounded, sum_type
 from graphc.op import Lanes
+from graphc.plan import Target
 from graphc.types import DType, TensorType
 
 PART_ROWS: Final = 512
-"""Rows of a part."""
+"""Rows of a part, where no tuner chose another number."""
+LONGEST: Final = 4096
+"""Most rows of a part that a tuner may choose."""
 MOST_PARTS: Final = 1 << 21
 """Elements that the tables of all parts may have together."""
 CLEAR_ALONE: Final = 1024
 """Slots above which tables are cleared by a kernel of their own, not by the invocations that then add."""
 
 
-def parts_of(rows: int, table: int) -> tuple[int, int]:
+def parts_of(rows: int, table: int, part_rows: int = PART_ROWS) -> tuple[int, int]:
     """How many parts the rows are divided into, and the rows of each, where a part has a table of this size."""
-    parts = max(1, min(-(-rows // PART_ROWS), MOST_PARTS // max(1, table)))
+    parts = max(1, min(-(-rows // part_rows), MOST_PARTS // max(1, table)))
     length = max(1, -(-rows // parts))
     return max(1, -(-rows // length)), length
 
@@ -73,21 +76,43 @@ class Scatter:
         return sum_type(self.updates.type.dtype)
 
 
-def _scatter(node: Node) -> Scatter:
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in a body of one scatter_add: the rows of a part."""
+    (node,) = body.nodes
+    rows = node.inputs[0].type.size
+    found = [n for n in (64, 128, 256, 512, 1024, 2048, 4096) if n < 2 * rows]
+    return Search(_name(node), tuple((n,) for n in dict.fromkeys((PART_ROWS, *found))))
+
+
+def _name(node: Node) -> str:
+    ids, updates = node.inputs
+    rows = max(ids.type.size, 1)
+    return f"scatter_add {size_class(rows, updates.type.size // rows, node.attrs['size'])}"
+
+
+def _part_rows(node: Node, target: Target) -> int:
+    """What a tuner chose, else what the rules choose. f32 sums of more rows lose accuracy."""
+    match target.choices.get(_name(node)) if target.choices else None:
+        case (rows,) if 1 <= rows <= LONGEST:
+            return rows
+    return PART_ROWS
+
+
+def _scatter(node: Node, target: Target) -> Scatter:
     ids, updates = node.inputs
     axis, slots = node.attrs["axis"], node.attrs["size"]
     shape = updates.type.shape
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + ids.type.ndim :])
     rows = ids.type.size
     width = LANES if inner % LANES == 0 else 1
-    parts, length = parts_of(rows, outer * slots * inner)
+    parts, length = parts_of(rows, outer * slots * inner, _part_rows(node, target))
     return Scatter(ids, updates, outer, rows, inner // width, slots, width, parts, length)
 
 
 def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
     """Kernels of scatter_add: one, before it one that clears large tables, after it one that adds those of parts."""
     (node,) = body.nodes
-    launch, scatter = Launch(body, site, "scatter"), _scatter(node)
+    launch, scatter = Launch(body, site, "scatter"), _scatter(node, site.target)
     out = body.outputs[0]
     if scatter.rows == 0:
         return [clear(launch, out, scatter.width)]

@@ -158,6 +158,7 @@ class WgpuDevice(Device):
             alignment=limits["min-storage-buffer-offset-alignment"],
             subgroup=probe_subgroup(self),
             software=self.software,
+            integrated=self.adapter.kind == "integrated",
             features=self.features,
         )
 

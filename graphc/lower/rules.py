@@ -1,0 +1,57 @@
+"""What each class of adapters wants of a kernel: the defaults where no tuner has measured anything.
+
+All that depends on the class of an adapter stands here, as numbers with reasons; the families ask `rules_of(target)`.
+The numbers for software adapters were measured on lavapipe. Those for GPUs follow from how GPUs are built: nothing here
+was measured on one, which is what `GRAPHC_TUNE=full` is for. Limits and features go before all of them: no workgroup
+is larger than the target allows, and subgroups are used only where it has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from graphc.plan import Target
+
+AdapterClass = Literal["software", "integrated", "discrete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The defaults of one class of adapters.
+
+    resident: workgroups that keep it busy; a long sum is split until there are as many. neighbours: whether the items
+    that one invocation of a map kernel takes lie side by side, or as far apart as the workgroup is wide. row_lanes:
+    most invocations that share a row without subgroups; 0: as many as a workgroup may have. columns: invocations that
+    a column kernel should have; its terms are shared out until there are as many. texels: whether large operands of
+    products are read faster from textures, into which they are copied, than from buffers.
+    """
+
+    resident: int
+    neighbours: bool
+    row_lanes: int
+    columns: int
+    texels: bool
+
+
+RULES: Final[dict[AdapterClass, Rules]] = {
+    # A workgroup is a task of one thread: a few are enough, and each costs 0.13 us, so none is made to share a sum.
+    # Neighbouring items share cache lines, and a barrier suspends every invocation: no more lanes than a vector has.
+    # Loads from storage buffers go lane by lane, those of texels four elements at once.
+    "software": Rules(resident=4, neighbours=True, row_lanes=8, columns=0, texels=True),
+    # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
+    # different invocations. Memory is the processor's and slow: few invocations keep it busy.
+    "integrated": Rules(resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False),
+    # Some 20 to 140 cores that hide the latency of memory by the number of invocations.
+    "discrete": Rules(resident=128, neighbours=False, row_lanes=0, columns=1 << 16, texels=False),
+}
+
+
+def adapter_class(target: Target) -> AdapterClass:
+    """The class of a target; an adapter that does not say what it is, is treated as a discrete GPU."""
+    return "software" if target.software else "integrated" if target.integrated else "discrete"
+
+
+def rules_of(target: Target) -> Rules:
+    """The defaults for a target."""
+    return RULES[adapter_class(target)]
