@@ -110,6 +110,8 @@ def _check_textures(plan: Plan) -> None:
             tensor, texture = plan.tensors[staging.tensor], plan.textures[staging.texture]
             if (staging.buffer, staging.offset) != (tensor.buffer, tensor.offset) or staging.offset % TEXEL_BYTES:
                 raise GraphError(f"{who} copies {tensor.name} from outside its place")
+            if plan.buffers[tensor.buffer].kind == "arena" and number <= tensor.start:
+                raise GraphError(f"{who} copies {tensor.name}, which nothing has written yet")
             if texture.nbytes != tensor.nbytes or tensor.dtype != "f32" or texture.width * TEXEL_BYTES % ROW_BYTES:
                 raise GraphError(f"{who} copies {tensor.name} to {texture.name}, which has another size")
             held[staging.texture] = staging.tensor

@@ -12,16 +12,20 @@ from graphc import reference
 from graphc.errors import GraphError
 from graphc.index import Index, variable
 from graphc.ir import Builder, Value, new_value
+from graphc.loops import flatten
 from graphc.lower import lower
 from graphc.lower.kernel import texels
 from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
+from graphc.passes import DEFAULT, pipeline, run
 from graphc.passes.proof import check_plan
 from graphc.passes.stage import stage
 from graphc.plan import Plan, Target
+from graphc.trace import trace
 from graphc.types import TensorType, f32
 from tests import tint
 
+UNFUSED = (*pipeline.LEGALIZE, stage)
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 
 
@@ -180,3 +184,90 @@ def test_a_loop_copies_what_its_steps_change(device):
     for _ in range(3):
         h = np.tanh(h @ w) @ back
     np.testing.assert_allclose(np.asarray(compiled(x)[0]), h, rtol=1e-4, atol=1e-4)
+
+
+def chain(length: int = 3, rows: int = 320, width: int = 256):
+    """tanh(... tanh(x @ w0) @ w1 ...): each product needs the one before, no weight needs anything."""
+
+    def layers(x, *weights):
+        for w in weights:
+            x = np.tanh(x @ w)
+        return x
+
+    shapes = [graphc.spec((rows, width)), *[graphc.spec((width, width))] * length]
+    return run(trace(layers, *shapes), DEFAULT)
+
+
+def test_copies_are_gathered_where_one_of_them_has_to_be():
+    def program(x, y, u, v):
+        return np.tanh(x @ u) @ v + y @ v
+
+    graph = run(trace(program, *(graphc.spec(s) for s in ((320, 256), (320, 256), (256, 256), (256, 256)))), UNFUSED)
+    plan = lower(graph, SOFTWARE)
+    named = {plan.tensors[t].name: "xyuv"[i] for i, t in enumerate(plan.inputs)}
+    copied = ["".join(named.get(plan.tensors[s.tensor].name, "h") for s in d.stagings) for d in plan.dispatches]
+    products = [d.kernel for d in plan.dispatches if plan.kernels[d.kernel].family == "matmul"]
+    assert len(products) == 3
+    assert [c for c in copied if c] == ["xu", "hvy"]  # y is read last, and is there already
+    arrays = [normal(*v.type.shape, seed=n) / 16 for n, v in enumerate(graph.inputs)]
+    for result, want in zip(reference.run_plan(plan, graph, arrays), reference.run(graph, arrays), strict=True):
+        np.testing.assert_array_equal(result, want)
+
+
+def test_a_tensor_that_is_copied_before_it_is_written_is_found():
+    graph = chain()
+    plan = lower(graph, SOFTWARE)
+    first, second, third = plan.dispatches
+    early = replace(first, stagings=(*first.stagings, *second.stagings))
+    broken = replace(plan, dispatches=(early, replace(second, stagings=()), third))
+    with pytest.raises(GraphError, match="has written yet"):
+        check_plan(broken)
+    with pytest.raises(GraphError, match="hold no value"):
+        reference.run_plan(broken, graph, [normal(*v.type.shape) for v in graph.inputs])
+
+
+def test_a_texture_that_is_overwritten_too_early_is_found():
+    graph = chain()
+    plan = lower(graph, SOFTWARE)
+    first, second, third = plan.dispatches
+    (late,) = (s for s in third.stagings if plan.buffers[s.buffer].kind == "input")
+    moved = replace(first, stagings=(*first.stagings, late))
+    left = replace(third, stagings=tuple(s for s in third.stagings if s is not late))
+    broken = replace(plan, dispatches=(moved, second, left))
+    with pytest.raises(GraphError, match="does not hold it"):
+        check_plan(broken)
+    with pytest.raises(GraphError, match="reads texture"):
+        reference.run_plan(broken, graph, [normal(*v.type.shape) for v in graph.inputs])
+
+
+def test_no_copy_is_moved_into_a_loop_or_out_of_one():
+    w, u = normal(256, 256, seed=1) / 16, normal(256, 256, seed=2) / 16
+
+    def program(x):
+        x = np.tanh(x @ w)
+        x = graphc.scan(lambda h, _: (np.tanh(h @ u) @ w, h[0, 0]), x, np.zeros(3, np.float32))[0]
+        return x @ u
+
+    graph = run(trace(program, normal(512, 256)), DEFAULT)
+    plan = lower(graph, SOFTWARE)
+    (loop,) = plan.loops
+    inside = range(loop.first, loop.last + 1)
+    assert {plan.textures[s.texture].width for d in plan.dispatches for s in d.stagings} == {64}
+    for number, dispatch in enumerate(plan.dispatches):
+        for staging in dispatch.stagings:
+            readers = [
+                n
+                for n, d in enumerate(plan.dispatches)
+                if any((b.tensor, b.texture) == (staging.tensor, staging.texture) for b in d.bindings)
+            ]
+            assert any((n in inside) == (number in inside) and n >= number for n in readers)
+    x = normal(512, 256)
+    (result,) = reference.run_plan(plan, flatten(graph).graph, [x])
+    np.testing.assert_allclose(result, program_in_numpy(x.astype(float), w, u), rtol=1e-4, atol=1e-4)
+
+
+def program_in_numpy(x, w, u):
+    x = np.tanh(x @ w)
+    for _ in range(3):
+        x = np.tanh(x @ u) @ w
+    return x @ u

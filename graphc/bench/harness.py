@@ -199,14 +199,19 @@ class _Compiled:
         return float(np.median(times)) * 1e6
 
     def encode_us(self, repeat: int) -> tuple[float, float]:
-        """Median time of recording a call for each of its dispatches, and for each of its commands."""
+        """Median time of recording a call for each of its dispatches, and for each of its commands, while the device
+        has nothing else to do."""
         runner = self.executable.prepared()
         if not isinstance(runner, PlanRunner) or not self.executable.plan.dispatches:
             return 0.0, 0.0
-        arguments = [np.asarray(leaf) for leaf in graphc.tree.leaves(self._arguments)]
-        times, commands = runner.time_encoding(arguments, repeat)
-        total = float(np.median(times)) * 1e6
-        return total / sum(executions(self.executable.plan)), total / commands
+
+        def calls() -> None:
+            for _ in range(repeat):
+                self.device.synchronize()
+                self()
+
+        seconds, commands = np.median(runner.time_encoding(calls), axis=0)
+        return seconds * 1e6 / sum(executions(self.executable.plan)), seconds * 1e6 / commands
 
     def sample(self, seconds: float, repeat: int) -> Sample:
         """The facts of its plan beside the measured time of a call."""

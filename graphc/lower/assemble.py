@@ -87,7 +87,7 @@ def _settle_outputs(program: Program) -> None:
 def _plan(program: Program, placement: Placement) -> Plan:
     kernels: dict[tuple[str, tuple[Access, ...]], int] = {}
     texts: list[Kernel] = []
-    dispatches = []
+    bound: list[tuple[int, tuple[Binding, ...]]] = []
     printed, staged = _Printed(program), Textures()
     edges = {n for loop in program.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(program.steps):
@@ -100,11 +100,15 @@ def _plan(program: Program, placement: Placement) -> Plan:
             kernels[key] = len(texts)
             texts.append(Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs))
         if number in edges:
-            staged.forget()
-        stagings = staged.before([o for o in source.operands if o.texture], placement)
-        bindings = [b for o in source.operands for b in _bind(o, placement, program.target, staged)]
-        dispatches.append(_dispatch(program, step, kernels[key], tuple(bindings), stagings, printed))
-        staged.written(bindings)
+            staged.edge(number)
+        staged.bring(number, source.operands, placement)
+        bindings = tuple(b for o in source.operands for b in _bind(o, placement, program.target, staged))
+        staged.launched(number, bindings)
+        bound.append((kernels[key], bindings))
+    dispatches = [
+        _dispatch(program, step, kernel, bindings, tuple(staged.copies.get(number, ())), printed)
+        for number, (step, (kernel, bindings)) in enumerate(zip(program.steps, bound, strict=True))
+    ]
     return Plan(
         buffers=placement.buffers,
         tensors=placement.tensors,

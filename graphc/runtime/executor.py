@@ -49,6 +49,9 @@ CACHED_GROUPS: Final = 32
 Bound = dict[int, Memory]
 """What each buffer of the plan stands for in one call."""
 
+Record = Callable[[Any, native.Commands], None]
+"""Records a program into a command encoder."""
+
 
 @dataclass(slots=True)
 class _Step:
@@ -93,6 +96,7 @@ class PlanRunner(Runner):
         self._own_inputs: dict[int, Memory] = {}
         self._cache: OrderedDict[tuple[int, ...], tuple[native.Commands, list[Any]]] = OrderedDict()
         self._fixed: Bound = {}
+        self._record: Record = native.record
         self._place_constants(constants)
 
     # -- made once
@@ -116,15 +120,15 @@ class PlanRunner(Runner):
             for d in self._plan.dispatches
         ]
 
-    def _make_textures(self) -> list[tuple[Any, Any]]:
-        """Each texture of the plan and the view that kernels bind."""
+    def _make_textures(self) -> list[native.Texels]:
+        """Each texture of the plan."""
         usage = wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.STORAGE_BINDING
         found = []
         with self._device.guard("making textures for operands"):
             for texture in self._plan.textures:
                 size = (texture.width, texture.height, 1)
                 made = self._device.handle.create_texture(size=size, format="rgba32float", usage=usage)
-                found.append((made, made.create_view()))
+                found.append(native.Texels(made))
         return found
 
     def _input_buffers(self) -> list[tuple[int, tuple[int, ...]]]:
@@ -158,7 +162,7 @@ class PlanRunner(Runner):
     # -- a call
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
-        return self._run(arguments, native.record)
+        return self._run(arguments, self._record)
 
     def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
         """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2], in the order
@@ -175,24 +179,24 @@ class PlanRunner(Runner):
                 runs.append(stamps)
         return watch.method, np.stack(runs) if runs else None
 
-    def time_encoding(self, arguments: Sequence[Any], repeat: int) -> tuple[list[float], int]:
-        """Seconds that recording takes the host, of `repeat` calls, and how many commands it records: dispatches,
-        copies into textures, and compute passes."""
-        times: list[float] = []
-        count = 0
+    def time_encoding(self, calls: Callable[[], None]) -> list[tuple[float, int]]:
+        """For each call of this program that `calls` makes, seconds that recording takes the host, and how many
+        commands are recorded: dispatches, copies into textures, and compute passes."""
+        found: list[tuple[float, int]] = []
 
         def record(encoder: Any, commands: native.Commands) -> None:
-            nonlocal count
-            count = commands.count
             begin = time.perf_counter()
             native.record(encoder, commands)
-            times.append(time.perf_counter() - begin)
+            found.append((time.perf_counter() - begin, commands.count))
 
-        for _ in range(repeat):
-            self._run(arguments, record)
-        return times, count
+        self._record = record
+        try:
+            calls()
+        finally:
+            self._record = native.record
+        return found
 
-    def _run(self, arguments: Sequence[Any], record: Callable[[Any, native.Commands], None]) -> list[Array]:
+    def _run(self, arguments: Sequence[Any], record: Record) -> list[Array]:
         device = self._device
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
@@ -358,7 +362,7 @@ class PlanRunner(Runner):
         for staging in step.dispatch.stagings:
             memory = bound[staging.buffer]
             start = self._start(staging.buffer, memory) + staging.offset
-            found.append(native.Copy(memory.buffer, start, self._textures[staging.texture][0]))
+            found.append(native.Copy(memory.buffer, start, self._textures[staging.texture]))
         return found
 
     def _group(self, step: _Step, bound: Bound) -> Any:
@@ -370,7 +374,7 @@ class PlanRunner(Runner):
         windows = []
         for binding in step.dispatch.bindings:
             if binding.access == "texture":
-                windows.append((self._textures[binding.texture][1], 0, 0))
+                windows.append((self._textures[binding.texture].view, 0, 0))
                 continue
             memory = bound[binding.buffer]
             start = self._start(binding.buffer, memory) + binding.offset

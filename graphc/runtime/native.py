@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,9 +25,20 @@ from graphc.runtime.base import pauses
 Step = tuple[Any, Any, int, int, int]
 """Native pipeline (None: the one before stays), native bind group, workgroups in x, y, z."""
 
+CopyArguments = tuple[Any, Any, Any]
+"""Of a copy into a texture: native source, target and size."""
+
 _MAP_READ: Final = 1
 _ALL: Final = lib.WGPUTextureAspect_All
 _PASS: Final = ffi.new("WGPUComputePassDescriptor *")
+# Bound once: looking a function up in `lib` takes a tenth of the time of calling it.
+_begin_pass: Final = lib.wgpuCommandEncoderBeginComputePass
+_copy: Final = lib.wgpuCommandEncoderCopyBufferToTexture
+_set_pipeline: Final = lib.wgpuComputePassEncoderSetPipeline
+_set_bind_group: Final = lib.wgpuComputePassEncoderSetBindGroup
+_dispatch: Final = lib.wgpuComputePassEncoderDispatchWorkgroups
+_end_pass: Final = lib.wgpuComputePassEncoderEnd
+_release_pass: Final = lib.wgpuComputePassEncoderRelease
 _tickets: Final = itertools.count(1)
 _done: Final[dict[int, bool]] = {}
 _mapped: Final[dict[int, int]] = {}
@@ -98,28 +109,43 @@ def submit(device: Any, command_buffer: Any) -> Submission:
     return Submission(device, index, ticket)
 
 
-class Copy:
-    """A copy of a buffer's bytes from `offset` on into a whole texture of rgba32float texels (wrapper's objects).
+class Texels:
+    """A texture of rgba32float texels (a wrapper's object) with the view that kernels bind, and how it is copied to.
 
-    What the C function takes is made once; the buffer and the texture live as long as it does.
+    target, size: what the C function takes; they are made once a texture, so that they are in the cache when a step is
+    recorded.
     """
 
-    __slots__ = ("_alive", "size", "source", "target")
+    __slots__ = ("height", "row_bytes", "size", "target", "texture", "view")
 
-    def __init__(self, buffer: Any, offset: int, texture: Any) -> None:
-        width, height, _ = texture.size
-        self._alive = buffer, texture
-        layout = {"offset": offset, "bytesPerRow": width * TEXEL_BYTES, "rowsPerImage": height}
-        self.source = ffi.new("WGPUTexelCopyBufferInfo *", {"layout": layout, "buffer": buffer._internal})
+    def __init__(self, texture: Any) -> None:
+        width, self.height, _ = texture.size
+        self.texture, self.view, self.row_bytes = texture, texture.create_view(), width * TEXEL_BYTES
         self.target = ffi.new("WGPUTexelCopyTextureInfo *", {"texture": texture._internal, "aspect": _ALL})
-        self.size = ffi.new("WGPUExtent3D *", (width, height, 1))
+        self.size = ffi.new("WGPUExtent3D *", (width, self.height, 1))
+
+
+class Copy:
+    """A copy of a buffer's bytes (a wrapper's object) from `offset` on into a whole texture.
+
+    arguments: what the C function takes after the encoder. The buffer and the texture live as long as the copy does.
+    """
+
+    __slots__ = ("_alive", "arguments")
+
+    def __init__(self, buffer: Any, offset: int, into: Texels) -> None:
+        layout = {"offset": offset, "bytesPerRow": into.row_bytes, "rowsPerImage": into.height}
+        source = ffi.new("WGPUTexelCopyBufferInfo *", {"layout": layout, "buffer": buffer._internal})
+        self._alive = buffer, into
+        self.arguments = source, into.target, into.size
 
 
 class Commands:
     """What a program records at each call, as native handles.
 
     steps: its dispatches, each with its pipeline. copies: those that come before a dispatch, by its position in steps.
-    passes: for each compute pass, the copies before it, and its dispatches with None for a pipeline that stays.
+    passes: for each compute pass, the arguments of the copies before it, and its dispatches with None for a pipeline
+    that stays.
     """
 
     __slots__ = ("copies", "passes", "steps")
@@ -128,7 +154,7 @@ class Commands:
         self.steps, self.copies = steps, copies
         starts = sorted({0, *copies})
         self.passes = [
-            (tuple(copies.get(first, ())), _without_repeats(steps[first:end]))
+            ([copy.arguments for copy in copies.get(first, ())], _without_repeats(steps[first:end]))
             for first, end in itertools.pairwise([*starts, len(steps)])
         ]
 
@@ -146,10 +172,7 @@ def _without_repeats(steps: Sequence[Step]) -> list[Step]:
 
 def encode(compute_pass: Any, steps: Sequence[Step]) -> None:
     """Record dispatches into an open compute pass (its native handle). The bind groups must outlive the call."""
-    set_pipeline = lib.wgpuComputePassEncoderSetPipeline
-    set_bind_group = lib.wgpuComputePassEncoderSetBindGroup
-    dispatch = lib.wgpuComputePassEncoderDispatchWorkgroups
-    none = ffi.NULL
+    set_pipeline, set_bind_group, dispatch, none = _set_pipeline, _set_bind_group, _dispatch, ffi.NULL
     for pipeline, group, x, y, z in steps:
         if pipeline is not None:
             set_pipeline(compute_pass, pipeline)
@@ -157,21 +180,21 @@ def encode(compute_pass: Any, steps: Sequence[Step]) -> None:
         dispatch(compute_pass, x, y, z)
 
 
-def copy(encoder: Any, copies: Sequence[Copy]) -> None:
-    """Record copies into a command encoder (a wrapper's object), outside of passes."""
-    for made in copies:
-        lib.wgpuCommandEncoderCopyBufferToTexture(encoder._internal, made.source, made.target, made.size)
+def copy(encoder: Any, copies: Iterable[CopyArguments]) -> None:
+    """Record copies into a command encoder (its native handle), outside of passes."""
+    for source, target, size in copies:
+        _copy(encoder, source, target, size)
 
 
 def record(encoder: Any, commands: Commands) -> None:
-    """All dispatches of a program, in as few compute passes as its copies allow, into a command encoder."""
+    """All dispatches of a program into a command encoder (a wrapper's object), in as few passes as its copies allow."""
     handle = encoder._internal
     for copies, steps in commands.passes:
-        copy(encoder, copies)
-        compute_pass = lib.wgpuCommandEncoderBeginComputePass(handle, _PASS)
+        copy(handle, copies)
+        compute_pass = _begin_pass(handle, _PASS)
         encode(compute_pass, steps)
-        lib.wgpuComputePassEncoderEnd(compute_pass)
-        lib.wgpuComputePassEncoderRelease(compute_pass)
+        _end_pass(compute_pass)
+        _release_pass(compute_pass)
 
 
 def read_mapped(buffer: Any, nbytes: int, submission: Submission, alone: bool = True) -> npt.NDArray[np.uint8]:
