@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import cli
+from graphc import cli, tuner
 from graphc.bench import CASES, run_cases
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.harness import PEER_METRICS
@@ -109,3 +109,28 @@ def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture
     assert cli.run(["bench", "nonsense"]) == 2
     assert "softmax" in capsys.readouterr().err
     assert cli.run(["bench", "softmax", "--device", "numpy"]) == 1
+
+
+def test_tuning_is_reported_beside_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
+    monkeypatch.setattr(tuner, "LEAST_WORK", 1)
+    said: list[str] = []
+    device = graphc.device("wgpu")
+    (result,) = run_cases([of("layer-norm")], device, repeat=1, small=True, tune=20.0, note=said.append).results
+    assert result.metrics["tuned_gain"] == result.samples["fused"].seconds / result.samples["tuned"].seconds
+    (finding,) = result.found
+    assert finding.name.startswith("row ")
+    assert finding.tried > 1
+    assert any(line.startswith("tuner: 1 of 1") for line in said)
+    assert result.to_data()["found"][0]["gain"] == finding.gain >= 1
+    kept = json.loads((tmp_path / "tuned.json").read_text())
+    assert list(next(iter(kept.values()))) == [finding.name]
+    (again,) = run_cases([of("layer-norm")], device, repeat=1, small=True, tune=20.0).results
+    assert again.found == []
+    assert again.samples["tuned"].dispatches == 1
+
+
+def test_the_command_tunes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
+    assert cli.run(["bench", "softmax", "--small", "--repeat", "1", "--tune", "--tune-seconds", "1"]) == 0
+    assert "tuned softmax:" in capsys.readouterr().out

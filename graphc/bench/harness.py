@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from graphc.passes import pipeline, stage
 from graphc.plan import Plan
 from graphc.runtime import Device
 from graphc.runtime.executor import PlanRunner
+from graphc.tuner import Finding, tuning
 
 SAMPLE_SECONDS: Final = 0.02
 """Quick programs are called as often in a row as fills this time, and waited for once, as a training loop does."""
@@ -83,7 +85,8 @@ class CaseResult:
     the fused program's kernels would take if each ran at the measured peak of arithmetic or of memory, whichever is
     slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the better of both ways) and
     multiply-add GFLOP/s of the device in the same rounds. Peers that ran have samples of their own ("torch",
-    "tinygrad"); absent says why others have none.
+    "tinygrad"); absent says why others have none. Where kernels were tuned, "tuned" is the fused program with what was
+    found, and "fused" goes by the rules; found: by the tuner, kernel by kernel, in this run.
     """
 
     name: str
@@ -93,6 +96,7 @@ class CaseResult:
     peaks: dict[str, float]
     goals: Sequence[Goal] = ()
     absent: dict[str, str] = field(default_factory=dict)
+    found: Sequence[Finding] = ()
 
     def judged(self) -> list[tuple[Goal, float | None, bool | None]]:
         """Each goal with what was measured, and whether that reaches it; None for one about a peer that did not run."""
@@ -111,6 +115,7 @@ class CaseResult:
             "peaks": self.peaks,
             "goals": goals,
             "absent": self.absent,
+            "found": [{**asdict(finding), "gain": finding.gain} for finding in self.found],
         }
 
 
@@ -142,12 +147,14 @@ def run_cases(
     repeat: int = 7,
     small: bool = False,
     peers: Peers | None = None,
+    tune: float = 0.0,
     note: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measure cases on a WebGPU device, each variant `repeat` times in turn.
 
-    small: tiny sizes, without goals, to see that all works. peers: those that take turns with graphc. note: told what
-    is being done, a line at a time.
+    small: tiny sizes, without goals, to see that all works. peers: those that take turns with graphc. tune: seconds for
+    measuring the kernels of each program, which then runs with the best of them too; what is found is kept. note: told
+    what is being done, a line at a time.
     """
     report = Report(_describe(device), machine(), peers=dict(peers.versions) if peers else {})
     peaks: Peaks = {
@@ -158,7 +165,8 @@ def run_cases(
     for case in cases:
         note(f"{case.name}: {case.what}")
         goals = () if small else case.goals
-        report.results.append(_run(case, case.make(small), goals, device, peaks, repeat, peers))
+        how = _Run(device, peaks, repeat, peers, tune, note)
+        report.results.append(_run(case, case.make(small), goals, how))
     return report
 
 
@@ -241,40 +249,57 @@ class _Eager:
         """Nothing to wait for."""
 
 
-def _run(
-    case: Case,
-    work: Workload,
-    goals: Sequence[Goal],
-    device: Device,
-    peaks: Peaks,
-    repeat: int,
-    peers: Peers | None,
-) -> CaseResult:
-    fused = _Compiled(work, device, pipeline.DEFAULT)
-    unfused = _Compiled(work, device, _fewer_passes(work.without))
-    staged = _Compiled(work, device, (*_fewer_passes(work.without), stage))
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all cases of a run share; see run_cases."""
+
+    device: Device
+    peaks: Peaks
+    repeat: int
+    peers: Peers | None
+    tune: float
+    note: Callable[[str], None]
+
+
+def _run(case: Case, work: Workload, goals: Sequence[Goal], how: _Run) -> CaseResult:
+    compiled, found = _compiled(work, how)
+    fused, repeat = compiled["fused"], how.repeat
     numpy: _Eager | _Compiled = (
         _Eager(work.eager, work.arguments)
         if work.eager is not None
         else _Compiled(work, graphc.device("numpy"), pipeline.DEFAULT)
     )
-    compiled = {"fused": fused, "unfused": unfused}
-    if staged.executable.plan.textures:
-        compiled["unfused, staged"] = staged
-    others, absent = _start_peers(work, fused, peers) if peers else ({}, {})
+    others, absent = _start_peers(work, fused, how.peers) if how.peers else ({}, {})
     try:
-        times = _take_turns({**compiled, "numpy": numpy, **others}, peaks, repeat)
+        times = _take_turns({**compiled, "numpy": numpy, **others}, how.peaks, repeat)
     finally:
         for peer in others.values():
             peer.close()
     absent |= {name: peer.failure for name, peer in others.items() if peer.failure}
-    rates = {name: peak.work / times[name] / 1e9 for name, peak in peaks.items()}
+    rates = {name: peak.work / times[name] / 1e9 for name, peak in how.peaks.items()}
     rates["copy"] = max(rates["buffer_copy"], rates["kernel_copy"])
     samples = {name: variant.sample(times[name], repeat) for name, variant in compiled.items()}
     for name in ("numpy", *(name for name in others if name not in absent)):
         samples[name] = Sample(times[name] / work.steps)
     samples["limit"] = _limit(fused, rates)
-    return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals, absent)
+    return CaseResult(case.name, case.what, samples, _metrics(samples, fused, work), rates, goals, absent, found)
+
+
+def _compiled(work: Workload, how: _Run) -> tuple[dict[str, _Compiled], Sequence[Finding]]:
+    """The variants of a program that run on the device, and what the tuner found for the tuned one."""
+    with tuning("off") if how.tune else nullcontext():
+        found = {
+            "fused": _Compiled(work, how.device, pipeline.DEFAULT),
+            "unfused": _Compiled(work, how.device, _fewer_passes(work.without)),
+            "unfused, staged": _Compiled(work, how.device, (*_fewer_passes(work.without), stage)),
+        }
+    if not found["unfused, staged"].executable.plan.textures:
+        del found["unfused, staged"]
+    if not how.tune:
+        return found, ()
+    with tuning("full", how.tune, how.note) as findings:
+        tuned = _Compiled(work, how.device, pipeline.DEFAULT)
+    return {"fused": found.pop("fused"), "tuned": tuned, **found}, findings
 
 
 def _start_peers(work: Workload, fused: _Compiled, peers: Peers) -> tuple[dict[str, Peer], dict[str, str]]:
@@ -368,7 +393,7 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
     measured = {
         "milliseconds": own.seconds * 1e3,
         "per_second": work.items / work.steps / own.seconds,
-        **{f"times_{name}": s / own.seconds for name, s in others.items() if name not in ("fused", "limit")},
+        **{f"times_{name}": s / own.seconds for name, s in others.items() if name not in ("fused", "tuned", "limit")},
         "unfused_times_numpy": others["numpy"] / others["unfused"],
         "of_limit": samples["limit"].seconds / own.seconds,
         "dispatches": own.dispatches,
@@ -379,6 +404,8 @@ def _metrics(samples: dict[str, Sample], fused: _Compiled, work: Workload) -> di
         "compile_s": fused.compile_seconds,
         "passes_s": passes,
     }
+    if "tuned" in samples:
+        measured["tuned_gain"] = own.seconds / others["tuned"]
     if "torch" in samples:
         measured["of_torch"] = own.seconds / others["torch"]
         measured["numpy_of_torch"] = others["numpy"] / others["torch"]

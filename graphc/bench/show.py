@@ -31,6 +31,13 @@ def show(report: Report, console: Console) -> None:
         for name, reason in result.absent.items():
             console.print(f"{name} does not run {result.name}: {reason}", highlight=False, markup=False)
     for result in report.results:
+        if (gain := result.metrics.get("tuned_gain")) is not None:
+            better = [f for f in result.found if f.choice != f.rule]
+            count = f"{len(result.found)} kernels measured now, {len(better)} better than by rule"
+            console.print(f"tuned {result.name}: {gain:.2f}x ({count})", highlight=False)
+            for finding in better:
+                console.print(f"  {finding}", highlight=False, markup=False)
+    for result in report.results:
         for goal, value, met in result.judged():
             mark = {True: "reached", False: "missed", None: "unknown"}[met]
             found = "not measured: --peers" if value is None else f"is {value:.4g}"

@@ -11,6 +11,7 @@ from rich.console import Console
 
 import graphc
 from graphc.errors import DeviceError
+from graphc.tuner import SECONDS
 
 PLAIN_WIDTH: Final = 120
 """Columns of the table where stdout is no terminal."""
@@ -24,6 +25,10 @@ PLAIN_WIDTH: Final = 120
 @click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="Turns of each variant.")
 @click.option("--small", is_flag=True, help="Tiny sizes: to see that everything runs, not how fast.")
 @click.option("--device", help="wgpu or wgpu:1.")
+@click.option("--tune", is_flag=True, help="Measure kernels and keep the best; compare with the rules' choices.")
+@click.option(
+    "--tune-seconds", type=click.FloatRange(1), default=SECONDS, show_default=True, help="At most, for each program."
+)
 @click.option("--peers", is_flag=True, help="PyTorch and tinygrad take turns too, where they are installed.")
 @click.option("--peers-python", metavar="PATH", help="The Python interpreter that has them (implies --peers).")
 def bench(
@@ -32,12 +37,15 @@ def bench(
     repeat: int,
     small: bool,
     device: str | None,
+    tune: bool,
+    tune_seconds: float,
     peers: bool,
     peers_python: str | None,
 ) -> None:
     """Measure programs fused, unfused and in NumPy, side by side with what the adapter can do at most.
 
-    Without names all benchmarks run; `kernels` and `models` are groups of them.
+    Without names all benchmarks run; `kernels` and `models` are groups of them. With --tune, what is found is used by
+    every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
     """
     from graphc.bench import CASES, find, run_cases, show
 
@@ -56,7 +64,8 @@ def bench(
     found = find(peers_python) if peers or peers_python else None
     if found is not None and found.advice:
         note(found.advice)
-    report = run_cases(cases, chosen, repeat=repeat, small=small, peers=found, note=note)
+    limit = tune_seconds if tune else 0.0
+    report = run_cases(cases, chosen, repeat=repeat, small=small, peers=found, tune=limit, note=note)
     text = json.dumps(report.to_data(), indent=1)
     if target is not None and str(target) == "-":
         click.echo(text)
