@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphc.bench import CASES, run_cases
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.harness import PEER_METRICS
 from graphc.bench.peaks import BufferCopy, kernel_copy, multiply_add
+from graphc.lower.matmul_tile import prefers_texels
 
 KERNELS = [case for case in CASES if case.group == "kernels"]
 
@@ -49,6 +51,17 @@ def test_a_result_agrees_with_the_plan() -> None:
     assert result.metrics["bytes_of_unfused"] == fused.bytes / unfused.bytes
     assert result.metrics["times_unfused"] == unfused.seconds / fused.seconds
     assert min(s.seconds for s in result.samples.values()) > 0
+    assert fused.command_us == fused.encode_us / 2 > 0  # a dispatch and its compute pass
+    json.dumps(replace(result, goals=of("gpt").goals).to_data())
+
+
+def test_large_products_are_measured_unfused_both_ways() -> None:
+    a, b = (np.ones((256, 256), np.float32) for _ in range(2))
+    case = Case("product", "kernels", "256x256 @ 256x256", lambda small: Workload(np.matmul, (a, b), np.matmul))
+    device = graphc.device("wgpu")
+    (result,) = run_cases([case], device, repeat=1).results
+    assert ("unfused, staged" in result.samples) == prefers_texels(device.target)
+    assert ("times_unfused_staged" in result.metrics) == prefers_texels(device.target)
 
 
 def test_a_training_step_carries_its_parameters() -> None:

@@ -218,7 +218,7 @@ class _Compiled:
                 self.device.synchronize()
                 self()
 
-        seconds, commands = np.median(runner.time_encoding(calls), axis=0)
+        seconds, commands = map(float, np.median(runner.time_encoding(calls), axis=0))
         return seconds * 1e6 / sum(executions(self.executable.plan)), seconds * 1e6 / commands
 
     def sample(self, seconds: float, repeat: int) -> Sample:
