@@ -242,6 +242,9 @@ class Index:
         if self._dims is not None and squeezed == [n for n in shape if n != 1]:
             kept = iter([d for d, n in zip(self._dims, self.shape, strict=True) if n != 1])
             return Index(shape, [constant(0) if n == 1 else next(kept) for n in shape], self._flat)
+        if self._dims is not None and (groups := _merged(self.shape, shape)) is not None:
+            merged = [Index(self.shape[a:b], self._dims[a:b]).flat for a, b in groups]
+            return Index(shape, merged, self.flat)
         reshaped = Index(shape, flat=self.flat)
         if shape and self.shape and shape[-1] == self.shape[-1]:
             reshaped._matrix = self.matrix
@@ -258,3 +261,18 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index({self.shape}, {[d.text for d in self.dims]})"
+
+
+def _merged(shape: Shape, into: Shape) -> list[tuple[int, int]] | None:
+    """For each axis of `into`, the axes of `shape` [a, b) that it merges; None where it splits one."""
+    groups, a = [], 0
+    for n in into:
+        b, size = a, 1
+        while b < len(shape) and size * shape[b] <= n:
+            size *= shape[b]
+            b += 1
+        if size != n or not n:
+            return None
+        groups.append((a, b))
+        a = b
+    return groups if a == len(shape) else None

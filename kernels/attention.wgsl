@@ -5,6 +5,14 @@ fn weight_v4(x: vec4<f32>) -> vec4<f32> {
   return select(exp(x), x, gc_isnan_v4(x));
 }
 
+fn highest(x: f32) -> f32 {
+  {{highest}}
+}
+
+fn added(x: f32) -> f32 {
+  {{total}}
+}
+
 @compute @workgroup_size({{lanes}})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let block = group.x + group.y * {{columns}}u;

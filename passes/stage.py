@@ -1,9 +1,9 @@
-"""stage: the products whose operands may be read from textures.
+"""stage: the products, and attentions, whose operands may be read from textures.
 
 A software adapter loads from a storage buffer lane by lane, and from a texture four elements at once: a product whose
 operands have been copied to textures takes two thirds of the time (lavapipe: 58 GFLOPS for 38). The pass marks the
 products that are large enough to pay for the copies. It knows no target: lowering stages what is marked where the
-target reads texels faster, and where an operand lies in whole rows of them.
+target reads texels faster, and where an operand lies in whole rows of them. The products of an attention count as one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from graphc.ir import Graph, Node
-from graphc.op import Contract
+from graphc.op import Attend, Contract
 from graphc.ops.structured import fused
 
 WORK: Final = 1 << 24
@@ -23,9 +23,9 @@ SIDE: Final = 16
 
 
 def stage(graph: Graph) -> Graph:
-    """Mark each product that is large enough: attrs["staged"] of its kernel holds its position among the body's ops.
+    """Mark each large product or attention: attrs["staged"] of its kernel holds its position among the body's ops.
 
-    A product that was not fused becomes a kernel of one op, to hold the mark. Attrs["why"] gets the reason.
+    One that was not fused becomes a kernel of one op, to hold the mark. Attrs["why"] gets the reason.
     """
     nodes = tuple(map(_marked, graph.nodes))
     return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
@@ -36,9 +36,16 @@ def staged(node: Node) -> frozenset[Node]:
     return frozenset(node.attrs["body"].nodes[i] for i in node.attrs.get("staged", ()))
 
 
-def operations(product: Node) -> int:
-    """Floating-point operations of a matmul; a multiply-add counts as two."""
-    return 2 * product.out.type.size * product.inputs[0].type.shape[-1]
+def operations(node: Node) -> int:
+    """Floating-point operations of a matmul or an attention; a multiply-add counts as two.
+
+    Those of an attention are of its two products, or of the seven that its gradient makes, hidden scores included.
+    """
+    if not isinstance(node.op.lowering, Attend):
+        return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
+    q, k, v = (value.type for value in node.inputs[:3])
+    products = 1 if len(node.outputs) == 2 else 3.5
+    return int(products * 2 * q.size * k.shape[-2] * (1 + v.shape[-1] / q.shape[-1]))
 
 
 def _marked(node: Node) -> Node:
@@ -55,10 +62,13 @@ def _marked(node: Node) -> Node:
 def _alone(node: Node) -> Node:
     """A kernel of one op."""
     body = Graph(tuple(dict.fromkeys(node.inputs)), {}, (node,), node.outputs)
-    return Node(fused, body.inputs, body.outputs, {"body": body, "family": "matmul", "why": ()}, node.source)
+    family = "attention" if isinstance(node.op.lowering, Attend) else "matmul"
+    return Node(fused, body.inputs, body.outputs, {"body": body, "family": family, "why": ()}, node.source)
 
 
 def _large(node: Node) -> bool:
+    if isinstance(node.op.lowering, Attend):
+        return operations(node) >= WORK
     if not isinstance(node.op.lowering, Contract):
         return False
     a, b = (v.type for v in node.inputs)

@@ -128,3 +128,16 @@ def test_equal_positions_have_equal_keys_whatever_they_are_made_of():
     b = Index((4, 8), [variable("r", 4), variable("c", 8, 4, 1)])
     assert a.key == b.key
     assert a.key != Index((4, 8), [variable("r", 4), variable("c", 8, 4, 0)]).key
+
+
+def test_axes_that_a_reshape_merges_cost_no_division():
+    dims = [variable(name, n) for name, n in zip("bthd", (2, 5, 3, 4), strict=True)]
+    for shape in ((2, 5, 12), (10, 12), (2, 15, 4), (1, 10, 12), (120,), (2, 5, 1, 12)):
+        index = Index((2, 5, 3, 4), dims).reshaped(shape)
+        assert not any(sign in dim.text for dim in index.dims for sign in "/%")
+        for at in ((0, 0, 0, 0), (1, 4, 2, 3), (1, 2, 0, 3)):
+            names = dict(zip("bthd", at, strict=True))
+            found = tuple(int(evaluate(dim.text, **names)) for dim in index.dims)
+            assert np.ravel_multi_index(found, shape) == np.ravel_multi_index(at, (2, 5, 3, 4))
+    split = Index((10, 12), [variable("m", 10), variable("n", 12)]).reshaped((2, 5, 12))
+    assert "/" in split.dims[0].text

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import graphc
 from graphc import nn
-from graphc.ir import evaluate
+from graphc.ir import Graph, Node, evaluate
 from graphc.lower import lower
+from graphc.lower.attention import search
+from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
+from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
+from graphc.passes.stage import staged
+from graphc.plan import Target
+from tests import tint
 from tests.run_graph import graph_of, run, variants
 
 ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
@@ -74,11 +81,11 @@ def test_backward(device, batch, t, s, d, e, causal):
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("variant", ["no subgroups", "small grid"])
+@pytest.mark.parametrize("variant", ["no subgroups", "small grid", "hardware"])
 def test_other_devices(device, variant):
     batch, t, s, d, e = (3,), 19, 37, 8, 8
     attrs = {"causal": variant == "small grid", "scale": 0.3}
-    target = variants(device)[variant]
+    target = (variants(device) | {"hardware": replace(device.target, software=False)})[variant]
     for op, arrays in (
         (ATTENTION, operands(batch, t, s, d, e)),
         (BACKWARD, backward_operands(batch, t, s, d, e, **attrs)),
@@ -190,3 +197,99 @@ def test_a_gradient_that_nobody_needs_is_not_computed(device):
         names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
         if target.subgroup:
             assert names == ["attention_forward", *(f"attention_{k}" for k in kernels)]
+
+
+SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
+
+
+def marked(graph: Graph) -> Graph:
+    """The graph with its only node marked as the pass `stage` marks a large one."""
+    (node,) = graph.nodes
+    body = node.attrs["body"] if node.op is fused else Graph(graph.inputs, {}, (node,), node.outputs)
+    (at,) = (i for i, op in enumerate(body.nodes) if op.op in (ATTENTION, BACKWARD))
+    attrs = {"body": body, "family": "attention", "why": (), "staged": (at,)}
+    return replace(graph, nodes=(Node(fused, graph.inputs, graph.outputs, attrs),))
+
+
+def textured(batch=(2,), t=45, s=70, d=64, e=64, **attrs):
+    """Both ops with the operands that they would read from textures, and dropout with a key."""
+    key = [np.array([5, 11], np.uint32)] if "keep" in attrs else []
+    q, k, v = operands(batch, t, s, d, e)
+    out, lse = ATTENTION.reference(q, k, v, *key, **attrs)
+    dout = normal(*out.shape, seed=3)
+    delta = np.sum(dout * out, axis=-1)
+    for op, arrays in ((ATTENTION, [q, k, v, *key]), (BACKWARD, [q, k, v, dout, lse, delta, *key])):
+        yield op, arrays, marked(graph_of(op, arrays, **attrs))
+
+
+@pytest.mark.parametrize("dropout", [{}, {"keep": 0.8, "boost": 1.25}], ids=["plain", "dropout"])
+def test_operands_in_textures(device, dropout):
+    attrs = {"causal": True, "scale": 0.125, **dropout}
+    for op, arrays, graph in textured(**attrs):
+        got, plan = run(device, graph, arrays)
+        assert len(plan.textures) == (len(plan.dispatches[0].stagings) if prefers_texels(device.target) else 0)
+        for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
+            np.testing.assert_allclose(found, want, rtol=2e-5, atol=5e-5)
+
+
+@pytest.mark.slow
+def test_every_tile_computes_the_same(device):
+    attrs = {"causal": False, "scale": 0.125}
+    for op, arrays, graph in textured(**attrs):
+        body = graph.nodes[0].attrs["body"]
+        want = exact(op, arrays, **attrs)
+        for name, work, tiles in search(body, device.target, staged(graph.nodes[0])):
+            assert work > 0
+            for tile in tiles[1:4]:
+                target = replace(device.target, choices={name: tile.choice})
+                got, plan = run(device, graph, arrays, target)
+                if len(plan.kernels) == 1:
+                    assert bool(plan.textures) == tile.texels
+                for found, wanted in zip(got, want, strict=True):
+                    np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-5)
+
+
+def test_which_operands_are_read_from_textures():
+    attrs = {"causal": True, "scale": 0.125}
+    for op, _, graph in textured(**attrs):
+        plan = lower(graph, SOFTWARE)
+        assert len(plan.textures) == (3 if op is ATTENTION else 4)
+        for kernel in plan.kernels:
+            assert kernel.wgsl.count("texture_storage_2d<rgba32float, read>") == (3 if op is ATTENTION else 4)
+        for other in (replace(SOFTWARE, software=False), replace(SOFTWARE, max_texture=0)):
+            assert not lower(graph, other).textures
+        unmarked = replace(graph, nodes=(replace(graph.nodes[0], attrs=graph.nodes[0].attrs | {"staged": ()}),))
+        assert not lower(unmarked, SOFTWARE).textures
+    for _, _, graph in textured(d=60, e=64, **attrs):
+        assert {len(d.stagings) for d in lower(graph, SOFTWARE).dispatches} <= {0, 1, 2}
+
+
+def test_heads_are_read_from_one_texture(device):
+    arrays = [normal(2, 24, 192), normal(192, 576, seed=1) * 0.1, normal(192, 192, seed=2) * 0.1]
+    traced = graphc.trace(block, *arrays)
+    graph = pipeline.run(traced, DEFAULT)
+    nodes = [n if n.attrs.get("family") != "attention" else marked(_alone(n)).nodes[0] for n in graph.nodes]
+    graph = replace(graph, nodes=tuple(nodes))
+    got, plan = run(device, graph, arrays)
+    assert len(plan.textures) == int(prefers_texels(device.target))
+    np.testing.assert_allclose(got[0], evaluate(traced, arrays)[0], rtol=1e-4, atol=1e-5)
+
+
+def _alone(node: Node) -> Graph:
+    return Graph(node.inputs, {}, (node,), node.outputs)
+
+
+def test_large_attention_is_marked():
+    def attend(q, k, v):
+        return nn.attention(q, k, v, causal=True)
+
+    for length, found in ((256, True), (32, False)):
+        graph = pipeline.run(graphc.trace(attend, *operands((4, 6), length, length, 64, 64)), DEFAULT)
+        assert any(staged(node) for node in graph.nodes) == found
+        assert bool(lower(graph, SOFTWARE).textures) == found
+
+
+def test_browsers_accept_kernels_that_read_textures():
+    for _, _, graph in textured(causal=True, scale=0.125, keep=0.8, boost=1.25):
+        plan = lower(graph, SOFTWARE)
+        assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}

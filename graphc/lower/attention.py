@@ -3,17 +3,18 @@
 A workgroup is one subgroup. It owns a few rows of one side (queries, or keys for the gradients of keys and values) and
 walks over the other side in steps of four times its lanes: the scores of a step stay in registers, each lane holding
 four columns of every row as a vector. What a row needs from a lane, and a lane from a row, goes by `subgroupBroadcast`.
-Steps that a causal mask hides altogether are not visited.
+Steps that a causal mask hides altogether are not visited. Where the pass `stage` marked the node, and the target reads
+texels faster, operands come from textures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
-from graphc.lower.attention_rows import RowKernel, Sum, literal
+from graphc.lower.attention_rows import RowKernel, Sum, literal, shape_of, texels_of
+from graphc.lower.attention_tile import Kind, Tile, candidates, problem_name
 from graphc.lower.kernel import Bindings, KernelSource, Site, settle
 from graphc.op import Attend, Term
 from graphc.ops.attention import MAX_HEAD, attention
@@ -48,6 +49,25 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     return found + [_keys(replace(body, outputs=wanted), site, node) for wanted in parts]
 
 
+def search(body: Graph, target: Target, staging: frozenset[Node]) -> list[tuple[str, int, list[Tile]]]:
+    """The tuner's problems in a body with one attention node: names, operations, and the tiles that may be best.
+
+    staging: the nodes whose operands may be read from textures.
+    """
+    node = _node(body)
+    if not computes(body, target):
+        return []
+    staged = bool(texels_of(body, Site(target, staged=staging), node))
+    shape, wanted = shape_of(node), set(body.outputs)
+    kinds: list[Kind] = ["forward"]
+    if node.op is not attention:
+        of_outputs: tuple[Kind, ...] = ("queries", "keys", "keys")
+        kinds = list(dict.fromkeys(kind for kind, v in zip(of_outputs, node.outputs, strict=True) if v in wanted))
+    return [
+        (problem_name(kind, shape, staged), shape.work(kind), candidates(kind, shape, target, staged)) for kind in kinds
+    ]
+
+
 def _keys(body: Graph, site: Site, node: Node) -> KernelSource:
     return settle(site, lambda bindings: _Keys(body, site, bindings, node).kernel())
 
@@ -58,6 +78,7 @@ def _node(body: Graph) -> Node:
 
 
 class _Forward(RowKernel):
+    kind = "forward"
     what = "attention: softmax(scale q k^T) v, rows are queries; running maximum and sum, rescaled as these change"
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
@@ -67,9 +88,6 @@ class _Forward(RowKernel):
 
     def sums(self) -> list[Sum]:
         return [Sum("o", "s", self.v, self.v.type.shape[-1])]
-
-    def products(self) -> Sequence[int]:
-        return [self.q.type.shape[-1]]
 
     def bounds(self) -> tuple[str, str]:
         if not self.causal:
@@ -97,7 +115,7 @@ class _Forward(RowKernel):
             emitter.line(f"let best{r} = {scores};")
             with emitter.block(""):
                 most = f"max(max(best{r}.x, best{r}.y), max(best{r}.z, best{r}.w))"
-                emitter.line(f"let now = max(top{r}, subgroupMax({most}));")
+                emitter.line(f"let now = max(top{r}, highest({most}));")
                 emitter.line(f"let shrink = exp(top{r} - now);")
                 weights = f"weight_v4(s{r} - now)"
                 emitter.line(f"s{r} = " + (f"select(vec4<f32>(), {weights}, seen{r});" if seen else f"{weights};"))
@@ -110,7 +128,7 @@ class _Forward(RowKernel):
     def finish(self) -> None:
         out, lse = self.node.outputs
         for r in range(self.rows):
-            self.emitter.line(f"let sum{r} = subgroupAdd(total{r});")
+            self.emitter.line(f"let sum{r} = added(total{r});")
         if lse in self.body.outputs:
             self._store_lse(lse)
         if out in self.body.outputs:
@@ -144,9 +162,6 @@ class _Backward(RowKernel):
         super().__init__(body, site, bindings, node, rows, columns)
         self.q, self.k, self.v, self.dout, self.lse, self.delta = node.inputs[:6]
 
-    def products(self) -> Sequence[int]:
-        return [self.q.type.shape[-1], self.v.type.shape[-1]]
-
     def weights_of(self, r: int, lse: str, delta: str) -> None:
         """The weights of row r, and the gradients of its scores."""
         emitter, seen = self.emitter, self.seen(r)
@@ -160,6 +175,7 @@ class _Backward(RowKernel):
 
 
 class _Queries(_Backward):
+    kind = "queries"
     what = "attention, gradient of the queries: rows are queries, columns keys"
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
@@ -196,8 +212,8 @@ class _Queries(_Backward):
 
 
 class _Keys(_Backward):
+    kind = "keys"
     what = "attention, gradients of keys and values: rows are keys, columns queries"
-    most_rows = 16
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]

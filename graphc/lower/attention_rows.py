@@ -7,11 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, constant, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
+from graphc.lower.attention_tile import Kind, Shape, Tile, choose
 from graphc.lower.emit import Emitter, literal_text
 from graphc.lower.kernel import Bindings, KernelSource, Site, grid
+from graphc.lower.matmul_tile import prefers_texels
 from graphc.op import Term
 from graphc.types import f32
 
@@ -38,7 +41,7 @@ class RowKernel(ABC):
     """
 
     what = ""
-    most_rows = 32
+    kind: Kind
 
     def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
         self.body, self.site, self.bindings, self.node = body, site, bindings, node
@@ -50,7 +53,10 @@ class RowKernel(ABC):
         self.offset = self.keys - self.queries
         self.row_count, self.column_count = rows, columns
         self.lanes = site.target.subgroup
-        self.rows = 0
+        self.shape = shape_of(node)
+        self.staged = texels_of(body, site, node)
+        self.tile: Tile = choose(self.kind, self.shape, site.target, bool(self.staged))
+        self.rows, self.each = self._share_rows()
         self.step = LANES * self.lanes
         self.prefix: tuple[Idx, ...] = ()
         self.dropout = "keep" in node.attrs
@@ -81,7 +87,6 @@ class RowKernel(ABC):
 
     def kernel(self) -> KernelSource:
         """The finished source."""
-        self.rows, each = self._share_rows()
         emitter = self.emitter
         with emitter.scope() as start:
             dims = Index(self.batch, flat=variable("batch", self.count)).dims
@@ -93,13 +98,14 @@ class RowKernel(ABC):
             for load in self.loads() if self.row_count > 1 else ():
                 last = self.row_count - 1
                 emitter.line(f"let r{load} = min(first + lane + {load * self.lanes}u, {last}u);")
+            emitter.line(f"let four_on = (lane + 4u) % {self.lanes}u;")
             self.declare()
             for item in self.sums():
                 for r in range(self.rows):
                     pieces = range(item.pieces(self.lanes))
                     emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
             with emitter.scope(), emitter.scope() as step:
-                emitter.line("let at = vec4<u32>(next + lane) + " + self._strides() + ";")
+                emitter.line("let at = vec4<u32>(next + lane / 4u * 16u + lane % 4u) + vec4<u32>(0u, 4u, 8u, 12u);")
                 last = self.column_count - 1
                 for j in range(LANES):
                     emitter.line(f"let n{j} = min(at.{'xyzw'[j]}, {last}u);")
@@ -110,15 +116,17 @@ class RowKernel(ABC):
             with emitter.scope() as finish:
                 self.finish()
         begin, end = self.bounds()
-        blocks = each * self.count
+        blocks = self.each * self.count
         workgroups = grid(blocks, self.site.target)
         text = render(
             "attention",
             what=self.what,
             rows=self.rows,
-            each=each,
+            each=self.each,
             step=self.step,
             lanes=self.lanes,
+            highest=self._reduced("max", "subgroupMax"),
+            total=self._reduced("add", "subgroupAdd"),
             columns=workgroups[0],
             blocks=blocks,
             start="\n".join(start),
@@ -138,29 +146,25 @@ class RowKernel(ABC):
         )
 
     def _share_rows(self) -> tuple[int, int]:
-        """Rows of a workgroup, all alike, and workgroups for the rows of one batch element.
-
-        More rows mean fewer loads for each product: on a processor they are what costs, though not all rows have
-        registers. A GPU has none to spare.
-        """
-        longest = max(item.pieces(self.lanes) for item in self.sums())
-        most = self.most_rows // (1 if self.site.target.software else 2) // (1 if longest <= 2 else 2)
-        each = -(-self.row_count // most)
+        """Rows of a workgroup, all alike, and workgroups for the rows of one batch element."""
+        each = -(-self.row_count // self.tile.rows)
         return -(-self.row_count // each), each
 
     def _flops(self) -> int:
-        products = self.products()
-        pairs = self.count * self.queries * self.keys
-        if self.causal:
-            pairs -= self.count * (self.queries * (self.queries - 1) // 2)
-        return 2 * pairs * (sum(products) + sum(s.width for s in self.sums()))
+        gradient = any(item.weight == "g" for item in self.sums())
+        terms = self.shape.head + (self.shape.width if gradient else 0) + sum(item.width for item in self.sums())
+        return 2 * self.shape.pairs * terms
 
-    @abstractmethod
-    def products(self) -> Sequence[int]:
-        """Lengths of the scalar products that each pair of a row and a column needs."""
-
-    def _strides(self) -> str:
-        return "vec4<u32>(" + ", ".join(f"{j * self.lanes}u" for j in range(LANES)) + ")"
+    def _reduced(self, op: str, builtin: str) -> str:
+        """Body of a function of the subgroup's values of x: llvmpipe reduces them one by one, but shuffles quickly."""
+        if not self.site.target.software:
+            return f"return {builtin}(x);"
+        lines, distance = ["var y = x;"], 1
+        while distance < self.lanes:
+            other = f"subgroupShuffleXor(y, {distance}u)"
+            lines.append(f"y = max(y, {other});" if op == "max" else f"y += {other};")
+            distance *= 2
+        return " ".join([*lines, "return y;"])
 
     # Positions
 
@@ -177,7 +181,8 @@ class RowKernel(ABC):
     def read(self, value: Value, row: Idx, element: Idx | None = None) -> str:
         """The name of four elements of a row of `value`, or of its only one."""
         dims = [*self.prefix, row] if element is None else [*self.prefix, row, element]
-        term = self.emitter.read(value, Index(value.type.shape, dims))
+        with self.emitter.staged(self.tile.texels and value in self.staged):
+            term = self.emitter.read(value, Index(value.type.shape, dims))
         return self.emitter.name(self.emitter.widened(term, 1 if element is None else LANES)).text
 
     def loads(self) -> range:
@@ -221,28 +226,28 @@ class RowKernel(ABC):
     def _accumulate(self) -> None:
         """Add the weighted rows of the other side to the sums.
 
-        The four columns of a lane take turns: after each the weights are rotated, so that the code is short.
+        Four columns at a time, those in the x of the first four lanes. Then the weights move on: y, z and w to x, and
+        after these the x of the next four lanes, so that the code is short.
         """
-        emitter, lanes = self.emitter, self.lanes
+        emitter, last = self.emitter, self.column_count - 1
         weights = list(dict.fromkeys(s.weight for s in self.sums()))
-        last = self.column_count - 1
-        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += {lanes}u)"):
-            for source in range(lanes):
-                emitter.line(f"let m{source} = min(j + {source}u, {last}u);")
+        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += 4u)"):
+            for c in range(LANES):
+                emitter.line(f"let m{c} = min(j + {c}u, {last}u);")
+            rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]
             for item in self.sums():
-                values = [
-                    [
-                        self.read(item.value, variable(f"m{source}", self.column_count), self._piece(item.width, p))
-                        for p in range(item.pieces(lanes))
-                    ]
-                    for source in range(lanes)
-                ]
+                pieces = range(item.pieces(self.lanes))
+                values = [[self.read(item.value, row, self._piece(item.width, p)) for row in rows] for p in pieces]
                 for r in range(self.rows):
-                    for source in range(lanes):
-                        parts = " ".join(f"{item.name}{r}_{p} += x * {v};" for p, v in enumerate(values[source]))
-                        emitter.line(f"{{ let x = subgroupBroadcast({item.weight}{r}.x, {source}u); {parts} }}")
+                    given = " ".join(f"let x{c} = subgroupBroadcast({item.weight}{r}.x, {c}u);" for c in range(LANES))
+                    added = " ".join(
+                        f"{item.name}{r}_{p} += (x0 * {v[0]} + x1 * {v[1]}) + (x2 * {v[2]} + x3 * {v[3]});"
+                        for p, v in enumerate(values)
+                    )
+                    emitter.line(f"{{ {given} {added} }}")
             for name in weights:
-                emitter.line(" ".join(f"{name}{r} = {name}{r}.yzwx;" for r in range(self.rows)))
+                for r in range(self.rows):
+                    emitter.line(f"{name}{r} = vec4<f32>({name}{r}.yzw, subgroupShuffle({name}{r}.x, four_on));")
 
     def draw(self) -> None:
         """Variables `kept`<n>: for eight rows each, which of this lane's weights dropout keeps, four bits a row."""
@@ -298,3 +303,35 @@ def literal(number: float) -> str:
     text = literal_text(number, f32)
     assert text is not None, f"the scale {number} is a number of ordinary size"
     return text
+
+
+def shape_of(node: Node) -> Shape:
+    """The sizes of an attention node, or of its gradient."""
+    q, k, v = (value.type.shape for value in node.inputs[:3])
+    return Shape(math.prod(q[:-2]), q[-2], k[-2], q[-1], v[-1], node.attrs["causal"])
+
+
+def texels_of(body: Graph, site: Site, node: Node) -> frozenset[Value]:
+    """The operands (q, k, v, dout) that can be read from textures: the node is marked, and texels are whole vectors."""
+    if node not in site.staged or not prefers_texels(site.target):
+        return frozenset()
+    return frozenset(value for value in node.inputs[:4] if _in_texels(body, site, value))
+
+
+def _in_texels(body: Graph, site: Site, value: Value) -> bool:
+    """Whether four elements along the last axis are one texel, at a place that costs no division."""
+    shape = value.type.shape
+    if len(shape) < 2:
+        return False
+    dims = [variable(f"i{axis}", n) for axis, n in enumerate(shape[:-1])]
+    dims.append(Idx("(d * 4u)", 1, LANES, shape[-1]))
+    buffers, textures = Emitter(body, site.bindings()), Emitter(body, site.bindings())
+    buffers.read(value, Index(shape, dims))
+    try:
+        with textures.staged():
+            textures.read(value, Index(shape, dims))
+    except GraphError:
+        return False
+    vectors = [touch.vector for found in buffers.reads.values() for touch in found]
+    touches = [touch for found in textures.texels.values() for touch in found]
+    return all(vectors) and bool(touches) and not any(sign in touch.offset for touch in touches for sign in "/%")

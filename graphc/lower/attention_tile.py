@@ -1,0 +1,82 @@
+"""How an attention kernel is shared among workgroups: its sizes, its tile, and the rule that chooses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from graphc.plan import Target
+
+Kind = Literal["forward", "queries", "keys"]
+"""Attention itself; the gradient of the queries; the gradients of keys and values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of attention: queries [batch, queries, head], keys [batch, keys, head], values [batch, keys, width]."""
+
+    batch: int
+    queries: int
+    keys: int
+    head: int
+    width: int
+    causal: bool
+
+    @property
+    def pairs(self) -> int:
+        """Scores that count."""
+        hidden = self.queries * (self.queries - 1) // 2 if self.causal else 0
+        return self.batch * (self.queries * self.keys - hidden)
+
+    def work(self, kind: Kind) -> int:
+        """Floating-point operations of a kernel; a multiply-add counts two."""
+        heads, widths = {"forward": (1, 1), "queries": (2, 1), "keys": (2, 2)}[kind]
+        return 2 * self.pairs * (heads * self.head + widths * self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How one workgroup works. rows: most that it owns. texels: whether operands come from textures."""
+
+    rows: int
+    texels: bool
+
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return self.rows, int(self.texels)
+
+
+ROWS: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (32, 16, 8), "queries": (32, 16, 8), "keys": (16, 8)}
+"""Rows of one subgroup on a software adapter, best first: more of them mean fewer loads for each product, and those are
+what costs, though not all rows have registers. Twice the rows take a driver twice as long to compile, up to 1.2 s."""
+
+STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "queries": (16, 32, 8), "keys": (16, 8)}
+"""The same with operands read from textures: twice the rows save 2% to 6% more."""
+
+
+def problem_name(kind: Kind, shape: Shape, staged: bool) -> str:
+    """The tuner's name for attentions like this one: sizes are rounded up to powers of two."""
+    sizes = (shape.batch, shape.queries, shape.keys, shape.head, shape.width)
+    text = "x".join(str(1 << max(n - 1, 0).bit_length()) for n in sizes)
+    return f"attention {kind} {text}" + (" causal" if shape.causal else "") + (" texels" if staged else "")
+
+
+def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile]:
+    """The search space: tiles that a tuner may try, most promising first. staged: operands can be read from textures.
+
+    A GPU has no registers to spare for half as many rows, nor has anything where an invocation holds more than two
+    vectors of a row.
+    """
+    vectors = -(-max(shape.head, shape.width) // (4 * target.subgroup))
+    less = (1 if target.software else 2) * (1 if vectors <= 2 else 2)
+    tables = ((True, STAGED), (False, ROWS)) if staged else ((False, ROWS),)
+    return list(dict.fromkeys(Tile(rows // less, texels) for texels, table in tables for rows in table[kind]))
+
+
+def choose(kind: Kind, shape: Shape, target: Target, staged: bool) -> Tile:
+    """The tile for a kernel: what a tuner chose, else the first candidate."""
+    tiles = candidates(kind, shape, target, staged)
+    chosen = target.choices.get(problem_name(kind, shape, staged))
+    return next((tile for tile in tiles if tile.choice == chosen), tiles[0])
