@@ -40,6 +40,11 @@ def draw_run(directory: Path, model: Any, params: Any, config: Any, vocabulary: 
         if points:
             path = directory / f"{name}.svg"
             drawn.append(curve(points, title, path, log=name == "update_ratio"))
+    tapped = next((line for line in reversed(lines) if "taps" in line), None)
+    for kind in ("value", "gradient") if tapped else ():
+        title = f"{'tapped values' if kind == 'value' else 'their gradients'} at step {tapped['step']}"
+        reports = {name: report[kind] for name, report in tapped["taps"].items()}
+        drawn.append(histograms(reports, title, directory / f"tapped_{kind}.svg"))
     own: Callable[..., list[Path]] | None = getattr(model, "draw", None)
     return drawn + (own(params, config, vocabulary, directory) if own else [])
 
@@ -76,6 +81,28 @@ def curve(points: Sequence[tuple[float, float]], title: str, path: Path, log: bo
         axes.set(xlabel="step", title=title)
         if log:
             axes.set_yscale("log")
+    return path
+
+
+def histograms(reports: Mapping[str, Mapping[str, Any]], title: str, path: Path) -> Path:
+    """How the values of each tap are spread, as densities. reports: see `graphc.taps.statistics`, by name.
+
+    Of a tap within a scan each step has its curve, such as "tanh[2]".
+    """
+    with _figure(path) as axes:
+        for name, report in reports.items():
+            for place in np.ndindex(np.shape(report["mean"])):
+                found = {key: np.asarray(value)[place] for key, value in report.items()}
+                steps = "".join(f"[{i}]" for i in place)
+                text = f"{name}{steps}: std {found['std']:.2g}, {100 * found['saturation']:.0f}% above 0.97"
+                counts, width = found["histogram"], (found["high"] - found["low"]) / found["histogram"].size
+                if width == 0:  # one value, over and over
+                    axes.axvline(found["low"], linewidth=1, linestyle=":", label=text)
+                    continue
+                middles = found["low"] + width * (np.arange(counts.size) + 0.5)
+                axes.plot(middles, counts / (counts.sum() * width), linewidth=1, label=text)
+        axes.set(title=title, ylabel="density", yscale="log")
+        axes.legend(frameon=False, fontsize=8)
     return path
 
 

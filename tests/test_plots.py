@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import cli
+from graphc import cli, taps, tree
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.lr_find import suggest, sweep
@@ -61,6 +61,23 @@ def test_an_embedding_in_the_plane_is_drawn_with_its_letters(names: str) -> None
     watched = {"learning_rate", "gradient_norm", "update_ratio", "train", "dev"}
     assert [watched <= line.keys() for line in lines] == [False, True] * 3
     assert [line["learning_rate"] for line in lines if watched <= line.keys()] == pytest.approx([0.1, 0.01, 0.01])
+
+
+def test_what_a_model_taps_is_drawn(names: str) -> None:
+    assert train("batchnorm_mlp", names, "--out", "run", "--set", "depth=2", "--set", "hidden=8") == 0
+    for kind in ("value", "gradient"):
+        drawn = (Path("run") / f"tapped_{kind}.svg").read_text()
+        assert "at step 6" in drawn
+        assert ">tanh0: std " in drawn
+        assert ">tanh1: std " in drawn
+
+
+def test_taps_of_the_steps_of_a_scan_are_curves(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 60, dtype=np.float32).reshape(2, 30)
+    found = tree.map(np.ndarray.tolist, taps.statistics(np.stack([x[0], np.zeros(30, np.float32)]), steps=1))
+    drawn = plots.histograms({"h": found}, "two steps", tmp_path / "taps.svg").read_text()
+    assert ">h[0]: std 0.29, 3% above 0.97<" in drawn
+    assert ">h[1]: std 0, 0% above 0.97<" in drawn
 
 
 def test_without_matplotlib_one_line_says_so(

@@ -178,6 +178,27 @@ def test_big_graphs_are_folded_unasked():
     assert "× 200" in texts(to_svg(layered(200)))
 
 
+def test_layers_that_read_different_rows_are_folded():
+    b = Maker()
+    x, rows = b.tensor(8), b.tensor(60, 8, hint="rows")
+    for row in range(50):
+        with b.at(Source((SourceLine("model.py", 3),))):
+            part = b.op("slice", rows, start=(row, 0), stop=(row + 1, 8), step=(1, 1))
+            x = b.op("mul", x, b.op("reshape", part, shape=(8,)))
+    graph = fuse(b.build([x, *(b.op("tanh", x) for _ in range(1))]))
+    assert texts(to_svg(b.build([x]), legend=False)).count("× 50") == 3
+    assert "× " not in "".join(texts(to_svg(graph, fold=False)))
+
+
+def test_inputs_of_one_type_are_one_box_where_layers_are_folded():
+    b = Maker()
+    x, gain, bias = (b.tensor(8, hint=name) for name in ("x", "gain", "bias"))
+    with b.at(Source((SourceLine("model.py", 3),))):
+        graph = fuse(b.build([b.op("add", b.op("mul", b.op("sin", x), gain), bias)]))
+    assert "x, gain, bias" in texts(to_svg(graph, fold=True))
+    assert {"x", "gain", "bias"} <= set(texts(to_svg(graph)))
+
+
 def test_ops_of_different_lines_are_not_folded():
     b = Maker()
     x = b.tensor(4)

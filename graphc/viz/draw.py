@@ -10,6 +10,7 @@ import graphviz
 
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph
 from graphc.viz.dot import clean, label, log, render
+from graphc.viz.fold import classes
 from graphc.viz.scene import Arrow, Box, Frame, Scene, make_scene
 
 COLOURS: Final = {
@@ -45,6 +46,8 @@ MANY_OPS: Final = 60
 
 MANY_NODES: Final = 150
 """Nodes from which on repeated structure is folded."""
+SOME_NODES: Final = 40
+"""Nodes from which on it is folded where that halves the picture."""
 
 
 def to_dot(
@@ -57,8 +60,13 @@ def to_dot(
     """
     inner = sum(len(n.attrs["body"].nodes) for n in graph.nodes if isinstance(n.attrs.get("body"), Graph))
     ops = inner + len(graph.nodes) <= MANY_OPS if ops is None else ops
-    fold = len(graph.nodes) > MANY_NODES if fold is None else fold
+    fold = _worth_folding(graph) if fold is None else fold
     return _write(make_scene(graph, ops, fold), title, legend)
+
+
+def _worth_folding(graph: Graph) -> bool:
+    count = len(graph.nodes)
+    return count > MANY_NODES or (count > SOME_NODES and 2 * len(classes(graph)) <= count)
 
 
 def to_svg(

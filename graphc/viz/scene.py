@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.ir import Graph, Node, Value
 from graphc.loops import is_loop
 from graphc.printer import format_attr, format_node, value_names
 from graphc.viz.convert import kind_of
-from graphc.viz.fold import fold
+from graphc.viz.fold import classes
 
 MAX_LINES = 4
 """Source lines named at a box."""
@@ -68,7 +68,7 @@ class Scene:
 
 
 def make_scene(graph: Graph, ops: bool, folded: bool) -> Scene:
-    """The picture of a graph. ops: draw each op of a kernel, not a list of them. folded: see `fold`."""
+    """The picture of a graph. ops: draw each op of a kernel, not a list of them. folded: see `classes`."""
     return _Painter(graph, ops and not folded, folded).paint()
 
 
@@ -77,11 +77,12 @@ class _Painter:
         self.graph, self.ops, self.folded = graph, ops, folded
         self.names = value_names(graph)
         self.scene = Scene()
-        self.classes = fold(graph, folded)
+        self.classes = classes(graph) if folded else [[node] for node in graph.nodes]
         # Where an arrow for a value starts: box and position of its class (later ones are drawn below).
         self.made: dict[Value, tuple[str, int]] = {}
         self.alone: set[str] = set()
         self.leaves: dict[object, str] = {}
+        self.given: dict[str, Box] = {}
 
     def paint(self) -> Scene:
         places = {node: place for place, members in enumerate(self.classes) for node in members}
@@ -95,6 +96,7 @@ class _Painter:
                 for value in node.inputs:
                     self._arrow(value, f"n{place}", place, node.source.phase)
         self._outputs()
+        self.scene.boxes += [replace(box, lines=_short(box.lines)) for box in self.given.values()]
         return self.scene
 
     def _framed(self) -> set[str]:
@@ -171,12 +173,18 @@ class _Painter:
         name = value.hint or self.names[value]
         if array is not None and array.size == 1:
             name = format_attr(array.item())
-        key = (kind, name, value.type, end) if self.folded else (value, end)
+        # Folded, those of one type that a box reads are drawn as one: all gains and biases of a norm.
+        key = (kind, value.type, end) if self.folded else (value, end)
         if key not in self.leaves:
             self.leaves[key] = f"v{len(self.leaves)}"
-            tip = f"{self.names[value]}: {value.type}"
-            self.scene.boxes.append(Box(self.leaves[key], kind, "", (name,), tip))
-        return self.leaves[key]
+        place = self.leaves[key]
+        before = self.given.get(place)
+        names = before.lines if before else ()
+        tips = f"{before.tooltip}\n" if before else ""
+        if name not in names:
+            tip = f"{tips}{self.names[value]}: {value.type}"
+            self.given[place] = Box(place, kind, "", (*names, name), tip)
+        return place
 
     def _outputs(self) -> None:
         groups: dict[object, list[Value]] = {}
@@ -189,6 +197,12 @@ class _Painter:
             lines = (name,) if len(values) == 1 else (f"{len(values)} results",)
             self.scene.boxes.append(Box(f"r{number}", "output", "", lines, self.names[value]))
             self._arrow(value, f"r{number}", len(self.classes))
+
+
+def _short(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in as few lines as a box may have."""
+    lines = textwrap.wrap(", ".join(names), 34) if len(names) > 1 else list(names)
+    return tuple(lines if len(lines) <= MAX_LINES else [*lines[: MAX_LINES - 1], f"… {len(names)} in all"])
 
 
 def _op_text(node: Node) -> str:
