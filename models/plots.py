@@ -40,11 +40,11 @@ def draw_run(directory: Path, model: Any, params: Any, config: Any, vocabulary: 
         if points:
             path = directory / f"{name}.svg"
             drawn.append(curve(points, title, path, log=name == "update_ratio"))
-    tapped = next((line for line in reversed(lines) if "taps" in line), None)
-    for kind in ("value", "gradient") if tapped else ():
-        title = f"{'tapped values' if kind == 'value' else 'their gradients'} at step {tapped['step']}"
-        reports = {name: report[kind] for name, report in tapped["taps"].items()}
-        drawn.append(histograms(reports, title, directory / f"tapped_{kind}.svg"))
+    for line in [line for line in lines if "taps" in line][-1:]:
+        for kind, title in (("value", "tapped values"), ("gradient", "gradients of tapped values")):
+            reports = {name: report[kind] for name, report in line["taps"].items()}
+            path = directory / f"tapped_{kind}.svg"
+            drawn.append(histograms(reports, f"{title} at step {line['step']}", path))
     own: Callable[..., list[Path]] | None = getattr(model, "draw", None)
     return drawn + (own(params, config, vocabulary, directory) if own else [])
 
