@@ -60,6 +60,14 @@ def metrics(directory: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
 
 
+def test_help_says_all_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    text = capsys.readouterr().out
+    listed = text[text.index("Commands:") :].splitlines()[1:]
+    assert [line.split()[0] for line in listed][:3] == ["demo", "train", "sample"]
+    assert not [line for line in listed if line.endswith("...")]
+
+
 def test_train_writes_a_run(graphc_: Any, names: str) -> None:
     result = train(graphc_, names, "--seed", 3, "--batch-size", 2, "--json")
     assert result.status == 0, result.err

@@ -23,7 +23,15 @@ def _version() -> str:
         return "(a checkout)"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists its commands as they were added: what a newcomer needs first stands first."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names of the commands."""
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_version(), message="%(prog)s %(version)s")
 def cli() -> None:
     """NumPy in, GPU program out. Start with `graphc demo`."""
@@ -35,8 +43,8 @@ for command in (
     sample.sample,
     lr_find.lr_find,
     graph.graph,
-    bench.bench,
     profile.profile,
+    bench.bench,
     system.devices,
     system.doctor,
 ):

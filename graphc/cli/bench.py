@@ -42,7 +42,9 @@ def bench(
     peers: bool,
     peers_python: str | None,
 ) -> None:
-    """Measure programs fused, unfused and in NumPy, side by side with what the adapter can do at most.
+    """Measure programs fused, unfused and in NumPy.
+
+    All take turns, and what the adapter can do at most stands beside them.
 
     Without names all benchmarks run; `kernels` and `models` are groups of them. With --tune, what is found is used by
     every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.

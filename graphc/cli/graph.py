@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 import graphc
-from graphc.cli.settings import settings_of
+from graphc.cli.settings import DEVICE, SET, WHAT, settings_of
 from graphc.errors import DataError
 from graphc.ir import Graph
 from graphc.models import MODELS, data
@@ -22,11 +22,17 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 
 @click.command()
 @click.argument("model", type=click.Choice(sorted(MODELS)))
-@click.option("--what", type=click.Choice(["forward", "training"]), default="training", show_default=True)
-@click.option("--stage", type=click.Choice(["traced", "fused", "planned", "all"]), default="fused", show_default=True)
+@WHAT
+@click.option(
+    "--stage",
+    type=click.Choice(["traced", "fused", "planned", "all"]),
+    default="fused",
+    show_default=True,
+    help="As traced, as kernels, as the plan of buffers and dispatches, or after every pass.",
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
-@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@SET
+@DEVICE
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help=".svg, .dot, .json or .txt; a directory for all."
 )
@@ -41,7 +47,10 @@ def graph(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the program of MODEL: printed without --out, else drawn or written to FILE."""
+    """Show the program of MODEL, printed or drawn.
+
+    Without --out it is printed. With --stage all, every pass's result is drawn into a directory.
+    """
     if stage == "all" and out is None:
         raise click.UsageError("--stage all needs --out DIRECTORY")
     if stage != "all" and out is not None and out.suffix not in FORMATS:

@@ -9,24 +9,24 @@ import click
 
 import graphc
 from graphc.cli.progress import reporter
+from graphc.cli.settings import DATA, DEVICE, OPTIMIZER, SET
 from graphc.cli.train import new_run
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.lr_find import sweep
-from graphc.models.train import OPTIMIZERS
 
 
 @click.command("lr-find")
 @click.argument("model", type=click.Choice(sorted(MODELS)))
-@click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
+@DATA
 @click.option("--steps", type=click.IntRange(2), default=1000, show_default=True, help="Rates that are tried.")
 @click.option("--low", type=float, default=-3.0, show_default=True, help="Exponent of the first rate, to base 10.")
 @click.option("--high", type=float, default=0.0, show_default=True, help="Exponent of the last rate.")
 @click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them.")
-@click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)))
+@OPTIMIZER
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
-@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@SET
+@DEVICE
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.svg", help="The plot.  [default: MODEL-lr.svg]")
 @click.option("--json", "as_json", is_flag=True, help="Print rates, losses and the suggestion as JSON.")
 def lr_find(
@@ -43,7 +43,10 @@ def lr_find(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Train MODEL for a while with a growing learning rate, plot the losses over it and suggest a rate."""
+    """Suggest a learning rate for MODEL.
+
+    Trains for a while with a growing rate and plots the losses over it.
+    """
     if high <= low:
         raise click.UsageError(f"--high {high:g} must be above --low {low:g}")
     run = new_run(model, source, steps, batch_size=batch_size, optimizer=optimizer, seed=seed, settings=settings)

@@ -9,17 +9,18 @@ import click
 
 import graphc
 from graphc.cli.graph import program
+from graphc.cli.settings import DEVICE, SET, WHAT
 from graphc.models import MODELS
 from graphc.profile import Profile
 
 
 @click.command()
 @click.argument("model", type=click.Choice(sorted(MODELS)))
-@click.option("--what", type=click.Choice(["forward", "training"]), default="training", show_default=True)
+@WHAT
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
+@SET
 @click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Calls to take the median of.")
-@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@DEVICE
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -37,7 +38,10 @@ def profile(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Time each kernel of MODEL and print them, the longest first; --out writes each dispatch to FILE."""
+    """Time each kernel of MODEL.
+
+    Prints them, the longest first; --out writes each dispatch to FILE.
+    """
     if out is not None and out.suffix not in (".html", ".json", ".pftrace"):
         raise click.UsageError(f"--out {out}: need a name that ends in .html, .json or .pftrace")
     fn, arguments, donate = program(model, what, batch_size, settings)

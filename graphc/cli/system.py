@@ -25,7 +25,10 @@ from graphc.errors import GraphcError
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def devices(as_json: bool) -> None:
-    """List the devices that programs can run on, best first, with limits and features."""
+    """List the devices that programs can run on.
+
+    The best comes first: it is the default. With limits and features.
+    """
     found = [describe_device(device) for device in graphc.devices()]
     if as_json:
         click.echo(json.dumps(found))
@@ -64,7 +67,10 @@ class Finding:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Say what is missing on this machine, and the command that mends it. Fails if something is that is needed."""
+    """Say what this machine lacks, and what mends it.
+
+    Fails if something is missing that is needed.
+    """
     findings = [check() for check in CHECKS]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))

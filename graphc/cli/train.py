@@ -12,11 +12,11 @@ import numpy as np
 
 import graphc
 from graphc.cli.progress import reporter
-from graphc.cli.settings import settings_of
+from graphc.cli.settings import DATA, DEVICE, OPTIMIZER, SET, settings_of
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.rundir import RunDirectory, unused_directory
-from graphc.models.train import DECAYS, OPTIMIZERS, RunConfig, Trained, training_step
+from graphc.models.train import DECAYS, RunConfig, Trained, training_step
 from graphc.models.train import train as train_model
 
 DEMO_NAMES: Final = 20
@@ -25,7 +25,7 @@ DEMO_SEED: Final = 42
 
 @click.command()
 @click.argument("model", type=click.Choice(sorted(MODELS)), required=False)
-@click.option("--data", "source", metavar="FILE|NAME", help="Text to train on: a file, names or shakespeare.")
+@DATA
 @click.option("--steps", type=click.IntRange(1), help="Steps in total.")
 @click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them, where the data are names.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate at the start.")
@@ -33,10 +33,10 @@ DEMO_SEED: Final = 42
 @click.option("--warmup", type=click.IntRange(0), help="Steps in which the learning rate rises from 0.")
 @click.option("--clip", type=click.FloatRange(0), help="Largest norm of all gradients together; 0: any.")
 @click.option("--evaluate-every", type=click.IntRange(0), metavar="N", help="Steps between evaluations; 0: none.")
-@click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)))
+@OPTIMIZER
 @click.option("--seed", type=int, help="Of the first parameters and the order of the data.  [default: 0]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the model's config.")
-@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@SET
+@DEVICE
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [default: runs/MODEL-N]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in DIR.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, metavar="N")
@@ -54,7 +54,8 @@ def train(
 ) -> None:
     """Train MODEL and write the run to a directory.
 
-    With --resume, everything but --steps and --device is taken from the run.
+    What is not given is as the model likes it. The run holds config.json, metrics.jsonl, checkpoints and plots. With
+    --resume, everything but --steps and --device is taken from the run.
     """
     if resume is not None:
         if out or source or any(value not in (None, ()) for value in options.values()):
@@ -93,9 +94,9 @@ def train(
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Directory.")
 @click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--data", "source", metavar="FILE|NAME", help="Names to learn from, one a line.")
-@click.option("--device", help="wgpu, wgpu:1 or numpy.")
+@DEVICE
 def demo(out: Path, steps: int, source: str | None, device: str | None) -> None:
-    """Train microGPT on names, invent some, and draw the program that did it."""
+    """Train microGPT on names, invent some, draw the program."""
     run = replace(new_run("microgpt", source, steps), seed=DEMO_SEED, evaluate_every=0)
     directory = RunDirectory(out, every=steps)
     if directory.exists and directory.read_config().get("model") != run.model:

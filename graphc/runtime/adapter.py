@@ -44,8 +44,8 @@ class AdapterInfo:
         return self.kind == "software"
 
     def __str__(self) -> str:
-        note = f"software adapter: {SOFTWARE_HINT}" if self.software else f"{self.kind} GPU"
-        return f"{self.name} ({note}; {self.backend})"
+        note = f"a software adapter; {SOFTWARE_HINT}" if self.software else f"{self.kind} GPU"
+        return f"{self.name}, through {self.backend}: {note}"
 
 
 class _Registry:
