@@ -17,9 +17,10 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
     decided: what fusion decided of each node that it was given; empty where it was not asked.
     """
     by_value = {value: decision for node, decision in decided.items() for value in node.outputs}
-    by_node: dict[int, list[int]] = {}
+    by_node: dict[int, list[tuple[int, Dispatch]]] = {}
     for number, dispatch in enumerate(plan.dispatches):
-        by_node.setdefault(dispatch.node, []).append(number)
+        for part in dispatch.stages or (dispatch,):
+            by_node.setdefault(part.node, []).append((number, part))
     graph = flatten(graph).graph
     names = value_names(graph)
     lines = [f"{len(plan.dispatches)} dispatches of {len(plan.kernels)} kernels for {_count(graph)} ops"]
@@ -28,9 +29,9 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
         for loop in reversed(plan.loops):
             if plan.dispatches[loop.first].node == position:
                 lines += [f"{loop.times} times, dispatches {loop.first} to {loop.last}:", ""]
-        numbers = by_node.get(position, [])
-        lines.append(_head(plan, [plan.dispatches[n] for n in numbers], numbers))
-        inner = _ops(node, plan.dispatches[numbers[0]].nodes if numbers else (), names)
+        parts = by_node.get(position, [])
+        lines.append(_head(plan, [part for _, part in parts], [number for number, _ in parts]))
+        inner = _ops(node, parts[0][1].nodes if parts else (), names)
         width = max((len(text) for text, _ in inner), default=0)
         for text, op in inner:
             lines.append(f"  {text:<{width}}  # {op.source}" if op.source.lines else f"  {text}")
@@ -48,7 +49,7 @@ def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
     if not dispatches:
         return "no kernel: its result is another tensor seen through a view"
     names = ", ".join(dict.fromkeys(plan.kernels[d.kernel].name for d in dispatches))
-    which = f"dispatch {numbers[0]}" if len(numbers) == 1 else f"dispatches {numbers[0]} to {numbers[-1]}"
+    which = f"dispatch {numbers[0]}" if len({*numbers}) == 1 else f"dispatches {numbers[0]} to {numbers[-1]}"
     read, written = sum(d.bytes_read for d in dispatches), sum(d.bytes_written for d in dispatches)
     copied = [plan.tensors[s.tensor].name for d in dispatches for s in d.stagings]
     before = f", after copying {', '.join(copied)} to textures" if copied else ""

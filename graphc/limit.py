@@ -90,7 +90,7 @@ def _why(limit: int, plain: int, memory: MemoryReport, plan: Plan) -> str:
 
 def _lines(plan: Plan, dispatch: int) -> str:
     """Where the user's program asks for what a dispatch computes."""
-    lines: Sequence[str] = plan.dispatches[dispatch].lines
+    lines: Sequence[str] = plan.apart().dispatches[dispatch].lines
     return f" from {', '.join(lines[:2])}" if lines else ""
 
 

@@ -6,9 +6,10 @@ executors run a plan: `graphc.runtime` on a GPU, and `graphc.reference.run_plan`
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 from graphc.errors import GraphError
@@ -58,7 +59,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Where a tensor lives: buffer, byte offset, size, and the first and last dispatch that touch it.
+    """Where a tensor lives: buffer, byte offset, size, and the first and last dispatch (of `Plan.apart`) to touch it.
 
     alias: the tensor lies in the bytes of another one on purpose (a reshape, or an in-place update).
     """
@@ -105,7 +106,7 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A window of a buffer bound to a kernel: `tensor` is a position in Plan.tensors.
+    """A window of a buffer bound to a kernel: `tensor` is a position in Plan.tensors, or -1 where several lie in it.
 
     With the access "texture", the kernel reads Plan.textures[texture] instead, which holds a copy of the tensor.
     """
@@ -137,7 +138,8 @@ class Dispatch:
     loops in place (graphc.loops.flatten), or -1 for a copy of
     the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
     stagings: copies into textures that come before it. bytes_read and bytes_written count each operand once; flops
-    counts a multiply-add as two.
+    counts a multiply-add as two. stages: the launches that this one stands for, if there are such: its one workgroup
+    computes one after the other. Their bindings say what each touches; their kernel and node are its own first ones'.
     """
 
     label: str
@@ -152,6 +154,7 @@ class Dispatch:
     bytes_written: int
     flops: int
     stagings: tuple[Staging, ...] = ()
+    stages: tuple[Dispatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,18 @@ class Plan:
             grown = len(body) * (loop.times - 1)
             before = [at + grown if n > loop.last else at for n, at in enumerate(before)]
         return found
+
+    def apart(self) -> Plan:
+        """The same plan with the stages of each dispatch as dispatches of their own: what lifetimes are counted in."""
+        if not any(d.stages for d in self.dispatches):
+            return self
+        parts = [d.stages or (d,) for d in self.dispatches]
+        ends = list(itertools.accumulate(map(len, parts)))
+        loops = tuple(
+            replace(loop, first=ends[loop.first] - len(parts[loop.first]), last=ends[loop.last] - 1)
+            for loop in self.loops
+        )
+        return replace(self, dispatches=tuple(itertools.chain.from_iterable(parts)), loops=loops)
 
     def to_json(self) -> str:
         """The plan as JSON text."""
@@ -246,9 +261,12 @@ class Plan:
                 f"  {number:4d} {kernel.name}[{groups}]({bound})"
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
+            lines += [f"       then {s.label}({', '.join(map(self._bound, s.bindings))})" for s in dispatch.stages]
         return "\n".join(lines)
 
     def _bound(self, binding: Binding) -> str:
+        if binding.tensor < 0:
+            return f"{binding.nbytes} bytes@{binding.buffer}+{binding.offset}*"
         name = self.tensors[binding.tensor].name
         if binding.access == "texture":
             return f"{name}@texture {binding.texture}"
@@ -264,6 +282,7 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "workgroups": tuple(raw["workgroups"]),
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
             "stagings": tuple(Staging(**s) for s in raw["stagings"]),
+            "stages": tuple(map(_dispatch, raw["stages"])),
         }
     )
 

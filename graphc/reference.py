@@ -144,7 +144,7 @@ class _PlanRun:
     """One execution of a plan. `owners[b][w]` is the tensor (its position) that word w of buffer b holds, or -1."""
 
     def __init__(self, plan: Plan, graph: Graph, poison: bool) -> None:
-        self.plan = plan
+        self.plan = plan = plan.apart()
         self.graph = graph
         self.poison = poison
         self.memory = [np.full(-(-b.nbytes // 4) * 4, POISON, np.uint8) for b in plan.buffers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.passes.attention import attention
+from graphc.passes.chain import chain
 from graphc.passes.cse import cse
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
@@ -20,6 +21,7 @@ __all__ = [
     "DEFAULT",
     "GraphPass",
     "attention",
+    "chain",
     "cse",
     "dce",
     "empty",

@@ -10,6 +10,7 @@ from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.loops import is_loop
 from graphc.passes.attention import attention
+from graphc.passes.chain import chain
 from graphc.passes.cse import cse, drop_barriers
 from graphc.passes.dce import dce
 from graphc.passes.empty import empty
@@ -44,6 +45,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     fuse,
     order,
     stage,
+    chain,
 )
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)

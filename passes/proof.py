@@ -25,15 +25,18 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
 
     A binding lies within its tensor's place, at a multiple of `alignment` bytes, and a place within its buffer. In one
     dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A tensor
-    is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside.
-    Tensors of an arena that are alive at once share no byte, except that one may take the place of another (its
-    alias) from that one's last dispatch on. Inputs that are not donated, and
-    constants, are only read. A texture that is bound holds the tensor it is said to, copied from where that lies.
+    is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside. Tensors
+    of an arena that are alive at once share no byte, except that one may take the place of another (its alias) from
+    that one's last dispatch on; all this counts the stages of a dispatch as dispatches, and what they touch lies in
+    what it binds. Inputs that are not donated, and constants, are only read. A texture that is bound holds the
+    tensor it is said to, copied from where that lies.
     """
+    for number, dispatch in enumerate(plan.dispatches):
+        _check_launch(plan, number, dispatch)
+        _check_bindings(plan, f"dispatch {number} ({dispatch.label})", dispatch.bindings, alignment)
+    plan = plan.apart()
     uses = _uses(plan)
     _check_textures(plan)
-    for number, dispatch in enumerate(plan.dispatches):
-        _check_bindings(plan, number, dispatch, alignment)
     for position, use in uses.items():
         tensor = plan.tensors[position]
         if use.first < tensor.start or use.last > tensor.end:
@@ -72,28 +75,53 @@ def _uses(plan: Plan) -> dict[int, _Use]:
     return uses
 
 
-def _check_bindings(plan: Plan, number: int, dispatch: Dispatch, alignment: int) -> None:
+def _check_launch(plan: Plan, number: int, dispatch: Dispatch) -> None:
+    """What a dispatch binds is what its kernel declares, and has in it what its stages touch."""
     who = f"dispatch {number} ({dispatch.label})"
     kernel = plan.kernels[dispatch.kernel]
     if len(kernel.access) != len(dispatch.bindings):
         raise GraphError(f"{who} has {len(dispatch.bindings)} bindings, its kernel {len(kernel.access)}")
+    for binding, access in zip(dispatch.bindings, kernel.access, strict=True):
+        if binding.access != access:
+            name = _name(plan, binding)
+            raise GraphError(f"{who} binds {name} as {binding.access}, its kernel as {access}")
+    for stage in dispatch.stages:
+        for binding in stage.bindings:
+            around = [b for b in dispatch.bindings if b.buffer == binding.buffer and _inside(binding, b)]
+            if not around or (binding.access == "read_write" and around[0].access != "read_write"):
+                raise GraphError(f"{who} has a stage that touches {_name(plan, binding)}, which it does not bind so")
+
+
+def _inside(inner: Binding, outer: Binding) -> bool:
+    return outer.offset <= inner.offset and inner.offset + inner.nbytes <= outer.offset + outer.nbytes
+
+
+def _name(plan: Plan, binding: Binding) -> str:
+    """What a binding binds, in words."""
+    return (
+        plan.tensors[binding.tensor].name if binding.tensor >= 0 else f"a part of {plan.buffers[binding.buffer].name}"
+    )
+
+
+def _check_bindings(plan: Plan, who: str, bound: Sequence[Binding], alignment: int) -> None:
     donated = {slot for slot, _ in plan.donated}
     by_buffer: dict[int, list[Binding]] = defaultdict(list)
-    for binding, access in zip(dispatch.bindings, kernel.access, strict=True):
-        tensor, buffer = plan.tensors[binding.tensor], plan.buffers[binding.buffer]
-        if binding.access != access:
-            raise GraphError(f"{who} binds {tensor.name} as {binding.access}, its kernel as {access}")
-        if access != "texture" and binding.offset % alignment:
-            raise GraphError(f"{who} binds {tensor.name} at {binding.offset}, no multiple of {alignment}")
-        low, high = tensor.offset, tensor.offset + tensor.padded_bytes
+    for binding in bound:
+        buffer, access, name = plan.buffers[binding.buffer], binding.access, _name(plan, binding)
         if access == "texture":
             continue
+        if binding.offset % alignment:
+            raise GraphError(f"{who} binds {name} at {binding.offset}, no multiple of {alignment}")
+        low, high, home = 0, buffer.nbytes, binding.buffer
+        if binding.tensor >= 0:
+            tensor = plan.tensors[binding.tensor]
+            low, high, home = tensor.offset, tensor.offset + tensor.padded_bytes, tensor.buffer
         inside = low <= binding.offset and binding.offset + binding.nbytes <= high and high <= buffer.nbytes
-        if binding.buffer != tensor.buffer or not inside:
-            raise GraphError(f"{who} binds {tensor.name} outside its place in {buffer.name}")
+        if binding.buffer != home or not inside:
+            raise GraphError(f"{who} binds {name} outside its place in {buffer.name}")
         fixed = buffer.kind == "constant" or (buffer.kind == "input" and buffer.slot not in donated)
         if fixed and access == "read_write":
-            raise GraphError(f"{who} binds {tensor.name} for writing, and it may only be read")
+            raise GraphError(f"{who} binds {name} for writing, and it may only be read")
         by_buffer[binding.buffer].append(binding)
     for buffer_number, bindings in by_buffer.items():
         _check_windows(plan, who, plan.buffers[buffer_number].name, bindings)
@@ -136,7 +164,7 @@ def _check_windows(plan: Plan, who: str, buffer: str, bindings: list[Binding]) -
     ordered = sorted(bindings, key=lambda b: b.offset)
     for a, b in itertools.pairwise(ordered):
         if a.offset + a.nbytes > b.offset:
-            names = f"{plan.tensors[a.tensor].name} and {plan.tensors[b.tensor].name}"
+            names = f"{_name(plan, a)} and {_name(plan, b)}"
             raise GraphError(f"{who} binds {names} for writing in overlapping windows of {buffer}")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.carry import enter_in_place, repeat_in_place
+from graphc.lower.chain import chains, join
 from graphc.lower.declare import module, share
 from graphc.lower.family import check_bindings, kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
@@ -14,7 +18,7 @@ from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures
 from graphc.ops.structured import again, enter, put
 from graphc.passes.proof import check_plan
-from graphc.plan import Access, Binding, Dispatch, Kernel, Plan, Staging, Target
+from graphc.plan import Access, Binding, Dispatch, Kernel, Loop, Plan, Staging, Target
 from graphc.printer import format_node, value_names
 
 
@@ -85,34 +89,37 @@ def _settle_outputs(program: Program) -> None:
 
 
 def _plan(program: Program, placement: Placement) -> Plan:
-    kernels: dict[tuple[str, tuple[Access, ...]], int] = {}
-    texts: list[Kernel] = []
-    bound: list[tuple[int, tuple[Binding, ...]]] = []
     printed, staged = _Printed(program), Textures()
+    sources: list[KernelSource] = []
+    bound: list[tuple[Binding, ...]] = []
     edges = {n for loop in program.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(program.steps):
         source = share(step.source, placement.merged.get(number, {}))
         if step.position >= 0:
             check_bindings(source, program.graph.nodes[step.position], program.target)
-        finished = module(source, [placement.access(o) for o in source.operands])
-        key = (finished.wgsl, finished.access)
-        if key not in kernels:
-            kernels[key] = len(texts)
-            texts.append(Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs))
         if number in edges:
             staged.edge(number)
         staged.bring(number, source.operands, placement)
         bindings = tuple(b for o in source.operands for b in _bind(o, placement, program.target, staged))
         staged.launched(number, bindings)
-        bound.append((kernels[key], bindings))
-    dispatches = [
-        _dispatch(program, step, kernel, bindings, tuple(staged.copies.get(number, ())), printed)
-        for number, (step, (kernel, bindings)) in enumerate(zip(program.steps, bound, strict=True))
-    ]
+        sources.append(source)
+        bound.append(bindings)
+    kernels = _Kernels()
+    dispatches: list[Dispatch] = []
+    at: list[int] = []  # the dispatch of each step
+    for run in chains(program, placement, sources, edges.union(staged.copies)):
+        chain = join([sources[n] for n in run], placement, program.target) if len(run) > 1 else None
+        made = []
+        for n in run:
+            kernel = kernels.add(chain.kernel if chain else _alone(sources[n], placement))
+            copies = tuple(staged.copies.get(n, ()))
+            made.append(_dispatch(program, program.steps[n], sources[n], kernel, bound[n], copies, printed))
+        at += [len(dispatches)] * len(run)
+        dispatches.append(_joined(made, chain.bindings) if chain else made[0])
     return Plan(
         buffers=placement.buffers,
         tensors=placement.tensors,
-        kernels=_named_apart(texts),
+        kernels=kernels.named_apart(),
         dispatches=tuple(dispatches),
         inputs=tuple(placement.number[v] for v in program.graph.inputs),
         outputs=tuple(placement.number[v] for v in program.shown),
@@ -120,19 +127,39 @@ def _plan(program: Program, placement: Placement) -> Plan:
         donated=placement.donated,
         memory={**placement.memory, "texture_bytes": sum(t.nbytes for t in staged.textures)},
         textures=tuple(staged.textures),
-        loops=tuple(program.loops),
+        loops=tuple(Loop(at[loop.first], at[loop.last], loop.times) for loop in program.loops),
     )
 
 
-def _named_apart(kernels: list[Kernel]) -> tuple[Kernel, ...]:
-    """The kernels with a number added to names that repeat."""
-    count: dict[str, int] = {}
-    named = []
-    for kernel in kernels:
-        count[kernel.name] = count.get(kernel.name, 0) + 1
-        suffix = f"_{count[kernel.name]}" if count[kernel.name] > 1 else ""
-        named.append(Kernel(kernel.name + suffix, kernel.wgsl, kernel.access, kernel.family, kernel.needs))
-    return tuple(named)
+def _alone(source: KernelSource, placement: Placement) -> Kernel:
+    """A kernel with a launch of its own."""
+    finished = module(source, [placement.access(o) for o in source.operands])
+    return Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs)
+
+
+class _Kernels:
+    """The kernels of a plan, each once."""
+
+    def __init__(self) -> None:
+        self._number: dict[tuple[str, tuple[Access, ...]], int] = {}
+        self._made: list[Kernel] = []
+
+    def add(self, kernel: Kernel) -> int:
+        """The number of a kernel of this text."""
+        number = self._number.setdefault((kernel.wgsl, kernel.access), len(self._made))
+        if number == len(self._made):
+            self._made.append(kernel)
+        return number
+
+    def named_apart(self) -> tuple[Kernel, ...]:
+        """The kernels with a number added to names that repeat."""
+        count: dict[str, int] = {}
+        named = []
+        for kernel in self._made:
+            count[kernel.name] = count.get(kernel.name, 0) + 1
+            suffix = f"_{count[kernel.name]}" if count[kernel.name] > 1 else ""
+            named.append(replace(kernel, name=kernel.name + suffix))
+        return tuple(named)
 
 
 def _bind(operand: Operand, placement: Placement, target: Target, staged: Textures) -> list[Binding]:
@@ -153,12 +180,12 @@ def _bind(operand: Operand, placement: Placement, target: Target, staged: Textur
 def _dispatch(
     program: Program,
     step: Step,
+    source: KernelSource,
     kernel: int,
     bindings: tuple[Binding, ...],
     stagings: tuple[Staging, ...],
     printed: _Printed,
 ) -> Dispatch:
-    source = step.source
     node = program.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
     lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
@@ -178,6 +205,23 @@ def _dispatch(
         bytes_written=sum(writes.values()),
         flops=source.flops,
         stagings=stagings,
+    )
+
+
+def _joined(stages: Sequence[Dispatch], windows: tuple[Binding, ...]) -> Dispatch:
+    """The one launch of a chain."""
+    lines = tuple(dict.fromkeys(line for stage in stages for line in stage.lines))
+    return replace(
+        stages[0],
+        label=f"chain: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
+        nodes=tuple(text for stage in stages for text in stage.nodes),
+        lines=lines,
+        bindings=windows,
+        workgroups=(1, 1, 1),
+        bytes_read=sum(stage.bytes_read for stage in stages),
+        bytes_written=sum(stage.bytes_written for stage in stages),
+        flops=sum(stage.flops for stage in stages),
+        stages=tuple(stages),
     )
 
 

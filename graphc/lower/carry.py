@@ -65,6 +65,8 @@ def _write_in_place(program: Program, loop: Region, loops: Sequence[Region], pos
     if new in program.graph.outputs or not _read_before(program, loop, loops, variable, first, copy):
         return
     same = {o.name for o in maker.source.operands if o.value is variable}
+    if any(o.uniform for o in maker.source.operands if o.value is variable):
+        return  # a kernel does not write what it reads as a uniform buffer
     written = next(o.name for o in maker.source.operands if o.value is new)
     pairs = {read for write, read in maker.source.inplace if write == written}
     if not same <= pairs or len(same) > 1:

@@ -1,0 +1,339 @@
+"""Chains: small kernels that follow each other become stages of one kernel, run by one workgroup.
+
+Where a launch costs more than what it computes (a software adapter wakes its threads for each), one workgroup goes
+through the workgroups of one kernel after the other. Between two stages of which one touches what the other wrote
+stands a barrier: all invocations that read or write the memory belong to the one workgroup, so that is enough.
+
+A stage is the text of its kernel, as a function. Memory is bound by buffer instead of by tensor, an arena as one
+window: a tensor of it is read at its offset. A buffer whose tensors are all accessed alike keeps its element type; else
+it is an array of u32, and accessor functions give its words the type that a stage wants.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from graphc.kernels import calls, math_source, render
+from graphc.lower.kernel import LANES, KernelSource
+from graphc.lower.place import Placement
+from graphc.lower.program import Program
+from graphc.passes.chain import marks, small
+from graphc.plan import Access, Binding, Buffer, Kernel, Target
+
+SHORTEST: Final = 3
+"""Fewest kernels of a chain: a longer kernel takes longer to compile, which one launch less does not pay for."""
+
+LONGEST: Final = 40_000
+"""Most characters of a chain's kernels: compilers take more than twice as long for a kernel of twice the length."""
+
+_MAIN: Final = re.compile(
+    r"@compute @workgroup_size\((\d+)\)\n"
+    r"fn main\(@builtin\(workgroup_id\) group: vec3<u32>, @builtin\(local_invocation_index\) (local|lane): u32\) \{"
+)
+_MODULE: Final = re.compile(r"^(?:var|const|struct|override|alias)\b", re.MULTILINE)
+_FUNCTION: Final = re.compile(r"^fn (\w+)\(", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^//.*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The kernel of a chain and what it binds."""
+
+    kernel: Kernel
+    bindings: tuple[Binding, ...]
+
+
+def chains(program: Program, placement: Placement, sources: Sequence[KernelSource], breaks: Set[int]) -> list[range]:
+    """The steps in runs: one step, or several that become one launch.
+
+    sources: the kernel of each step. breaks: steps before which something else happens (a loop begins or ends,
+    operands are copied to textures), so that no run crosses them. A run binds no more buffers than a kernel may, and
+    holds limited text.
+    """
+    target, graph = program.target, program.graph
+    if not (target.software and marks(graph)):
+        return [range(n, n + 1) for n in range(len(sources))]
+    found: list[range] = []
+    run, length = _Windows(placement), 0
+    for n, (step, source) in enumerate(zip(program.steps, sources, strict=True)):
+        fits = (step.position < 0 or small(graph.nodes[step.position])) and _joins(source, target)
+        new = _Windows(placement)
+        new.add(source)
+        if fits and found and length and n not in breaks and length + len(source.wgsl) <= LONGEST:
+            both = run.joined(new)
+            if both.fits(target):
+                found[-1] = range(found[-1].start, n + 1)
+                run, length = both, length + len(source.wgsl)
+                continue
+        found.append(range(n, n + 1))
+        run, length = new, len(source.wgsl) if fits else 0
+    return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
+
+
+def lanes_of(target: Target) -> int:
+    """Invocations of a chain's workgroup: one subgroup, so that no lane of it waits for another one."""
+    return target.subgroup or 8
+
+
+def _joins(source: KernelSource, target: Target) -> bool:
+    """Whether a kernel can be a stage: it has no workgroup memory, and 4 bytes an element of whole tensors."""
+    head = _MAIN.search(source.wgsl)
+    if head is None or _MODULE.search(source.wgsl) or "Barrier" in source.wgsl or source.workgroups[1:] != (1, 1):
+        return False
+    if set(source.needs) - {"subgroup"} or ("subgroup" in source.needs and int(head[1]) != lanes_of(target)):
+        return False
+    return all(o.windows == 1 and not o.texture and o.dtype.storage.itemsize == 4 for o in source.operands)
+
+
+@dataclass(slots=True)
+class _Window:
+    """The part of a buffer that a chain touches, in bytes, and how: as which elements, and whether all is uniform.
+
+    tensors: positions of those in it.
+    """
+
+    low: int
+    high: int
+    elements: set[str] = field(default_factory=set)
+    tensors: dict[int, None] = field(default_factory=dict)
+    written: bool = False
+    uniform: bool = True
+
+
+class _Windows:
+    """The windows of buffers that stages touch, by number of the buffer."""
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.found: dict[int, _Window] = {}
+
+    def add(self, source: KernelSource) -> None:
+        """Add what a kernel touches."""
+        for operand in source.operands:
+            position = self.placement.number[operand.value]
+            tensor = self.placement.tensors[position]
+            low, high = tensor.offset, tensor.offset + tensor.padded_bytes
+            window = self.found.setdefault(tensor.buffer, _Window(low, high))
+            window.low, window.high = min(window.low, low), max(window.high, high)
+            stored = operand.dtype.wgsl_storage
+            window.elements.add(f"vec4<{stored}>" if operand.uniform else operand.element)
+            window.tensors[position] = None
+            window.written |= operand.access != "read"
+            window.uniform &= operand.uniform
+
+    def joined(self, other: _Windows) -> _Windows:
+        """The windows of both."""
+        both = _Windows(self.placement)
+        for number in dict.fromkeys((*self.found, *other.found)):
+            parts = [w.found[number] for w in (self, other) if number in w.found]
+            both.found[number] = _Window(
+                min(w.low for w in parts),
+                max(w.high for w in parts),
+                set().union(*(w.elements for w in parts)),
+                {t: None for w in parts for t in w.tensors},
+                any(w.written for w in parts),
+                all(w.uniform for w in parts),
+            )
+        return both
+
+    def fits(self, target: Target) -> bool:
+        """Whether one kernel can bind them."""
+        uniform = sum(w.uniform and not w.written for w in self.found.values())
+        small = all(w.high - w.low <= target.max_binding_bytes for w in self.found.values())
+        return (
+            small and uniform <= target.max_uniform_buffers and len(self.found) - uniform <= target.max_storage_buffers
+        )
+
+    def access(self, number: int) -> Access:
+        """How a buffer is bound."""
+        window = self.found[number]
+        if window.uniform and not window.written:
+            return "uniform"
+        return "read_write" if window.written or self.buffer(number).kind == "arena" else "read"
+
+    def buffer(self, number: int) -> Buffer:
+        """The buffer of this number."""
+        return self.placement.buffers[number]
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """The windows as bindings."""
+        return tuple(
+            Binding(
+                next(iter(w.tensors)) if len(w.tensors) == 1 else -1, number, w.low, w.high - w.low, self.access(number)
+            )
+            for number, w in self.found.items()
+        )
+
+
+def join(sources: Sequence[KernelSource], placement: Placement, target: Target) -> Chain:
+    """The kernel whose one workgroup runs these one after the other."""
+    windows = _Windows(placement)
+    for source in sources:
+        windows.add(source)
+    memory = {number: _Memory(f"b{k}", number, windows) for k, number in enumerate(windows.found)}
+    functions, body = [], []
+    touched: list[tuple[int, int, int, bool]] = []
+    for number, source in enumerate(sources):
+        touches = _touches(source, placement)
+        if any(_collides(a, b) for a in touched for b in touches):
+            body.append("  storageBarrier();")
+            touched = []
+        touched += touches
+        functions.append(_function(source, number, memory, placement))
+        body.append(_call(source, number, lanes_of(target)))
+    code = "\n\n".join(functions)
+    declared = "\n".join(m.declaration(k) for k, m in enumerate(memory.values()))
+    accessors = "\n".join(line for m in memory.values() for line in m.accessors(code))
+    helpers = math_source(sorted(calls(code))).rstrip()
+    main = render("chain", count=len(sources), size=lanes_of(target), functions=code, stages="\n".join(body))
+    text = "\n\n".join(filter(None, (declared, accessors, helpers, main.rstrip()))) + "\n"
+    access = tuple(windows.access(number) for number in windows.found)
+    needs = tuple(dict.fromkeys(need for source in sources for need in source.needs))
+    return Chain(Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs), windows.bindings())
+
+
+def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
+    """Buffer, first and last byte (exclusive) of each operand, and whether it is written."""
+    found = []
+    for operand in source.operands:
+        tensor = placement.tensors[placement.number[operand.value]]
+        low = tensor.offset
+        found.append((tensor.buffer, low, low + tensor.padded_bytes, operand.access != "read"))
+    return found
+
+
+def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> bool:
+    """Whether two stages that touch these must not run at once."""
+    return a[0] == b[0] and a[1] < b[2] and b[1] < a[2] and (a[3] or b[3])
+
+
+def _call(source: KernelSource, number: int, lanes: int) -> str:
+    """The loop that runs all workgroups of a stage."""
+    head, groups = _MAIN.search(source.wgsl), source.workgroups[0]
+    assert head is not None
+    size = int(head[1])
+    if size == lanes:
+        if groups == 1:
+            return f"  stage{number}(vec3<u32>(), local);"
+        return f"  for (var g = 0u; g < {groups}u; g++) {{ stage{number}(vec3<u32>(g, 0u, 0u), local); }}"
+    call = f"stage{number}(vec3<u32>(t / {size}u, 0u, 0u), t % {size}u);"
+    return f"  for (var t = local; t < {groups * size}u; t += {lanes}u) {{ {call} }}"
+
+
+def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], placement: Placement) -> str:
+    """The text of a kernel as a function of the chain, with helpers of its own."""
+    text = _COMMENT.sub("", source.wgsl)
+    helpers = [name for name in _FUNCTION.findall(text) if name != "main"]
+    if helpers:
+        text = re.sub(rf"\b({'|'.join(helpers)})\(", rf"\1_{number}(", text)
+    text = _MAIN.sub(lambda head: f"fn stage{number}(group: vec3<u32>, {head[2]}: u32) {{", text)
+    spots: dict[str, _Spot] = {}
+    for operand in source.operands:
+        tensor = placement.tensors[placement.number[operand.value]]
+        stored = operand.dtype.wgsl_storage
+        vector = operand.vector or operand.uniform
+        spots[operand.name] = _Spot(memory[tensor.buffer], tensor.offset, vector, stored)
+    return _moved(text, spots, re.compile(rf"\b({'|'.join(spots)})\[")).strip()
+
+
+class _Memory:
+    """A buffer as a chain declares it: with the elements that all its stages want, or as words."""
+
+    def __init__(self, name: str, number: int, windows: _Windows) -> None:
+        window = windows.found[number]
+        self.name, self.low, self.high = name, window.low, window.high
+        self.access = windows.access(number)
+        alike = len(window.elements) == 1
+        self.element = next(iter(window.elements)) if alike else "u32"
+        self.words = not alike
+        self.types = sorted({re.sub(r"vec4<(\w+)>", r"\1", e) for e in window.elements})
+
+    def declaration(self, binding: int) -> str:
+        """The `var` of the buffer."""
+        if self.access == "uniform":
+            kind, length = "uniform", f", {(self.high - self.low) // 16}"
+        else:
+            kind, length = f"storage, {self.access}", ""
+        return f"@group(0) @binding({binding}) var<{kind}> {self.name}: array<{self.element}{length}>;"
+
+    def accessors(self, code: str) -> list[str]:
+        """The functions that give its words a type, of those that the code calls."""
+        found = []
+        for kind in self.types if self.words else ():
+            get, put = ("{}", "{}") if kind == "u32" else (f"bitcast<{kind}>({{}})", "bitcast<u32>({})")
+            four = ", ".join(get.format(f"{self.name}[i + {lane}u]") for lane in range(LANES))
+            puts = " ".join(
+                f"{self.name}[i + {lane}u] = {put.format(f'v.{letter}')};" for lane, letter in enumerate("xyzw")
+            )
+            found += [
+                f"fn get_{self.name}_{kind}(i: u32) -> {kind} {{ return {get.format(f'{self.name}[i]')}; }}",
+                f"fn get4_{self.name}_{kind}(i: u32) -> vec4<{kind}> {{ return vec4<{kind}>({four}); }}",
+                f"fn put_{self.name}_{kind}(i: u32, v: {kind}) {{ {self.name}[i] = {put.format('v')}; }}",
+                f"fn put4_{self.name}_{kind}(i: u32, v: vec4<{kind}>) {{ {puts} }}",
+            ]
+        return [line for line in found if re.search(rf"\b{line.split('(')[0].removeprefix('fn ')}\(", code)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where a stage's tensor lies: in which buffer, at which byte, and as which elements the stage accesses it."""
+
+    memory: _Memory
+    offset: int
+    vector: bool
+    stored: str
+
+    def at(self, index: str) -> str:
+        """The position in the buffer of the element at `index`."""
+        start = (self.offset - self.memory.low) // 4
+        if self.memory.words:
+            index = f"({index}) * 4u" if self.vector else index
+        elif self.vector:
+            start //= LANES
+        return f"{start}u + ({index})" if start else index
+
+    def load(self, index: str) -> str:
+        """The expression of an element."""
+        if not self.memory.words:
+            return f"{self.memory.name}[{self.at(index)}]"
+        return f"get{'4' if self.vector else ''}_{self.memory.name}_{self.stored}({self.at(index)})"
+
+    def store(self, index: str, value: str) -> str:
+        """The statement that writes an element."""
+        if not self.memory.words:
+            return f"{self.memory.name}[{self.at(index)}] = {value};"
+        return f"put{'4' if self.vector else ''}_{self.memory.name}_{self.stored}({self.at(index)}, {value});"
+
+
+_STORE: Final = re.compile(r" = ([^;]*);")
+
+
+def _moved(text: str, spots: Mapping[str, _Spot], access: re.Pattern[str]) -> str:
+    """The text with each access `name[index]` (see Operand.load and Operand.store) brought to where the tensor lies."""
+    parts: list[str] = []
+    done = 0
+    while match := access.search(text, done):
+        end = _closing(text, match.end() - 1)
+        spot, index = spots[match[1]], _moved(text[match.end() : end], spots, access)
+        parts.append(text[done : match.start()])
+        done = end + 1
+        stored = _STORE.match(text, done)
+        if stored:
+            parts.append(spot.store(index, _moved(stored[1], spots, access)))
+            done = stored.end()
+        else:
+            parts.append(spot.load(index))
+    return "".join(parts) + text[done:]
+
+
+def _closing(text: str, start: int) -> int:
+    """The position of the bracket that closes the one at `start`."""
+    depth = 0
+    for position in range(start, len(text)):
+        depth += {"[": 1, "]": -1}.get(text[position], 0)
+        if not depth:
+            return position
+    raise ValueError(f"no bracket closes that at {start}")
