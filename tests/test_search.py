@@ -63,13 +63,29 @@ def a_scatter() -> Graph:
     return b.build(b.add(OPS["scatter_add"], ids, updates, axis=0, size=11))
 
 
-FAMILIES = {"map": a_map, "row": a_row, "column": a_column, "matmul": a_matmul, "custom:scatter_add": a_scatter}
+def an_attention() -> Graph:
+    b = Body()
+    q, k, v = (b.tensor(2, 20, 8) for _ in range(3))
+    outputs = b.add(OPS["attention"], q, k, v, scale=0.5, causal=True)
+    return as_kernel(b.build(outputs), "attention")
 
 
-def only_search(graph: Graph, target: Target) -> Search:
+FAMILIES = {
+    "map": a_map,
+    "row": a_row,
+    "column": a_column,
+    "matmul": a_matmul,
+    "attention": an_attention,
+    "custom:scatter_add": a_scatter,
+}
+
+
+def only_search(graph: Graph, target: Target) -> Search | None:
+    """The only problem of a graph; none where the target has no subgroups for attention."""
     (node,) = graph.nodes
-    ((_, found),) = searches(node, graph.constants, target)
-    return found
+    found = [search for _, search in searches(node, graph.constants, target)]
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def launches(graph: Graph, target: Target) -> list[Any]:
@@ -88,7 +104,7 @@ def test_every_candidate_computes_what_the_reference_does(device: Any, family: s
     wanted = reference.run(graph, arrays)
     for target in variants(device).values():
         found = only_search(graph, target)
-        for choice in found.candidates:
+        for choice in found.candidates if found else ():
             got, _ = run(device, graph, arrays, replace(target, choices={found.name: choice}))
             assert all(map(agrees, got, wanted)), (family, target.name, choice)
 
@@ -98,6 +114,9 @@ def test_every_candidate_computes_what_the_reference_does(device: Any, family: s
 def test_candidates_are_kernels_of_their_own_the_rules_first(family: str, target: Target) -> None:
     graph = FAMILIES[family]()
     found = only_search(graph, target)
+    if found is None:
+        assert family == "attention"
+        return
     assert len(set(found.candidates)) == len(found.candidates)
     assert launches(graph, target) == launches(graph, replace(target, choices={found.name: found.candidates[0]}))
     made = [repr(launches(graph, replace(target, choices={found.name: c}))) for c in found.candidates]
@@ -108,7 +127,10 @@ def test_candidates_are_kernels_of_their_own_the_rules_first(family: str, target
 def test_a_choice_that_does_not_fit_is_ignored(family: str) -> None:
     graph = FAMILIES[family]()
     for target in TARGETS:
-        found, rule = only_search(graph, target), launches(graph, target)
+        found = only_search(graph, target)
+        if found is None:
+            continue
+        rule = launches(graph, target)
         size = len(found.candidates[0])
         for bad in ((), (0,) * size, (-1,) * size, (1 << 20,) * size, (1,) * (size + 1), (3,) * (size + 2)):
             assert launches(graph, replace(target, choices={found.name: bad})) == rule, (target.name, bad)

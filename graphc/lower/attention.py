@@ -14,8 +14,8 @@ from dataclasses import replace
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.lower.attention_rows import RowKernel, Sum, literal, shape_of, texels_of
-from graphc.lower.attention_tile import Kind, Tile, candidates, problem_name
-from graphc.lower.kernel import Bindings, KernelSource, Site, settle
+from graphc.lower.attention_tile import Kind, candidates, problem_name
+from graphc.lower.kernel import Bindings, KernelSource, Search, Site, settle
 from graphc.op import Attend, Term
 from graphc.ops.attention import MAX_HEAD, attention
 from graphc.plan import Target
@@ -49,23 +49,25 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     return found + [_keys(replace(body, outputs=wanted), site, node) for wanted in parts]
 
 
-def search(body: Graph, target: Target, staging: frozenset[Node]) -> list[tuple[str, int, list[Tile]]]:
-    """The tuner's problems in a body with one attention node: names, operations, and the tiles that may be best.
-
-    staging: the nodes whose operands may be read from textures.
-    """
+def parts(body: Graph) -> list[Graph]:
+    """The bodies of its kernels: that of the queries' gradient, and that of the gradients of keys and values."""
     node = _node(body)
-    if not computes(body, target):
-        return []
-    staged = bool(texels_of(body, Site(target, staged=staging), node))
-    shape, wanted = shape_of(node), set(body.outputs)
-    kinds: list[Kind] = ["forward"]
+    if node.op is attention:
+        return [body]
+    dq, dk, dv = node.outputs
+    wanted = [tuple(v for v in side if v in body.outputs) for side in ((dq,), (dk, dv))]
+    return [replace(body, outputs=outputs) for outputs in wanted if outputs]
+
+
+def search(body: Graph, site: Site) -> Search:
+    """The tuner's problem in one of the `parts` of a body of this family."""
+    node = _node(body)
+    kind: Kind = "forward"
     if node.op is not attention:
-        of_outputs: tuple[Kind, ...] = ("queries", "keys", "keys")
-        kinds = list(dict.fromkeys(kind for kind, v in zip(of_outputs, node.outputs, strict=True) if v in wanted))
-    return [
-        (problem_name(kind, shape, staged), shape.work(kind), candidates(kind, shape, target, staged)) for kind in kinds
-    ]
+        kind = "queries" if node.outputs[0] in body.outputs else "keys"
+    shape, staged = shape_of(node), bool(texels_of(body, site, node))
+    found = candidates(kind, shape, site.target, staged)
+    return Search(problem_name(kind, shape, staged), tuple(tile.choice for tile in found))
 
 
 def _keys(body: Graph, site: Site, node: Node) -> KernelSource:

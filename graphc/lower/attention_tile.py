@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from graphc.lower.kernel import size_class
+from graphc.lower.rules import rules_of
 from graphc.plan import Target
 
 Kind = Literal["forward", "queries", "keys"]
@@ -58,8 +60,7 @@ STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "querie
 
 def problem_name(kind: Kind, shape: Shape, staged: bool) -> str:
     """The tuner's name for attentions like this one: sizes are rounded up to powers of two."""
-    sizes = (shape.batch, shape.queries, shape.keys, shape.head, shape.width)
-    text = "x".join(str(1 << max(n - 1, 0).bit_length()) for n in sizes)
+    text = size_class(shape.batch, shape.queries, shape.keys, shape.head, shape.width)
     return f"attention {kind} {text}" + (" causal" if shape.causal else "") + (" texels" if staged else "")
 
 
@@ -70,7 +71,7 @@ def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[T
     vectors of a row.
     """
     vectors = -(-max(shape.head, shape.width) // (4 * target.subgroup))
-    less = (1 if target.software else 2) * (1 if vectors <= 2 else 2)
+    less = rules_of(target).fewer_rows * (1 if vectors <= 2 else 2)
     tables = ((True, STAGED), (False, ROWS)) if staged else ((False, ROWS),)
     return list(dict.fromkeys(Tile(rows // less, texels) for texels, table in tables for rows in table[kind]))
 

@@ -35,9 +35,12 @@ SEARCHES: Mapping[str, KernelSearch] = {
     "row": row.search,
     "column": column.search,
     "matmul": matmul.search,
+    "attention": attention.search,
     "custom:scatter_add": scatter.search,
 }
 """The search space of each family that has one; that of products is the one of each product."""
+PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"products": families.products, "attention": attention.parts}
+"""The bodies that are tuned apart, where a family makes several kernels of one."""
 _LABEL_OPS = 5
 
 
@@ -77,10 +80,12 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
         return
     whole, family = body_of(node, constants)
     marked = staged(node)
-    for part in families.products(whole) if family == "products" else [whole]:
-        kind = "matmul" if family == "products" else family
-        if kind not in SEARCHES:
-            continue
+    if family == "attention" and not attention.computes(whole, target):
+        return
+    kind = "matmul" if family == "products" else family
+    if kind not in SEARCHES:
+        return
+    for part in PARTS[family](whole) if family in PARTS else [whole]:
         body = _bare(part) if kind == "matmul" and "inplace" in node.attrs else part
         body = replace(body, outputs=tuple(dict.fromkeys(v for v in body.outputs if v.type.size)))
         if not body.outputs:

@@ -24,7 +24,8 @@ class Rules:
     that one invocation of a map kernel takes lie side by side, or as far apart as the workgroup is wide. row_lanes:
     most invocations that share a row without subgroups; 0: as many as a workgroup may have. columns: invocations that
     a column kernel should have; its terms are shared out until there are as many. texels: whether large operands of
-    products are read faster from textures, into which they are copied, than from buffers.
+    products are read faster from textures, into which they are copied, than from buffers. fewer_rows: the divisor of
+    the rows of an attention kernel's workgroup.
     """
 
     resident: int
@@ -32,18 +33,20 @@ class Rules:
     row_lanes: int
     columns: int
     texels: bool
+    fewer_rows: int
 
 
 RULES: Final[dict[AdapterClass, Rules]] = {
     # A workgroup is a task of one thread: a few are enough, and each costs 0.13 us, so none is made to share a sum.
     # Neighbouring items share cache lines, and a barrier suspends every invocation: no more lanes than a vector has.
-    # Loads from storage buffers go lane by lane, those of texels four elements at once.
-    "software": Rules(resident=4, neighbours=True, row_lanes=8, columns=0, texels=True),
+    # Loads from storage buffers go lane by lane, those of texels four elements at once, and registers that are not
+    # there cost less than loads.
+    "software": Rules(resident=4, neighbours=True, row_lanes=8, columns=0, texels=True, fewer_rows=1),
     # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
     # different invocations. Memory is the processor's and slow: few invocations keep it busy.
-    "integrated": Rules(resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False),
+    "integrated": Rules(resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False, fewer_rows=2),
     # Some 20 to 140 cores that hide the latency of memory by the number of invocations.
-    "discrete": Rules(resident=128, neighbours=False, row_lanes=0, columns=1 << 16, texels=False),
+    "discrete": Rules(resident=128, neighbours=False, row_lanes=0, columns=1 << 16, texels=False, fewer_rows=2),
 }
 
 
