@@ -176,17 +176,20 @@ def reverse(a: Idx, n: int) -> Idx:
 class Index:
     """The position of an element in a tensor of `shape`: coordinates and flat offset, each made when asked for."""
 
-    __slots__ = ("_dims", "_flat", "_matrix", "shape")
+    __slots__ = ("_before", "_dims", "_flat", "_matrix", "shape")
 
     def __init__(self, shape: Shape, dims: Sequence[Idx] | None = None, flat: Idx | None = None) -> None:
         self.shape = shape
         self._dims: tuple[Idx, ...] | None = None if dims is None else tuple(dims)
         self._flat = flat
         self._matrix: tuple[Idx, Idx] | None = None
+        self._before: Index | None = None  # what this was reshaped from, where its coordinates are known
 
     @property
     def dims(self) -> tuple[Idx, ...]:
         """One coordinate an axis."""
+        if self._dims is None and self._before is not None:
+            self._dims = _regrouped(self._before.dims, self._before.shape, self.shape)
         if self._dims is None:
             assert self._flat is not None
             out = []
@@ -212,8 +215,8 @@ class Index:
         """(row, column) in the matrix that the tensor is with all axes but the last one taken as rows."""
         if self._matrix is not None:
             return self._matrix
-        if self._dims is not None and self.shape:
-            return Index(self.shape[:-1], self._dims[:-1]).flat, self._dims[-1]
+        if (self._dims is not None or self._before is not None) and self.shape:
+            return Index(self.shape[:-1], self.dims[:-1]).flat, self.dims[-1]
         width = self.shape[-1] if self.shape else 1
         return divide(self.flat, width), modulo(self.flat, width)
 
@@ -242,10 +245,9 @@ class Index:
         if self._dims is not None and squeezed == [n for n in shape if n != 1]:
             kept = iter([d for d, n in zip(self._dims, self.shape, strict=True) if n != 1])
             return Index(shape, [constant(0) if n == 1 else next(kept) for n in shape], self._flat)
-        if self._dims is not None and (groups := _merged(self.shape, shape)) is not None:
-            merged = [Index(self.shape[a:b], self._dims[a:b]).flat for a, b in groups]
-            return Index(shape, merged, self.flat)
         reshaped = Index(shape, flat=self.flat)
+        if (self._dims is not None or self._before is not None) and 0 not in shape:
+            reshaped._before = self
         if shape and self.shape and shape[-1] == self.shape[-1]:
             reshaped._matrix = self.matrix
         return reshaped
@@ -263,16 +265,20 @@ class Index:
         return f"Index({self.shape}, {[d.text for d in self.dims]})"
 
 
-def _merged(shape: Shape, into: Shape) -> list[tuple[int, int]] | None:
-    """For each axis of `into`, the axes of `shape` [a, b) that it merges; None where it splits one."""
-    groups, a = [], 0
-    for n in into:
-        b, size = a, 1
-        while b < len(shape) and size * shape[b] <= n:
-            size *= shape[b]
-            b += 1
-        if size != n or not n:
-            return None
-        groups.append((a, b))
-        a = b
-    return groups if a == len(shape) else None
+def _regrouped(dims: Sequence[Idx], old: Shape, new: Shape) -> tuple[Idx, ...]:
+    """Coordinates in shape `new` of the element at `dims` in shape `old`.
+
+    Each smallest group of axes that holds as many elements in both shapes is converted by itself: of (4, 256, 384) as
+    (1024, 6, 64), the last axis is divided by 64 and nothing else.
+    """
+    found: list[Idx] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        first, begin = i, j
+        i, j = min(i + 1, len(old)), min(j + 1, len(new))
+        while (a := math.prod(old[first:i])) != (b := math.prod(new[begin:j])):
+            i, j = (i + 1, j) if a < b else (i, j + 1)
+        same = i - first == j - begin == 1
+        group = Index(new[begin:j], flat=Index(old[first:i], dims[first:i]).flat)
+        found += [dims[first]] if same else group.dims
+    return tuple(found)

@@ -141,3 +141,31 @@ def test_axes_that_a_reshape_merges_cost_no_division():
             assert np.ravel_multi_index(found, shape) == np.ravel_multi_index(at, (2, 5, 3, 4))
     split = Index((10, 12), [variable("m", 10), variable("n", 12)]).reshaped((2, 5, 12))
     assert "/" in split.dims[0].text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ((6, 8), (2, 3, 2, 4)),
+        ((2, 3, 8), (6, 2, 4)),
+        ((6, 1, 8), (1, 3, 2, 8, 1)),
+        ((4, 6), (3, 8)),
+        ((24,), (2, 1, 12)),
+        ((2, 3, 4, 2), (2, 12, 2)),
+    ],
+)
+def test_reshapes_of_known_coordinates_agree_with_numpy(old, new):
+    variables = [variable(name, n) for name, n in zip("abcd", old, strict=False)]
+    index = Index(old, variables).reshaped(new)
+    for place in np.ndindex(*old):
+        named = dict(zip("abcd", map(int, place), strict=False))
+        want = np.unravel_index(np.ravel_multi_index(place, old), new)
+        assert [int(evaluate(d.text, **named)) for d in index.dims] == list(map(int, want))
+        assert int(evaluate(index.flat.text, **named)) == np.ravel_multi_index(place, old)
+
+
+def test_axes_that_a_reshape_keeps_apart_are_not_mixed():
+    rows, column = variable("m", 1024), Idx("(k * 4u)", 1, 4, 384)
+    merged = Index((1024, 384), [rows, column]).reshaped((4, 256, 384)).reshaped((4, 256, 6, 64))
+    assert [d.text for d in merged.dims] == ["(m / 256u)", "(m % 256u)", "((k * 4u) / 64u)", "((k * 4u) % 64u)"]
+    assert (merged.dims[-1].lane, merged.dims[-1].align) == (1, 4)

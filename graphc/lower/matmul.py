@@ -7,6 +7,7 @@ lanes of a vector load run along.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from graphc.errors import GraphError
@@ -21,8 +22,10 @@ from graphc.lower.matmul_tile import Tile, candidates, choose, prefers_texels, p
 from graphc.op import Lanes, Term
 from graphc.types import DType, TensorType
 
-UNROLLED = 8
-"""Most vectors of a tile whose epilogue is written out for each."""
+_DIVISOR = re.compile(r"[/%] (\d+)u")
+
+UNROLLED = 32
+"""Most elements of a tile whose epilogue is written out for each."""
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -72,14 +75,15 @@ def _staged(body: Graph, site: Site, problem: Product, a_along: str, b_along: st
 
 
 def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
-    """Whether lanes along this index read one texel, at a place that costs no division."""
+    """Whether lanes along this index read one texel, with no division but by powers of two (shifts)."""
     try:
         emitter = _read_along(body, site, problem, operand, along, staged=True)
     except GraphError:
         return False
     touches = [touch for found in emitter.texels.values() for touch in found]
     whole = all(touch.lane == (1 if touch.vector else 0) for touch in touches)
-    return bool(touches) and whole and not any(sign in touch.offset for touch in touches for sign in "/%")
+    divisors = [int(n) for touch in touches for n in _DIVISOR.findall(touch.offset)]
+    return bool(touches) and whole and all(n.bit_count() == 1 for n in divisors)
 
 
 def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: str, staged: bool = False) -> Emitter:
@@ -297,28 +301,30 @@ class _Tiled:
         return found
 
     def _step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
-        """Add `terms` (at most 4) products to every sum, from index k on."""
-        product, tile, emitter = self.problem, self.tile, self.emitter
-        a_whole = [self._operand("a", product.a(self.batch, m, k), LANES) for m in rows] if tile.a_along == "k" else []
-        b_whole = (
-            [self._operand("b", product.b(self.batch, k, n), LANES) for n in columns] if tile.b_along == "k" else []
-        )
-        for t in range(terms):
-            at = add(Idx(k.text, 0, LANES, k.bound), constant(t))
-            with emitter.scope() as lines:
-                parts = a_whole or [self._operand("a", product.a(self.batch, m, at), LANES) for m in rows]
-                if b_whole:
-                    right = [f"{name}.{'xyzw'[t]}" for name in b_whole]
-                else:
-                    right = [self._operand("b", product.b(self.batch, at, n), self.width) for n in columns]
-                for r in range(tile.rows):
-                    left = self._element(parts, r, t)
-                    sums = " ".join(f"c{r}_{j} += x * {name};" for j, name in enumerate(right))
-                    emitter.line(f"{{ let x = {left}; {sums} }}")
-            emitter.line("{")
-            for line in lines:
-                emitter.line("  " + line.lstrip())
-            emitter.line("}")
+        """Add `terms` (at most 4) products to every sum, from index k on.
+
+        The operands come first, then one row after another with all its terms: a driver can keep the sums of a row in
+        registers then. Term after term, they all go to memory and back for each (on llvmpipe that costs a fifth).
+        """
+        tile, emitter = self.tile, self.emitter
+        left, right = self._terms("a", rows, k, terms), self._terms("b", columns, k, terms)
+        for r in range(tile.rows):
+            emitter.line(" ".join(f"let x{r}_{t} = {self._element(left[t], r, t)};" for t in range(terms)))
+            for j in range(tile.columns):
+                emitter.line(" ".join(f"c{r}_{j} += x{r}_{t} * {right[t][j]};" for t in range(terms)))
+
+    def _terms(self, which: str, places: list[Idx], k: Idx, terms: int) -> list[list[str]]:
+        """For each of some terms from index k on, an operand's vectors (or elements) at places along its other axis.
+
+        Of A read along k, the whole vectors, of which `_element` takes one.
+        """
+        at = self.problem.a if which == "a" else lambda batch, place, k: self.problem.b(batch, k, place)
+        if (self.tile.a_along if which == "a" else self.tile.b_along) == "k":
+            whole = [self._operand(which, at(self.batch, place, k), LANES) for place in places]
+            return [whole if which == "a" else [f"{name}.{'xyzw'[t]}" for name in whole] for t in range(terms)]
+        width = LANES if which == "a" else self.width
+        ks = [add(Idx(k.text, 0, LANES, k.bound), constant(t)) for t in range(terms)]
+        return [[self._operand(which, at(self.batch, place, one), width) for place in places] for one in ks]
 
     def _operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
@@ -346,20 +352,29 @@ class _Tiled:
         vector = self.width == LANES and size.n % LANES == 0
         outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
         written = [self.bindings.write(v, vector=vector) for v in outputs]
-        rows, columns = range(self.tile.rows), range(self.tile.columns)
-        if len(rows) * len(columns) > UNROLLED:
-            # A loop over the rows, in which the sums move up by one: written out, a long epilogue takes a driver
-            # seconds to compile; an array of sums with a running index takes it even longer.
-            with emitter.block(f"for (var r = 0u; r < {len(rows)}u; r++)"):
-                for j in columns:
-                    self._write_guarded(scratch, outputs, written, "(row + r)", j, f"c0_{j}")
-                for r in rows[1:]:
-                    emitter.line(" ".join(f"c{r - 1}_{j} = c{r}_{j};" for j in columns))
+        rows, columns, each = self.tile.rows, range(self.tile.columns), self._rows_at_once()
+        if each == rows:
+            for j in columns:
+                for r in range(rows):
+                    self._write_guarded(scratch, outputs, written, self.row_text(r), j, f"c{r}_{j}")
             return written
-        for j in columns:
-            for r in rows:
-                self._write_guarded(scratch, outputs, written, self.row_text(r), j, f"c{r}_{j}")
+        # A loop over the rows, in which the sums move up: all written out, a long epilogue takes a driver seconds to
+        # compile; an array of sums with a running index takes it even longer.
+        with emitter.block(f"for (var r = 0u; r < {rows}u; r += {each}u)"):
+            for r in range(each):
+                for j in columns:
+                    row = f"(row + r + {r}u)" if r else "(row + r)"
+                    self._write_guarded(scratch, outputs, written, row, j, f"c{r}_{j}")
+            for r in range(each, rows):
+                emitter.line(" ".join(f"c{r - each}_{j} = c{r}_{j};" for j in columns))
         return written
+
+    def _rows_at_once(self) -> int:
+        """Rows of the tile whose epilogue is written out: all of them, or as many as are in each turn of a loop."""
+        one = self.tile.columns * self.width
+        return max(
+            n for n in range(1, self.tile.rows + 1) if self.tile.rows % n == 0 and (n == 1 or n * one <= UNROLLED)
+        )
 
     def _write_guarded(
         self, scratch: Value | None, outputs: list[Value], written: list[Operand], row: str, j: int, sums: str
