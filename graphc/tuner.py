@@ -29,11 +29,12 @@ import platformdirs
 
 from graphc import reference
 from graphc.errors import DeviceError, GraphcError
-from graphc.ir import Graph
+from graphc.ir import Graph, Node
 from graphc.kernels import template, templates
 from graphc.loops import flatten
 from graphc.lower import lower
 from graphc.lower.family import searches
+from graphc.passes.chain import operations
 from graphc.plan import Target
 from graphc.runtime import Device, Runner
 from graphc.types import NDArray
@@ -347,7 +348,7 @@ def problems(graph: Graph, target: Target) -> list[Problem]:
     found: dict[str, Problem] = {}
     count: dict[str, int] = {}
     for node in flat.nodes:
-        for alone, search in searches(node, flat.constants, target):
+        for alone, search in searches(node, flat.constants, target) if _cost(node) >= LEAST_WORK else ():
             count[search.name] = count.get(search.name, 0) + 1
             if search.name not in found and len(search.candidates) > 1:
                 found[search.name] = Problem(search.name, alone, search.candidates, _work(alone, target))
@@ -356,13 +357,20 @@ def problems(graph: Graph, target: Target) -> list[Problem]:
 
 
 def _work(alone: Graph, target: Target) -> float:
-    """What the kernels of a program cost; nothing where that is too little to be measured, or they do not run alone."""
+    """What a program of one node costs; nothing where that is too little to be measured, or it does not run alone."""
+    work = sum(map(_cost, alone.nodes))
+    if work < LEAST_WORK:
+        return 0.0
     try:
-        made = lower(alone, target).dispatches
+        lower(alone, target)
     except DeviceError:  # with donated operands, in place, it binds fewer buffers
         return 0.0
-    work = sum(d.flops + 4 * (d.bytes_read + d.bytes_written) for d in made)
-    return float(work) if work >= LEAST_WORK else 0.0
+    return float(work)
+
+
+def _cost(node: Node) -> int:
+    """Operations of a node, and four for each byte that it reads or writes."""
+    return operations(node) + 4 * sum(v.type.nbytes for v in (*node.inputs, *node.outputs))
 
 
 def operands(graph: Graph) -> list[NDArray]:

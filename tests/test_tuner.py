@@ -17,11 +17,14 @@ from graphc.ir import Builder
 from graphc.kernels import template
 from graphc.lower import matmul_tile
 from graphc.lower.matmul_tile import Shape, candidates, choose, problem_name
+from graphc.models import MODELS
+from graphc.models.train import training_step
 from graphc.ops import by_name
 from graphc.plan import Target
 from graphc.tuner import Cache, Tuner, agrees, problems
 from graphc.types import TensorType, f32
 from tests.run_graph import variants
+from tests.systems import CASES
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 
@@ -239,3 +242,24 @@ def test_shapes_of_a_class_share_what_was_found():
     names = {problem_name(Shape(1, m, 384, 1536), "k", "n", True) for m in (900, 1000, 1024)}
     assert len(names) == 1
     assert matmul_tile.problem_name(Shape(1, 1025, 384, 1536), "k", "n", True) not in names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["microgpt", "gpt", "mlp", "batchnorm-1"])
+def test_training_steps_are_the_reference_s_in_every_mode(device, tmp_path, monkeypatch, name):
+    """One of each kind of model; docs/architecture.md says how the whole suite runs under each mode."""
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
+    monkeypatch.setattr(tuner, "LEAST_WORK", 1 << 14)  # these sizes are small
+    case = CASES[name]
+    optimizer = graphc.optim.adamw(0.01)
+    step = training_step(MODELS[case.model], case.config, optimizer)
+    params = case.params()
+    arguments = (params, optimizer.init(params), *case.batch())
+    losses = {}
+    for mode in ("off", "full", "cached"):
+        monkeypatch.setenv("GRAPHC_TUNE", mode)
+        compiled = graphc.compile(step, device=device, check=True)
+        losses[mode] = float(compiled(*arguments)[2])
+        chosen = tuner.tuned(compiled.lower(*arguments).graph, device).choices
+        assert bool(chosen) == (mode != "off")
+    assert losses["cached"] == losses["full"] == pytest.approx(losses["off"], rel=1e-4)
