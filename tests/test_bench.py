@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import cli, tuner
-from graphc.bench import CASES, run_cases
+from graphc.bench import CASES, harness, run_cases
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.harness import PEER_METRICS
 from graphc.bench.peaks import BufferCopy, kernel_copy, multiply_add
@@ -147,3 +147,22 @@ def test_the_command_tunes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
     assert cli.run(["bench", "softmax", "--small", "--repeat", "1", "--tune", "--tune-seconds", "1"]) == 0
     assert "tuned softmax:" in capsys.readouterr().out
+
+
+def test_the_threads_of_blas_come_to_rest_before_the_next_variant(monkeypatch) -> None:
+    events: list[str] = []
+
+    class Variant:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __call__(self) -> None:
+            events.append(self.name)
+
+        def wait(self) -> None:
+            pass
+
+    monkeypatch.setattr(harness.time, "sleep", lambda seconds: events.append("rest") if seconds else None)
+    monkeypatch.setattr(harness, "MOST_CALLS", 1)
+    harness._take_turns({name: Variant(name) for name in ("fused", "numpy", "unfused")}, {}, 2)
+    assert events[6:] == ["fused", "numpy", "rest", "unfused"] * 2

@@ -39,8 +39,9 @@ MOST_CALLS: Final = 64
 MOST_SECONDS: Final = 15.0
 """A variant that has taken so long in all is measured no more: a peer may take 18 s for one step."""
 
-SETTLE: Final = 0.1
-"""Seconds of rest before and after a peer's turn: OpenBLAS's idle threads spin for 25 ms, and would take its cores."""
+SETTLE: Final = 0.12
+"""Seconds of rest before a peer's turn, and after its and NumPy's: OpenBLAS's idle threads spin for 105 ms here (2^28
+ticks), and take the cores of what runs next: attention then takes 42 ms instead of 25."""
 
 
 Peaks = dict[str, BufferCopy | Peak]
@@ -328,10 +329,10 @@ def _take_turns(variants: dict[str, Any], peaks: Peaks, repeat: int) -> dict[str
     for _ in range(repeat):
         for name, variant in variants.items():
             if sum(times[name]) * calls[name] < MOST_SECONDS:
-                rest = SETTLE if isinstance(variant, Peer) else 0.0
-                time.sleep(rest)
+                peer = isinstance(variant, Peer)
+                time.sleep(SETTLE if peer else 0.0)
                 times[name].append(_time(variant, calls[name]))
-                time.sleep(rest)
+                time.sleep(SETTLE if peer or name == "numpy" else 0.0)
         for name, peak in peaks.items():
             begin = time.perf_counter()
             peak()
