@@ -196,6 +196,40 @@ fn gc_cos64{{S}}(x: {{D}}) -> {{D}} {
   return gc_turned64{{S}}(x, 1);
 }
 
+// atan(t) for t in [0, 1]: above tan(pi / 8) as pi / 4 + atan((t - 1) / (t + 1)), by its Taylor series.
+fn gc_atan_unit64{{S}}(t: {{D}}) -> {{D}} {
+  let far = t > {{D}}(0.41421356237309503);
+  let r = select(t, (t - {{D}}(1.0)) / (t + {{D}}(1.0)), far);
+  let s = r * r;
+  var series = {{D}}(0.0);
+  for (var k = 47; k >= 3; k -= 2) {
+    series = {{D}}(1.0) / {{D}}(f64(k)) - s * series;
+  }
+  let near = r - r * (s * series);
+  return select(near, {{D}}(0.7853981633974483) + (near + {{D}}(3.061616997868383e-17)), far);
+}
+
+fn gc_atan64{{S}}(x: {{D}}) -> {{D}} {
+  let a = abs(x);
+  let steep = a > {{D}}(1.0);
+  let near = gc_atan_unit64{{S}}(select(a, {{D}}(1.0) / clamp(a, {{D}}(1.0), {{D}}(1e300)), steep));
+  let y = select(near, {{D}}(1.5707963267948966) - (near - {{D}}(6.123233995736766e-17)), steep);
+  return select(gc_copysign64{{S}}(y, x), x, gc_isnan64{{S}}(x));
+}
+
+// The angle of the point (x, y), as gc_atan2.
+fn gc_atan264{{S}}(y: {{D}}, x: {{D}}) -> {{D}} {
+  let large = max(abs(x), abs(y));
+  let small = min(abs(x), abs(y));
+  let none = (large == {{D}}(0.0)) | (!gc_isfinite64{{S}}(large) & gc_isfinite64{{S}}(small));
+  let t = select(select(small / large, {{D}}(1.0), small == large), {{D}}(0.0), none);
+  let near = gc_atan_unit64{{S}}(t);
+  let first = select(near, {{D}}(1.5707963267948966) - (near - {{D}}(6.123233995736766e-17)), abs(y) > abs(x));
+  let back = {{D}}(3.141592653589793) - (first - {{D}}(1.2246467991473532e-16));
+  let angle = gc_copysign64{{S}}(select(first, back, bitcast<{{L}}>(x) < {{L}}(0)), y);
+  return select(select(angle, x, gc_isnan64{{S}}(x)), y, gc_isnan64{{S}}(y));
+}
+
 // np.fmod, exact: long division of the mantissas, 10 bits at a time, in integers.
 fn gc_fmod64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
   let zero = {{L}}(0);

@@ -186,6 +186,46 @@ fn gc_cos{{S}}(x: {{F}}) -> {{F}} {
   return gc_trig{{S}}(x, 1);
 }
 
+// The size of a with the sign of b.
+fn gc_copysign{{S}}(a: {{F}}, b: {{F}}) -> {{F}} {
+  return bitcast<{{F}}>((bitcast<{{U}}>(a) & {{U}}(0x7fffffffu)) | (bitcast<{{U}}>(b) & {{U}}(0x80000000u)));
+}
+
+// atan(t) for t in [0, 1]; the polynomial in t^2 is fitted for the least relative error.
+fn gc_atan_unit{{S}}(t: {{F}}) -> {{F}} {
+  let u = t * t;
+  var p = -0.0017936176 * u + 0.010914587;
+  p = p * u - 0.031177811;
+  p = p * u + 0.05795756;
+  p = p * u - 0.08403448;
+  p = p * u + 0.10952185;
+  p = p * u - 0.14264241;
+  p = p * u + 0.19998549;
+  p = p * u - 0.333333;
+  return t + t * (u * p);
+}
+
+fn gc_atan{{S}}(x: {{F}}) -> {{F}} {
+  let a = abs(x);
+  let steep = a > {{F}}(1.0);
+  let near = gc_atan_unit{{S}}(select(a, 1.0 / clamp(a, {{F}}(1.0), {{F}}(1e38)), steep));
+  let y = gc_copysign{{S}}(select(near, 1.5707964 - near, steep), x);
+  return select(y, x, gc_isnan{{S}}(x) | (a < {{F}}(1e-4)));
+}
+
+// The angle of the point (x, y): the smaller leg over the larger one, then the octant. Signs are those of the bits,
+// since zeros have them too; equal legs, infinite ones among them, make 45 degrees.
+fn gc_atan2{{S}}(y: {{F}}, x: {{F}}) -> {{F}} {
+  let large = max(abs(x), abs(y));
+  let small = min(abs(x), abs(y));
+  let none = (large == {{F}}(0.0)) | (gc_isinf{{S}}(large) & gc_isfinite{{S}}(small));
+  let t = select(select(small / large, {{F}}(1.0), small == large), {{F}}(0.0), none);
+  let near = gc_atan_unit{{S}}(t);
+  let first = select(near, 1.5707964 - near, abs(y) > abs(x));
+  let angle = gc_copysign{{S}}(select(first, 3.1415927 - first, bitcast<{{I}}>(x) < {{I}}(0)), y);
+  return select(select(angle, x, gc_isnan{{S}}(x)), y, gc_isnan{{S}}(y));
+}
+
 // |x|^y for positive finite x: 2^(y log2 x), the logarithm and the product held in two floats, so that the result
 // keeps its precision where the exponent is large. log2 m = (2 / ln 2) atanh(z), z = (m - 1) / (m + 1).
 fn gc_pow_positive{{S}}(x: {{F}}, y: {{F}}) -> {{F}} {

@@ -46,7 +46,9 @@ UNARY: Final[dict[str, tuple[Callable[[Array], Array], tuple[float, float], floa
     "erf": (erf, (-4.5, 4.5), np.inf),
     "sin": (np.sin, (-1e4, 1e4), 1e4),
     "cos": (np.cos, (-1e4, 1e4), 1e4),
+    "atan": (np.arctan, (-4.0, 4.0), np.inf),
 }
+BINARY: Final[dict[str, Callable[..., Array]]] = {"pow": np.power, "atan2": np.arctan2}
 
 
 def any_float(rng: np.random.Generator, count: int) -> Array:
@@ -129,9 +131,9 @@ def flushed(x: Array) -> Array:
 def worst(name: str, width: int) -> dict[str, Any]:
     """The largest error of one function at one width, and its arguments."""
     with np.errstate(all="ignore"):
-        if name == "pow":
+        if name in BINARY:
             args: tuple[Array, ...] = pow_points()
-            reference: Callable[..., Array] = np.power
+            reference: Callable[..., Array] = BINARY[name]
         else:
             reference, (low, high), limit = UNARY[name]
             args = (points(low, high, limit),)
@@ -148,7 +150,7 @@ def worst(name: str, width: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print the table."""
-    names = sys.argv[1:] or [*UNARY, "pow"]
+    names = sys.argv[1:] or [*UNARY, *BINARY]
     table = {f"{name}/{width}": worst(name, width) for name in names for width in (1, 4)}
     print(json.dumps({"adapter": webgpu.adapter_name(), "worst": table}))
 

@@ -1,4 +1,4 @@
-"""Pointwise functions of one float operand: exponentials, logarithms, roots, trigonometry.
+"""Pointwise functions of float operands: exponentials, logarithms, roots, trigonometry.
 
 References compute in the operand's dtype. On a GPU the functions come from kernels/math.wgsl, because the built-in
 ones of drivers are not accurate enough.
@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from graphc.op import Case
-from graphc.ops.elementwise import TRANSCENDENTAL, library, unary
-from graphc.ops.samples import sample, unary_cases
+from graphc.ops.elementwise import TRANSCENDENTAL, binary, infer_float, library, unary
+from graphc.ops.samples import binary_cases, sample, unary_cases
 from graphc.types import NDArray
 
 _function = partial(unary, traits=TRANSCENDENTAL)
@@ -121,6 +121,36 @@ cos: Final = _function(
     library("gc_cos"),
     "the cosine of x radians",
     cases=lambda: (*unary_cases(), Case((sample(257, low=-9e3, high=9e3),), grad=False)),
+)
+
+arctan: Final = _function(
+    "arctan",
+    np.arctan,
+    lambda g, out, x: (g / (x * x + 1),),
+    library("gc_atan"),
+    "the inverse of the tangent, in radians",
+    cases=lambda: (*unary_cases(), Case((sample(257, low=-1e3, high=1e3),), grad=False)),
+)
+
+arctan2: Final = binary(
+    "arctan2",
+    np.arctan2,
+    lambda g, out, y, x: (g * x / (x * x + y * y), -g * y / (x * x + y * y)),
+    library("gc_atan2"),
+    "the angle of the point (x, y) in radians, from -pi to pi",
+    infer=infer_float,
+    traits=TRANSCENDENTAL,
+    cases=lambda: binary_cases(integer=False),
+)
+
+copysign: Final = binary(
+    "copysign",
+    np.copysign,
+    lambda g, out, a, b: (g * np.sign(a) * np.copysign(np.ones_like(b), b), None),
+    library("gc_copysign"),
+    "the size of a with the sign of b, also where that is a zero",
+    infer=infer_float,
+    cases=lambda: binary_cases(integer=False),
 )
 
 

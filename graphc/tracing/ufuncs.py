@@ -229,6 +229,19 @@ def _arcsinh(x: Tracer) -> Tracer:
     return emit("mul", emit("sign", x), emit("log1p", inner))
 
 
+def _across(x: Tracer) -> Tracer:
+    """sqrt(1 - x * x): the other leg of a right triangle whose long side is 1."""
+    return emit("sqrt", emit("mul", emit("sub", scalar(x, 1), x), emit("add", scalar(x, 1), x)))
+
+
+def _arcsin(x: Tracer) -> Tracer:
+    return emit("arctan2", x, _across(x))
+
+
+def _arccos(x: Tracer) -> Tracer:
+    return emit("arctan2", _across(x), x)
+
+
 def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
     step = cast(emit("gt", x, scalar(x, 0)), x.value.type.dtype)
     made = emit("where", emit("eq", x, scalar(x, 0)), at_zero, step)
@@ -297,6 +310,11 @@ RULES: Final[dict[Any, Rule]] = {
     np.sinh: _sinh,
     np.cosh: _cosh,
     np.tanh: node("tanh"),
+    np.arcsin: _arcsin,
+    np.arccos: _arccos,
+    np.arctan: node("arctan"),
+    np.arctan2: node("arctan2"),
+    np.copysign: node("copysign"),
     np.arcsinh: _arcsinh,
     np.arctanh: _arctanh,
     np.deg2rad: _times(math.pi / 180),
@@ -348,10 +366,8 @@ def _vecdot(a: Any, b: Any) -> Any:
 SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
 
 UNSUPPORTED: Final = {
-    "arctan": "np.arctan cannot be traced: graphc has no inverse trigonometry",
-    "arctan2": "np.arctan2 cannot be traced: graphc has no inverse trigonometry",
-    "copysign": "np.copysign cannot be traced: write np.where(b < 0, -abs(a), abs(a))",
-    "signbit": "np.signbit cannot be traced: write x < 0",
+    "signbit": "np.signbit cannot be traced: write x < 0, or np.copysign(1, x) < 0 to tell -0.0 from 0.0",
+    "arccosh": "np.arccosh cannot be traced: write np.log(x + np.sqrt((x - 1) * (x + 1)))",
     "logaddexp2": "np.logaddexp2 cannot be traced: write np.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2)",
 }
 """What to write instead of ufuncs that a graph has nothing for."""
