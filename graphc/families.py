@@ -7,10 +7,10 @@ answered from how an op reads its operands (`kept`), not from its name:
 - row: reductions over trailing axes with one number of rows R and one row length L; a value that depends on a
   reduction is read only within its own row; an output has R elements (one a row) or R x L.
 - column: reductions over one other set of axes of one shape; outputs have as many elements as a result.
-- products: matmuls that compute nothing from each other, each as in the matmul family.
 - matmul: one matmul whose operands are views of inputs; what depends on it is read at the same flat position; outputs
   have as many elements as its result.
 - attention: one attention, or its gradient, whose operands are views of inputs; its outputs are those of the body.
+- beside: kernels of the other families that read nothing of each other, launched together: the body's nodes are theirs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Any, Final
 
 from graphc.errors import GraphError
 from graphc.index import Idx, Index, variable
-from graphc.ir import Graph, Node, Value, prune
+from graphc.ir import Graph, Node, Value
 from graphc.op import Attend, Contract, Indexed, Pointwise, Reduce, Term
 from graphc.types import DType, Shape, bool_
 
-FAMILIES: Final = ("map", "row", "column", "matmul", "products", "attention")
+FAMILIES: Final = ("map", "row", "column", "matmul", "attention", "beside")
 
 
 class _Probe:
@@ -182,17 +182,16 @@ def family_of(node: Node) -> str | None:
 def check_family(body: Graph, family: str) -> None:
     """Raise GraphError, saying what stands in the way, unless one kernel of `family` can compute `body`."""
     checks = {"map": _check_map, "row": _check_row, "column": _check_column, "matmul": _check_matmul}
-    checks |= {"attention": _check_attention, "products": _check_products}
+    checks |= {"attention": _check_attention, "beside": _check_beside}
     if family not in checks:
         raise GraphError(f"there is no kernel family {family!r}: there are {', '.join(FAMILIES)}")
-    anchors = {"row": (Reduce,), "column": (Reduce,), "attention": (Attend,)}.get(family, ())
-    anchors = (Contract,) if family in ("matmul", "products") else anchors
+    anchors = {"row": (Reduce,), "column": (Reduce,), "matmul": (Contract,), "attention": (Attend,)}.get(family, ())
     if not body.outputs:
         raise GraphError(f"a {family} kernel has outputs")
     for value, array in body.constants.items():
         if array.size != 1:
             raise GraphError(f"the constant {value!r} is no scalar: it must be an input")
-    for node in body.nodes:
+    for node in body.nodes if family != "beside" else ():
         if not isinstance(node.op.lowering, (Pointwise, Indexed, *anchors)):
             raise GraphError(f"a {family} kernel does not compute {node.op.name}")
     produced = {v for node in body.nodes for v in node.outputs}
@@ -245,32 +244,16 @@ def _check_matmul(body: Graph) -> None:
     _check_epilogue(body, {found[0].out}, found[0].out.type.size)
 
 
-def products(body: Graph) -> list[Graph]:
-    """The parts of a body that share no matmul, in the order of their first outputs; each has its own copy of views."""
-    behind: dict[Value, frozenset[Node]] = {}  # the matmuls behind each value
+def _check_beside(body: Graph) -> None:
+    made = {v for node in body.nodes for v in node.outputs}
     for node in body.nodes:
-        found = frozenset().union(*(behind.get(v, frozenset()) for v in node.inputs))
-        found |= {node} if isinstance(node.op.lowering, Contract) else frozenset()
-        behind.update(dict.fromkeys(node.outputs, found))
-    parts: list[tuple[frozenset[Node], list[Value]]] = []
-    for value in body.outputs:
-        whole, outputs = behind[value], [value]
-        for part in [p for p in parts if not whole.isdisjoint(p[0])]:
-            parts.remove(part)
-            whole, outputs = whole | part[0], part[1] + outputs
-        parts.append((whole, outputs))
-    made = []
-    for _, outputs in parts:
-        part_of = prune(Graph(body.inputs, body.constants, body.nodes, tuple(outputs)))
-        read = {v for node in part_of.nodes for v in node.inputs}
-        inputs = tuple(v for v in body.inputs if v in read)
-        made.append(Graph(inputs, part_of.constants, part_of.nodes, part_of.outputs))
-    return made
-
-
-def _check_products(body: Graph) -> None:
-    for part in products(body):
-        _check_matmul(part)
+        if not made.isdisjoint(node.inputs):
+            raise GraphError(f"{node!r} waits for a kernel that it is launched with")
+        family = node.attrs.get("family", family_of(node))
+        if family not in FAMILIES or family in ("beside", "attention"):
+            raise GraphError(f"{node.op.name} has a kernel of its own")
+        if "body" in node.attrs:
+            check_family(node.attrs["body"], family)
 
 
 def _check_attention(body: Graph) -> None:

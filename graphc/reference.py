@@ -236,11 +236,12 @@ class _PlanRun:
         node = self.graph.nodes[dispatch.node]
         last = self.last_dispatch[dispatch.node] == number
         bound = {self.owner_of[b.tensor]: b.texture for b in dispatch.bindings}
+        replaced = {self.plan.tensors[b.tensor].alias for b in dispatch.bindings}
         for value in dict.fromkeys(node.inputs):
             owner = self._owner_of(value)
             if owner in bound and bound[owner] >= 0:
                 self.captured[value] = self._texels(bound[owner], owner, who).reshape(value.type.shape)
-            elif owner in bound or (last and value not in self.captured):
+            elif owner in bound or self._name(owner) in replaced or (last and value not in self.captured):
                 self.captured[value] = self._value(value, who)
         outputs = {self.owner_of[self.tensor_of[v]] for v in node.outputs if v.type.size}
         operands = {self._owner_of(v) for v in node.inputs}
@@ -282,6 +283,9 @@ class _PlanRun:
                 and (other.buffer, other.offset) != (tensor.buffer, tensor.offset)
             ):
                 raise GraphError(f"{who} writes {tensor.name} over {other.name}, which it reads")
+
+    def _name(self, owner: int | None) -> str:
+        return "" if owner is None else self.plan.tensors[owner].name
 
     def _owner_of(self, value: Value) -> int | None:
         return self.owner_of[self.tensor_of[value]] if value in self.tensor_of else None

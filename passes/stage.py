@@ -49,6 +49,10 @@ def operations(node: Node) -> int:
 
 
 def _marked(node: Node) -> Node:
+    if node.attrs.get("family") == "beside":
+        body = node.attrs["body"]
+        parts = tuple(map(_marked, body.nodes))
+        return node if parts == body.nodes else replace(node, attrs={**node.attrs, "body": replace(body, nodes=parts)})
     kernel = node if node.op is fused else _alone(node)
     body = kernel.attrs["body"]
     large = tuple(i for i, op in enumerate(body.nodes) if _large(op))

@@ -233,11 +233,14 @@ class _Printed:
 
     def lines(self, node: Node) -> tuple[str, ...]:
         """One line an op."""
+        return self._lines(node, self._names)
+
+    def _lines(self, node: Node, outer: dict[Value, str]) -> tuple[str, ...]:
         if node.op.name != "fused":
-            return (format_node(node, self._names),)
+            return (format_node(node, outer),)
         body = node.attrs["body"]
-        names = {v: f"{self._names[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}
+        names = {v: f"{outer[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}
         names |= {v: str(array.item()) for v, array in body.constants.items()}
-        names |= {inner: self._names[outer] for inner, outer in zip(body.outputs, node.outputs, strict=True)}
-        names |= {inner: self._names[outer] for inner, outer in zip(body.inputs, node.inputs, strict=True)}
-        return tuple(format_node(inner, names) for inner in body.nodes)
+        names |= {inner: outer[v] for inner, v in zip(body.outputs, node.outputs, strict=True)}
+        names |= {inner: outer[v] for inner, v in zip(body.inputs, node.inputs, strict=True)}
+        return tuple(line for inner in body.nodes for line in self._lines(inner, names))

@@ -10,8 +10,9 @@ from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value, prune
 from graphc.loops import passed_through
-from graphc.lower import attention, column, custom, matmul, products, row, scatter
+from graphc.lower import attention, column, custom, matmul, row, scatter
 from graphc.lower import map as map_family
+from graphc.lower.beside import beside
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.op import Contract, Custom
 from graphc.ops.structured import fused
@@ -27,7 +28,6 @@ FAMILIES: Mapping[str, KernelBuilder] = {
     "row": row.build,
     "column": column.build,
     "matmul": matmul.build,
-    "products": products.build,
     "attention": attention.build,
 }
 SEARCHES: Mapping[str, KernelSearch] = {
@@ -38,16 +38,23 @@ SEARCHES: Mapping[str, KernelSearch] = {
     "attention": attention.search,
     "custom:scatter_add": scatter.search,
 }
-"""The search space of each family that has one; that of products is the one of each product."""
-PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"products": families.products, "attention": attention.parts}
+"""The search space of each family that has one."""
+PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"attention": attention.parts}
 """The bodies that are tuned apart, where a family makes several kernels of one."""
 _LABEL_OPS = 5
 
 
-def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value], Value]) -> list[KernelSource]:
+def kernels_of(
+    node: Node,
+    graph: Graph,
+    target: Target,
+    root: Callable[[Value], Value],
+    uniform: frozenset[Value] = frozenset(),
+) -> list[KernelSource]:
     """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
 
-    Raises DeviceError where the target lacks an element type.
+    uniform: the tensors that must be bound as uniform buffers. Raises DeviceError where the target lacks an element
+    type.
     """
     passed = {value for value, _ in passed_through(node)}
     if passed.issuperset(node.outputs):
@@ -63,9 +70,12 @@ def kernels_of(node: Node, graph: Graph, target: Target, root: Callable[[Value],
     body = replace(body, outputs=outputs)
     if family == "attention" and not attention.computes(body, target):
         return list(_expanded(body, target, storage | computed))
+    if family in families.FAMILIES:
+        uniform |= _uniform(node, body, storage | computed, target)
+    if family == "beside":
+        return _beside(body, target, storage | computed, uniform)
     needs = _type_needs(node, body, target)
     builder = _builder(family)
-    uniform = _uniform(node, body, storage | computed, target) if family in families.FAMILIES else frozenset()
     sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform))
     twice = f"{family}_{family}"
     return [
@@ -82,20 +92,22 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
     marked = staged(node)
     if family == "attention" and not attention.computes(whole, target):
         return
-    kind = "matmul" if family == "products" else family
-    if kind not in SEARCHES:
+    if family == "beside":
+        for inner in whole.nodes:
+            yield from searches(inner, whole.constants, target)
+    if family not in SEARCHES:
         return
     for part in PARTS[family](whole) if family in PARTS else [whole]:
-        body = _bare(part) if kind == "matmul" and "inplace" in node.attrs else part
+        body = _bare(part) if family == "matmul" and "inplace" in node.attrs else part
         body = replace(body, outputs=tuple(dict.fromkeys(v for v in body.outputs if v.type.size)))
         if not body.outputs:
             continue
         alone = node
-        if not kind.startswith("custom:"):
+        if not family.startswith("custom:"):
             marks = tuple(i for i, op in enumerate(body.nodes) if op in marked)
-            attrs = {"body": body, "family": kind, "why": (), "staged": marks}
+            attrs = {"body": body, "family": family, "why": (), "staged": marks}
             alone = Node(fused, body.inputs, body.outputs, attrs)
-        found = SEARCHES[kind](body, Site(target, label=label_of(body), staged=marked))
+        found = SEARCHES[family](body, Site(target, label=label_of(body), staged=marked))
         yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
 
 
@@ -105,6 +117,18 @@ def _bare(body: Graph) -> Graph:
     alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
     read = {v for n in alone.nodes for v in n.inputs}
     return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
+
+
+def _beside(
+    body: Graph, target: Target, storage: Mapping[Value, Value], uniform: frozenset[Value]
+) -> list[KernelSource]:
+    """One kernel for several side by side, or theirs where they cannot share a launch."""
+    parts = [kernels_of(n, body, target, lambda value: storage.get(value, value), uniform) for n in body.nodes]
+    found = [source for part in parts for source in part]
+    if len(found) > len(parts):  # what one computes in two steps
+        return found
+    joined = beside(found, target, f"beside_{label_of(body)}")
+    return found if joined is None else [joined]
 
 
 def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
@@ -180,8 +204,9 @@ def family_of(node: Node) -> str:
 
 def label_of(body: Graph) -> str:
     """The op names of a body as an identifier: "mul_add_tanh", shortened where there are many."""
-    names = list(dict.fromkeys(n.op.name for n in body.nodes if "view" not in n.op.traits))
-    names = names or list(dict.fromkeys(n.op.name for n in body.nodes)) or ["copy"]
+    nodes = [inner for n in body.nodes for inner in (n.attrs["body"].nodes if "body" in n.attrs else (n,))]
+    names = list(dict.fromkeys(n.op.name for n in nodes if "view" not in n.op.traits))
+    names = names or list(dict.fromkeys(n.op.name for n in nodes)) or ["copy"]
     text = "_".join(names[:_LABEL_OPS]) + (f"_and_{len(names) - _LABEL_OPS}_more" if len(names) > _LABEL_OPS else "")
     return re.sub(r"\W", "_", text)
 

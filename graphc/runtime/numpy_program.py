@@ -119,7 +119,7 @@ class NumpyProgram:
         for value, array in body.constants.items():
             names[value] = self._slot(value)
             self._fixed[names[value]] = array
-        loop = blocked(body)
+        loop = None if any("structured" in node.op.traits for node in body.nodes) else blocked(body)
         if loop is None:
             self._add_graph(body, names)
         else:

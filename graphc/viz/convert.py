@@ -15,7 +15,7 @@ KINDS: Final = (
     "input",
     "constant",
     "matmul",
-    "products",
+    "beside",
     "attention",
     "row",
     "column",

@@ -17,7 +17,7 @@ COLOURS: Final = {
     "input": "#fff7d6",
     "constant": "#ececec",
     "matmul": "#ffc99b",
-    "products": "#ffbe85",
+    "beside": "#ffbe85",
     "attention": "#f6b26b",
     "row": "#bfe3b4",
     "column": "#a5ded6",
@@ -29,7 +29,7 @@ COLOURS: Final = {
 }
 FRAME_COLOURS: Final = {
     "matmul": "#fff1e4",
-    "products": "#ffeede",
+    "beside": "#ffeede",
     "attention": "#fde9d0",
     "row": "#edf8e9",
     "column": "#e6f6f4",

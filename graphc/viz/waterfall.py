@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLOURS: Final = {
     "matmul": "#f2994a",
-    "products": "#e08a3c",
+    "beside": "#e08a3c",
     "attention": "#e2574c",
     "row": "#6fb35c",
     "column": "#3aa79a",

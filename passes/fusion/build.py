@@ -11,11 +11,15 @@ from graphc.families import check_family
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
-from graphc.passes.fusion.facts import Facts
+from graphc.passes.fusion.facts import OTHER_PHASE, Facts
+from graphc.passes.fusion.inplace import Pairs
 from graphc.passes.fusion.partition import Group, Partition
 
+Reasons = dict[Group, tuple[str, ...]]
+"""What each group holds and why it holds no more, in sentences."""
 
-def rebuild(part: Partition, why: dict[Group, tuple[str, ...]]) -> Graph:
+
+def rebuild(part: Partition, why: Reasons) -> Graph:
     """The graph whose kernels are the groups."""
     facts, graph = part.facts, part.facts.graph
     nodes: list[Node] = []
@@ -25,7 +29,7 @@ def rebuild(part: Partition, why: dict[Group, tuple[str, ...]]) -> Graph:
             aliases.setdefault(node.inputs[0], []).append(node)
     nodes += _names(aliases, (*graph.inputs, *graph.constants))
     for group in _in_order(part):
-        nodes += _group_nodes(facts, group, why.get(group, ()))
+        nodes += _group_nodes(facts, group, why)
         nodes += _names(aliases, group.stores)
     needed = {v for node in nodes for v in node.inputs} | set(graph.outputs)
     constants = {value: array for value, array in graph.constants.items() if value in needed}
@@ -44,7 +48,12 @@ def _names(aliases: dict[Value, list[Node]], values: Iterable[Value]) -> list[No
 
 
 def _in_order(part: Partition) -> list[Group]:
-    """The groups in topological order, as near to the order of their last nodes as it allows."""
+    """The groups in topological order, as near to the order of their last nodes as it allows.
+
+    Updates, which a program states last of all, run where their gradients do.
+    """
+    phase = part.facts.phase
+    place = {g: max((n for n in g.nodes if phase[n] != OTHER_PHASE), default=g.nodes[-1]) for g in part.groups()}
     groups = [g for g in part.groups() if g.stores]
     after = {g: list(dict.fromkeys((*part.consumers(g), *part.overwriters(g)))) for g in groups}
     waiting = dict.fromkeys(groups, 0)
@@ -52,7 +61,7 @@ def _in_order(part: Partition) -> list[Group]:
         for other in after[group]:
             if other in waiting:
                 waiting[other] += 1
-    ready = [(g.nodes[-1], g.id, g) for g in groups if waiting[g] == 0]
+    ready = [(place[g], g.id, g) for g in groups if waiting[g] == 0]
     heapq.heapify(ready)
     ordered = []
     while ready:
@@ -63,11 +72,14 @@ def _in_order(part: Partition) -> list[Group]:
                 continue
             waiting[consumer] -= 1
             if waiting[consumer] == 0:
-                heapq.heappush(ready, (consumer.nodes[-1], consumer.id, consumer))
+                heapq.heappush(ready, (place[consumer], consumer.id, consumer))
     return ordered
 
 
-def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]:
+def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
+    """The kernel of a group, and reshapes that follow it."""
+    if group.parts:
+        return _launch(facts, group, why)
     members = [facts.nodes[n] for n in group.nodes]
     free = free_members(facts, group)
     inside = {v: None for node in members for v in node.inputs if v in facts.scalars}
@@ -85,11 +97,24 @@ def _group_nodes(facts: Facts, group: Group, why: tuple[str, ...]) -> list[Node]
     )
     check_family(body, group.family)
     source = _merged(facts, group, body_nodes)
-    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why}
+    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why.get(group, ())}
     if group.claims:
-        loads, stores = list(group.loads), list(group.stores)
-        attrs["inplace"] = tuple((stores.index(v), loads.index(source)) for v, source in group.claims.items())
+        attrs["inplace"] = _inplace(list(group.stores), body.inputs, group.claims)
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
+
+
+def _launch(facts: Facts, group: Group, why: Reasons) -> list[Node]:
+    """One node for kernels side by side, whose body are theirs."""
+    made = [_group_nodes(facts, part, why) for part in group.parts]
+    kernels = [nodes[0] for nodes in made]
+    outputs = tuple(v for node in kernels for v in node.outputs)
+    body = Graph(tuple(group.loads), {}, tuple(kernels), outputs)
+    check_family(body, group.family)
+    source = replace(kernels[0].source.merged(n.source for n in kernels[1:]), phase=_phase(facts, group))
+    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why.get(group, ())}
+    if group.claims:
+        attrs["inplace"] = _inplace([v for part in group.parts for v in part.stores], body.inputs, group.claims)
+    return [Node(fused, body.inputs, outputs, attrs, source), *(node for nodes in made for node in nodes[1:])]
 
 
 def _one_shape(group: Group) -> tuple[list[Value], list[tuple[Node, Node]]]:
@@ -124,6 +149,14 @@ def free_members(facts: Facts, group: Group) -> list[Node]:
 
 def _merged(facts: Facts, group: Group, nodes: list[Node]) -> Source:
     """The lines of all nodes; the phase is the earliest of those that the group holds."""
+    return replace(nodes[0].source.merged(node.source for node in nodes[1:]), phase=_phase(facts, group))
+
+
+def _phase(facts: Facts, group: Group) -> str:
     phases = {facts.phase[n] for n in group.nodes}
-    phase = FORWARD if 1 in phases else BACKWARD if 2 in phases else UPDATE
-    return replace(nodes[0].source.merged(node.source for node in nodes[1:]), phase=phase)
+    return FORWARD if 1 in phases else BACKWARD if 2 in phases else UPDATE
+
+
+def _inplace(stores: list[Value], loads: tuple[Value, ...], claims: Pairs) -> tuple[tuple[int, int], ...]:
+    """Claims as positions of outputs and inputs."""
+    return tuple((stores.index(new), loads.index(old)) for new, old in claims.items())

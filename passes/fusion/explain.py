@@ -36,7 +36,9 @@ class Decision:
 
 def reasons(part: Partition) -> dict[Group, tuple[str, ...]]:
     """For each group, what it holds and why it does not hold its readers too."""
-    return {group: _reasons(part, group) for group in part.groups()}
+    found = {group: _reasons(part, group) for group in part.groups()}
+    found |= {inner: (_summary(part.facts, inner),) for group in part.groups() for inner in group.parts}
+    return found
 
 
 def _reasons(part: Partition, group: Group) -> tuple[str, ...]:
@@ -61,7 +63,9 @@ def decide(part: Partition) -> dict[Node, Decision]:
     """For each op of the graph, where it went."""
     facts = part.facts
     found: dict[Node, Decision] = {}
-    for group, why in reasons(part).items():
+    why_of = reasons(part)
+    for group in part.groups():
+        why = why_of[group]
         names = tuple(facts.nodes[n].op.name for n in group.nodes)
         made = Decision(group.family, tuple(group.stores), names, why)
         for node in (*free_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
@@ -79,8 +83,10 @@ def _summary(facts: Facts, group: Group) -> str:
         return f"one pass over {rows} rows of {length}: {listed}"
     if group.family == "matmul":
         return f"written from the matmul's registers: {listed}" if len(group.nodes) > 1 else "operands read in place"
-    if group.family == "products":
-        return f"{len(group.anchors)} matmuls launched together: {listed}"
+    if group.parts:
+        parts = Counter(_summary(facts, part) for part in group.parts)
+        each = "; ".join(f"{count} times {text}" if count > 1 else text for text, count in parts.items())
+        return f"{len(group.parts)} kernels launched together: {each}"
     if group.family == "attention":
         return f"scores and weights stay in registers, operands are read in place: {listed}"
     if group.family == "column":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from graphc.ir import Value
@@ -16,8 +16,8 @@ from graphc.plan import UNIFORM_BUFFERS, may_be_uniform
 ALONE: Final = ("attention", "custom")
 """Families whose kernels hold one op, and the views that it reads through."""
 
-COMPLETE: Final = ("products",)
-"""Families whose kernels take nothing else in."""
+BESIDE: Final = ("map", "row", "column", "matmul", "beside")
+"""Families whose kernels may share a launch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +27,8 @@ class Group:
     nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
     matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
-    claims: results that take over the bytes of inputs, where they have to.
+    claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
+    side, where the family is "beside"; each computes what it would alone.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Group:
     phases: int
     ops: int
     claims: Pairs = field(default_factory=dict)
+    parts: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ class Partition:
         joined = self.joined(a, b)
         if isinstance(joined, str):
             return False
+        self._settle(a, b, joined)
+        return True
+
+    def _settle(self, a: Group, b: Group, joined: Group) -> None:
+        """Let a group take the place of two."""
         self.joins += 1
         self.reach.join(a.id, b.id)
         for number in joined.nodes:
@@ -112,26 +119,32 @@ class Partition:
             for number in self.facts.users.get(value, ()):
                 if self.home[number] is not joined:
                     self.reach.link(self.home[number].id, joined.id)
-        return True
 
     def join_beside(self, a: Group, b: Group) -> bool:
-        """Let the matmuls of two groups, neither of which waits for the other, run side by side, if that is allowed."""
-        if not {a.family, b.family} <= {"matmul", "products"} or "products" not in self.limits.families:
-            return False
-        loads, stores = self.boundary((a, b))
-        buffers = sum(max(1, -(-v.type.nbytes // self.limits.max_binding_bytes)) for v in (*loads, *stores))
-        apart = a is b or a.claims or b.claims or a.phases != b.phases or a.ops + b.ops > self.limits.max_nodes
+        """Let two groups, neither of which waits for the other, be launched side by side, if that is allowed."""
+        joined = self._beside(a, b)
+        if joined is not None:
+            self._settle(a, b, joined)
+        return joined is not None
+
+    def _beside(self, a: Group, b: Group) -> Group | None:
+        """The launch that two groups make together, or None where they are kept apart."""
+        allowed = {a.family, b.family} <= {*BESIDE} and "beside" in self.limits.families
+        apart = a is b or (a.phases ^ b.phases) & ~OTHER_PHASE or a.ops + b.ops > self.limits.max_nodes
         waits = self.reach.reaches(a.id, b.id) or self.reach.reaches(b.id, a.id)
-        if apart or waits or buffers > self.limits.max_buffers:
-            return False
-        self.joins += 1
-        self.reach.join(a.id, b.id)
+        if not allowed or apart or waits:
+            return None
+        loads, stores = self.boundary((a, b))
+        buffers, most = self._buffers(loads, stores), self.limits.max_buffers
+        if buffers - self._uniform(loads) > most and not self.claims.free:
+            return None
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
+        parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
         regular, ops = a.regular and b.regular, a.ops + b.ops
-        joined = Group(a.id, "products", (), nodes, loads, stores, anchors, a.size, regular, a.phases, ops)
-        for number in nodes:
-            self.home[number] = joined
-        return True
+        group = Group(a.id, "beside", (), nodes, loads, stores, anchors, a.size, regular, phases, ops, parts=parts)
+        if (a.claims or b.claims or buffers > most) and self._claim(a, b, group, buffers):
+            return None
+        return group
 
     def joined(self, a: Group, b: Group) -> Group | str:
         """The group that a and b make together, or why they are kept apart."""
@@ -140,8 +153,8 @@ class Partition:
         if a.family in ALONE or b.family in ALONE:
             name = self.facts.nodes[(a if a.family in ALONE else b).nodes[0]].op.name
             return f"{name} has a kernel of its own"
-        if a.family in COMPLETE or b.family in COMPLETE:
-            return "matmuls side by side are complete"
+        if a.parts or b.parts:
+            return "kernels that are launched together stay as they are"
         if a.ops + b.ops > self.limits.max_nodes:
             return f"a kernel holds at most {self.limits.max_nodes} ops"
         structure = self._structure(a, b)
@@ -276,14 +289,25 @@ class Partition:
     def _claim(self, a: Group, b: Group, group: Group, buffers: int) -> str | None:
         """Let the union claim what it can, or say why it binds too many buffers."""
         most = self.limits.max_buffers
-        group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
+        if group.parts:
+            group.parts = tuple(self._claiming(part, group) for part in group.parts)
+            group.claims = {new: old for part in group.parts for new, old in part.claims.items()}
+        else:
+            group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
         claimed = set(group.claims.values())
         problem = self._claim_problem(a, b, group)
         if buffers - len(claimed) - self._uniform(v for v in group.loads if v not in claimed) > most:
             problem = _too_many(buffers - len(claimed), most)
         if problem and not (a.claims or b.claims) and buffers - self._uniform(group.loads) <= most:
             group.claims, problem = {}, None
+            group.parts = tuple(replace(part, claims={}) for part in group.parts)
         return problem
+
+    def _claiming(self, part: Group, launch: Group) -> Group:
+        """A part of a launch with all the claims that it can have: on what no other part reads."""
+        others = {v for other in launch.parts if other.nodes != part.nodes for v in other.loads}
+        pairs = self.claims.pairs(self.facts, part, self.limits.max_binding_bytes)
+        return replace(part, claims={new: old for new, old in pairs.items() if old not in others})
 
     def _claim_problem(self, a: Group, b: Group, group: Group) -> str | None:
         """Whatever else reads a claimed input has to run before, and so must not wait for this group."""

@@ -9,7 +9,8 @@
 5. Groups side by side that read the same tensors, tiny ones, sums over rows of one space, and updates of parameters of
    one size share a kernel.
 6. What is still a tiny kernel of its own goes along with any other.
-7. Matmuls of one shape that read the same activations, or are all that one kernel waits for, run side by side.
+7. Kernels that wait for nothing of each other share a launch: matmuls of one shape that read the same activations, or
+   are all that one kernel waits for; a matmul and the sums over columns of what it reads; and what is near otherwise.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
+from graphc.ir import Node, Value
 from graphc.passes.fusion.facts import OTHER_PHASE
 from graphc.passes.fusion.partition import ALONE, Group, Partition
 
@@ -26,6 +28,9 @@ TINY: Final = 256
 
 NEAR: Final = 32
 """Nodes between two groups that are made one kernel though they read different tensors."""
+
+LONG: Final = 64
+"""Terms of a sum from which on the rest of its kernel hardly counts."""
 
 APART: Final = ("column", "update", "sums")
 """Kinds of groups that are joined so."""
@@ -46,6 +51,8 @@ def fuse_groups(part: Partition) -> None:
             break
     strict_epilogues(part)
     shared_epilogues(part)
+    neighbours(part)
+    sums_beside_products(part)
     for _ in range(ROUNDS):
         before = part.joins
         neighbours(part)
@@ -54,6 +61,7 @@ def fuse_groups(part: Partition) -> None:
             break
     tiny_guests(part)
     sibling_products(part)
+    near_launches(part)
 
 
 def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
@@ -169,6 +177,47 @@ def sibling_products(part: Partition) -> None:
                 break
         for key in keys:
             seen.setdefault(key, []).append(number)
+
+
+def sums_beside_products(part: Partition) -> None:
+    """Launch each sum over columns together with a matmul that reads the same: weight and bias have one gradient.
+
+    Of several, the one that binds most buffers is taken, which has least room for anything else.
+    """
+    for group in part.groups():
+        if group.family != "column" or not _is_loop(part, group):
+            continue
+        users = (part.home[n] for v in group.loads for n in part.facts.users.get(v, ()))
+        products = [g for g in dict.fromkeys(users) if g.family == "matmul" and _is_loop(part, g)]
+        products.sort(key=lambda g: -len(g.loads) - len(g.stores))
+        any(part.join_beside(product, group) for product in products)
+
+
+def near_launches(part: Partition) -> None:
+    """Launch matmuls and sums over columns together with others nearby."""
+    seen: list[int] = []
+    for group in part.groups():
+        if not _is_loop(part, group):
+            continue
+        for number in reversed(seen[-LOOK_BACK:]):
+            if part.join_beside(part.home[number], part.home[group.nodes[0]]):
+                break
+        seen.append(group.nodes[0])
+
+
+def _is_loop(part: Partition, group: Group) -> bool:
+    """Whether a kernel is a long loop: on a processor each workgroup runs through the text of all parts of a launch."""
+    if group.family not in ("matmul", "column", "beside"):
+        return False
+    anchors = (part.facts.nodes[n] for n in group.anchors)
+    return all(_terms(node.inputs[0], node) >= LONG for node in anchors)
+
+
+def _terms(value: Value, node: Node) -> int:
+    """How many products, or elements, are added for each element of a matmul's or a sum's result."""
+    if "contraction" in node.op.traits:
+        return value.type.shape[-1]
+    return value.type.size // max(node.out.type.size, 1)
 
 
 def _meeting_places(part: Partition, group: Group) -> list[tuple[object, ...]]:

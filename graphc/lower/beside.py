@@ -1,7 +1,7 @@
-"""The products family: matmuls side by side, each in the workgroups of its own, launched together.
+"""The family beside: kernels side by side, each in workgroups of its own, launched together.
 
-The kernels are those of the matmul family. Where they have one workgroup size, they become functions of one kernel
-whose first workgroups compute the first product, and so on; else each stays a kernel of its own.
+Where they have one workgroup size, they become functions of one kernel whose first workgroups compute the first one,
+and so on; else each stays a kernel of its own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from graphc.families import products
-from graphc.ir import Graph
 from graphc.kernels import render
-from graphc.lower import matmul
-from graphc.lower.kernel import KernelSource, Operand, Site
+from graphc.lower.kernel import KernelSource, Operand
 from graphc.plan import Target
 
 _MAIN: Final = re.compile(
@@ -26,26 +23,19 @@ _ELSEWHERE: Final = re.compile(r"^(?:var|const|fn|struct|override|alias)\b", re.
 """What may stand in a module beside its entry point."""
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
-    """One kernel for a body of independent products, or one or two for each of them."""
-    sources = [source for part in products(body) for source in matmul.build(part, site)]
-    joined = beside(sources, site.target, f"products_{site.label}")
-    return sources if joined is None else [joined]
-
-
 def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
     """The kernel that runs independent kernels side by side; None where they cannot share a launch."""
     heads = [_MAIN.search(source.wgsl) for source in sources]
     sizes = {head[1] if head else "" for head in heads}
     total = sum(source.workgroups[0] for source in sources)
     flat = all(source.workgroups[1:] == (1, 1) for source in sources) and total <= target.max_workgroups
-    if "" in sizes or len(sizes) > 1 or not flat or len({source.needs for source in sources}) > 1:
+    if "" in sizes or len(sizes) > 1 or not flat:
         return None
     if any(_ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources):
         return None
     names = _Names()
     texts = [names.renamed(source) for source in sources]
-    if names.clash or len(names.found) > target.max_storage_buffers + sum(o.texture is not None for o in names.found):
+    if names.clash:
         return None
     functions, calls, first = [], [], 0
     for part, (source, text) in enumerate(zip(sources, texts, strict=True)):
@@ -57,12 +47,12 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
     (size,) = sizes
     return KernelSource(
         name=name,
-        family="products",
+        family="beside",
         wgsl=render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls)),
         operands=tuple(sorted(names.found, key=lambda o: (o.texture is None, o.access != "read"))),
         workgroups=(total, 1, 1),
         flops=sum(source.flops for source in sources),
-        needs=sources[0].needs,
+        needs=tuple(dict.fromkeys(need for source in sources for need in source.needs)),
         inplace=tuple(pair for part, source in enumerate(sources) for pair in names.pairs(part, source)),
     )
 
@@ -82,7 +72,7 @@ class _Names:
         """The text of the next kernel under the new names."""
         names: dict[str, str] = {}
         for operand in source.operands:
-            same = next((o for o in self.found if o.value is operand.value), None)
+            same = next((o for o in self.found if _same_binding(o, operand)), None)
             if same is None:
                 letter = "t" if operand.texture else "x" if operand.access == "read" else "y"
                 same = replace(operand, name=f"{letter}_{len(self.found)}")
@@ -100,6 +90,11 @@ class _Names:
         others = {name for k, names in enumerate(self._maps) if k != part for name in names.values()}
         mine = self._maps[part]
         return [(mine[new], mine[old]) for new, old in source.inplace if mine[old] not in others]
+
+
+def _same_binding(a: Operand, b: Operand) -> bool:
+    """Whether two operands are one tensor, in a buffer or in a texture both times."""
+    return a.value is b.value and (a.texture is None) == (b.texture is None)
 
 
 def _alike(a: Operand, b: Operand) -> bool:
