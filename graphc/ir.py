@@ -137,8 +137,12 @@ class Graph:
         """How many nodes apply the op of this name."""
         return sum(node.op.name == op_name for node in self.nodes)
 
-    def verify(self) -> None:
-        """Raise GraphError naming the node where an invariant is broken."""
+    def verify(self, inferred: set[Node] | None = None) -> None:
+        """Raise GraphError naming the node where an invariant is broken.
+
+        inferred: nodes whose types are known to be right, because a graph verified before held them; those of this
+        graph are added.
+        """
         from graphc.printer import describe
 
         known: set[Value] = set()
@@ -153,9 +157,10 @@ class Graph:
             for value in node.inputs:
                 if value not in known:
                     raise GraphError(f"{describe(self, node)}: input {value!r} is read before it is defined")
-            inferred = infer_types(node.op, [v.type for v in node.inputs], node.attrs)
-            if inferred != tuple(v.type for v in node.outputs):
-                raise GraphError(f"{describe(self, node)}: the types of its outputs should be {list(inferred)}")
+            if inferred is None or node not in inferred:
+                types = infer_types(node.op, [v.type for v in node.inputs], node.attrs)
+                if types != tuple(v.type for v in node.outputs):
+                    raise GraphError(f"{describe(self, node)}: the types of its outputs should be {list(types)}")
             for value in node.outputs:
                 if value in known:
                     raise GraphError(f"{describe(self, node)}: output {value!r} is defined twice")
@@ -163,6 +168,8 @@ class Graph:
         for value in self.outputs:
             if value not in known:
                 raise GraphError(f"output {value!r} is not defined in the graph")
+        if inferred is not None:
+            inferred.update(self.nodes)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """Nodes keyed "%name", with edges for the values that flow; see graphc.viz.convert."""

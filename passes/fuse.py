@@ -16,7 +16,7 @@ from graphc.passes.fusion.explain import Decision, decide, reasons
 from graphc.passes.fusion.facts import Facts
 from graphc.passes.fusion.pack import pack_scalars
 from graphc.passes.fusion.partition import Limits, Partition
-from graphc.passes.fusion.strategy import fuse_groups
+from graphc.passes.fusion.strategy import join_dependent, join_independent
 from graphc.passes.fusion.wide import narrow_nodes
 
 
@@ -40,13 +40,18 @@ class Fuse:
         part = self.partition(graph)
         return rebuild(part, reasons(part))
 
-    def partition(self, graph: Graph) -> Partition:
-        """The groups that become kernels."""
+    def partition(self, graph: Graph, launches: bool = True) -> Partition:
+        """The groups that become kernels.
+
+        launches: also join what is independent, which saves launches and changes little of what is stored.
+        """
         prepared = pack_scalars(narrow_nodes(prune(graph), self.max_buffers))
         families = frozenset(self.families)
         limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, families, self.donated)
         part = Partition(Facts(prepared), limits)
-        fuse_groups(part)
+        join_dependent(part)
+        if launches:
+            join_independent(part)
         return part
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from graphc.errors import GraphError
-from graphc.ir import Graph
+from graphc.ir import Graph, Node
 from graphc.loops import is_loop
 from graphc.passes.attention import attention
 from graphc.passes.chain import chain
@@ -63,12 +63,13 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
     Raises GraphError that names the pass, and the node where there is one, if a pass fails, breaks an invariant of
     the graph, or changes the types of its inputs or outputs.
     """
+    inferred: set[Node] = set()
     for graph_pass in passes:
         name = pass_name(graph_pass)
         before = graph
         try:
-            graph = graph_pass(_bodies(before, graph_pass))
-            graph.verify()
+            graph = graph_pass(_bodies(before, graph_pass, inferred))
+            graph.verify(inferred)
             _same_interface(before, graph)
         except Exception as error:
             raise GraphError(f"pass {name}: {type(error).__name__}: {error}") from error
@@ -77,7 +78,7 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
     return graph
 
 
-def _bodies(graph: Graph, graph_pass: GraphPass) -> Graph:
+def _bodies(graph: Graph, graph_pass: GraphPass, inferred: set[Node]) -> Graph:
     """The graph with the pass applied to the bodies of its loops, inner ones first."""
     if not any(map(is_loop, graph.nodes)):
         return graph
@@ -87,8 +88,8 @@ def _bodies(graph: Graph, graph_pass: GraphPass) -> Graph:
     for node in graph.nodes:
         if is_loop(node):
             body = node.attrs["body"]
-            after = graph_pass(_bodies(body, graph_pass))
-            after.verify()
+            after = graph_pass(_bodies(body, graph_pass, inferred))
+            after.verify(inferred)
             _same_interface(body, after)
             node = node if after is body else replace(node, attrs={**node.attrs, "body": after})
         nodes.append(node)

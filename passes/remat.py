@@ -67,7 +67,7 @@ class Ladder:
     kernels: Fuse
 
     def __post_init__(self) -> None:
-        partition = self.kernels.partition(self.graph)
+        partition = self.kernels.partition(self.graph, launches=False)
         groups = [g for g in partition.groups() if g.stores]
         self.forward = _forward_values(self.graph)
         self.maker = self.graph.producers()

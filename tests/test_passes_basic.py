@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import GraphError
-from graphc.ir import BACKWARD, Builder, Graph, Source, SourceLine, evaluate
+from graphc.ir import BACKWARD, Builder, Graph, Source, SourceLine, evaluate, new_value
 from graphc.ops import by_name
 from graphc.ops.structured import barrier, call
 from graphc.passes import DEFAULT, cse, dce, empty, fold, inline, run
@@ -298,3 +298,21 @@ def test_default_passes_keep_the_results_of_a_network() -> None:
     arrays = [rng.normal(size=v.type.shape).astype(np.float32) for v in graph.inputs]
     for old, new in zip(evaluate(graph, arrays), evaluate(after, arrays), strict=True):
         np.testing.assert_allclose(new, old, rtol=1e-6)
+
+
+def test_a_node_that_a_pass_makes_wrong_is_found_though_others_were_verified_before():
+    b = Builder()
+    x = b.input(TensorType((3,), f32))
+    first = b.apply(by_name("exp"), x)
+    graph = b.build([b.apply(by_name("neg"), first)])
+
+    def same(graph: Graph) -> Graph:
+        return graph
+
+    def wrong(graph: Graph) -> Graph:
+        bad = new_value(TensorType((4,), f32))
+        nodes = (graph.nodes[0], replace(graph.nodes[1], outputs=(bad,)))
+        return Graph(graph.inputs, graph.constants, nodes, (bad,))
+
+    with pytest.raises(GraphError, match="pass wrong: GraphError: .*neg.*types of its outputs"):
+        run(graph, (same, wrong))

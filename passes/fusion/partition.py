@@ -71,6 +71,7 @@ class Partition:
         self.claims = Claims(facts.graph, limits.donated)
         self.claimed: dict[Value, int] = {}
         most = limits.max_binding_bytes
+        self._small = {v for v in facts.graph.values() if may_be_uniform(v.type)}
         self._windows = {v: -(-v.type.nbytes // most) for v in facts.graph.values() if v.type.nbytes > most}
         self.reach = Reach([self._sources(n) for n in range(len(facts.nodes))])
         self.home: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
@@ -136,7 +137,7 @@ class Partition:
             return None
         loads, stores = self.boundary((a, b))
         buffers, most = self._buffers(loads, stores), self.limits.max_buffers
-        if buffers - self._uniform(loads) > most and not self.claims.free:
+        if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
             return None
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
@@ -165,8 +166,9 @@ class Partition:
             return f"fusion of the {family} family is off"
         loads, stores = self.boundary((a, b))
         buffers = self._buffers(loads, stores)
-        if buffers - self._uniform(loads) > self.limits.max_buffers and not self.claims.free:
-            return _too_many(buffers, self.limits.max_buffers)
+        most = self.limits.max_buffers
+        if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
+            return _too_many(buffers, most)
         if family == "map" and stores:
             size = next(iter(stores)).type.size
         group = Group(
@@ -183,7 +185,7 @@ class Partition:
             a.ops + b.ops,
         )
         problem = self._phase_problem(a, b) or self._cycle_problem(a, b)
-        if problem is None and (a.claims or b.claims or buffers > self.limits.max_buffers):
+        if problem is None and (a.claims or b.claims or buffers > most):
             problem = self._claim(a, b, group, buffers)
         return problem or group_problem(self.facts, group) or group
 
@@ -207,7 +209,7 @@ class Partition:
 
     def _uniform(self, loads: Iterable[Value]) -> int:
         """How many of these may be bound as uniform buffers, which count apart."""
-        return min(sum(may_be_uniform(v.type) for v in loads), self.limits.max_uniform)
+        return min(sum(v in self._small for v in loads), self.limits.max_uniform)
 
     def _sources(self, number: int) -> list[int]:
         made = (self.facts.maker.get(read.root) for read in self.facts.reads[number])

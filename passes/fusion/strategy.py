@@ -39,8 +39,8 @@ LOOK_BACK: Final = 12
 """How many groups are tried as partners of one that shares no tensor with them."""
 
 
-def fuse_groups(part: Partition) -> None:
-    """Join groups until no step joins any more."""
+def join_dependent(part: Partition) -> None:
+    """Join groups with those that read them: this decides what lies in memory."""
     into_only_reader(part, ("map",))
     strict_epilogues(part)
     for _ in range(ROUNDS):
@@ -52,6 +52,10 @@ def fuse_groups(part: Partition) -> None:
     strict_epilogues(part)
     shared_epilogues(part)
     neighbours(part)
+
+
+def join_independent(part: Partition) -> None:
+    """Join groups side by side, which saves launches, and what that lets join besides."""
     sums_beside_products(part)
     for _ in range(ROUNDS):
         before = part.joins
