@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from graphc.errors import GraphError
 from graphc.index import Idx, Index, variable
-from graphc.ir import Graph, Node, Value
-from graphc.op import Attend, Contract, Indexed, Pointwise, Reduce, Term
-from graphc.types import DType, Shape, bool_
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.op import Attend, Contract, Indexed, Op, Pointwise, Reduce, Term
+from graphc.types import DType, Shape, TensorType, bool_
 
 FAMILIES: Final = ("map", "row", "column", "matmul", "attention", "beside")
 
@@ -70,7 +71,8 @@ def kept(node: Node) -> tuple[int, ...]:
     if isinstance(lowering, Pointwise):
         return tuple(_kept_broadcast(node.out.type.shape, v.type.shape) for v in node.inputs)
     if isinstance(lowering, Indexed):
-        return _kept_indexed(node, lowering)
+        inputs = tuple((v.type, node.inputs.index(v)) for v in node.inputs)
+        return _kept_indexed(node.op, inputs, node.out.type, tuple(node.attrs.items()))
     return tuple(v.type.size for v in node.inputs)
 
 
@@ -86,8 +88,18 @@ def _kept_broadcast(out: Shape, operand: Shape) -> int:
     return total
 
 
-def _kept_indexed(node: Node, lowering: Indexed) -> tuple[int, ...]:
-    out = node.out.type
+@lru_cache(maxsize=4096)
+def _kept_indexed(
+    op: Op, inputs: tuple[tuple[TensorType, int], ...], out: TensorType, attrs: tuple[tuple[str, Any], ...]
+) -> tuple[int, ...]:
+    """`kept` of an indexed op. inputs: types, and for each operand the first one that is the same value.
+
+    Layers repeat each other's views, so most questions have been asked before.
+    """
+    lowering = op.lowering
+    assert isinstance(lowering, Indexed)
+    values = [new_value(type) for type, _ in inputs]
+    node = Node(op, tuple(values[first] for _, first in inputs), (new_value(out),), dict(attrs))
     if not node.inputs or out.size == 0:
         return (1,) * len(node.inputs)
     flat = _reads(node, lowering, Index(out.shape, flat=variable("flat", out.size)))

@@ -314,5 +314,5 @@ def test_a_node_that_a_pass_makes_wrong_is_found_though_others_were_verified_bef
         nodes = (graph.nodes[0], replace(graph.nodes[1], outputs=(bad,)))
         return Graph(graph.inputs, graph.constants, nodes, (bad,))
 
-    with pytest.raises(GraphError, match="pass wrong: GraphError: .*neg.*types of its outputs"):
+    with pytest.raises(GraphError, match=r"pass wrong: GraphError: .*neg.*types of its outputs"):
         run(graph, (same, wrong))

@@ -97,9 +97,12 @@ class Partition:
         found = (self.home[self.claimed[v]] for v in group.loads if v in self.claimed)
         return [other for other in dict.fromkeys(found) if other is not group]
 
-    def feeds_only(self, a: Group, b: Group) -> bool:
-        """Whether nothing but group b reads what group a makes."""
-        return all(v not in self.facts.pinned for v in a.stores) and self.consumers(a) == [b]
+    def only_reader(self, group: Group) -> Group | None:
+        """The group that alone reads what this one makes."""
+        if not self.facts.pinned.isdisjoint(group.stores):
+            return None
+        readers = self.consumers(group)
+        return readers[0] if len(readers) == 1 else None
 
     def join(self, a: Group, b: Group) -> bool:
         """Join two groups if that is allowed, and say whether it was."""

@@ -74,9 +74,9 @@ def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
         group = part.home[number]
         if group.family != "map":
             continue
-        readers = part.consumers(group)
-        if len(readers) == 1 and readers[0].family in families and part.feeds_only(group, readers[0]):
-            part.join(group, readers[0])
+        reader = part.only_reader(group)
+        if reader is not None and reader.family in families:
+            part.join(group, reader)
 
 
 def strict_epilogues(part: Partition) -> None:
@@ -113,12 +113,12 @@ def row_programs(part: Partition) -> None:
 
 def _rather_joins_reader(part: Partition, producer: Group, group: Group) -> bool:
     """Whether the map group saves more memory traffic in the one group that reads it; then it has gone there."""
-    readers = part.consumers(group)
-    if len(readers) != 1 or readers[0].family not in ("row", "column") or not part.feeds_only(group, readers[0]):
+    reader = part.only_reader(group)
+    if reader is None or reader.family not in ("row", "column"):
         return False
     saved_here = sum(v.type.nbytes for v in producer.stores if v in group.loads)
     saved_there = sum(v.type.nbytes for v in group.stores)
-    return saved_there > saved_here and part.join(group, readers[0])
+    return saved_there > saved_here and part.join(group, reader)
 
 
 def neighbours(part: Partition) -> None:
