@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import graphc
 from graphc import nn, optim
@@ -14,10 +17,12 @@ from graphc.families import check_family
 from graphc.ir import Graph, evaluate
 from graphc.lower import lower
 from graphc.passes.fuse import Fuse, fuse
+from graphc.passes.fusion import strategy
 from graphc.plan import Target
 from graphc.reference import run_plan
 from graphc.tuner import problems
 from tests.fusing import Maker, arrays_for, assert_sound, families, kernels
+from tests.test_fuse_inplace import EVERY, planned, updates
 
 
 def array(*shape: int) -> Any:
@@ -222,3 +227,11 @@ def test_the_tuner_sees_each_product_once():
     assert found
     for problem in found:
         lower(problem.graph, Target())
+
+
+@settings(max_examples=40, deadline=None)
+@given(updates(), st.sampled_from((5, 8)), st.sets(st.integers(0, 5)))
+def test_random_launches(graph: Graph, buffers: int, kept: set[int]):
+    """Random graphs with donated inputs, sums of all lengths counted as long."""
+    with mock.patch.object(strategy, "LONG", 1):
+        planned(graph, EVERY - kept, buffers)
