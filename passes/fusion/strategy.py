@@ -6,11 +6,12 @@
    them goes in too. Columns take what feeds only them.
 4. A matmul takes a pointwise group though others read it as well, then any producer and consumer are joined that may
    be: the value goes to memory for the others, but is not read back.
-5. Groups side by side that read the same tensors, tiny ones, sums over rows of one space, and updates of parameters of
+5. A matmul and a sum over columns of what it reads share a launch.
+6. Groups side by side that read the same tensors, tiny ones, sums over rows of one space, and updates of parameters of
    one size share a kernel.
-6. What is still a tiny kernel of its own goes along with any other.
-7. Kernels that wait for nothing of each other share a launch: matmuls of one shape that read the same activations, or
-   are all that one kernel waits for; a matmul and the sums over columns of what it reads; and what is near otherwise.
+7. What is still a tiny kernel of its own goes along with any other.
+8. Matmuls of one shape that read the same activations, or are all that one kernel waits for, share a launch, and then
+   long loops nearby that wait for nothing of each other.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ TINY: Final = 256
 NEAR: Final = 32
 """Nodes between two groups that are made one kernel though they read different tensors."""
 
-LONG: Final = 64
-"""Terms of a sum from which on the rest of its kernel hardly counts."""
-
 APART: Final = ("column", "update", "sums")
 """Kinds of groups that are joined so."""
+
+LONG: Final = 64
+"""Terms of a sum from which on the rest of its kernel hardly counts."""
 
 LOOK_BACK: Final = 12
 """How many groups are tried as partners of one that shares no tensor with them."""
