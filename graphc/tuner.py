@@ -350,10 +350,13 @@ def problems(graph: Graph, target: Target) -> list[Problem]:
     for node in flat.nodes:
         for alone, search in searches(node, flat.constants, target) if _cost(node) >= LEAST_WORK else ():
             count[search.name] = count.get(search.name, 0) + 1
-            if search.name not in found and len(search.candidates) > 1:
+            known = found.get(search.name)
+            if known is None:
                 found[search.name] = Problem(search.name, alone, search.candidates, _work(alone, target))
-    known = [replace(p, work=p.work * count[p.name]) for p in found.values() if p.work]
-    return sorted(known, key=lambda p: -p.work)
+            elif len(search.candidates) < len(known.candidates):  # beside others it has less choice
+                found[search.name] = replace(known, candidates=search.candidates)
+    left = [replace(p, work=p.work * count[p.name]) for p in found.values() if p.work and len(p.candidates) > 1]
+    return sorted(left, key=lambda p: -p.work)
 
 
 def _work(alone: Graph, target: Target) -> float:

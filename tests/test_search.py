@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import reference
-from graphc.ir import Graph
+from graphc.ir import Graph, Node
 from graphc.loops import flatten
 from graphc.lower import column, lower, row, rules
 from graphc.lower import map as map_family
@@ -18,6 +19,7 @@ from graphc.lower.family import SEARCHES, searches
 from graphc.lower.kernel import Search
 from graphc.models.train import training_step
 from graphc.ops import OPS
+from graphc.ops.structured import fused
 from graphc.plan import Target
 from graphc.tuner import agrees, operands
 from graphc.types import TensorType, i32
@@ -149,6 +151,24 @@ def test_rows_of_a_subgroup_share_a_workgroup_only_where_none_ends_early() -> No
         assert layout.each == 1 or layout.team == "thread"
     assert {x.each for x in row.candidates(24, 100, DISCRETE) if x.team == "subgroup"} == {1, 2, 4, 8}
     assert not row.fits(row.Layout("subgroup", 16, 4, 2, True), 24, DISCRETE)
+
+
+def test_beside_others_a_kernel_keeps_the_size_of_its_workgroups() -> None:
+    """Kernels whose workgroups differ do not share a launch."""
+    column, matmul = a_column().nodes[0], a_matmul().nodes[0]
+    inputs, outputs = (*column.inputs, *matmul.inputs), (*column.outputs, *matmul.outputs)
+    body = Graph(inputs, {}, (column, matmul), outputs)
+    launch = Node(fused, inputs, outputs, {"body": body, "family": "beside", "why": ()})
+    found = list(searches(launch, {}, SOFTWARE))
+    assert [search.name.split()[0] for _, search in found] == ["column", "matmul"]
+    for alone, search in found:
+        texts = [launches(alone, replace(SOFTWARE, choices={search.name: c})) for c in search.candidates]
+        sizes = {re.findall(r"@workgroup_size\((\d+)\)", wgsl)[0] for made in texts for wgsl, _ in made}
+        assert len(sizes) == 1
+        assert len(texts) > 1
+    whole = only_search(a_column(), SOFTWARE)
+    assert whole is not None
+    assert set(found[0][1].candidates) < set(whole.candidates)
 
 
 def test_adapters_fall_into_classes() -> None:

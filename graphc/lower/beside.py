@@ -25,11 +25,10 @@ _ELSEWHERE: Final = re.compile(r"^(?:var|const|fn|struct|override|alias)\b", re.
 
 def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
     """The kernel that runs independent kernels side by side; None where they cannot share a launch."""
-    heads = [_MAIN.search(source.wgsl) for source in sources]
-    sizes = {head[1] if head else "" for head in heads}
+    sizes = set(map(workgroup_size, sources))
     total = sum(source.workgroups[0] for source in sources)
     flat = all(source.workgroups[1:] == (1, 1) for source in sources) and total <= target.max_workgroups
-    if "" in sizes or len(sizes) > 1 or not flat:
+    if None in sizes or len(sizes) > 1 or not flat:
         return None
     if any(_ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources):
         return None
@@ -55,6 +54,12 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         needs=tuple(dict.fromkeys(need for source in sources for need in source.needs)),
         inplace=tuple(pair for part, source in enumerate(sources) for pair in names.pairs(part, source)),
     )
+
+
+def workgroup_size(source: KernelSource) -> str | None:
+    """Invocations of a kernel's workgroups; None where its entry point is not written as those of the families are."""
+    head = _MAIN.search(source.wgsl)
+    return head[1] if head else None
 
 
 class _Names:

@@ -12,7 +12,7 @@ from graphc.ir import Graph, Node, Value, prune
 from graphc.loops import passed_through
 from graphc.lower import attention, column, custom, matmul, row, scatter
 from graphc.lower import map as map_family
-from graphc.lower.beside import beside
+from graphc.lower.beside import beside, workgroup_size
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.op import Contract, Custom
 from graphc.ops.structured import fused
@@ -94,7 +94,8 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
         return
     if family == "beside":
         for inner in whole.nodes:
-            yield from searches(inner, whole.constants, target)
+            for program, search in searches(inner, whole.constants, target):
+                yield program, _of_one_size(program, search, target)
     if family not in SEARCHES:
         return
     for part in PARTS[family](whole) if family in PARTS else [whole]:
@@ -109,6 +110,18 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
             alone = Node(fused, body.inputs, body.outputs, attrs)
         found = SEARCHES[family](body, Site(target, label=label_of(body), staged=marked))
         yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
+
+
+def _of_one_size(alone: Graph, search: Search, target: Target) -> Search:
+    """The candidates whose workgroups are as large as those of the rules: else kernels do not share a launch."""
+    (node,) = alone.nodes
+
+    def sizes(choice: tuple[int, ...]) -> list[str | None]:
+        chosen = replace(target, choices={search.name: choice})
+        return [workgroup_size(source) for source in kernels_of(node, alone, chosen, lambda value: value)]
+
+    first = sizes(search.candidates[0])
+    return replace(search, candidates=tuple(c for c in search.candidates if sizes(c) == first))
 
 
 def _bare(body: Graph) -> Graph:
