@@ -187,3 +187,44 @@ def test_the_proof_refuses_a_stage_outside_of_what_is_bound():
     dispatches[number] = replace(launch, bindings=broken)
     with pytest.raises(GraphError, match="has a stage that touches"):
         check_plan(replace(plan, dispatches=tuple(dispatches)))
+
+
+def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_where_they_were():
+    def fn(w: Any, m: Any, rows: Any) -> Any:
+        def step(carry: Any, row: Any) -> tuple[Any, Any]:
+            w, m = carry
+            h = np.tanh(row @ w)
+            g = (h / np.sum(h * h, axis=-1, keepdims=True)).T @ row
+            m = m * 0.9 + g.T
+            return (w - m * 0.1, m), np.sum(h)
+
+        (w, m), sums = graphc.scan(step, (w, m), rows)
+        return w, m, sums
+
+    def plan_of(steps: int, width: int) -> Plan:
+        w = spec((width, width))
+        graph = run(trace(fn, w, w, spec((steps, 8, width))), DEFAULT)
+        return lower(graph, SOFTWARE, frozenset((0, 1)))
+
+    def kinds(plan: Plan) -> set[str]:
+        (loop,) = plan.loops
+        names = {t.name for t in plan.tensors if t.shape == plan.tensors[0].shape}
+        bound = [b for d in plan.dispatches[loop.first : loop.last + 1] for s in d.stages or (d,) for b in s.bindings]
+        return {plan.buffers[b.buffer].kind for b in bound if plan.tensors[b.tensor].name in names}
+
+    assert kinds(plan_of(16, 8)) == {"arena"}
+    assert "input" in kinds(plan_of(4, 8))
+    assert "input" in kinds(plan_of(16, 128))
+    arguments = array(8, 8), array(8, 8), array(16, 8, 8)
+    joined = graphc.compile(fn, device="wgpu", donate=("w", "m"))(*arguments)
+    plain = graphc.compile(fn, device="wgpu", passes=WITHOUT)(*arguments)
+    for a, b in zip(joined, plain, strict=True):
+        assert a.numpy().tobytes() == b.numpy().tobytes()
+
+
+def test_tensors_of_vectors_and_of_words_lie_in_arenas_of_their_own():
+    plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
+    assert sum(b.kind == "arena" for b in plan.buffers) == 2
+    (text,) = [k.wgsl for k in plan.kernels if k.family == "chain"]
+    assert ": array<vec4<f32>>;" in text
+    assert ": array<u32>;" in text

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
-from graphc.lower.carry import enter_in_place, repeat_in_place
-from graphc.lower.chain import chains, join
+from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
+from graphc.lower.chain import chains, join, words
 from graphc.lower.declare import module, share
 from graphc.lower.family import check_bindings, kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
@@ -34,6 +34,7 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
         _add_node(program, flat, position, node)
     repeat_in_place(program, flat.loops)
     _settle_outputs(program)
+    program.words = words(program)
     plan = _plan(program, place(program))
     check_plan(plan, target.alignment)
     return plan
@@ -45,6 +46,8 @@ def _add_node(program: Program, flat: Flat, position: int, node: Node) -> None:
     if node.op is enter and enter_in_place(program, flat, position):
         program.roots[node.out] = program.root(node.inputs[0])
         return
+    if node.op is enter and gathers(program, flat, position):
+        program.gathered.add(node.out)
     if node.op is again or node.op is put:
         variable = program.root(node.inputs[1 if node.op is again else 0])
         program.roots[node.out] = variable
@@ -66,7 +69,7 @@ def _name_scratch(program: Program, node: Node, sources: list[KernelSource]) -> 
 def _settle_outputs(program: Program) -> None:
     """Give each output a tensor of its own: one that is an input, a constant or given before is copied."""
     graph = program.graph
-    own: set[Value] = {*graph.inputs, *graph.constants}
+    own: set[Value] = {*graph.inputs, *graph.constants, *program.gathered}
     for slot, value in enumerate(graph.outputs):
         root = program.root(value)
         program.shown.append(value)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from graphc.ir import Value
 from graphc.loops import Flat, Region
+from graphc.lower.chain import joins
 from graphc.lower.program import Program, Step
 from graphc.ops.structured import again
 from graphc.plan import Loop
+
+OFTEN: Final = 8
+"""Steps of a loop from which on its small variables are copied into an arena."""
+
+SMALL: Final = 1 << 14
+"""Most bytes of such a variable."""
 
 
 def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
@@ -23,12 +31,26 @@ def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
     uses = sum(v is value for node in graph.nodes for v in node.inputs) + sum(v is value for v in graph.outputs)
     if uses != 1 or program.root(value) is not value or value in graph.constants:
         return False
+    if value in graph.inputs and gathers(program, flat, position):
+        return False
     if value in graph.inputs:
         results = {n.out for n in graph.nodes if n.op is again and n.inputs[1] is variable}
         ends = bool(results.intersection(graph.outputs)) and not _inside(flat, position)
         return ends and graph.inputs.index(value) in program.donate
     made = next(i for i, node in enumerate(graph.nodes) if value in node.outputs)
     return _inside(flat, made) == _inside(flat, position)
+
+
+def gathers(program: Program, flat: Flat, position: int) -> bool:
+    """Whether a small variable that enters a loop here is to lie in an arena while the loop runs.
+
+    Chains bind an arena once for all of its tensors, and the buffer of an argument or result for that one alone: with
+    parameters and moments in the arena, a step of a tiny model takes fewer launches. They are copied in before the
+    loop and out after it, which must run often enough to pay for that.
+    """
+    node = flat.graph.nodes[position]
+    loop = next((r for r in flat.loops if node.out in r.variables), None)
+    return joins(program) and loop is not None and loop.times >= OFTEN and node.out.type.nbytes <= SMALL
 
 
 def _inside(flat: Flat, position: int) -> list[Region]:

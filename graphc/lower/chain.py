@@ -11,11 +11,13 @@ it is an array of u32, and accessor functions give its words the type that a sta
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
+from graphc.ir import Value
 from graphc.kernels import calls, math_source, render
 from graphc.lower.kernel import LANES, KernelSource
 from graphc.lower.place import Placement
@@ -53,13 +55,10 @@ def chains(program: Program, placement: Placement, sources: Sequence[KernelSourc
     operands are copied to textures), so that no run crosses them. A run binds no more buffers than a kernel may, and
     holds limited text.
     """
-    target, graph = program.target, program.graph
-    if not (target.software and marks(graph)):
-        return [range(n, n + 1) for n in range(len(sources))]
+    target = program.target
     found: list[range] = []
     run, length = _Windows(placement), 0
-    for n, (step, source) in enumerate(zip(program.steps, sources, strict=True)):
-        fits = (step.position < 0 or small(graph.nodes[step.position])) and _joins(source, target)
+    for n, (source, fits) in enumerate(zip(sources, _stages(program, sources), strict=True)):
         new = _Windows(placement)
         new.add(source)
         if fits and found and length and n not in breaks and length + len(source.wgsl) <= LONGEST:
@@ -71,6 +70,32 @@ def chains(program: Program, placement: Placement, sources: Sequence[KernelSourc
         found.append(range(n, n + 1))
         run, length = new, len(source.wgsl) if fits else 0
     return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
+
+
+def words(program: Program) -> frozenset[Value]:
+    """The tensors that stages reach in other elements than vectors of f32.
+
+    They are placed apart from the others: an arena that is bound as vectors is read four times as fast as one of words.
+    """
+    sources = [step.source for step in program.steps]
+    stages = itertools.compress(sources, _stages(program, sources))
+    return frozenset(o.value for source in stages for o in source.operands if o.element != "vec4<f32>")
+
+
+def joins(program: Program) -> bool:
+    """Whether there are chains at all: launches are dear, and the pass `chain` has marked kernels."""
+    return program.target.software and marks(program.graph)
+
+
+def _stages(program: Program, sources: Sequence[KernelSource]) -> list[bool]:
+    """For each step, whether it can be a stage: its kernel allows it, and one workgroup computes it soon enough."""
+    if not joins(program):
+        return [False] * len(sources)
+    nodes = program.graph.nodes
+    return [
+        (step.position < 0 or small(nodes[step.position])) and _joins(source, program.target)
+        for step, source in zip(program.steps, sources, strict=True)
+    ]
 
 
 def lanes_of(target: Target) -> int:

@@ -10,7 +10,7 @@ from graphc.errors import OutOfMemoryError
 from graphc.ir import Value
 from graphc.lower.kernel import Operand
 from graphc.passes import memory
-from graphc.plan import Access, Buffer, BufferKind, Tensor, padded
+from graphc.plan import Access, Buffer, BufferKind, Target, Tensor, padded
 
 if TYPE_CHECKING:
     from graphc.lower.program import Program
@@ -199,12 +199,12 @@ def _finish(
     for value in arena:
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
-    shared = [v for v in spans if v not in lives.uniform]
+    apart = {owner[v] for v in arena if v in program.words}
+    shared = sorted((v for v in spans if v not in lives.uniform), key=apart.__contains__)
     slots = {v: n for n, v in enumerate(shared)}
     sizes = {v: _padded(program, v) for v in spans}
-    lifetimes = [memory.Lifetime(names[v], sizes[v], *spans[v]) for v in shared]
-    assigned = memory.assign(lifetimes, program.target.alignment, program.target.max_buffer_bytes)
-    memory.check(lifetimes, assigned, program.target.alignment, program.target.max_buffer_bytes)
+    groups = [[memory.Lifetime(names[v], sizes[v], *spans[v]) for v in shared if (v in apart) == k] for k in (0, 1)]
+    assigned = _assign(groups, program.target)
     first_arena = len(buffers)
     for slot, size in enumerate(assigned.arena_bytes):
         buffers.append(Buffer(f"arena{slot}", "arena", size, slot))
@@ -249,6 +249,28 @@ def _finish(
         tuple(sorted({*program.taken, *((i, o) for o, i in donated.items())})),
         _bytes(buffers, assigned, [v for v in arena if v not in lives.uniform], program.target.alignment),
     )
+
+
+def _assign(groups: list[list[memory.Lifetime]], target: Target) -> memory.Assignment:
+    """Places for the tensors of all groups, one after the other, those of each group in arenas of its own."""
+    chosen = [group for group in groups if group] or [[]]
+    parts = [memory.assign(group, target.alignment, target.max_buffer_bytes) for group in chosen]
+    first = 0
+    arenas: list[int] = []
+    for part in parts:
+        arenas += [first + number for number in part.arenas]
+        first += len(part.arena_bytes)
+    lifetimes = [lifetime for group in groups for lifetime in group]
+    assigned = memory.Assignment(
+        tuple(arenas),
+        tuple(offset for part in parts for offset in part.offsets),
+        tuple(size for part in parts for size in part.arena_bytes),
+        memory.lower_bound(lifetimes, target.alignment),
+        sum(part.naive for part in parts),
+        parts[0].strategy,
+    )
+    memory.check(lifetimes, assigned, target.alignment, target.max_buffer_bytes)
+    return assigned
 
 
 def _bytes(
