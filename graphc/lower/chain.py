@@ -28,7 +28,7 @@ from graphc.plan import Access, Binding, Buffer, Kernel, Target
 SHORTEST: Final = 3
 """Fewest kernels of a chain: a longer kernel takes longer to compile, which one launch less does not pay for."""
 
-LONGEST: Final = 40_000
+LONGEST: Final = 50_000
 """Most characters of a chain's kernels: compilers take more than twice as long for a kernel of twice the length."""
 
 _MAIN: Final = re.compile(
