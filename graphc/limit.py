@@ -44,8 +44,8 @@ def compose(
     passes = tuple(replace(p, donated=donated) if isinstance(p, Fuse) else p for p in passes)
     if limit is None:
         return Composed(pipeline.stages(graph, passes), passes)
-    # Textures would take memory beside the arenas: with a limit, they are not worth it.
-    return _climb(graph, passes, limit, replace(device.target, max_texture=0), donated)
+    # Textures would take memory beside the arenas, and arenas apart more: with a limit, they are not worth it.
+    return _climb(graph, passes, limit, replace(device.target, max_texture=0, thrifty=True), donated)
 
 
 def _climb(

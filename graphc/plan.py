@@ -295,7 +295,8 @@ class Target:
     the kind of adapter, a discrete GPU where both are false. invocations: most threads in a workgroup. max_texture:
     most texels along a side of a texture. features: names of WebGPU features that kernels may use ("shader-f16",
     "subgroup", ...). max_uniform_buffers: most small tensors bound as uniform buffers, which count apart. choices: what
-    the tuner found best, by the name of the problem; it goes before the rules.
+    the tuner found best, by the name of the problem; it goes before the rules. thrifty: memory is limited, so that
+    none is spent to save time.
     """
 
     name: str = "baseline"
@@ -311,5 +312,6 @@ class Target:
     subgroup: int = 0
     software: bool = False
     integrated: bool = False
+    thrifty: bool = False
     features: frozenset[str] = frozenset()
     choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)

@@ -50,7 +50,9 @@ def gathers(program: Program, flat: Flat, position: int) -> bool:
     """
     node = flat.graph.nodes[position]
     loop = next((r for r in flat.loops if node.out in r.variables), None)
-    return joins(program) and loop is not None and loop.times >= OFTEN and node.out.type.nbytes <= SMALL
+    if program.target.thrifty or loop is None:
+        return False
+    return joins(program) and loop.times >= OFTEN and node.out.type.nbytes <= SMALL
 
 
 def _inside(flat: Flat, position: int) -> list[Region]:

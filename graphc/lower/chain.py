@@ -77,6 +77,8 @@ def words(program: Program) -> frozenset[Value]:
 
     They are placed apart from the others: an arena that is bound as vectors is read four times as fast as one of words.
     """
+    if program.target.thrifty:
+        return frozenset()
     sources = [step.source for step in program.steps]
     stages = itertools.compress(sources, _stages(program, sources))
     return frozenset(o.value for source in stages for o in source.operands if o.element != "vec4<f32>")
