@@ -71,6 +71,20 @@ def test_an_operand_of_several_products_is_copied_once():
     assert "to texture 0" in str(plan)
 
 
+def test_heads_are_merged_where_texels_are_read(device):
+    """Attention's result [batch, heads, time, 64] as rows of the next product: only divisions by powers of two."""
+
+    def project(heads, weight):
+        return np.reshape(np.transpose(heads, (0, 2, 1, 3)), (2, 256, 192)) @ weight
+
+    heads, weight = normal(2, 3, 256, 64), normal(192, 192, seed=1)
+    graph = run(trace(project, heads, weight), DEFAULT)
+    (dispatch,) = lower(graph, SOFTWARE).dispatches
+    assert [b.access for b in dispatch.bindings].count("texture") == 2
+    got = graphc.compile(project, device=device)(heads, weight)
+    np.testing.assert_allclose(got, project(heads.astype(float), weight), rtol=1e-4, atol=1e-4)
+
+
 def test_the_device_computes_the_same_with_and_without_textures(device):
     graph = projections()
     for target in (device.target, replace(device.target, max_texture=0)):
