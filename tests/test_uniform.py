@@ -12,6 +12,7 @@ import graphc
 from graphc.errors import GraphError
 from graphc.ir import Graph, evaluate
 from graphc.lower import lower
+from graphc.lower.place import pack
 from graphc.passes.fuse import fuse
 from graphc.passes.proof import check_plan
 from graphc.plan import Plan, Target
@@ -68,9 +69,26 @@ def test_numbers_computed_in_the_program_lie_apart():
     plan = compiled.lower(xs, step).plan
     bound = [b for d in plan.dispatches for b in d.bindings if b.access == "uniform"]
     assert bound
-    assert all(sum(t.buffer == plan.tensors[b.tensor].buffer for t in plan.tensors) == 1 for b in bound)
+    for dispatch in plan.dispatches:
+        for binding in dispatch.bindings:
+            if binding.access == "uniform":
+                assert sum(b.buffer == binding.buffer for b in dispatch.bindings) == 1
     for got, want in zip(compiled(xs, step), program(xs, step), strict=True):
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-4)
+
+
+def test_small_tensors_lie_where_a_number_is_yet_to_come():
+    """A number's buffer is free until it is written; nothing lies there that its own dispatch touches."""
+    make = Maker()
+    early, meeting, number, large = (make.tensor(n) for n in (8, 8, 8, 640))
+    spans = {early: (0, 1), meeting: (0, 2), number: (2, 3), large: (1, 3)}
+    sizes = {value: value.type.nbytes for value in spans}
+    names = {value: f"%{value.id}" for value in spans}
+    lone, left, assigned = pack([early, meeting, large], spans, sizes, {number}, (), names, Target())
+    assert lone.home == {number: 0, early: 0}
+    assert left == [meeting, large]
+    assert lone.sizes == [32]
+    assert assigned.peak == 256 + 2560
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.bool_])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -200,29 +200,26 @@ def _finish(
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
     apart = {owner[v] for v in arena if v in program.words}
-    shared = sorted((v for v in spans if v not in lives.uniform), key=apart.__contains__)
-    slots = {v: n for n, v in enumerate(shared)}
     sizes = {v: _padded(program, v) for v in spans}
-    groups = [[memory.Lifetime(names[v], sizes[v], *spans[v]) for v in shared if (v in apart) == k] for k in (0, 1)]
-    assigned = _assign(groups, program.target)
+    shared = sorted((v for v in spans if v not in lives.uniform), key=apart.__contains__)
+    lone, shared, assigned = pack(shared, spans, sizes, lives.uniform, apart, names, program.target)
+    slots = {v: n for n, v in enumerate(shared)}
     first_arena = len(buffers)
-    for slot, size in enumerate(assigned.arena_bytes):
+    for slot, size in enumerate([*assigned.arena_bytes, *lone.sizes]):
         buffers.append(Buffer(f"arena{slot}", "arena", size, slot))
-    for value in spans:
-        if value in lives.uniform:
-            slot = len(buffers) - first_arena
-            home[value] = len(buffers)
-            buffers.append(Buffer(f"arena{slot}", "arena", sizes[value], slot))
+    for value, slot in lone.home.items():
+        home[value] = first_arena + len(assigned.arena_bytes) + slot
 
     kept = set(program.outputs)
     tensors: list[Tensor] = []
     number: dict[Value, int] = {}
 
     def add(value: Value, like: Value, start: int, stop: int, alias: str | None) -> None:
+        like = owner.get(like, like)
         if like in home:
             buffer, offset = home[like], 0
         else:
-            slot = slots[owner[like]]
+            slot = slots[like]
             buffer, offset = first_arena + assigned.arenas[slot], assigned.offsets[slot]
         number[value] = len(tensors)
         kind = value.type
@@ -247,8 +244,73 @@ def _finish(
         number,
         merged,
         tuple(sorted({*program.taken, *((i, o) for o, i in donated.items())})),
-        _bytes(buffers, assigned, [v for v in arena if v not in lives.uniform], program.target.alignment),
+        _bytes(buffers, assigned, [v for v in arena if owner[v] not in lone.home], program.target.alignment),
     )
+
+
+@dataclass(slots=True)
+class _Lone:
+    """Buffers that hold one tensor at a time: no dispatch touches two tensors of one of them.
+
+    sizes: bytes of each. spans: first and last dispatch of each tensor that lies in it. home: the buffer of each.
+    """
+
+    sizes: list[int] = field(default_factory=list)
+    spans: list[list[tuple[int, int]]] = field(default_factory=list)
+    home: dict[Value, int] = field(default_factory=dict)
+
+    def find(self, span: tuple[int, int], size: int) -> int | None:
+        """A buffer that is large enough, and free while the tensor lives."""
+        for slot, taken in enumerate(self.spans):
+            if size <= self.sizes[slot] and all(span[1] < start or end < span[0] for start, end in taken):
+                return slot
+        return None
+
+    def put(self, value: Value, span: tuple[int, int], slot: int) -> None:
+        self.spans[slot].append(span)
+        self.home[value] = slot
+
+    def open(self, size: int) -> int:
+        self.sizes.append(size)
+        self.spans.append([])
+        return len(self.sizes) - 1
+
+
+def pack(
+    shared: list[Value],
+    spans: Mapping[Value, tuple[int, int]],
+    sizes: Mapping[Value, int],
+    uniform: Collection[Value],
+    apart: Collection[Value],
+    names: Mapping[Value, str],
+    target: Target,
+) -> tuple[_Lone, list[Value], memory.Assignment]:
+    """Places for the tensors of arenas: lone buffers for those bound as uniform buffers, then the rest of `shared`.
+
+    Small tensors lie in a lone buffer too, before or after the one it was made for, where that makes the arenas less.
+    """
+
+    def assign(values: list[Value]) -> memory.Assignment:
+        groups = [[memory.Lifetime(names[v], sizes[v], *spans[v]) for v in values if (v in apart) == k] for k in (0, 1)]
+        return _assign(groups, target)
+
+    lone = _Lone()
+    for value in sorted((v for v in spans if v in uniform), key=lambda v: (-sizes[v], spans[v])):
+        slot = lone.find(spans[value], sizes[value])
+        lone.put(value, spans[value], lone.open(sizes[value]) if slot is None else slot)
+    assigned = assign(shared)
+    fuller = _Lone(lone.sizes, [list(taken) for taken in lone.spans], dict(lone.home))
+    left = []
+    for value in shared:
+        slot = None if value in apart else fuller.find(spans[value], sizes[value])
+        if slot is None:
+            left.append(value)
+        else:
+            fuller.put(value, spans[value], slot)
+    if len(left) == len(shared):
+        return lone, shared, assigned
+    fewer = assign(left)
+    return (fuller, left, fewer) if fewer.peak < assigned.peak else (lone, shared, assigned)
 
 
 def _assign(groups: list[list[memory.Lifetime]], target: Target) -> memory.Assignment:
