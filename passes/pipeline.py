@@ -1,4 +1,4 @@
-"""The pass pipeline: a pass maps a Graph to a Graph; `run` applies a tuple of them and verifies after each."""
+"""The pass pipeline: a pass maps a Graph to a Graph; `run` applies a tuple of them and verifies what each makes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pass_name(graph_pass: GraphPass) -> str:
 
 
 def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = None) -> Graph:
-    """Apply `passes` in order, verifying the graph after each.
+    """Apply `passes` in order, verifying each graph that one of them makes.
 
     Raises GraphError that names the pass, and the node where there is one, if a pass fails, breaks an invariant of
     the graph, or changes the types of its inputs or outputs.
@@ -69,8 +69,9 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
         before = graph
         try:
             graph = graph_pass(_bodies(before, graph_pass, inferred))
-            graph.verify(inferred)
-            _same_interface(before, graph)
+            if graph is not before:
+                graph.verify(inferred)
+                _same_interface(before, graph)
         except Exception as error:
             raise GraphError(f"pass {name}: {type(error).__name__}: {error}") from error
         if observe is not None:
