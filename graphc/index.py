@@ -258,6 +258,8 @@ class Index:
             return self
         if math.prod(shape) == 1:
             return Index(shape, [constant(0)] * len(shape))
+        if math.prod(shape) == math.prod(self.shape):  # only axes of length 1 are added
+            return self.reshaped(shape)
         tail = self.dims[len(self.dims) - len(shape) :]
         return Index(shape, [constant(0) if n == 1 else d for d, n in zip(tail, shape, strict=True)])
 

@@ -169,3 +169,9 @@ def test_axes_that_a_reshape_keeps_apart_are_not_mixed():
     merged = Index((1024, 384), [rows, column]).reshaped((4, 256, 384)).reshaped((4, 256, 6, 64))
     assert [d.text for d in merged.dims] == ["(m / 256u)", "(m % 256u)", "((k * 4u) / 64u)", "((k * 4u) % 64u)"]
     assert (merged.dims[-1].lane, merged.dims[-1].align) == (1, 4)
+
+
+def test_axes_of_length_one_keep_the_flat_position():
+    """What computes in place relies on it: the element at a position is read from the same one."""
+    flat = variable("i", 6)
+    assert Index((1, 2, 3), flat=flat).broadcast_from((2, 3)).flat.text == "i"

@@ -108,6 +108,7 @@ def _share_in_place(
     merged: dict[int, dict[str, str]] = {}
     for number, step in enumerate(program.steps):
         by_name = {o.name: o.value for o in step.source.operands}
+        uniform = {o.name for o in step.source.operands if o.uniform}
         if step.merged:
             merged[number] = dict(step.merged)
         used: set[str] = {*step.merged, *step.merged.values()}
@@ -118,7 +119,7 @@ def _share_in_place(
             if old in lives.held:
                 continue
             if lives.in_arena(old) and lives.in_arena(new):
-                if not lives.uniform.isdisjoint((old, new)):
+                if not uniform.isdisjoint((output, source)):
                     continue
                 shares[new] = old
             elif not _donate(program, lives, donated, old, new):
@@ -201,8 +202,9 @@ def _finish(
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
     apart = {owner[v] for v in arena if v in program.words}
     sizes = {v: _padded(program, v) for v in spans}
-    shared = sorted((v for v in spans if v not in lives.uniform), key=apart.__contains__)
-    lone, shared, assigned = pack(shared, spans, sizes, lives.uniform, apart, names, program.target)
+    uniform = {owner[v] for v in arena if v in lives.uniform}
+    shared = sorted((v for v in spans if v not in uniform), key=apart.__contains__)
+    lone, shared, assigned = pack(shared, spans, sizes, uniform, apart, names, program.target)
     slots = {v: n for n, v in enumerate(shared)}
     first_arena = len(buffers)
     for slot, size in enumerate([*assigned.arena_bytes, *lone.sizes]):

@@ -89,6 +89,9 @@ def _infer_transpose(x: TensorType, *, perm: Shape) -> TensorType:
 
 def _emit_transpose(em: Emitter, node: Any, index: Index) -> Term:
     x, perm = node.inputs[0], node.attrs["perm"]
+    moved = [axis for axis in perm if x.type.shape[axis] != 1]
+    if moved == sorted(moved):  # every element keeps its flat position
+        return em.read(x, index.reshaped(x.type.shape))
     return em.read(x, Index(x.type.shape, [index.dims[perm.index(axis)] for axis in range(len(perm))]))
 
 
@@ -104,6 +107,8 @@ transpose: Final = Op(
         Case((sample(2, 3, 4),), {"perm": (2, 0, 1)}),
         Case((sample(2, 3, 8, 4),), {"perm": (0, 2, 1, 3)}),
         Case((sample(),), {"perm": ()}),
+        Case((sample(3, 5),), {"perm": (0, 1)}),
+        Case((sample(3, 1, 5),), {"perm": (1, 0, 2)}),
         Case((sample(0, 3),), {"perm": (1, 0)}),
         Case((booleans(5, 3),), {"perm": (1, 0)}),
     ),
