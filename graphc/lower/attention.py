@@ -79,17 +79,8 @@ def _node(body: Graph) -> Node:
     return node
 
 
-class _Forward(RowKernel):
-    kind = "forward"
-    what = "attention: softmax(scale q k^T) v, rows are queries; running maximum and sum, rescaled as these change"
-
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
-        t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
-        super().__init__(body, site, bindings, node, t, s)
-        self.q, self.k, self.v = node.inputs[:3]
-
-    def sums(self) -> list[Sum]:
-        return [Sum("o", "s", self.v, self.v.type.shape[-1])]
+class _RowsAreQueries(RowKernel):
+    """Which columns, the keys, a tile of queries goes through, and which of them each query sees."""
 
     def bounds(self) -> tuple[str, str]:
         if not self.causal:
@@ -100,6 +91,19 @@ class _Forward(RowKernel):
         if self.causal:
             return f"at <= vec4<u32>(min(first + {r + self.offset}u, {self.keys - 1}u))"
         return f"at < vec4<u32>({self.keys}u)" if self.keys % self.step else None
+
+
+class _Forward(_RowsAreQueries):
+    kind = "forward"
+    what = "attention: softmax(scale q k^T) v, rows are queries; running maximum and sum, rescaled as these change"
+
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
+        t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
+        super().__init__(body, site, bindings, node, t, s)
+        self.q, self.k, self.v = node.inputs[:3]
+
+    def sums(self) -> list[Sum]:
+        return [Sum("o", "s", self.v, self.v.type.shape[-1])]
 
     def declare(self) -> None:
         for r in range(self.rows):
@@ -176,7 +180,7 @@ class _Backward(RowKernel):
             emitter.line(f"s{r} = {self.dropped(f's{r}', r)};")
 
 
-class _Queries(_Backward):
+class _Queries(_RowsAreQueries, _Backward):
     kind = "queries"
     what = "attention, gradient of the queries: rows are queries, columns keys"
 
@@ -188,16 +192,6 @@ class _Queries(_Backward):
 
     def sums(self) -> list[Sum]:
         return [Sum("o", "g", self.k, self.k.type.shape[-1])]
-
-    def bounds(self) -> tuple[str, str]:
-        if not self.causal:
-            return "0u", f"{self.keys}u"
-        return "0u", f"min(first + {self.rows + self.offset}u, {self.keys}u)"
-
-    def seen(self, r: int) -> str | None:
-        if self.causal:
-            return f"at <= vec4<u32>(min(first + {r + self.offset}u, {self.keys - 1}u))"
-        return f"at < vec4<u32>({self.keys}u)" if self.keys % self.step else None
 
     def declare(self) -> None:
         self.row_lse = [self.read(self.lse, self.row_of(load)) for load in self.loads()]
