@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import numpy as np
 
 from graphc.ir import Graph, Node, Value
-from graphc.types import DType
+from graphc.types import ALL_DTYPES, DType
+
+SHOWN: Final = 8
+"""Most numbers of a constant that are printed; of larger ones the text gives the bytes."""
+
+_WORD: Final = re.compile(r"[A-Za-z_][\w:]*")
+_MEANT_OTHERWISE: Final = frozenset({"True", "False", "None", "inf", "nan", *(dtype.name for dtype in ALL_DTYPES)})
+"""Words that as an attribute are no strings: a string of this kind is quoted."""
 
 
 def value_names(graph: Graph) -> dict[Value, str]:
@@ -29,7 +37,10 @@ def format_attr(value: Any) -> str:
         return f"<{len(value.nodes)} ops>"
     if isinstance(value, tuple):
         return "(" + ", ".join(format_attr(v) for v in value) + ("," if len(value) == 1 else "") + ")"
-    if isinstance(value, DType | str | int | float | bool | type(None)):
+    if isinstance(value, str):
+        plain = _WORD.fullmatch(value) and value not in _MEANT_OTHERWISE
+        return value if plain else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(value, DType | int | float | bool | type(None)):
         return str(value)
     return getattr(value, "__name__", type(value).__name__)
 
@@ -57,7 +68,7 @@ def _lines(graph: Graph, indent: str) -> list[str]:
     names = value_names(graph)
     lines = [f"{indent}graph({', '.join(f'{names[v]}: {v.type}' for v in graph.inputs)})"]
     for value, array in graph.constants.items():
-        shown = str(array.item()) if array.size == 1 else f"<{array.nbytes} bytes>"
+        shown = _constant(array)
         lines.append(f"{indent}  {names[value]}: {value.type} = constant {shown}")
     for node in graph.nodes:
         line = f"{indent}  {format_node(node, names)}"
@@ -67,6 +78,12 @@ def _lines(graph: Graph, indent: str) -> list[str]:
                 lines += _lines(attr, indent + "    ")
     lines.append(f"{indent}  return {', '.join(names[v] for v in graph.outputs)}")
     return lines
+
+
+def _constant(array: np.ndarray[Any, Any]) -> str:
+    if array.size == 1:
+        return str(array.item())
+    return "[" + ", ".join(map(str, array.ravel().tolist())) + "]" if array.size <= SHOWN else f"<{array.nbytes} bytes>"
 
 
 def same_constant(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:

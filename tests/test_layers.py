@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("index", "plan"),
     ("op",),
     ("ir",),
-    ("printer",),
+    ("printer", "parser"),
     ("ops",),
     ("families", "tracing", "loops", "linearize"),
     ("trace",),
