@@ -81,9 +81,10 @@ def _lines(graph: Graph, indent: str) -> list[str]:
 
 
 def _constant(array: np.ndarray[Any, Any]) -> str:
-    if array.size == 1:
-        return str(array.item())
-    return "[" + ", ".join(map(str, array.ravel().tolist())) + "]" if array.size <= SHOWN else f"<{array.nbytes} bytes>"
+    if array.size > SHOWN:
+        return f"<{array.nbytes} bytes>"
+    numbers = ", ".join(map(str, array.ravel()))  # each as short as its own precision allows
+    return numbers if array.size == 1 else f"[{numbers}]"
 
 
 def same_constant(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
