@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir import Graph, Node, Source, SourceLine, Value, infer_types, new_value
+from graphc.ir import FORWARD, Graph, Node, Source, SourceLine, Value, infer_types, new_value
 from graphc.op import Op
 from graphc.types import ALL_DTYPES, DType, NDArray, TensorType
 
@@ -27,6 +27,7 @@ _TYPED: Final = re.compile(r"%([^\s,():]+): (\w+\[[\d,]*\])")
 _NODE: Final = re.compile(r"(%[^=]*) = (\w+)\((.*)\)$")
 _CONSTANT: Final = re.compile(r"%([^\s,():]+): (\w+\[[\d,]*\]) = constant (.*)$")
 _LOCATION: Final = re.compile(r"(.+):(\d+)$")
+_PHASE: Final = re.compile(r" ?\((\w+)\)$")
 _BODY: Final = re.compile(r"<\d+ ops>$")
 
 
@@ -141,8 +142,10 @@ def _located(line: str) -> tuple[str, Source]:
     text, mark, comment = line.partition("  # ")
     if not mark:
         return line, Source()
-    found = [_LOCATION.fullmatch(part.strip()) for part in comment.split(",")]
-    return text, Source(tuple(SourceLine(match[1], int(match[2])) for match in found if match))
+    phase = _PHASE.search(comment)
+    found = [_LOCATION.fullmatch(part.strip()) for part in _PHASE.sub("", comment).split(",")]
+    lines = tuple(SourceLine(match[1], int(match[2])) for match in found if match)
+    return text, Source(lines, phase[1] if phase else FORWARD)
 
 
 def _split(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Value
+from graphc.ir import FORWARD, Graph, Node, Source, Value
 from graphc.types import ALL_DTYPES, DType
 
 SHOWN: Final = 8
@@ -71,13 +71,19 @@ def _lines(graph: Graph, indent: str) -> list[str]:
         shown = _constant(array)
         lines.append(f"{indent}  {names[value]}: {value.type} = constant {shown}")
     for node in graph.nodes:
-        line = f"{indent}  {format_node(node, names)}"
-        lines.append(f"{line}  # {node.source}" if node.source.lines else line)
+        lines.append(f"{indent}  {format_node(node, names)}{_comment(node.source)}")
         for attr in node.attrs.values():
             if isinstance(attr, Graph):
                 lines += _lines(attr, indent + "    ")
     lines.append(f"{indent}  return {', '.join(names[v] for v in graph.outputs)}")
     return lines
+
+
+def _comment(source: Source) -> str:
+    """Where a node comes from, and the phase that it belongs to unless that is the forward one."""
+    phase = "" if source.phase == FORWARD else f"({source.phase})"
+    text = " ".join(filter(None, (str(source), phase)))
+    return f"  # {text}" if text else ""
 
 
 def _constant(array: np.ndarray[Any, Any]) -> str:

@@ -56,4 +56,4 @@ def _marked(node: Node) -> Node:
     if node.op is not fused or (work := operations(node)) > WORK:
         return node
     why = f"small: about {work:,} operations, so that it may share one workgroup's launch with its neighbours"
-    return replace(node, attrs={**node.attrs, "why": (*node.attrs["why"], why), "chained": True})
+    return replace(node, attrs={**node.attrs, "why": (*node.attrs.get("why", ()), why), "chained": True})

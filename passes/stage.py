@@ -60,7 +60,7 @@ def _marked(node: Node) -> Node:
         return node
     work = " and ".join(f"{operations(body.nodes[i]) / 1e6:,.0f}" for i in large)
     why = f"operands may be read from textures: {work} million operations pay for copying them"
-    return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs["why"], why), "staged": large})
+    return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs.get("why", ()), why), "staged": large})
 
 
 def _alone(node: Node) -> Node:

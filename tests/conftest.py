@@ -26,3 +26,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def device():
     """The best WebGPU adapter of this machine."""
     return graphc.runtime.device("wgpu")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rewrite-golden` writes the files of tests/golden anew."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write the files of tests/golden anew")
+
+
+@pytest.fixture
+def rewrite_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written instead of compared."""
+    return bool(request.config.getoption("--rewrite-golden"))

@@ -54,9 +54,9 @@ graph(%x: f32[2,3], %ids: i32[4])
     graph(%0: f32[4,3])
       %1: f32[] = constant 1e-05
       %2: f32[4,3] = add(%0, %1)
-      %3: f32[4,3] = tanh(%2)  # one.py:12
+      %3: f32[4,3] = tanh(%2)  # one.py:12 (backward)
       return %3
-  %7: f16[4,3] = cast(%6, dtype=f16)
+  %7: f16[4,3] = cast(%6, dtype=f16)  # (update)
   return %7, %3
 """
     assert str(parse_graph(text, by_name)) == text.rstrip()
