@@ -6,7 +6,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (part >= {{items}}u) { return; }
   let last = min((part + 1u) * {{length}}u, {{rows}}u);
   for (var r = part * {{length}}u; r < last; r++) {
-    let at = part * {{slots}}u + slot_of(r);
+    let slot = slot_of(r);
+    if (slot >= {{slots}}u) { continue; }
+    let at = part * {{slots}}u + slot;
     {{store}}
   }
 }

@@ -1,4 +1,4 @@
-// scatter_add: y[part, o, slot_of(r), i] += updates[o, r, i] for each row r of the part, in order.
+// scatter_add: y[part, o, slot_of(r), i] += updates[o, r, i] for each row r of the part that has a slot, in order.
 // An invocation owns one i of one o and part, so nothing is added atomically and a run repeats to the bit.
 // grid: ceil({{items}} / {{size}}) workgroups, folded into y; an item is {{lanes}} element(s) of each row of a part
 @compute @workgroup_size({{size}})
@@ -12,7 +12,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {{clear}}
   let last = min((part + 1u) * {{length}}u, {{rows}}u);
   for (var r = part * {{length}}u; r < last; r++) {
-    let at = table + slot_of(r) * {{inner}}u;
+    let slot = slot_of(r);
+    if (slot >= {{slots}}u) { continue; }
+    let at = table + slot * {{inner}}u;
     let total = {{total}} + {{type}}({{load}});
     {{store}}
   }

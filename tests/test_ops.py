@@ -168,14 +168,16 @@ def scatter_add(ids: np.ndarray, updates: np.ndarray, *, axis: int, size: int) -
     out = np.zeros((*updates.shape[:axis], size, *updates.shape[axis + ids.ndim :]), kind)
     front = (slice(None),) * axis
     for at in np.ndindex(ids.shape):
-        out[(*front, normal(int(ids[at]), size))] += updates[front + at]
+        if -size <= ids[at] < size:
+            out[(*front, normal(int(ids[at]), size))] += updates[front + at]
     return out
 
 
 def index_update(x: np.ndarray, ids: np.ndarray, values: np.ndarray, *, axis: int) -> np.ndarray:
     out, front = x.copy(), (slice(None),) * axis
     for at in np.ndindex(ids.shape):
-        out[(*front, normal(int(ids[at]), x.shape[axis]))] = values[front + at]
+        if -x.shape[axis] <= ids[at] < x.shape[axis]:
+            out[(*front, normal(int(ids[at]), x.shape[axis]))] = values[front + at]
     return out
 
 

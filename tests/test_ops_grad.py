@@ -162,9 +162,18 @@ def test_gradient_of_index_update_goes_to_the_last_writer() -> None:
     np.testing.assert_array_equal(gradient("index_update", x, ids, values, wrt=2, axis=0), [0, 1, 1])
 
 
-def test_gradient_of_take_adds_up_and_clamps() -> None:
-    ids = np.array([0, 0, -1, 7], np.int32)
-    np.testing.assert_array_equal(gradient("take", np.zeros(3), ids, axis=0), [2, 0, 2])
+def test_gradient_of_take_adds_up_and_leaves_out_what_is_out_of_range() -> None:
+    ids = np.array([0, 0, -1, 7, -4], np.int32)
+    np.testing.assert_array_equal(gradient("take", np.zeros(3), ids, axis=0), [2, 0, 1])
+    columns = np.array([[3], [-4], [-3], [2]], np.int32)
+    want = [[0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1]]
+    np.testing.assert_array_equal(gradient("take_along_axis", np.zeros((4, 3)), columns, axis=1), want)
+
+
+def test_gradient_of_what_is_written_out_of_range_is_zero() -> None:
+    ids, values = np.array([5, 3, -5, 3], np.int32), np.ones(4)
+    np.testing.assert_array_equal(gradient("scatter_add", ids, values, wrt=1, axis=0, size=4), [0, 1, 0, 1])
+    np.testing.assert_array_equal(gradient("index_update", np.zeros(4), ids, values, wrt=2, axis=0), [0, 0, 0, 1])
 
 
 def test_gradient_of_a_shared_matrix_is_one_product() -> None:

@@ -1,6 +1,6 @@
 """Kernels of ops that belong to no family: running sums, and writing at computed indices.
 
-A body holds one node. Indices that are negative count from the end, and what is out of range is clamped, as in the
+A body holds one node. Indices that are negative count from the end, and what is out of range writes nothing, as in the
 ops' references.
 """
 

@@ -38,13 +38,12 @@ def parts_of(rows: int, table: int, part_rows: int = PART_ROWS) -> tuple[int, in
 
 
 def slot_of(ids: Operand, slots: int) -> str:
-    """Statements that return the slot which the index of row r means: negative from the end, clamped."""
-    last = slots - 1
+    """Statements that return the slot that the index of row r means: negative from the end, `slots` for none."""
     if ids.dtype.kind != "int":
-        return f"  return min({ids.load('r')}, {last}u);"
+        return f"  return min({ids.load('r')}, {slots}u);"
     return (
-        f"  let id = {ids.load('r')};\n"  #
-        f"  return u32(clamp(select(id, id + {slots}, id < 0), 0, {last}));"
+        f"  let id = {ids.load('r')};\n"  # what is still negative is a large u32
+        f"  return min(u32(select(id, id + {slots}, id < 0)), {slots}u);"
     )
 
 
@@ -165,6 +164,7 @@ def _add(launch: Launch, scatter: Scatter, tables: Value, bindings: Bindings) ->
             "total": written.load("at"),
             "load": updates.load(f"(o * {scatter.rows}u + r) * {scatter.inner}u + i"),
             "store": written.store("at", "total"),
+            "slots": scatter.slots,
             "slot": slot_of(ids, scatter.slots),
         },
         flops=scatter.outer * scatter.rows * scatter.inner * scatter.width,
