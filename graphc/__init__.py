@@ -29,11 +29,13 @@ from graphc.errors import (
     MiscompileError,
     NonFiniteError,
     OutOfMemoryError,
+    ProgramError,
     ShapeError,
     TraceError,
 )
 from graphc.executable import Executable
 from graphc.ir import Graph
+from graphc.program import load_program
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.scan import scan
 from graphc.taps import tap
@@ -61,6 +63,7 @@ __all__ = [
     "MiscompileError",
     "NonFiniteError",
     "OutOfMemoryError",
+    "ProgramError",
     "ShapeError",
     "Spec",
     "TraceError",
@@ -74,6 +77,7 @@ __all__ = [
     "grad",
     "load",
     "load_metadata",
+    "load_program",
     "nn",
     "optim",
     "passes",

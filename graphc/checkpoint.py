@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from graphc.errors import CheckpointError
 from graphc.types import NDArray
@@ -43,6 +41,8 @@ def save(path: PathLike, tree: Any, metadata: dict[str, Any] | None = None) -> N
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: metadata must be what JSON can hold: {error}") from error
     header = {TREE: structure, METADATA: extra, CHECKSUM: _checksum(tensors, structure, extra)}
+    import safetensors.numpy  # a saved program, which needs no checkpoint, runs without it
+
     _write_atomically(Path(path), _in_order(safetensors.numpy.save(tensors, metadata=header)))
 
 
@@ -160,6 +160,8 @@ def _sync_directory(directory: Path) -> None:
 
 def _read(path: PathLike) -> tuple[dict[str, NDArray], dict[str, str]]:
     """Tensors and header of a file, verified; the header of another program's file is empty."""
+    import safetensors.numpy
+
     try:
         data = Path(path).read_bytes()
     except OSError as error:

@@ -59,6 +59,10 @@ class CheckpointError(GraphcError, ValueError):
     """A checkpoint cannot be read or written."""
 
 
+class ProgramError(GraphcError, ValueError):
+    """A saved program is damaged, of another version, or made for an adapter with other limits."""
+
+
 class DataError(GraphcError, ValueError):
     """Training data is missing, empty or unreadable."""
 

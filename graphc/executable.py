@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc import tree
+from graphc import program, tree
 from graphc.contract import Contract, contract
 from graphc.errors import DTypeError, ShapeError
 from graphc.explain import explain
 from graphc.index_check import IndexLimit, index_limits
 from graphc.ir import Graph, Node
-from graphc.loops import is_loop
+from graphc.loops import flatten, is_loop
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
 from graphc.op import Inline
@@ -132,6 +133,18 @@ class Executable:
         Raises ShapeError or DTypeError for arguments of another signature.
         """
         return measure(self, self._leaves(args, kwargs), repeat)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program as the folder `path`, for `graphc.load_program`: plan, kernels and constants.
+
+        It runs without a graph or a compiler, on adapters that have what this one was asked for. Raises ProgramError
+        for a place that cannot be written. docs/program.md describes the files.
+        """
+        arrays = {f"constants.{n}": array for n, array in enumerate(flatten(self.graph).graph.constants.values())}
+        axes = {slot: limit.size for slot, limit in self._index_limits.items()}
+        trees = self.in_tree, self.out_tree
+        made = program.make_function(self.name, self.plan, self.device.target, trees, self.donated, axes, tuple(arrays))
+        program.save(program.Program({self.name: made}, arrays), path)
 
     def prepared(self) -> Runner:
         """The program on its device: pipelines, constants and memory, made on the first call."""

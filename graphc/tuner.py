@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
-import platformdirs
 
 from graphc import reference
 from graphc.errors import DeviceError, GraphcError
@@ -110,7 +109,11 @@ class Finding:
 def cache_path() -> Path:
     """The file of GRAPHC_TUNE_CACHE, or tuned.json in the user's cache folder."""
     named = os.environ.get(CACHE_ENVIRONMENT, "")
-    return Path(named) if named else platformdirs.user_cache_path("graphc") / "tuned.json"
+    if named:
+        return Path(named)
+    import platformdirs  # a saved program runs without it
+
+    return platformdirs.user_cache_path("graphc") / "tuned.json"
 
 
 @dataclass(frozen=True, slots=True)

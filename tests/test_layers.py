@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("passes",),
     ("lower",),
     ("runtime",),
-    ("profile",),
+    ("profile", "program"),
     ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit", "contract", "tuner"),
     ("executable",),
     ("compile",),

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import platformdirs
 import pytest
 
 import graphc
@@ -164,7 +165,7 @@ def test_the_cache_lies_where_it_is_said_to(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "here.json"))
     assert Cache().path == tmp_path / "here.json"
     monkeypatch.delenv("GRAPHC_TUNE_CACHE")
-    monkeypatch.setattr(tuner.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
     assert Cache().path == tmp_path / "graphc" / "tuned.json"
 
 

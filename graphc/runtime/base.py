@@ -83,6 +83,10 @@ class Device(ABC):
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
         """Make a program ready: pipelines, constants, memory. donated: inputs whose buffers it may take over."""
 
+    def prepare_plan(self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> Runner:
+        """Make a plan ready whose graph is not at hand. Raises DeviceError where programs run by their graph."""
+        raise DeviceError(f"device {self.name} runs graphs, not plans")
+
     @abstractmethod
     def fetch(self, data: Any, type: TensorType) -> NDArray:
         """What an Array's data holds, as a new ndarray; waits for it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
@@ -332,10 +332,14 @@ class WgpuDevice(Device):
 
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
         """Pipelines and constants of a plan, ready to be called."""
+        assert plan is not None
+        return self.prepare_plan(plan, list(flatten(graph).graph.constants.values()), donated)
+
+    def prepare_plan(self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> Runner:
+        """The same for a plan alone. constants: the array of each of its constants."""
         from graphc.runtime.executor import PlanRunner
 
-        assert plan is not None
-        return PlanRunner(self, plan, list(flatten(graph).graph.constants.values()), donated)
+        return PlanRunner(self, plan, constants, donated)
 
     def close(self) -> None:
         """Wait for running programs, then destroy every buffer of the device."""

@@ -1,0 +1,424 @@
+"""program.json: a Program as JSON data and back. Reading checks every field against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from graphc.errors import ProgramError
+from graphc.plan import Access, Binding, Buffer, BufferKind, Dispatch, Kernel, Loop, Plan, Staging, Tensor, Texture
+from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
+from graphc.types import ALL_DTYPES, NDArray, dtype_of
+
+T = TypeVar("T")
+
+MOST: Final = 2**53 - 1
+"""The largest whole number that JavaScript reads as it is written."""
+
+KINDS: Final[Mapping[str, BufferKind]] = {
+    "input": "input",
+    "output": "output",
+    "constant": "constant",
+    "arena": "arena",
+}
+ACCESS: Final[Mapping[str, Access]] = {
+    "read": "read",
+    "read_write": "read_write",
+    "uniform": "uniform",
+    "texture": "texture",
+}
+DTYPES: Final = frozenset(dtype.name for dtype in ALL_DTYPES)
+TREES: Final = frozenset({"dict", "list", "tuple", "record"})
+DEEPEST: Final = 100
+"""Most levels of a tree."""
+
+
+def to_json(program: Program) -> dict[str, Any]:
+    """The document of a program. Its kernels' text and its arrays stand in files of their own."""
+    kernels: list[Kernel] = []
+    functions = {name: _function(function, kernels) for name, function in program.functions.items()}
+    return {
+        "about": dict(program.about),
+        "kernels": [
+            {"name": k.name, "family": k.family, "access": list(k.access), "needs": list(k.needs)} for k in kernels
+        ],
+        "functions": functions,
+        "params": program.params,
+    }
+
+
+def kernels_of(program: Program) -> list[Kernel]:
+    """The kernels of all functions, each once, in the order in which the document numbers them."""
+    found: list[Kernel] = []
+    for function in program.functions.values():
+        _function(function, found)
+    return found
+
+
+def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
+    plan = function.plan
+    numbers = []
+    for kernel in plan.kernels:
+        if kernel not in kernels:
+            kernels.append(kernel)
+        numbers.append(kernels.index(kernel))
+
+    def window(binding: Binding) -> list[int]:
+        return [binding.tensor, binding.buffer, binding.offset, binding.nbytes, binding.texture]
+
+    return {
+        "arguments": [asdict(p) for p in function.arguments],
+        "results": [asdict(p) for p in function.results],
+        "in_tree": function.in_tree,
+        "out_tree": function.out_tree,
+        "requires": asdict(function.requires),
+        "buffers": [[b.name, b.kind, b.nbytes, b.slot] for b in plan.buffers],
+        "tensors": [
+            [t.name, list(t.shape), t.dtype, t.buffer, t.offset, t.nbytes, t.start, t.end, t.alias]
+            for t in plan.tensors
+        ],
+        "textures": [[t.name, t.width, t.height] for t in plan.textures],
+        "dispatches": [
+            {
+                "kernel": numbers[d.kernel],
+                "label": d.label,
+                "lines": list(d.lines),
+                "phase": d.phase,
+                "workgroups": list(d.workgroups),
+                "bindings": [window(b) for b in d.bindings],
+                "copies": [[s.tensor, s.buffer, s.offset, s.texture] for s in d.stagings],
+                "work": [d.bytes_read, d.bytes_written, d.flops],
+            }
+            for d in plan.dispatches
+        ],
+        "loops": [[loop.first, loop.last, loop.times] for loop in plan.loops],
+        "inputs": list(plan.inputs),
+        "outputs": list(plan.outputs),
+        "constants": list(plan.constants),
+        "arrays": list(function.constants),
+        "donated": [list(pair) for pair in plan.donated],
+        "memory": dict(plan.memory),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """A value of the document, and where it stands, for messages."""
+
+    value: Any
+    where: str
+
+    def wrong(self, needed: str) -> ProgramError:
+        shown = repr(self.value)
+        return ProgramError(f"{self.where} is {shown if len(shown) < 60 else shown[:57] + '...'}: it must be {needed}")
+
+    def object(self, *keys: str) -> dict[str, _At]:
+        """The values of an object that has exactly these keys."""
+        if not isinstance(self.value, dict) or set(self.value) != set(keys):
+            raise self.wrong(f"an object with {', '.join(keys)}")
+        return {key: _At(self.value[key], f"{self.where}.{key}") for key in keys}
+
+    def entries(self) -> dict[str, _At]:
+        """The values of an object with any keys."""
+        if not isinstance(self.value, dict):
+            raise self.wrong("an object")
+        return {key: _At(item, f"{self.where}.{key}") for key, item in self.value.items()}
+
+    def list(self, count: int | None = None) -> Sequence[_At]:
+        """The items of a list, of this length if one is given."""
+        if not isinstance(self.value, list) or (count is not None and len(self.value) != count):
+            raise self.wrong("a list" if count is None else f"a list of {count}")
+        return [_At(item, f"{self.where}[{n}]") for n, item in enumerate(self.value)]
+
+    def each(self, read: Callable[[_At], T]) -> tuple[T, ...]:
+        """The items of a list, each read."""
+        return tuple(read(item) for item in self.list())
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            raise self.wrong("a text")
+        return self.value
+
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.wrong("true or false")
+        return self.value
+
+    def whole(self, low: int = 0, high: int = MOST) -> int:
+        """A whole number in [low, high]."""
+        if type(self.value) is not int or not low <= self.value <= high:
+            raise self.wrong(f"a whole number from {low} to {high}")
+        return self.value
+
+    def index(self, count: int) -> int:
+        """A position in a list of `count`."""
+        if not count:
+            raise self.wrong("absent, for it points into an empty list")
+        return self.whole(0, count - 1)
+
+    def one_of(self, allowed: Mapping[str, T]) -> T:
+        if not isinstance(self.value, str) or self.value not in allowed:
+            raise self.wrong(f"one of {', '.join(sorted(allowed))}")
+        return allowed[self.value]
+
+
+def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> Program:
+    """The program of a document; wgsl: the text of each kernel. Raises ProgramError that names the field."""
+    top = _At(raw, "program").object("about", "kernels", "functions", "params")
+    items = top["kernels"].list(len(wgsl))
+    kernels = tuple(_kernel(item, text) for item, text in zip(items, wgsl, strict=True))
+    functions = {name: _Reader(name, at, kernels, arrays).function() for name, at in top["functions"].entries().items()}
+    if not functions:
+        raise top["functions"].wrong("one function at least")
+    _check_params(top["params"], arrays, 0)
+    return Program(functions, arrays, top["params"].value, {k: v.value for k, v in top["about"].entries().items()})
+
+
+def _kernel(at: _At, wgsl: str) -> Kernel:
+    raw = at.object("name", "family", "access", "needs")
+    access = raw["access"].each(lambda item: item.one_of(ACCESS))
+    return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(_At.text))
+
+
+def _check_params(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
+    """A tree of names of arrays."""
+    if at.value is None:
+        return
+    if isinstance(at.value, str):
+        if at.value not in arrays:
+            raise at.wrong("the name of an array")
+        return
+    for item in at.list() if isinstance(at.value, list) else at.entries().values():
+        if depth > DEEPEST:
+            raise at.wrong(f"a tree of at most {DEEPEST} levels")
+        _check_params(item, arrays, depth + 1)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one function: first the lists, then what points into them."""
+
+    name: str
+    at: _At
+    kernels: tuple[Kernel, ...]
+    arrays: Mapping[str, NDArray]
+
+    def function(self) -> Function:
+        raw = self.at.object(
+            *("arguments", "results", "in_tree", "out_tree", "requires", "buffers", "tensors", "textures"),
+            *("dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "memory"),
+        )
+        arguments, results = raw["arguments"].each(_parameter), raw["results"].each(_parameter)
+        for what, leaves in (("in_tree", arguments), ("out_tree", results)):
+            _check_tree(raw[what], 0)
+            if len(leaf_names(raw[what].value)) != len(leaves):
+                raise raw[what].wrong(f"a tree of {len(leaves)} leaves")
+        buffers = raw["buffers"].each(_buffer)
+        tensors = raw["tensors"].each(lambda item: _tensor(item, buffers))
+        textures = raw["textures"].each(_texture)
+        dispatches = raw["dispatches"].each(lambda item: self._dispatch(item, buffers, tensors, textures))
+        used = tuple(dict.fromkeys(d.kernel for d in dispatches))
+        place = {number: n for n, number in enumerate(used)}
+        plan = Plan(
+            buffers=buffers,
+            tensors=tensors,
+            kernels=tuple(self.kernels[number] for number in used),
+            dispatches=tuple(_renumbered(d, place) for d in dispatches),
+            inputs=_slots(raw["inputs"], tensors, arguments),
+            outputs=_slots(raw["outputs"], tensors, results),
+            constants=raw["constants"].each(lambda item: item.index(len(tensors))),
+            donated=raw["donated"].each(lambda item: _pair(item, len(arguments), len(results))),
+            memory={key: item.whole() for key, item in raw["memory"].entries().items()},
+            loops=raw["loops"].each(lambda item: _loop(item, len(dispatches))),
+            textures=textures,
+        )
+        _check_loops(raw["loops"], plan.loops)
+        _check_slots(raw["buffers"], plan)
+        names = raw["arrays"].each(_At.text)
+        self._check_constants(raw["arrays"], names, plan)
+        donated = {slot for slot, _ in plan.donated}
+        for slot, argument in enumerate(arguments):
+            if slot in donated and not argument.donated:
+                raise raw["donated"].wrong("pairs whose argument is donated")
+        requires = _requirements(raw["requires"])
+        found = Function(
+            self.name, plan, arguments, results, raw["in_tree"].value, raw["out_tree"].value, names, requires
+        )
+        _check_requirements(raw["requires"], found)
+        return found
+
+    def _dispatch(
+        self, at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
+    ) -> Dispatch:
+        raw = at.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "work")
+        number = raw["kernel"].index(len(self.kernels))
+        access = self.kernels[number].access
+        bindings = tuple(
+            _binding(item, how, buffers, tensors, textures)
+            for item, how in zip(raw["bindings"].list(len(access)), access, strict=True)
+        )
+        x, y, z = (item.whole(1, 65535) for item in raw["workgroups"].list(3))
+        read, written, flops = (item.whole() for item in raw["work"].list(3))
+        copies = raw["copies"].each(lambda item: _staging(item, buffers, tensors, textures))
+        lines = raw["lines"].each(_At.text)
+        label, phase = raw["label"].text(), raw["phase"].text()
+        return Dispatch(label, number, -1, (), lines, phase, bindings, (x, y, z), read, written, flops, copies)
+
+    def _check_constants(self, at: _At, names: Sequence[str], plan: Plan) -> None:
+        if len(names) != len(plan.constants):
+            raise at.wrong(f"a list of {len(plan.constants)}, one for each constant")
+        for name, number in zip(names, plan.constants, strict=True):
+            tensor = plan.tensors[number]
+            array = self.arrays.get(name)
+            if array is None or array.shape != tensor.shape or dtype_of(array.dtype).name != tensor.dtype:
+                raise at.wrong(f"names of arrays, with {tensor.dtype}{list(tensor.shape)} under {name!r}")
+
+
+def _parameter(at: _At) -> Parameter:
+    raw = at.object("name", "shape", "dtype", "donated", "axis")
+    axis = None if raw["axis"].value is None else raw["axis"].whole()
+    dtype = raw["dtype"].one_of({name: name for name in DTYPES})
+    return Parameter(raw["name"].text(), raw["shape"].each(_At.whole), dtype, raw["donated"].flag(), axis)
+
+
+def _buffer(at: _At) -> Buffer:
+    name, kind, nbytes, slot = at.list(4)
+    return Buffer(name.text(), kind.one_of(KINDS), nbytes.whole(), slot.whole())
+
+
+def _tensor(at: _At, buffers: Sequence[Buffer]) -> Tensor:
+    name, shape, dtype, buffer, offset, nbytes, start, end, alias = at.list(9)
+    sizes, kind = shape.each(_At.whole), dtype.one_of({name: name for name in DTYPES})
+    need = int(np.prod(sizes, dtype=object)) * dtype_of(kind).itemsize
+    home = buffers[buffer.index(len(buffers))]
+    if nbytes.whole() != need:
+        raise nbytes.wrong(f"{need} bytes, for {kind}{list(sizes)}")
+    if offset.whole() + need > home.nbytes:
+        raise offset.wrong(f"at most {home.nbytes - need}, for {need} bytes inside of buffer {home.name}")
+    if alias.value is not None:
+        alias.text()
+    last = end.whole(start.whole())
+    return Tensor(name.text(), sizes, kind, buffer.value, offset.value, need, start.value, last, alias.value)
+
+
+def _texture(at: _At) -> Texture:
+    name, width, height = at.list(3)
+    return Texture(name.text(), width.whole(1, 1 << 16), height.whole(1, 1 << 16))
+
+
+def _binding(
+    at: _At, access: Access, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
+) -> Binding:
+    tensor, buffer, offset, nbytes, texture = at.list(5)
+    home = buffers[buffer.index(len(buffers))]
+    tensor.whole(-1, len(tensors) - 1)
+    if access == "texture":
+        texture.index(len(textures))
+    elif texture.value != -1:
+        raise texture.wrong("-1, for the kernel reads a buffer there")
+    if nbytes.whole(0 if access == "texture" else 1) + offset.whole() > home.nbytes:
+        raise at.wrong(f"a window inside of buffer {home.name}, which has {home.nbytes} bytes")
+    if offset.value % 256:
+        raise offset.wrong("a multiple of 256")
+    return Binding(tensor.value, buffer.value, offset.value, nbytes.value, access, texture.value)
+
+
+def _staging(at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]) -> Staging:
+    tensor, buffer, offset, texture = at.list(4)
+    home, drawn = buffers[buffer.index(len(buffers))], textures[texture.index(len(textures))]
+    tensor.index(len(tensors))
+    if offset.whole() + drawn.nbytes > home.nbytes:
+        raise offset.wrong(f"at most {home.nbytes - drawn.nbytes}, for texture {drawn.name} out of buffer {home.name}")
+    return Staging(tensor.value, buffer.value, offset.value, texture.value)
+
+
+def _renumbered(dispatch: Dispatch, place: Mapping[int, int]) -> Dispatch:
+    d = dispatch
+    return Dispatch(
+        d.label,
+        place[d.kernel],
+        d.node,
+        d.nodes,
+        d.lines,
+        d.phase,
+        d.bindings,
+        d.workgroups,
+        d.bytes_read,
+        d.bytes_written,
+        d.flops,
+        d.stagings,
+    )
+
+
+def _slots(at: _At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> tuple[int, ...]:
+    """Positions of the tensors of arguments or results, of the same types."""
+    found = tuple(item.index(len(tensors)) for item in at.list(len(leaves)))
+    for number, leaf in zip(found, leaves, strict=True):
+        tensor = tensors[number]
+        if (tensor.shape, tensor.dtype) != (leaf.shape, leaf.dtype):
+            raise at.wrong(f"tensors of the leaves' types, with {leaf.dtype}{list(leaf.shape)} for {leaf.name}")
+    return found
+
+
+def _pair(at: _At, inputs: int, outputs: int) -> tuple[int, int]:
+    given, taken = at.list(2)
+    return given.index(inputs), taken.index(outputs)
+
+
+def _loop(at: _At, dispatches: int) -> Loop:
+    first, last, times = at.list(3)
+    return Loop(first.index(dispatches), last.whole(first.value, dispatches - 1), times.whole(1))
+
+
+def _check_loops(at: _At, loops: Sequence[Loop]) -> None:
+    """Of two loops, the later one holds the earlier one or lies apart from it."""
+    for n, loop in enumerate(loops):
+        for other in loops[:n]:
+            apart = other.last < loop.first or loop.last < other.first
+            if not apart and not (loop.first <= other.first and other.last <= loop.last):
+                raise at.wrong("loops that lie apart or in each other, inner ones first")
+
+
+def _check_slots(at: _At, plan: Plan) -> None:
+    counts = {"input": len(plan.inputs), "output": len(plan.outputs), "constant": len(plan.constants)}
+    for item, buffer in zip(at.list(), plan.buffers, strict=True):
+        if buffer.slot >= counts.get(buffer.kind, len(plan.buffers)):
+            raise item.wrong(f"a buffer whose slot is one of {counts.get(buffer.kind)} {buffer.kind}s")
+
+
+def _check_tree(at: _At, depth: int) -> None:
+    if at.value is None or at.value == "*":
+        return
+    if not isinstance(at.value, dict) or depth > DEEPEST:
+        raise at.wrong(f'"*", null or an object, of at most {DEEPEST} levels')
+    named = ("name",) if at.value.get("kind") == "record" else ()
+    raw = at.object("kind", "keys", "items", *named)
+    raw["kind"].one_of({kind: kind for kind in TREES})
+    for name in named:
+        raw[name].text()
+    items = raw["items"].list()
+    keys = raw["keys"].list(len(items))
+    for key in keys:
+        if not isinstance(key.value, str) and type(key.value) is not int:
+            raise key.wrong("a text or a whole number")
+    if len({(type(key.value), key.value) for key in keys}) < len(keys):
+        raise raw["keys"].wrong("keys that differ")
+    if raw["kind"].value in ("list", "tuple") and raw["keys"].value != list(range(len(items))):
+        raise raw["keys"].wrong(f"the numbers from 0 to {len(items) - 1}")
+    for item in items:
+        _check_tree(item, depth + 1)
+
+
+def _requirements(at: _At) -> Requirements:
+    raw = at.object("limits", "features", "subgroup")
+    limits = {key: item.whole() for key, item in raw["limits"].entries().items()}
+    return Requirements(limits, raw["features"].each(_At.text), raw["subgroup"].whole(0, 128))
+
+
+def _check_requirements(at: _At, function: Function) -> None:
+    needs = {need for kernel in function.plan.kernels for need in kernel.needs}
+    if set(function.requires.features) != needs:
+        raise at.wrong(f"the features that the kernels need: {', '.join(sorted(needs)) or 'none'}")
