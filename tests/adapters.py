@@ -35,14 +35,43 @@ def lavapipe() -> Path:
     raise FileNotFoundError("lvp_icd.json: install Mesa's Vulkan drivers (apt-get install mesa-vulkan-drivers)")
 
 
-DRIVERS: Final = {"lavapipe": lavapipe, "swiftshader": swiftshader}
+def opengl() -> Path:
+    """Mesa's EGL library, through which OpenGL is reached. Raises FileNotFoundError where there is none."""
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"):
+        for library in Path(folder).glob("libEGL_mesa.so*"):
+            return library
+    raise FileNotFoundError("libEGL_mesa.so: install Mesa's OpenGL (apt-get install libegl1 libgl1-mesa-dri)")
+
+
+def only(manifest: Path) -> dict[str, str]:
+    """The environment in which the Vulkan loader sees this driver alone."""
+    return {"VK_DRIVER_FILES": str(manifest), "VK_ICD_FILENAMES": str(manifest)}
+
+
+def environment(driver: str) -> dict[str, str]:
+    """The environment in which graphc runs on this driver. Raises FileNotFoundError where it is not installed."""
+    if driver == "opengl":
+        opengl()
+        return {**only(Path("/nonexistent.json")), "GRAPHC_DEVICE": "wgpu"}
+    name, _, width = driver.partition("-")
+    found = only(lavapipe() if name == "lavapipe" else swiftshader())
+    return {**found, "LP_NATIVE_VECTOR_WIDTH": width} if width else found
+
+
+DRIVERS: Final = {
+    "lavapipe": "llvmpipe",
+    "lavapipe-128": "llvmpipe",
+    "lavapipe-512": "llvmpipe",
+    "swiftshader": "SwiftShader",
+    "opengl": "llvmpipe",
+}
+"""The drivers that kernels are held to, and what their adapters are called; lavapipe also with other widths in bits."""
 
 
 def run_on(driver: str, module: str, *arguments: str, stdin: str = "") -> str:
     """Standard output of `python -m module` with only this driver visible; raises AssertionError where it fails."""
-    manifest = str(DRIVERS[driver]())
-    environment = {**os.environ, "VK_DRIVER_FILES": manifest, "VK_ICD_FILENAMES": manifest}
     command: Sequence[str] = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    variables = {**os.environ, **environment(driver)}
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=ROOT, env=variables, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

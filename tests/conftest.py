@@ -22,6 +22,17 @@ settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start where kernels would not be tested on an adapter that programs are run on."""
+    found = graphc.runtime.adapters()
+    if not found or (found[0].only_by_name and not os.environ.get("GRAPHC_DEVICE")):
+        what = f"the only one is {found[0]}" if found else "there is none"
+        raise pytest.UsageError(
+            f"the tests need a WebGPU adapter, and {what}. Install a Vulkan driver: 'make adapter' does, or "
+            "apt-get install mesa-vulkan-drivers. To test on this one all the same, set GRAPHC_DEVICE=wgpu."
+        )
+
+
 @pytest.fixture(scope="session")
 def device():
     """The best WebGPU adapter of this machine."""

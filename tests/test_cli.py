@@ -16,7 +16,7 @@ import pytest
 
 import graphc
 from graphc import cli
-from graphc.cli import progress
+from graphc.cli import progress, speed
 from graphc.models import MODELS
 from graphc.models.rundir import RunDirectory
 
@@ -185,6 +185,25 @@ def test_devices_and_doctor(graphc_: Any) -> None:
     findings = json.loads(doctor.out)
     assert doctor.status == (0 if all(f["ok"] or not f["needed"] for f in findings) else 1)
     assert all(f["ok"] or f["mend"] for f in findings)
+    (measured,) = (f["detail"] for f in findings if f["what"] == "speed")
+    if listed[0]["software"] and listed[0]["name"] != "numpy":
+        assert re.search(
+            r"small programs: .* ms as it is, .* ms GRAPHC_DEVICE=numpy.*; (leave it|use \w+=\w+); ", measured
+        )
+
+
+def test_advice_is_the_fastest_setting_and_stays_where_it_gains_little() -> None:
+    found = {
+        "as it is": {"small": 1e-3, "large": 9e-2},
+        "GRAPHC_DEVICE=numpy": {"small": 5e-4, "large": 8e-2},
+        "LP_NUM_THREADS=1": {"small": 7e-4, "large": 2e-1},
+    }
+    small, large = speed.advice(found, "as it is").split("; large programs: ")
+    assert small == (
+        "small programs: 1.00 ms as it is, 0.50 ms GRAPHC_DEVICE=numpy, 0.70 ms LP_NUM_THREADS=1; "
+        "use GRAPHC_DEVICE=numpy"
+    )
+    assert large.endswith("; leave it")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ from tests.run_graph import graph_of, run, variants
 ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
 
 
+def served(target: Target) -> bool:
+    """Whether the family serves a target: a subgroup needs 8 lanes, and some drivers have 4."""
+    return target.subgroup >= 8
+
+
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
@@ -65,7 +70,7 @@ def test_forward(device, batch, t, s, d, e, causal):
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = operands(batch, t, s, d, e)
     got, plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
-    if device.target.subgroup:
+    if served(device.target):
         assert [k.family for k in plan.kernels] == ["attention"]
     for found, want in zip(got, exact(ATTENTION, arrays, **attrs), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=3e-6)
@@ -76,7 +81,7 @@ def test_backward(device, batch, t, s, d, e, causal):
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = backward_operands(batch, t, s, d, e, **attrs)
     got, plan = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
-    if device.target.subgroup:
+    if served(device.target):
         assert [k.family for k in plan.kernels] == ["attention"] * 2
     for found, want in zip(got, exact(BACKWARD, arrays, **attrs), strict=True):
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
@@ -92,7 +97,7 @@ def test_other_devices(device, variant):
         (BACKWARD, backward_operands(batch, t, s, d, e, **attrs)),
     ):
         got, plan = run(device, graph_of(op, arrays, **attrs), arrays, target)
-        assert all((k.family == "attention") == (variant != "no subgroups") for k in plan.kernels if target.subgroup)
+        assert all((k.family == "attention") == served(target) for k in plan.kernels)
         for found, want in zip(got, exact(op, arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
@@ -108,7 +113,7 @@ def test_dropout(device):
         (BACKWARD, [q, k, v, dout, lse, np.sum(dout * out, axis=-1), key]),
     ):
         got, plan = run(device, graph_of(op, arrays, **attrs), arrays)
-        if device.target.subgroup:
+        if served(device.target):
             assert {kernel.family for kernel in plan.kernels} == {"attention"}
         for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
@@ -141,7 +146,7 @@ def test_heads_are_read_in_place(device):
         traced = graphc.trace(fn, *arrays)
         graph = pipeline.run(traced, DEFAULT)
         got, plan = run(device, graph, arrays)
-        if device.target.subgroup:
+        if served(device.target):
             assert sum(k.family == "attention" for k in plan.kernels) == (1 if fn is block else 3)
             assert not any("transpose" in k.name or "map_copy" in k.name for k in plan.kernels)
         for found, want in zip(got, evaluate(traced, arrays), strict=True):
@@ -197,7 +202,7 @@ def test_a_gradient_that_nobody_needs_is_not_computed(device):
         traced = graphc.trace(graphc.grad(loss, argnums=wanted), *arrays)
         graph = pipeline.run(traced, [p for p in DEFAULT if p is not chain])
         names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
-        if target.subgroup:
+        if served(target):
             assert names == ["attention_forward", *(f"attention_{k}" for k in kernels)]
 
 

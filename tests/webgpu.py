@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import wgpu
 
+from graphc.runtime import adapters
+
 USAGE = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
 
 
 @cache
 def device() -> Any:
-    """The default adapter's device, with subgroups where it has them and WebGPU's baseline limits."""
-    adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
+    """The best adapter's device, with subgroups where it has them and WebGPU's baseline limits."""
+    adapter = adapters()[0].handle
     features = [name for name in ("subgroup",) if name in adapter.features]
     return adapter.request_device_sync(required_features=features)
 

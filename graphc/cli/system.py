@@ -19,7 +19,9 @@ import numpy as np
 import platformdirs
 
 import graphc
+from graphc.cli import speed
 from graphc.errors import GraphcError
+from graphc.runtime import adapters
 
 
 @click.command()
@@ -103,6 +105,8 @@ def _check_adapter() -> Finding:
         return Finding("WebGPU adapter", False, str(error), mend)
     if not found:
         return Finding("WebGPU adapter", False, "none: programs run on the NumPy reference, slowly", mend)
+    if all(adapter.only_by_name for adapter in adapters()):
+        return Finding("WebGPU adapter", False, f"only {adapters()[0]}", mend)
     return Finding("WebGPU adapter", True, "; ".join(describe_device(device)["description"] for device in found))
 
 
@@ -119,6 +123,29 @@ def _check_program() -> Finding:
         return Finding("a program on the default device", False, str(error).splitlines()[0], mend)
     gap = float(np.abs(got - graphc.nn.softmax(x)).max())
     return Finding("a program on the default device", gap < 1e-6, f"{device.name}, {gap:.0e} from NumPy", mend)
+
+
+def _check_speed() -> Finding:
+    """What runs programs fastest, where there is no GPU."""
+    what, mend = "speed", "report it at the project's issue tracker, with the output of `graphc devices`"
+    try:
+        device = graphc.device(None)
+        if not device.software:
+            return Finding(what, True, f"{device.name} is a GPU")
+        if device.name == "numpy":
+            return Finding(what, True, "the NumPy reference; there is nothing to compare it with")
+        found = {setting.what: speed.measure(setting) for setting in _settings(device)}
+    except (GraphcError, RuntimeError) as error:
+        return Finding(what, False, str(error).splitlines()[0], mend, needed=False)
+    return Finding(what, True, speed.advice(found, "as it is"))
+
+
+def _settings(device: Any) -> list[speed.Setting]:
+    """The present one, then those that may be faster than a software adapter."""
+    settings = [speed.Setting("as it is", {}), speed.Setting("GRAPHC_DEVICE=numpy", {"GRAPHC_DEVICE": "numpy"})]
+    if "llvmpipe" in device.adapter.name and os.environ.get("LP_NUM_THREADS") != "1":
+        settings.append(speed.Setting("LP_NUM_THREADS=1", {"LP_NUM_THREADS": "1"}))
+    return settings
 
 
 def _check_dot() -> Finding:
@@ -150,6 +177,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _check_python,
     _check_adapter,
     _check_program,
+    _check_speed,
     _check_dot,
     _check_matplotlib,
     _check_cache,

@@ -146,6 +146,17 @@ div: Final = binary(
 )
 
 
+def _quotient(w: Width, dtype: DType, a: str, b: str) -> str:
+    """WGSL text of a / b for signed integers, rounded towards zero. It divides what is not negative.
+
+    WGSL defines `/` and `%` for every sign, but some drivers reach the GPU by languages that do not: `%` of a negative
+    number is undefined in GLSL (section 5.9).
+    """
+    unsigned = w(dtype).replace(dtype.wgsl, f"u{dtype.itemsize * 8}")
+    magnitude = f"{w(dtype)}({unsigned}(abs({a})) / {unsigned}(abs({b})))"
+    return f"select({magnitude}, -{magnitude}, ({a} ^ {b}) < {w(dtype)}(0))"
+
+
 def _wgsl_floordiv(w: Width, node: Any, a: str, b: str) -> str:
     dtype = _dtype(node)
     if dtype.kind == "float":
@@ -153,9 +164,10 @@ def _wgsl_floordiv(w: Width, node: Any, a: str, b: str) -> str:
     zero, one = f"{w(dtype)}(0)", f"{w(dtype)}(1)"
     if dtype.kind == "uint":
         return f"select({a} / {b}, {zero}, {b} == {zero})"
-    # WGSL rounds towards zero: one less where there is a remainder and the signs differ.
-    lower = f"select({zero}, {one}, (({a} % {b}) != {zero}) & (({a} ^ {b}) < {zero}))"
-    return f"select(({a} / {b}) - {lower}, {zero}, {b} == {zero})"
+    # One less than the quotient where there is a remainder and the signs differ.
+    quotient = _quotient(w, dtype, a, b)
+    lower = f"select({zero}, {one}, ({quotient} * {b} != {a}) & (({a} ^ {b}) < {zero}))"
+    return f"select({quotient} - {lower}, {zero}, {b} == {zero})"
 
 
 def _wgsl_mod(w: Width, node: Any, a: str, b: str) -> str:
@@ -165,7 +177,7 @@ def _wgsl_mod(w: Width, node: Any, a: str, b: str) -> str:
     zero = f"{w(dtype)}(0)"
     if dtype.kind == "uint":
         return f"select({a} % {b}, {zero}, {b} == {zero})"
-    rest = f"({a} % {b})"
+    rest = f"({a} - {_quotient(w, dtype, a, b)} * {b})"
     moved = f"select({zero}, {b}, ({rest} != {zero}) & (({rest} ^ {b}) < {zero}))"
     return f"select({rest} + {moved}, {zero}, {b} == {zero})"
 
@@ -175,7 +187,8 @@ def _wgsl_fmod(w: Width, node: Any, a: str, b: str) -> str:
     if dtype.kind == "float":
         return call_library(w, dtype, "gc_fmod", a, b)
     zero = f"{w(dtype)}(0)"
-    return f"select({a} % {b}, {zero}, {b} == {zero})"
+    rest = f"{a} % {b}" if dtype.kind == "uint" else f"{a} - {_quotient(w, dtype, a, b)} * {b}"
+    return f"select({rest}, {zero}, {b} == {zero})"
 
 
 def _remainder_cases() -> tuple[Case, ...]:

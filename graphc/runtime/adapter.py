@@ -2,6 +2,9 @@
 
 Adapters are listed best first: discrete, integrated, virtual, software. Opening one costs milliseconds, so a Device
 is opened when it is first used. `wgpu` itself is imported here, when somebody first asks for a device.
+
+An adapter that is reached through OpenGL is never the default: it has to be named. Its shading language leaves open
+what WGSL defines (integers of either sign, NaN, how drivers may rewrite arithmetic), so that results may differ.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Final = "GRAPHC_DEVICE"
 SOFTWARE_HINT: Final = "install your GPU's Vulkan driver to run on the GPU"
+OPENGL_HINT: Final = "OpenGL's shading language leaves open what WGSL defines, so that results may differ"
 NO_ADAPTER_HINT: Final = "install a Vulkan driver (on Debian or Ubuntu: apt install mesa-vulkan-drivers)"
 
 _KINDS: Final = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software", "Unknown": "virtual"}
@@ -43,8 +48,15 @@ class AdapterInfo:
         """Whether programs run on the CPU."""
         return self.kind == "software"
 
+    @property
+    def only_by_name(self) -> bool:
+        """Whether the adapter is used by those alone who name it."""
+        return self.backend == "OpenGL"
+
     def __str__(self) -> str:
         note = f"a software adapter; {SOFTWARE_HINT}" if self.software else f"{self.kind} GPU"
+        if self.only_by_name:
+            note += f"; only used where it is named, because {OPENGL_HINT}"
         return f"{self.name}, through {self.backend}: {note}"
 
 
@@ -73,6 +85,7 @@ def _enumerate() -> list[AdapterInfo]:
         from wgpu.backends.wgpu_native import extras
     except (ImportError, OSError, RuntimeError):
         return []
+    _separate_shader_caches()
     if "XDG_RUNTIME_DIR" not in os.environ:
         # Mesa's layer that asks the desktop for its favourite GPU complains loudly where there is no desktop.
         os.environ.setdefault("NODEVICE_SELECT", "1")
@@ -84,8 +97,25 @@ def _enumerate() -> list[AdapterInfo]:
 
         _helpers._the_instance = None  # with no adapter nothing can refer to it
         found = wgpu.gpu.enumerate_adapters_sync()
-    listed = [_describe(handle) for handle in found]
-    return sorted(listed, key=lambda a: (_RANK.index(a.kind), a.backend == "OpenGL"))
+    return sorted((_describe(handle) for handle in found), key=preference)
+
+
+def preference(adapter: AdapterInfo) -> tuple[bool, int]:
+    """The sorting key of adapters, best first."""
+    return adapter.only_by_name, _RANK.index(adapter.kind)
+
+
+def _separate_shader_caches() -> None:
+    """Give each width of Mesa's vectors a shader cache of its own.
+
+    LP_NATIVE_VECTOR_WIDTH changes how many lanes a subgroup has, but not the keys of Mesa's cache: a kernel that was
+    compiled for one width would be taken for another.
+    """
+    width = os.environ.get("LP_NATIVE_VECTOR_WIDTH", "")
+    own = f"width-{width}"
+    folder = os.environ.get("MESA_SHADER_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    if width and Path(folder).name != own:
+        os.environ["MESA_SHADER_CACHE_DIR"] = str(Path(folder, "mesa_shader_cache", own))
 
 
 def _describe(handle: Any) -> AdapterInfo:
@@ -110,7 +140,7 @@ def adapters() -> list[AdapterInfo]:
 
 def devices() -> list[Device]:
     """Every device that graphc can run on, best first; the last is the NumPy reference, "numpy"."""
-    return [device(f"wgpu:{n}") for n in range(len(adapters()))] + [device("numpy")]
+    return [_named(f"wgpu:{n}") for n in range(len(adapters()))] + [_named("numpy")]
 
 
 def device(name: str | Device | None = None) -> Device:
@@ -126,6 +156,15 @@ def device(name: str | Device | None = None) -> Device:
         return default_device()
     if not isinstance(name, str):
         raise DeviceError(f"a device is named by a string, got {type(name).__name__}")
+    found = _named(name)
+    adapter: AdapterInfo | None = getattr(found, "adapter", None)
+    if adapter is not None and adapter.only_by_name:
+        _registry.say_once(f"graphc: running on {adapter.name} through OpenGL, as {name!r} says; {OPENGL_HINT}")
+    return found
+
+
+def _named(name: str) -> Device:
+    """The device called `name`, made when it is first asked for."""
     key = "wgpu:0" if name == "wgpu" else name
     with _registry.lock:
         known = _registry.devices.get(key)
@@ -159,7 +198,8 @@ def _available() -> str:
 def default_device() -> Device:
     """The device of the environment variable GRAPHC_DEVICE, else the best adapter, else the NumPy reference.
 
-    That the default is a software adapter or the reference is said once, in one line on stderr.
+    An adapter that is reached through OpenGL is no default. That the default is a software adapter or the reference is
+    said once, in one line on stderr.
     """
     wanted = os.environ.get(ENVIRONMENT, "").strip()
     if wanted:
@@ -168,9 +208,21 @@ def default_device() -> Device:
         except DeviceError as error:
             raise DeviceError(f"{ENVIRONMENT}: {error}") from None
     found = adapters()
-    if not found:
-        _registry.say_once(f"graphc: no WebGPU adapter, running on the NumPy reference (slow); {NO_ADAPTER_HINT}")
+    if not found or found[0].only_by_name:
+        why = "no WebGPU adapter" if not found else f"no WebGPU adapter but {found[0].name} through OpenGL"
+        way = NO_ADAPTER_HINT if not found else f"{NO_ADAPTER_HINT}, or name it ({ENVIRONMENT}=wgpu): {OPENGL_HINT}"
+        _registry.say_once(f"graphc: {why}, running on the NumPy reference (slow); {way}")
         return device("numpy")
     if found[0].software:
-        _registry.say_once(f"graphc: running on {found[0].name}, a software adapter; {SOFTWARE_HINT}")
+        _registry.say_once(
+            f"graphc: running on {found[0].name}, a software adapter; {SOFTWARE_HINT}; small programs may be faster "
+            f"{_faster_ways(found[0])} ('graphc doctor' measures)"
+        )
     return device("wgpu:0")
+
+
+def _faster_ways(adapter: AdapterInfo) -> str:
+    """What may beat this software adapter."""
+    ways = f"with {ENVIRONMENT}=numpy"
+    threads = "llvmpipe" in adapter.name and os.environ.get("LP_NUM_THREADS") != "1"
+    return f"{ways} or LP_NUM_THREADS=1" if threads else ways
