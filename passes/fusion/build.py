@@ -82,8 +82,7 @@ def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
         return _launch(facts, group, why)
     members = [facts.nodes[n] for n in group.nodes]
     free = free_members(facts, group)
-    inside = {v: None for node in members for v in node.inputs if v in facts.scalars}
-    inside |= {v: None for node in free for v in node.inputs if v in facts.scalars}
+    inside = {v: None for node in (*members, *free) for v in node.inputs if v in facts.scalars and v not in group.loads}
     whole = len(members) == 1 and not free and not inside and set(group.stores) == set(members[0].outputs)
     if group.family == "custom" or whole:
         return members

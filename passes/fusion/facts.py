@@ -22,6 +22,9 @@ OTHER_PHASE: Final = 4
 VIEWS: Final = frozenset({"view", "barrier"})
 """Traits of ops that only name elements of their operand."""
 
+LITERAL: Final = ("map", "row", "column")
+"""Families whose kernels hold constants of one element as literals; those of the others read them from memory."""
+
 MAX_FREE: Final = 16
 """Most free nodes behind one value: what is repeated in every reader must stay small."""
 
@@ -100,7 +103,7 @@ class Facts:
             free = self.free.get(value)
             if free is None:
                 self.pinned.add(value)
-            elif free.op is reshape and self._in_memory(free.inputs[0]):
+            elif free.op is reshape and self._in_memory(free.inputs[0]) and free.inputs[0] not in self.scalars:
                 self.aliases.add(free)
                 needed.append(free.inputs[0])
             else:
@@ -134,7 +137,7 @@ class Facts:
 
     def _node_reads(self, node: Node, roots: dict[Value, tuple[Read, ...]]) -> Iterable[Read]:
         for value, leading in zip(node.inputs, kept(node), strict=True):
-            if value in self.scalars:
+            if value in self.scalars and family_of(node) in LITERAL:
                 continue
             size = value.type.size if family_of(node) != "map" else node.out.type.size
             if value in self.free:
