@@ -116,11 +116,9 @@ def _share_in_place(
             new, old = by_name[output], by_name[source]
             if output in used or source in used or lives.last[old] != number or lives.first[new] != number:
                 continue
-            if old in lives.held:
+            if old in lives.held or source in uniform:  # a kernel does not write what it reads as a uniform buffer
                 continue
             if lives.in_arena(old) and lives.in_arena(new):
-                if not uniform.isdisjoint((output, source)):
-                    continue
                 shares[new] = old
             elif not _donate(program, lives, donated, old, new):
                 continue
