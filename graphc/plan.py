@@ -120,6 +120,39 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Touch:
+    """A load or a store of one invocation.
+
+    place: the element, or the first of four, in the words of the kernel: one text is one element in all that an
+    invocation does in one turn of its loops. lane: what is added to it from one of the four to the next (None: they
+    follow no rule, and the text means all of them). vector: whether the four are one element of the array. loops:
+    those around it, outermost first. alone: whether no other invocation touches this place here. part: its kernel,
+    where several are launched side by side.
+    """
+
+    store: bool
+    place: str
+    lane: int | None = 0
+    vector: bool = False
+    loops: tuple[int, ...] = ()
+    alone: bool = True
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A dispatch writes a tensor, that of bindings[binding], into the bytes of another one which it reads: `tensor`.
+
+    A variable of a loop takes over its own. touches: the loads of the one and the stores of the other, in the order in
+    which an invocation comes by them.
+    """
+
+    binding: int
+    tensor: int
+    touches: tuple[Touch, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
     """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are buffers or textures."""
 
@@ -140,6 +173,7 @@ class Dispatch:
     stagings: copies into textures that come before it. bytes_read and bytes_written count each operand once; flops
     counts a multiply-add as two. stages: the launches that this one stands for, if there are such: its one workgroup
     computes one after the other. Their bindings say what each touches; their kernel and node are its own first ones'.
+    taken: what lies in the bytes of something that the dispatch still reads; of a chain, its stages say so.
     """
 
     label: str
@@ -155,6 +189,7 @@ class Dispatch:
     flops: int
     stagings: tuple[Staging, ...] = ()
     stages: tuple[Dispatch, ...] = ()
+    taken: tuple[TakeOver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +318,12 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
             "stagings": tuple(Staging(**s) for s in raw["stagings"]),
             "stages": tuple(map(_dispatch, raw["stages"])),
+            "taken": tuple(
+                TakeOver(
+                    t["binding"], t["tensor"], tuple(Touch(**{**u, "loops": tuple(u["loops"])}) for u in t["touches"])
+                )
+                for t in raw["taken"]
+            ),
         }
     )
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from graphc.errors import GraphError
 from graphc.passes.memory import Assignment, Lifetime, check
+from graphc.passes.overwrite import check_overwritten
 from graphc.plan import TEXEL_BYTES, Binding, Dispatch, Plan, Tensor
 
 ROW_BYTES: Final = 256
@@ -27,9 +28,10 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A tensor
     is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside. Tensors
     of an arena that are alive at once share no byte, except that one may take the place of another (its alias) from
-    that one's last dispatch on; all this counts the stages of a dispatch as dispatches, and what they touch lies in
-    what it binds. Inputs that are not donated, and constants, are only read. A texture that is bound holds the
-    tensor it is said to, copied from where that lies.
+    that one's last dispatch on; where that dispatch still reads the other, each of its invocations reads only what it
+    alone writes, and before it does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches,
+    and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A texture
+    that is bound holds the tensor it is said to, copied from where that lies.
     """
     for number, dispatch in enumerate(plan.dispatches):
         _check_launch(plan, number, dispatch)
@@ -63,12 +65,16 @@ def _uses(plan: Plan) -> dict[int, _Use]:
             uses.setdefault(staging.tensor, _Use(number, number)).last = number
         for binding in dispatch.bindings:
             uses.setdefault(binding.tensor, _Use(number, number)).last = number
+        for taken in dispatch.taken:
+            uses.setdefault(taken.tensor, _Use(number, number)).last = number
     for position in plan.outputs:
         if position in uses:
             uses[position].last = max(len(plan.dispatches) - 1, uses[position].last)
     given = {*plan.inputs, *plan.constants}
     for loop in plan.loops:
-        for position in {b.tensor for d in plan.dispatches[loop.first : loop.last + 1] for b in d.bindings}:
+        inside = plan.dispatches[loop.first : loop.last + 1]
+        touched = {b.tensor for d in inside for b in d.bindings} | {t.tensor for d in inside for t in d.taken}
+        for position in touched:
             use = uses[position]
             if position in given or use.first < loop.first or use.last > loop.last:
                 use.last = max(use.last, loop.last)
@@ -169,8 +175,13 @@ def _check_windows(plan: Plan, who: str, buffer: str, bindings: list[Binding]) -
 
 
 def _check_in_place(plan: Plan, uses: dict[int, _Use]) -> None:
-    """A tensor that takes the place of another begins no earlier than the other ends."""
+    """A tensor that takes the place of another begins no earlier than the other ends.
+
+    Where it begins just there, in the dispatch that reads the other last, that dispatch says so.
+    """
     position = {t.name: i for i, t in enumerate(plan.tensors)}
+    for number in range(len(plan.dispatches)):
+        check_overwritten(plan, number)
     for new, use in uses.items():
         tensor = plan.tensors[new]
         if tensor.alias is None:
@@ -180,6 +191,12 @@ def _check_in_place(plan: Plan, uses: dict[int, _Use]) -> None:
             raise GraphError(
                 f"tensor {tensor.name} takes the place of {tensor.alias} at dispatch {use.first}, although dispatch "
                 f"{uses[old].last} still binds {tensor.alias}"
+            )
+        known = any(taken.tensor == old for taken in plan.dispatches[use.first].taken)
+        if plan.buffers[tensor.buffer].kind == "arena" and plan.tensors[old].end >= use.first and not known:
+            raise GraphError(
+                f"tensor {tensor.name} takes the place of {tensor.alias} while dispatch {use.first} still needs that, "
+                "which does not say how"
             )
 
 

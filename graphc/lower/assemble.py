@@ -18,7 +18,7 @@ from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures
 from graphc.ops.structured import again, enter, put
 from graphc.passes.proof import check_plan
-from graphc.plan import Access, Binding, Dispatch, Kernel, Loop, Plan, Staging, Target
+from graphc.plan import Access, Binding, Dispatch, Kernel, Loop, Plan, Staging, TakeOver, Target
 from graphc.printer import format_node, value_names
 
 
@@ -95,6 +95,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
     printed, staged = _Printed(program), Textures()
     sources: list[KernelSource] = []
     bound: list[tuple[Binding, ...]] = []
+    taken: list[tuple[TakeOver, ...]] = []
     edges = {n for loop in program.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(program.steps):
         source = share(step.source, placement.merged.get(number, {}))
@@ -107,6 +108,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         staged.launched(number, bindings)
         sources.append(source)
         bound.append(bindings)
+        taken.append(_taken(source, placement))
     kernels = _Kernels()
     dispatches: list[Dispatch] = []
     at: list[int] = []  # the dispatch of each step
@@ -116,7 +118,8 @@ def _plan(program: Program, placement: Placement) -> Plan:
         for n in run:
             kernel = kernels.add(chain.kernel if chain else _alone(sources[n], placement))
             copies = tuple(staged.copies.get(n, ()))
-            made.append(_dispatch(program, program.steps[n], sources[n], kernel, bound[n], copies, printed))
+            dispatch = _dispatch(program, program.steps[n], sources[n], kernel, bound[n], copies, printed)
+            made.append(replace(dispatch, taken=taken[n]))
         at += [len(dispatches)] * len(run)
         dispatches.append(_joined(made, chain.bindings) if chain else made[0])
     return Plan(
@@ -180,6 +183,17 @@ def _bind(operand: Operand, placement: Placement, target: Target, staged: Textur
     ]
 
 
+def _taken(source: KernelSource, placement: Placement) -> tuple[TakeOver, ...]:
+    """What a kernel, its operands in place already merged, writes into the bytes of something that it reads."""
+    found, position = [], 0
+    for operand in source.operands:
+        if operand.over is not None:
+            touches = tuple(touch for name, touch in source.touches if name == operand.name)
+            found.append(TakeOver(position, placement.number[operand.over], touches))
+        position += operand.windows
+    return tuple(found)
+
+
 def _dispatch(
     program: Program,
     step: Step,
@@ -225,6 +239,7 @@ def _joined(stages: Sequence[Dispatch], windows: tuple[Binding, ...]) -> Dispatc
         bytes_written=sum(stage.bytes_written for stage in stages),
         flops=sum(stage.flops for stage in stages),
         stages=tuple(stages),
+        taken=(),
     )
 
 

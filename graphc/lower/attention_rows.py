@@ -332,6 +332,6 @@ def _in_texels(body: Graph, site: Site, value: Value) -> bool:
             textures.read(value, Index(shape, dims))
     except GraphError:
         return False
-    vectors = [touch.vector for found in buffers.reads.values() for touch in found]
-    touches = [touch for found in textures.texels.values() for touch in found]
-    return all(vectors) and bool(touches) and not any(sign in touch.offset for touch in touches for sign in "/%")
+    vectors = [touch.vector for _, touch in buffers.touches]
+    touches = textures.texels
+    return all(vectors) and bool(touches) and not any(sign in touch.place for touch in touches for sign in "/%")

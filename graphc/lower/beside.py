@@ -13,7 +13,7 @@ from typing import Final
 
 from graphc.kernels import render
 from graphc.lower.kernel import KernelSource, Operand
-from graphc.plan import Target
+from graphc.plan import Target, Touch
 
 _MAIN: Final = re.compile(
     r"@compute @workgroup_size\((\d+)\)\n"
@@ -53,6 +53,7 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         flops=sum(source.flops for source in sources),
         needs=tuple(dict.fromkeys(need for source in sources for need in source.needs)),
         inplace=tuple(pair for part, source in enumerate(sources) for pair in names.pairs(part, source)),
+        touches=tuple(touch for part, source in enumerate(sources) for touch in names.touches(part, source)),
     )
 
 
@@ -95,6 +96,10 @@ class _Names:
         others = {name for k, names in enumerate(self._maps) if k != part for name in names.values()}
         mine = self._maps[part]
         return [(mine[new], mine[old]) for new, old in source.inplace if mine[old] not in others]
+
+    def touches(self, part: int, source: KernelSource) -> list[tuple[str, Touch]]:
+        """How its operands are touched, under the new names."""
+        return [(self._maps[part][name], replace(touch, part=part)) for name, touch in source.touches]
 
 
 def _same_binding(a: Operand, b: Operand) -> bool:

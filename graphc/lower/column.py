@@ -11,6 +11,7 @@ from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
+from graphc.lower.inplace import in_place
 from graphc.lower.kernel import (
     Bindings,
     KernelSource,
@@ -118,8 +119,8 @@ class _Column:
         lanes, items, layout = self.lanes, self.items, self.layout
         flat = variable("(i * 4u)", items * LANES, LANES, 1) if lanes == LANES else variable("i", self.size)
         kept = Index(self.kept, flat=flat).map(self._named)
-        self._reduce([Accumulator(self.emitter, node) for node in reductions(self.body)], kept)
-        summed = set(self.emitter.reads)
+        with self.emitter.several(self.layout.down > 1):
+            self._reduce([Accumulator(self.emitter, node) for node in reductions(self.body)], kept)
         written = self._write(flat)
         workgroups = grid(-(-items // layout.across), self.site.target)
         # Barriers have to be met by every invocation: those past the end go along with the last item.
@@ -138,7 +139,7 @@ class _Column:
             start=f"  {start}" if layout.down == 1 else f"  let i = min(item, {items - 1}u);",
             body=self.emitter.text,
         )
-        reads = [o for o in self.bindings.operands() if o.access == "read"]
+        inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
             name=f"column_{self.site.label}",
             family="column",
@@ -146,13 +147,9 @@ class _Column:
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes),
-            inplace=tuple((w.name, r.name) for w in written for r in reads if self._shareable(w, r, summed)),
+            inplace=inplace,
+            touches=touches,
         )
-
-    def _shareable(self, output: Operand, source: Operand, summed: set[str]) -> bool:
-        """In place needs one invocation that reads and writes an element: `down` of them read what is `summed`."""
-        alone = self.layout.down == 1 or source.name not in summed
-        return alone and self.emitter.shareable(output, source)
 
     def _write(self, flat: Idx) -> list[Operand]:
         """Store the outputs; returns their operands."""

@@ -13,9 +13,11 @@ from typing import Final
 
 from graphc.index import LANES
 from graphc.ir import Graph, new_value
+from graphc.lower.inplace import at_once
 from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
 from graphc.lower.launch import Launch, rounded, sum_type
 from graphc.lower.scatter import clear, parts_of, scatter_add, slot_of
+from graphc.plan import Touch
 from graphc.types import TensorType, u32
 
 LONG_LINE: Final = 512
@@ -60,6 +62,7 @@ def cumsum(body: Graph, site: Site) -> list[KernelSource]:
             earlier = bindings.read(scratch).load(f"item - (part - p) * {inner}u")
             before = f"  for (var p = 0u; p < part; p++) {{ before += {earlier}; }}"
         store = written.store("at", rounded("(before + total)", x.type.dtype))
+        inplace, touches = at_once(written, source, Touch(False, "at", loops=(1,)))
         return launch.kernel(
             "cumsum",
             "cumsum",
@@ -67,7 +70,8 @@ def cumsum(body: Graph, site: Site) -> list[KernelSource]:
             lines * parts,
             {**sizes, "before": before, "load": source.load("at"), "store": store},
             flops=x.type.size,
-            inplace=((written.name, source.name),),
+            inplace=inplace,
+            touches=touches,
         )
 
     return [settle(site, add_parts), settle(site, scan)] if parts > 1 else [settle(site, scan)]
@@ -110,8 +114,10 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
             "store_value": written.store("item", value),
             "store_old": written.store("item", old.load("item")),
         }
-        inplace = ((written.name, old.name),) if own else ()
-        return launch.kernel("index_update", "index_update", bindings, x.type.size // width, holes, inplace=inplace)
+        inplace, touches = at_once(written, old, Touch(False, "item", vector=old.vector)) if own else ((), ())
+        return launch.kernel(
+            "index_update", "index_update", bindings, x.type.size // width, holes, inplace=inplace, touches=touches
+        )
 
     def last(bindings: Bindings) -> KernelSource:
         assert writers is not None

@@ -26,12 +26,14 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
         return source
     pattern = re.compile(rf"\b({'|'.join(map(re.escape, merged))})\b")
     text = pattern.sub(lambda match: merged[match[0]], source.wgsl)
+    over = {merged[o.name]: o.value for o in source.operands if o.name in merged}
     operands = tuple(
-        replace(o, access="read_write") if o.name in merged.values() else o
+        replace(o, access="read_write", over=over[o.name]) if o.name in over else o
         for o in source.operands
         if o.name not in merged
     )
-    return replace(source, wgsl=text, operands=operands)
+    touches = tuple((merged.get(name, name), touch) for name, touch in source.touches)
+    return replace(source, wgsl=text, operands=operands, touches=tuple(t for t in touches if t[0] in over))
 
 
 def module(source: KernelSource, access: Sequence[Access]) -> Module:

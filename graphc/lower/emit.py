@@ -19,6 +19,7 @@ from graphc.index import LANES, Idx, Index, clamp
 from graphc.ir import Graph, Node, Value
 from graphc.lower.kernel import Bindings, Operand
 from graphc.op import Indexed, Lanes, Pointwise, Term
+from graphc.plan import Touch
 from graphc.types import DType, bool_, u32
 
 Reader = Callable[[Index], Term]
@@ -36,27 +37,17 @@ class _Scope:
     indices: dict[tuple[str, int | None], Idx] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """One way in which a kernel touches a tensor: the offset, how it moves along the lanes, and whether as vectors."""
-
-    offset: str
-    lane: int | None
-    vector: bool
-
-
 class Emitter:
     """Generates WGSL statements for the body of one kernel; implements the protocol `graphc.op.Emitter`.
 
-    reads, writes: how each operand was touched so far, by its name (see `shareable`). texels: how those in textures
-    were read, a Touch for the row and one, marked as vector, for the column.
+    touches: how operands in buffers were touched so far, by name, in the order of the code. texels: how those in
+    textures were read, a Touch for the row and one, marked as vector, for the column.
     """
 
     def __init__(self, body: Graph, bindings: Bindings, indent: str = "  ") -> None:
         self.bindings = bindings
-        self.reads: dict[str, set[Touch]] = {}
-        self.writes: dict[str, set[Touch]] = {}
-        self.texels: dict[str, set[Touch]] = {}
+        self.touches: list[tuple[str, Touch]] = []
+        self.texels: list[Touch] = []
         self._constants: Mapping[Value, object] = body.constants
         self._producers = body.producers()
         self._inputs = frozenset(body.inputs)
@@ -64,6 +55,8 @@ class Emitter:
         self._scopes = [_Scope(indent)]
         self._count = 0
         self._staging = False
+        self._loops: tuple[int, ...] = ()
+        self._alone = True
         self._meaning: dict[str, str] = {}
 
     # Statements
@@ -81,8 +74,13 @@ class Emitter:
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
         """A block with its braces, `head { ... }`, added to the code."""
+        around = self._loops
+        if head.startswith(("for ", "while ", "loop")):
+            self._count += 1
+            self._loops = (*around, self._count)
         with self.scope() as lines:
             yield
+        self._loops = around
         self.line(f"{head} {{")
         self._scopes[-1].lines += lines
         self.line("}")
@@ -104,6 +102,15 @@ class Emitter:
             yield
         finally:
             self._staging = before
+
+    @contextmanager
+    def several(self, several: bool = True) -> Iterator[None]:
+        """A block in which an invocation may touch places that others of its workgroup touch here, too."""
+        before, self._alone = self._alone, self._alone and not several
+        try:
+            yield
+        finally:
+            self._alone = before
 
     def fresh(self, prefix: str = "v") -> str:
         """A name not used before in this kernel."""
@@ -143,27 +150,16 @@ class Emitter:
         """Store a term of an output at `index`, whose lanes are consecutive where the term is a vector."""
         flat = index.flat
         if operand.vector:
-            self._touch(self.writes, operand, flat, True)
+            self._touch(operand, flat, store=True)
             self.line(operand.store(_quarter(flat), self.widened(term, LANES).text))
             return
-        self._touch(self.writes, operand, flat, False)
+        self._touch(operand, flat, store=True)
         if flat.uniform and term.width == 1:
             self.line(operand.store(flat.text, term.text))
             return
         value, offsets = self.widened(self.name(term), LANES), self._offsets(flat)
         for lane, offset in enumerate(offsets):
             self.line(operand.store(offset, f"{self.name(value).text}.{'xyzw'[lane]}"))
-
-    def shareable(self, output: Operand, source: Operand) -> bool:
-        """Whether `output` may take over the bytes of `source`: it is read only where the same lanes then write."""
-        return (
-            output.windows == source.windows == 1
-            and output.dtype.wgsl_storage == source.dtype.wgsl_storage
-            and output.value.type.size == source.value.type.size
-            and output.vector == source.vector
-            and bool(self.writes.get(output.name))
-            and self.reads.get(source.name, set()) <= self.writes[output.name]
-        )
 
     def _make(self, value: Value, index: Index) -> Term:
         if value in self._bound:
@@ -201,8 +197,7 @@ class Emitter:
         """Four elements of a row, or the one element, of a tensor that lies in a texture."""
         row, column = index.matrix
         operand = self.bindings.stage(value)
-        self._touch(self.texels, operand, row, False)
-        self._touch(self.texels, operand, column, True)
+        self.texels += [self._touched(row, False), self._touched(column, True)]
         return self.name(Term(operand.texel(row.text, _quarter(column)), LANES, value.type.dtype))
 
     def _load(self, value: Value, index: Index) -> Term:
@@ -211,15 +206,15 @@ class Emitter:
         flat, dtype = index.flat, value.type.dtype
         if flat.uniform:
             operand = self.bindings.read(value)
-            self._touch(self.reads, operand, flat, False)
+            self._touch(operand, flat)
             return self.name(Term(operand.load(flat.text), 1, dtype))
         if flat.lane == 1 and flat.align % LANES == 0:
             operand = self.bindings.read(value, vector=True)
             if operand.vector:
-                self._touch(self.reads, operand, flat, True)
+                self._touch(operand, flat)
                 return self.name(Term(operand.load(_quarter(flat)), LANES, dtype))
         operand = self.bindings.read(value)
-        self._touch(self.reads, operand, flat, False)
+        self._touch(operand, flat)
         loads = ", ".join(operand.load(offset) for offset in self._offsets(flat))
         return self.name(Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
 
@@ -234,8 +229,12 @@ class Emitter:
         sign = "+" if flat.lane > 0 else "-"
         return [base] + [f"{base} {sign} {k * abs(flat.lane)}u" for k in range(1, LANES)]
 
-    def _touch(self, found: dict[str, set[Touch]], operand: Operand, flat: Idx, vector: bool) -> None:
-        found.setdefault(operand.name, set()).add(Touch(self._meaning.get(flat.text, flat.text), flat.lane, vector))
+    def _touch(self, operand: Operand, flat: Idx, store: bool = False) -> None:
+        self.touches.append((operand.name, self._touched(flat, operand.vector, store)))
+
+    def _touched(self, flat: Idx, vector: bool, store: bool = False) -> Touch:
+        place = self._meaning.get(flat.text, flat.text)
+        return Touch(store, place, flat.lane, vector, self._loops, self._alone)
 
     # Indices
 

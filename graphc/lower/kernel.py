@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
 from graphc.ir import Graph, Node, Value
-from graphc.plan import Target, padded
+from graphc.plan import Target, Touch, padded
 from graphc.types import DType
 
 OperandAccess = Literal["read", "write", "read_write"]
@@ -25,6 +25,9 @@ FEATURE_OF: Mapping[str, str] = {"f16": "shader-f16", "f64": "shader-f64", "i64"
 
 LANES = 4
 """Elements in one vector."""
+
+Touches = tuple[tuple[str, Touch], ...]
+"""How operands are touched: name and touch, in the order in which one invocation comes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Operand:
     with `ir.new_value`. vector: declared as array<vec4<T>>, so that indices count vectors of 4 elements (a tensor's
     bytes are padded to whole vectors: lanes past its end may be read and written). windows: how many bindings it
     takes. window: elements (or vectors) in each window but the last. texture: its layout, where it is read as texels
-    from a texture that it was copied to. uniform: bound as a uniform buffer, an array of vectors in any case.
+    from a texture that it was copied to. uniform: bound as a uniform buffer, an array of vectors in any case. over: the
+    tensor that the kernel reads through it before it writes there.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Operand:
     window: int = 0
     texture: Texels | None = None
     uniform: bool = False
+    over: Value | None = None
 
     @property
     def dtype(self) -> DType:
@@ -106,7 +111,9 @@ class KernelSource:
     `@compute ... fn main(...)`; no storage declarations, no `enable`, no gc_* helpers (assembly adds them).
     operands: in binding order. workgroups: at most `target.max_workgroups` in each dimension (see `grid`). flops: a
     multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
-    that may share bytes, because every invocation reads the input exactly at the elements that it alone then writes.
+    that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
+    before it does (see `graphc.lower.inplace`). touches: how those operands are touched, by name, in the order of one
+    invocation: what the proof of a plan goes by.
     """
 
     name: str
@@ -117,6 +124,7 @@ class KernelSource:
     flops: int = 0
     needs: tuple[str, ...] = ()
     inplace: tuple[tuple[str, str], ...] = ()
+    touches: Touches = ()
 
 
 @dataclass(frozen=True, slots=True)

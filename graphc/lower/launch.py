@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ir import Graph
 from graphc.kernels import render
-from graphc.lower.kernel import Bindings, KernelSource, Site, grid
+from graphc.lower.kernel import Bindings, KernelSource, Site, Touches, grid
 from graphc.op import Lanes
 from graphc.types import DType, f32
 
@@ -33,12 +33,13 @@ class Launch:
         *,
         flops: int = 0,
         inplace: tuple[tuple[str, str], ...] = (),
+        touches: Touches = (),
     ) -> KernelSource:
         """The kernel `name` from a template, with one invocation for each of `items`."""
         size = min(THREADS, self.site.target.max_invocations)
         workgroups = grid(-(-items // size), self.site.target)
         text = render(template, size=size, columns=workgroups[0], items=items, **holes)
-        return KernelSource(name, self.family, text, bindings.operands(), workgroups, flops, (), inplace)
+        return KernelSource(name, self.family, text, bindings.operands(), workgroups, flops, (), inplace, touches)
 
 
 def sum_type(dtype: DType) -> DType:

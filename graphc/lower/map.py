@@ -8,6 +8,7 @@ from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
+from graphc.lower.inplace import in_place
 from graphc.lower.kernel import (
     FEATURE_OF,
     Bindings,
@@ -118,7 +119,7 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
         items=items,
         body=emitter.text,
     )
-    reads = [o for o in bindings.operands() if o.access == "read"]
+    inplace, touches = in_place(emitter.touches, written, bindings)
     return KernelSource(
         name=f"map_{site.label}",
         family="map",
@@ -126,7 +127,8 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
         operands=bindings.operands(),
         workgroups=workgroups,
         flops=sum("pointwise" in n.op.traits for n in body.nodes) * size,
-        inplace=tuple((w.name, r.name) for w in written for r in reads if emitter.shareable(w, r)),
+        inplace=inplace,
+        touches=touches,
     )
 
 

@@ -15,6 +15,7 @@ from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
+from graphc.lower.inplace import in_place
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
 from graphc.lower.launch import Launch
 from graphc.lower.matmul_product import Product, product
@@ -63,7 +64,7 @@ def _layout(body: Graph, site: Site, problem: Product) -> tuple[str, str, frozen
 def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
     """Whether lanes along this index read consecutive, aligned elements."""
     emitter = _read_along(body, site, problem, operand, along)
-    touches = [touch for found in emitter.reads.values() for touch in found]
+    touches = [touch for _, touch in emitter.touches]
     return bool(touches) and all(touch.vector or touch.lane == 0 for touch in touches) and touches[0].lane is not None
 
 
@@ -80,9 +81,9 @@ def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: s
         emitter = _read_along(body, site, problem, operand, along, staged=True)
     except GraphError:
         return False
-    touches = [touch for found in emitter.texels.values() for touch in found]
+    touches = emitter.texels
     whole = all(touch.lane == (1 if touch.vector else 0) for touch in touches)
-    divisors = [int(n) for touch in touches for n in _DIVISOR.findall(touch.offset)]
+    divisors = [int(n) for touch in touches for n in _DIVISOR.findall(touch.place)]
     return bool(touches) and whole and all(n.bit_count() == 1 for n in divisors)
 
 
@@ -172,7 +173,7 @@ class _Tiled:
             finish="\n".join(finish),
             **holes,
         )
-        reads = [o for o in self.bindings.operands() if o.access == "read" and not o.texture]
+        inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
             name=f"matmul_{self.site.label}",
             family="matmul",
@@ -181,7 +182,8 @@ class _Tiled:
             workgroups=workgroups,
             flops=2 * size.batch * size.m * size.n * size.k,
             needs=("subgroup",) if tile.spread else (),
-            inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
+            inplace=inplace,
+            touches=touches,
         )
 
     def _declare_sums(self) -> None:
@@ -329,7 +331,7 @@ class _Tiled:
     def _operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
         value = self.problem.node.inputs[0 if which == "a" else 1]
-        with self.emitter.staged(which in self.staged):
+        with self.emitter.staged(which in self.staged), self.emitter.several():
             term = self.emitter.widened(self.emitter.read(value, index), width)
         if term.dtype != self.problem.acc:
             term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)
@@ -352,7 +354,9 @@ class _Tiled:
         vector = self.width == LANES and size.n % LANES == 0
         outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
         written = [self.bindings.write(v, vector=vector) for v in outputs]
-        rows, columns, each = self.tile.rows, range(self.tile.columns), self._rows_at_once()
+        # Of a tile that is larger than the result, what lies outside in any case is not written at all.
+        rows, across = min(self.tile.rows, max(size.m, 1)), self.tile.lanes * self.width
+        columns, each = range(min(self.tile.columns, max(-(-size.n // across), 1))), self._rows_at_once(rows)
         if each == rows:
             for j in columns:
                 for r in range(rows):
@@ -369,12 +373,10 @@ class _Tiled:
                 emitter.line(" ".join(f"c{r - each}_{j} = c{r}_{j};" for j in columns))
         return written
 
-    def _rows_at_once(self) -> int:
+    def _rows_at_once(self, rows: int) -> int:
         """Rows of the tile whose epilogue is written out: all of them, or as many as are in each turn of a loop."""
         one = self.tile.columns * self.width
-        return max(
-            n for n in range(1, self.tile.rows + 1) if self.tile.rows % n == 0 and (n == 1 or n * one <= UNROLLED)
-        )
+        return max(n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * one <= UNROLLED))
 
     def _write_guarded(
         self, scratch: Value | None, outputs: list[Value], written: list[Operand], row: str, j: int, sums: str
@@ -444,7 +446,7 @@ def _sum_parts(
     written = [bindings.write(v, vector=lanes == LANES) for v in outputs]
     for value, operand, term in zip(outputs, written, terms, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
-    reads = [o for o in bindings.operands() if o.access == "read" and o.value is not scratch]
+    inplace, touches = in_place(emitter.touches, written, bindings)
     return Launch(body, site, "matmul").kernel(
         f"matmul_sum_{site.label}",
         "sum_parts",
@@ -459,5 +461,6 @@ def _sum_parts(
             "finish": emitter.text,
         },
         flops=tile.splits * out.type.size,
-        inplace=tuple((w.name, r.name) for w in written for r in reads if emitter.shareable(w, r)),
+        inplace=inplace,
+        touches=touches,
     )

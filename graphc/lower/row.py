@@ -16,6 +16,7 @@ from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.lower.emit import Emitter
+from graphc.lower.inplace import in_place
 from graphc.lower.kernel import (
     Bindings,
     KernelSource,
@@ -196,7 +197,7 @@ class _Row:
             outside=f"row >= {self.rows}u" if layout.team == "thread" else f"{number} >= {groups}u",
             body=self.emitter.text,
         )
-        reads = [o for o in self.bindings.operands() if o.access == "read"]
+        inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
             name=f"row_{self.site.label}",
             family="row",
@@ -205,7 +206,8 @@ class _Row:
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes if _counts(n)),
             needs=("subgroup",) if subgroup else (),
-            inplace=tuple((w.name, r.name) for w in written for r in reads if self.emitter.shareable(w, r)),
+            inplace=inplace,
+            touches=touches,
         )
 
     # Positions
@@ -292,7 +294,7 @@ class _Row:
     # Outputs
 
     def _write_outputs(self) -> list[Operand]:
-        """Store the outputs; returns the operands that may lie in the bytes of an input."""
+        """Store the outputs; returns their operands."""
         full = [v for v in self.body.outputs if v.type.size == self.rows * self.length]
         single = [v for v in self.body.outputs if v not in full]
         vector = self.layout.width == LANES
@@ -313,9 +315,9 @@ class _Row:
         if alone:
             self._store(small, places, results)
         elif single:
-            with self.emitter.block("if (lane == 0u)"):
+            with self.emitter.block("if (lane == 0u)"), self.emitter.several():
                 self._store(small, places, results)
-        return written + (small if alone else [])
+        return written + small
 
     def _store(self, operands: list[Operand], indices: list[Index], terms: list[Term]) -> None:
         for operand, index, term in zip(operands, indices, terms, strict=True):
