@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
+from graphc.lower.alike import Alike
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.chain import chains, join, words
 from graphc.lower.declare import module, share
@@ -30,8 +31,9 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     """
     flat = flatten(graph)
     program = Program(flat.graph, target, donate, names=value_names(flat.graph))
+    write = Alike(flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root))
     for position, node in enumerate(flat.graph.nodes):
-        _add_node(program, flat, position, node)
+        _add_node(program, flat, position, node, write)
     repeat_in_place(program, flat.loops)
     _settle_outputs(program)
     program.words = words(program)
@@ -40,7 +42,7 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     return plan
 
 
-def _add_node(program: Program, flat: Flat, position: int, node: Node) -> None:
+def _add_node(program: Program, flat: Flat, position: int, node: Node, write: Alike) -> None:
     for value, source in passed_through(node):
         program.roots[value] = program.root(source)
     if node.op is enter and enter_in_place(program, flat, position):
@@ -53,7 +55,7 @@ def _add_node(program: Program, flat: Flat, position: int, node: Node) -> None:
         program.roots[node.out] = variable
         if node.op is again and program.root(node.inputs[0]) is variable:
             return
-    sources = kernels_of(node, program.graph, program.target, program.root)
+    sources = write(node)
     _name_scratch(program, node, sources)
     program.steps += [Step(position, source) for source in sources]
 

@@ -1,0 +1,85 @@
+"""Nodes that are alike: the same ops over the same types, reached in the same way. Their kernels are written once.
+
+A deep model repeats its layers, so most of its nodes differ in nothing but the tensors that they touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.loops import passed_through
+from graphc.lower.kernel import KernelSource
+from graphc.passes.cse import attr_key
+
+UNREAD = frozenset({"why"})
+"""Attributes that no kernel depends on."""
+
+
+class Alike:
+    """The kernels of a program's nodes, each kind of node once. write: what makes the kernels of one node."""
+
+    def __init__(self, graph: Graph, root: Callable[[Value], Value], write: Callable[[Node], list[KernelSource]]):
+        self._graph, self._root, self._write = graph, root, write
+        self._known: dict[Hashable, tuple[list[Value], list[KernelSource]]] = {}
+
+    def __call__(self, node: Node) -> list[KernelSource]:
+        """The kernels of a node: those of the first one like it, over this one's tensors."""
+        values = list(dict.fromkeys(map(self._root, (*node.inputs, *node.outputs))))
+        key = self._key(node, {value: n for n, value in enumerate(values)})
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = values, (sources := self._write(node))
+            return sources
+        theirs, sources = known
+        renamed = dict(zip(theirs, values, strict=True))
+        return [_over(source, renamed) for source in sources]
+
+    def _key(self, node: Node, number: Mapping[Value, int]) -> Hashable:
+        """What the kernels of a node depend on. number: of the tensors that it touches."""
+        constants = self._graph.constants
+        literals = tuple(
+            (n, constants[v].tobytes()) for n, v in enumerate(node.inputs) if v.type.size == 1 and v in constants
+        )
+        first: dict[Value, int] = {}
+        reached = tuple((first.setdefault(v, len(first)), number[self._root(v)]) for v in node.inputs)
+        made = tuple((v.type, number[self._root(v)]) for v in node.outputs)
+        passed = {value for value, _ in passed_through(node)}
+        kept = tuple(n for n, v in enumerate(node.outputs) if v in passed)
+        tensors = tuple(value.type for value in number)
+        return node.op, _attrs_key(node), tuple(v.type for v in node.inputs), reached, made, kept, literals, tensors
+
+
+def graph_key(graph: Graph) -> Hashable:
+    """A key that is equal for two graphs only if they are alike but for the names of their values."""
+    number: dict[Value, int] = {}
+
+    def at(value: Value) -> int:
+        return number.setdefault(value, len(number))
+
+    inputs = tuple((at(v), v.type) for v in graph.inputs)
+    constants = tuple((at(v), v.type, array.tobytes()) for v, array in graph.constants.items())
+    nodes = tuple(
+        (node.op, _attrs_key(node), tuple(map(at, node.inputs)), tuple((at(v), v.type) for v in node.outputs))
+        for node in graph.nodes
+    )
+    return inputs, constants, nodes, tuple(map(at, graph.outputs))
+
+
+def _attrs_key(node: Node) -> Hashable:
+    return tuple((name, _attr_key(node.attrs[name])) for name in sorted(node.attrs.keys() - UNREAD))
+
+
+def _attr_key(value: Any) -> Hashable:
+    return graph_key(value) if isinstance(value, Graph) else attr_key(value)
+
+
+def _over(source: KernelSource, renamed: dict[Value, Value]) -> KernelSource:
+    """The kernel over other tensors; scratch of its own is made anew, once for all kernels of a node."""
+    for operand in source.operands:
+        if operand.value not in renamed:
+            renamed[operand.value] = new_value(operand.value.type, operand.value.hint)
+    operands = tuple(replace(operand, value=renamed[operand.value]) for operand in source.operands)
+    return replace(source, operands=operands)
