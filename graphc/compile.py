@@ -140,6 +140,7 @@ class Compiled(Generic[P, R]):
             donated=donated,
             static=MappingProxyType({s.name: s.value for s in signature.static}),
             planned=made.plan,
+            parameters=self._parameters.positional(dynamic),
             passes=made.passes,
             first_call=check_first_call if self._check else None,
         )

@@ -24,7 +24,7 @@ from graphc.op import Inline
 from graphc.passes.fuse import Fuse, decisions
 from graphc.passes.fusion.explain import Decision
 from graphc.passes.pipeline import GraphPass
-from graphc.plan import Plan
+from graphc.plan import Plan, Target
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
 from graphc.tuner import tuned
@@ -49,6 +49,7 @@ class Executable:
 
     stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
     donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
+    parameters: names of the positional arguments.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Executable:
     planned: Plan | None = None
     passes: tuple[GraphPass, ...] = ()
     first_call: Check | None = None
+    parameters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -140,11 +142,16 @@ class Executable:
         It runs without a graph or a compiler, on adapters that have what this one was asked for. Raises ProgramError
         for a place that cannot be written. docs/program.md describes the files.
         """
-        arrays = {f"constants.{n}": array for n, array in enumerate(flatten(self.graph).graph.constants.values())}
+        program.save(self.as_program(self.plan, self.device.target), path)
+
+    def as_program(self, plan: Plan, target: Target, graph: Graph | None = None) -> program.Program:
+        """The program of a plan that was made for `target` from `graph` (None: the last stage)."""
+        values = flatten(graph or self.graph).graph.constants.values()
+        arrays = {f"{self.name}.constants.{n}": array for n, array in enumerate(values)}
         axes = {slot: limit.size for slot, limit in self._index_limits.items()}
         trees = self.in_tree, self.out_tree
-        made = program.make_function(self.name, self.plan, self.device.target, trees, self.donated, axes, tuple(arrays))
-        program.save(program.Program({self.name: made}, arrays), path)
+        made = program.make_function(self.name, self.parameters, plan, target, trees, self.donated, axes, tuple(arrays))
+        return program.Program({self.name: made}, arrays)
 
     def prepared(self) -> Runner:
         """The program on its device: pipelines, constants and memory, made on the first call."""

@@ -205,6 +205,10 @@ class Parameters:
             names += self._below(name, kwargs[name])
         return names
 
+    def positional(self, dynamic: tuple[Any, dict[str, Any]]) -> tuple[str, ...]:
+        """The names of the dynamic positional arguments of a call."""
+        return tuple(map(self._name_at, self._dynamic_positions(len(dynamic[0]))))
+
     @staticmethod
     def _below(name: str, value: Any) -> list[str]:
         return [name + tree.format_path(path) for path in tree.paths(tree.structure(value))]

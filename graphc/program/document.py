@@ -46,7 +46,7 @@ def to_json(program: Program) -> dict[str, Any]:
             {"name": k.name, "family": k.family, "access": list(k.access), "needs": list(k.needs)} for k in kernels
         ],
         "functions": functions,
-        "params": program.params,
+        "state": dict(program.state),
     }
 
 
@@ -70,6 +70,7 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
         return [binding.tensor, binding.buffer, binding.offset, binding.nbytes, binding.texture]
 
     return {
+        "parameters": list(function.parameters),
         "arguments": [asdict(p) for p in function.arguments],
         "results": [asdict(p) for p in function.results],
         "in_tree": function.in_tree,
@@ -167,14 +168,15 @@ class _At:
 
 def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> Program:
     """The program of a document; wgsl: the text of each kernel. Raises ProgramError that names the field."""
-    top = _At(raw, "program").object("about", "kernels", "functions", "params")
+    top = _At(raw, "program").object("about", "kernels", "functions", "state")
     items = top["kernels"].list(len(wgsl))
     kernels = tuple(_kernel(item, text) for item, text in zip(items, wgsl, strict=True))
     functions = {name: _Reader(name, at, kernels, arrays).function() for name, at in top["functions"].entries().items()}
     if not functions:
         raise top["functions"].wrong("one function at least")
-    _check_params(top["params"], arrays, 0)
-    return Program(functions, arrays, top["params"].value, {k: v.value for k, v in top["about"].entries().items()})
+    for item in top["state"].entries().values():
+        _check_names(item, arrays, 0)
+    return Program(functions, arrays, top["state"].value, {k: v.value for k, v in top["about"].entries().items()})
 
 
 def _kernel(at: _At, wgsl: str) -> Kernel:
@@ -183,7 +185,7 @@ def _kernel(at: _At, wgsl: str) -> Kernel:
     return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(_At.text))
 
 
-def _check_params(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
+def _check_names(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
     """A tree of names of arrays."""
     if at.value is None:
         return
@@ -194,7 +196,7 @@ def _check_params(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
     for item in at.list() if isinstance(at.value, list) else at.entries().values():
         if depth > DEEPEST:
             raise at.wrong(f"a tree of at most {DEEPEST} levels")
-        _check_params(item, arrays, depth + 1)
+        _check_names(item, arrays, depth + 1)
 
 
 @dataclass(slots=True)
@@ -208,7 +210,17 @@ class _Reader:
 
     def function(self) -> Function:
         raw = self.at.object(
-            *("arguments", "results", "in_tree", "out_tree", "requires", "buffers", "tensors", "textures"),
+            *(
+                "parameters",
+                "arguments",
+                "results",
+                "in_tree",
+                "out_tree",
+                "requires",
+                "buffers",
+                "tensors",
+                "textures",
+            ),
             *("dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "memory"),
         )
         arguments, results = raw["arguments"].each(_parameter), raw["results"].each(_parameter)
@@ -244,8 +256,19 @@ class _Reader:
             if slot in donated and not argument.donated:
                 raise raw["donated"].wrong("pairs whose argument is donated")
         requires = _requirements(raw["requires"])
+        parameters = raw["parameters"].each(_At.text)
+        if not _takes(raw["in_tree"].value, len(parameters)):
+            raise raw["in_tree"].wrong(f"a pair: a tuple of {len(parameters)}, and a dict")
         found = Function(
-            self.name, plan, arguments, results, raw["in_tree"].value, raw["out_tree"].value, names, requires
+            self.name,
+            parameters,
+            plan,
+            arguments,
+            results,
+            raw["in_tree"].value,
+            raw["out_tree"].value,
+            names,
+            requires,
         )
         _check_requirements(raw["requires"], found)
         return found
@@ -410,6 +433,15 @@ def _check_tree(at: _At, depth: int) -> None:
         raise raw["keys"].wrong(f"the numbers from 0 to {len(items) - 1}")
     for item in items:
         _check_tree(item, depth + 1)
+
+
+def _takes(in_tree: Any, count: int) -> bool:
+    """Whether a tree is ((args), {kwargs}) with so many positional arguments."""
+    if not isinstance(in_tree, dict) or len(in_tree["items"]) != 2:
+        return False
+    args, kwargs = in_tree["items"]
+    kinds = (isinstance(part, dict) and part["kind"] for part in (in_tree, args, kwargs))
+    return tuple(kinds) == ("tuple", "tuple", "dict") and len(args["items"]) == count
 
 
 def _requirements(at: _At) -> Requirements:

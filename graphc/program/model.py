@@ -41,9 +41,13 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One compiled function. constants: the name of the array of each constant of the plan."""
+    """One compiled function.
+
+    parameters: names of its positional arguments. constants: the name of the array of each constant of the plan.
+    """
 
     name: str
+    parameters: tuple[str, ...]
     plan: Plan
     arguments: tuple[Parameter, ...]
     results: tuple[Parameter, ...]
@@ -55,11 +59,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Functions by name, the arrays that they need, and a tree of parameters whose leaves are names of arrays."""
+    """Functions by name and the arrays that they need.
+
+    state: first values of arguments, by name: trees whose leaves are names of arrays. about: whatever JSON can hold.
+    """
 
     functions: Mapping[str, Function]
     arrays: Mapping[str, NDArray]
-    params: Any = None
+    state: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,6 +100,7 @@ def leaf_names(shaped: Shaped, prefix: str = "") -> list[str]:
 
 def make_function(
     name: str,
+    parameters: tuple[str, ...],
     plan: Plan,
     target: Target,
     trees: tuple[tree.TreeDef, tree.TreeDef],
@@ -102,15 +110,24 @@ def make_function(
 ) -> Function:
     """The function of a plan. trees: of ((args), {kwargs}) and of the results. axes: see Parameter, by argument."""
     given, made = map(describe_tree, trees)
+    names = _argument_names(given, parameters)
     arguments = tuple(
         Parameter(leaf, plan.tensors[t].shape, plan.tensors[t].dtype, slot in donated, axes.get(slot))
-        for slot, (leaf, t) in enumerate(zip(leaf_names(given), plan.inputs, strict=True))
+        for slot, (leaf, t) in enumerate(zip(names, plan.inputs, strict=True))
     )
     results = tuple(
         Parameter(leaf, plan.tensors[t].shape, plan.tensors[t].dtype)
         for leaf, t in zip(leaf_names(made), plan.outputs, strict=True)
     )
-    return Function(name, plan, arguments, results, given, made, constants, requirements(plan, target))
+    return Function(name, parameters, plan, arguments, results, given, made, constants, requirements(plan, target))
+
+
+def _argument_names(given: Shaped, parameters: Sequence[str]) -> list[str]:
+    """What one would call each leaf of ((args), {kwargs}): x, params["w"]."""
+    assert isinstance(given, Mapping)
+    args, kwargs = given["items"]
+    named = [*zip(parameters, args["items"], strict=True), *zip(kwargs["keys"], kwargs["items"], strict=True)]
+    return [leaf for name, shaped in named for leaf in leaf_names(shaped, name)]
 
 
 def _quoted(key: str | int) -> str:

@@ -35,7 +35,7 @@ def load_program(path: str | os.PathLike[str], device: Device | str | None = Non
 class LoadedProgram:
     """A saved program on a device. Call it where it holds one function, or one of its `functions`.
 
-    params: the tree of parameters that was saved with it, as ndarrays; None where there are none.
+    state: the first values of arguments that were saved with it, by name, as trees of ndarrays.
     """
 
     def __init__(self, program: Program, device: Device) -> None:
@@ -46,7 +46,7 @@ class LoadedProgram:
         self.functions: Mapping[str, LoadedFunction] = MappingProxyType(
             {name: LoadedFunction(function, program, device) for name, function in program.functions.items()}
         )
-        self.params = _filled(program.params, program)
+        self.state = {name: _filled(tree, program) for name, tree in program.state.items()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the only function."""

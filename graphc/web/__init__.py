@@ -1,0 +1,8 @@
+"""Into the browser: compiled functions as a static folder that runs in a page, without Python.
+
+`runtime.js` runs the folder that `export` writes; `format.js` reads and checks its files. docs/web.md shows how.
+"""
+
+from graphc.web.export import TARGET, export
+
+__all__ = ["TARGET", "export"]

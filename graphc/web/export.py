@@ -1,0 +1,106 @@
+"""export: compiled functions, with the values that they begin with, as a folder for any static server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from graphc import program
+from graphc.errors import ProgramError
+from graphc.executable import Executable
+from graphc.lower import lower
+from graphc.plan import Target
+from graphc.types import NDArray, dtype_of
+
+HERE: Final = Path(__file__).resolve().parent
+
+TARGET: Final = Target("web")
+"""What every browser with WebGPU has: the baseline limits, no optional features, nothing known of the adapter."""
+
+RUNTIME: Final = ("runtime.js", "runtime.d.ts", "format.js")
+ELEMENTS: Final = frozenset({"f32", "f16", "i32", "u32", "bool"})
+"""Element types that WebGPU has."""
+
+
+def export(
+    functions: Mapping[str, Executable],
+    directory: str | os.PathLike[str],
+    params: Any = None,
+    *,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write compiled functions as a folder that a page loads with `load(url)` of its runtime.js.
+
+    functions: an Executable for each name (see `Compiled.lower`); they are lowered again for WebGPU's baseline, so
+    that the page runs on every adapter. params: what arguments begin with and keep on the device between calls: a
+    dict by the names of arguments, or else the tree of the argument that is called `params`. about: whatever JSON can
+    hold, for the page. Raises ProgramError for names that no call could use, types that WebGPU lacks, and a place that
+    holds something else.
+    """
+    if not functions:
+        raise ProgramError("web.export: there is no function to export")
+    made: dict[str, program.Function] = {}
+    arrays: dict[str, NDArray] = {}
+    for name, executable in functions.items():
+        if not name.isidentifier():
+            raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
+        _check_types(name, executable)
+        plan = lower(executable.graph, TARGET, executable.donated)
+        single = replace(executable, name=name).as_program(plan, TARGET)
+        arrays |= single.arrays
+        made |= single.functions
+    state = _state(params, made, arrays)
+    program.save(program.Program(made, arrays, state, about or {}), directory)
+    for name in RUNTIME:
+        shutil.copyfile(HERE / name, Path(directory) / name)
+
+
+def _check_types(name: str, executable: Executable) -> None:
+    values = (value for graph in (executable.graph,) for value in graph.values())
+    lacking = sorted({v.type.dtype.numpy.name for v in values if v.type.dtype.name not in ELEMENTS})
+    if lacking:
+        raise ProgramError(f"web.export: {name} computes in {', '.join(lacking)}, which WebGPU does not have")
+
+
+def _state(params: Any, functions: Mapping[str, program.Function], arrays: dict[str, NDArray]) -> dict[str, Any]:
+    """The first values by argument, as trees of names; their arrays are added to `arrays`."""
+    if params is None:
+        return {}
+    known = {name for function in functions.values() for name in _arguments(function)}
+    named = isinstance(params, Mapping) and set(params) <= known
+    given = dict(params) if named else {"params": params}
+    if not named and "params" not in known:
+        raise ProgramError(
+            f"web.export: no function has an argument `params`: give params as a dict by the names of arguments, "
+            f"out of {', '.join(sorted(known))}"
+        )
+    return {name: _stored(tree, name, arrays) for name, tree in given.items()}
+
+
+def _arguments(function: program.Function) -> tuple[str, ...]:
+    in_tree = function.in_tree
+    assert isinstance(in_tree, Mapping)
+    return (*function.parameters, *in_tree["items"][1]["keys"])
+
+
+def _stored(tree: Any, path: str, arrays: dict[str, NDArray]) -> Any:
+    """A tree with the name of its array in the place of each leaf: "params.layers.0.wq"."""
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
+        return {str(key): _stored(item, f"{path}.{key}", arrays) for key, item in tree.items()}
+    if hasattr(tree, "_fields"):
+        return {key: _stored(item, f"{path}.{key}", arrays) for key, item in zip(tree._fields, tree, strict=True)}
+    if hasattr(tree, "__dataclass_fields__"):
+        return {key: _stored(getattr(tree, key), f"{path}.{key}", arrays) for key in tree.__dataclass_fields__}
+    if isinstance(tree, list | tuple):
+        return [_stored(item, f"{path}.{n}", arrays) for n, item in enumerate(tree)]
+    array = np.asarray(tree)
+    arrays[path] = array.astype(dtype_of(array.dtype).numpy, copy=False)
+    return path

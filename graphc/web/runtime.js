@@ -1,0 +1,440 @@
+// runtime.js: runs programs that graphc exported, on WebGPU, with no dependency. docs/program.md describes the files.
+//
+//   const program = await load("./model/");            // the folder with manifest.json
+//   const { loss } = await program.step({ x, y });      // typed arrays in, typed arrays out
+//
+// Everything is made once: buffers, pipelines, bind groups. A call encodes all dispatches in one pass (more where
+// operands are copied to textures) and submits once. What a call does not name comes from `program.state`, which stays
+// on the device; results that take the place of donated arguments go back there.
+
+import { check, fail, KINDS, leavesIn, product, ProgramError, read, readArrays, VECTOR, writeArrays } from "./format.js";
+
+export { check, ProgramError, readArrays, writeArrays };
+
+const USAGE = { storage: 0x80 | 0x40 | 0x8 | 0x4, staging: 0x1 | 0x8, texture: 0x2 | 0x8, compute: 0x4 };
+const padded = (nbytes) => Math.max(256, Math.ceil(nbytes / 256) * 256);
+const word = (nbytes) => Math.ceil(nbytes / 4) * 4;
+
+/** An array on the device. `read()` gives its elements; a donated one is gone once a call has taken it over. */
+export class Tensor {
+  constructor(owner, buffer, shape, dtype) {
+    Object.assign(this, { owner, buffer, shape, dtype });
+  }
+  get nbytes() {
+    return product(this.shape) * KINDS[this.dtype].bytes;
+  }
+  /** Its elements as a typed array, row after row. */
+  async read() {
+    return (await this.owner.read([this]))[0];
+  }
+}
+
+/** Typed arrays for the Tensors of a tree: what is on the device, on the host. */
+export async function toHost(tree) {
+  const leaves = [];
+  walk(tree, (leaf) => leaves.push(leaf));
+  const arrays = leaves.length ? await leaves[0].owner.read(leaves) : [];
+  return walk(tree, () => arrays.shift());
+}
+
+/** A tree with `fn` of each leaf: anything that is no list, no plain object and not null. */
+function walk(tree, fn) {
+  if (tree === null) return null;
+  if (Array.isArray(tree)) return tree.map((item) => walk(item, fn));
+  if (tree?.constructor !== Object) return fn(tree);
+  return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, walk(item, fn)]));
+}
+
+/** Append the leaves of what was given, which must have this structure. */
+function match(tree, given, leaves, where) {
+  if (tree === "*") return leaves.push(given);
+  if (tree === null) return given === null || given === undefined || fail(`${where}: it must be null`);
+  const count = Array.isArray(given) ? given.length : given && typeof given === "object" ? Object.keys(given).length : -1;
+  if (count !== tree.keys.length || !tree.keys.every((key) => key in given)) {
+    fail(`${where}: it must hold ${tree.keys.join(", ")}`);
+  }
+  return tree.keys.forEach((key, n) => match(tree.items[n], given[key], leaves, `${where}.${key}`));
+}
+
+function build(tree, leaves) {
+  if (tree === "*") return leaves.shift();
+  if (tree === null) return null;
+  const items = tree.items.map((item) => build(item, leaves));
+  if (tree.kind === "list" || tree.kind === "tuple") return items;
+  return Object.fromEntries(tree.keys.map((key, n) => [key, items[n]]));
+}
+
+/** Elements as they lie on the device: typed arrays, plain lists (of lists) and numbers are taken. */
+function stored(given, leaf) {
+  const Kind = KINDS[leaf.dtype].array;
+  const flat = ArrayBuffer.isView(given) ? given : Array.isArray(given) ? given.flat(Infinity) : [given];
+  if (flat.length !== product(leaf.shape)) {
+    fail(`argument ${leaf.name} has ${flat.length} elements: it must have ${product(leaf.shape)}, [${leaf.shape}]`);
+  }
+  const whole = leaf.dtype === "i32" || leaf.dtype === "u32";
+  if (whole && !flat.every(Number.isInteger)) fail(`argument ${leaf.name} must hold whole numbers, of type ${leaf.dtype}`);
+  const low = leaf.axis === null ? -Infinity : -leaf.axis;
+  const bad = leaf.axis === null ? undefined : flat.find((i) => i < low || i >= leaf.axis);
+  if (bad !== undefined) fail(`argument ${leaf.name}: index ${bad} is out of range for an axis of ${leaf.axis}`);
+  if (leaf.dtype === "bool") return Uint32Array.from(flat, (x) => (x ? 1 : 0));
+  return given instanceof Kind ? given : Kind.from(flat);
+}
+
+/** How each result gets its bytes: a kernel writes its buffer, or they are copied from where they lie. */
+function routes(f) {
+  const pairs = new Set(f.donated.map(String));
+  return f.outputs.map((number, slot) => {
+    const tensor = f.tensors[number];
+    const home = f.buffers[tensor.buffer];
+    const own = home.kind === "output" ? home.slot === slot : home.kind === "input" && pairs.has(`${home.slot},${slot}`);
+    return own && tensor.offset === 0 ? { buffer: tensor.buffer, kind: home.kind } : { copy: tensor };
+  });
+}
+
+/** The numbers of the dispatches in the order in which they run. */
+function sequence(f) {
+  let order = f.dispatches.map((_, n) => n);
+  let start = [...order];
+  for (const { first, last, times } of f.loops) {
+    const [from, to] = [start[first], last + 1 < start.length ? start[last + 1] : order.length];
+    const body = order.slice(from, to);
+    order = [...order.slice(0, from), ...Array(times).fill(body).flat(), ...order.slice(to)];
+    start = start.map((at, n) => (n > last ? at + body.length * (times - 1) : at));
+  }
+  return order;
+}
+
+/** One device, its buffers and pipelines; programs share it. */
+class Device {
+  static async open(functions) {
+    const gpu = globalThis.navigator?.gpu ?? fail("this browser has no WebGPU: a recent Chrome, Edge, Safari or Firefox has");
+    const adapter = (await gpu.requestAdapter()) ?? fail("WebGPU finds no adapter here: is the graphics driver too old?");
+    const requiredLimits = {};
+    const requiredFeatures = new Set();
+    for (const { name, requires } of functions) {
+      for (const [limit, need] of Object.entries(requires.limits)) {
+        const has = adapter.limits[limit];
+        if (has !== undefined && has < need) fail(`${name} needs ${limit} ${need}, and this adapter has ${has}`);
+        if (has !== undefined) requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0);
+      }
+      for (const feature of requires.features) {
+        const known = feature === "subgroup" ? "subgroups" : feature;
+        if (!adapter.features.has(known)) fail(`${name} needs the feature ${known}, which this adapter lacks`);
+        requiredFeatures.add(known);
+      }
+    }
+    for (const limit of Object.keys(requiredLimits)) {
+      requiredLimits[limit] = Math.max(requiredLimits[limit], DEFAULTS[limit] ?? 0);
+    }
+    const handle = await adapter.requestDevice({ requiredLimits, requiredFeatures: [...requiredFeatures] });
+    return new Device(handle, adapter);
+  }
+  constructor(handle, adapter) {
+    Object.assign(this, { handle, adapter, lost: null, fault: null, bytes: 0, ids: new WeakMap(), count: 0, free: new Map() });
+    this.gone = handle.lost.then((info) => (this.lost = info.message || info.reason || "the device was lost"));
+    handle.addEventListener("uncapturederror", (event) => (this.fault ??= event.error.message));
+    this.layouts = new Map();
+  }
+  take(nbytes, usage = USAGE.storage) {
+    const size = padded(nbytes);
+    const waiting = this.free.get(`${size} ${usage}`);
+    if (waiting?.length) return waiting.pop();
+    this.bytes += size;
+    const buffer = this.handle.createBuffer({ size, usage });
+    this.ids.set(buffer, ++this.count);
+    return buffer;
+  }
+  give(buffer) {
+    const key = `${buffer.size} ${buffer.usage}`;
+    this.free.set(key, [...(this.free.get(key) ?? []), buffer]);
+  }
+  layout(access) {
+    const key = String(access);
+    if (!this.layouts.has(key)) {
+      const types = { read: "read-only-storage", read_write: "storage", uniform: "uniform" };
+      const entries = access.map((how, binding) => ({
+        binding,
+        visibility: USAGE.compute,
+        ...(how === "texture"
+          ? { storageTexture: { access: "read-only", format: "rgba32float" } }
+          : { buffer: { type: types[how] } }),
+      }));
+      this.layouts.set(key, this.handle.createBindGroupLayout({ entries }));
+    }
+    return this.layouts.get(key);
+  }
+  async pipeline(kernel) {
+    const enable = kernel.needs.includes("subgroup") ? "enable subgroups;\n" : "";
+    const module = this.handle.createShaderModule({ label: kernel.name, code: enable + kernel.wgsl });
+    const layout = this.handle.createPipelineLayout({ bindGroupLayouts: [this.layout(kernel.access)] });
+    return this.handle.createComputePipelineAsync({ layout, compute: { module, entryPoint: "main" } });
+  }
+  alive() {
+    if (this.lost !== null) fail(`the device was lost (${this.lost}): call recover() to go on from the last snapshot`);
+    if (this.fault !== null) fail(`the device refused a command: ${this.fault.split("\n")[0]}`);
+  }
+  /** The elements of Tensors, in one transfer. */
+  async read(tensors) {
+    this.alive();
+    const encoder = this.handle.createCommandEncoder();
+    return this.arrive(tensors, this.copyOut(encoder, tensors), () => this.handle.queue.submit([encoder.finish()]));
+  }
+  copyOut(encoder, tensors) {
+    const offsets = tensors.reduce((found, t) => [...found, found.at(-1) + word(t.nbytes)], [0]);
+    const staging = this.take(offsets.at(-1), USAGE.staging);
+    tensors.forEach((t, n) => {
+      if (t.buffer === null && t.nbytes) fail("this array was donated to a call, and is gone");
+      if (t.nbytes) encoder.copyBufferToBuffer(t.buffer, 0, staging, offsets[n], word(t.nbytes));
+    });
+    return { staging, offsets };
+  }
+  async arrive(tensors, { staging, offsets }, submit) {
+    submit();
+    await staging.mapAsync(1).catch(() => this.gone.then(() => this.alive()));
+    this.alive();
+    const bytes = staging.getMappedRange().slice(0);
+    staging.unmap();
+    this.give(staging);
+    return tensors.map((t, n) => {
+      const Kind = t.dtype === "bool" ? Uint32Array : KINDS[t.dtype].array;
+      const found = new Kind(bytes.slice(offsets[n], offsets[n] + t.nbytes));
+      return t.dtype === "bool" ? Uint8Array.from(found) : found;
+    });
+  }
+}
+
+const DEFAULTS = {
+  ...{ maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 },
+  ...{ maxStorageBuffersPerShaderStage: 8, maxStorageBufferBindingSize: 134217728, maxBufferSize: 268435456 },
+  ...{ maxUniformBuffersPerShaderStage: 12, maxStorageTexturesPerShaderStage: 4, maxTextureDimension2D: 8192 },
+  ...{ maxComputeWorkgroupsPerDimension: 65535 },
+};
+
+/** One function on a device: its buffers, textures and pipelines. */
+class Runner {
+  constructor(f, device, pipelines, kernels, arrays) {
+    Object.assign(this, { f, device, pipelines, kernels, routes: routes(f), order: sequence(f), groups: new Map() });
+    const format = { format: "rgba32float", usage: USAGE.texture };
+    this.textures = f.textures.map((t) => device.handle.createTexture({ size: [t.width, t.height], ...format }));
+    this.inputs = f.args.map((_, slot) => f.buffers.findIndex((b) => b.kind === "input" && b.slot === slot));
+    this.fixed = f.buffers.map((b) => {
+      if (!b.nbytes || (b.kind !== "constant" && b.kind !== "arena")) return null;
+      const buffer = device.take(b.nbytes);
+      const array = b.kind === "constant" ? arrays[f.names[b.slot]] : null;
+      if (array) device.handle.queue.writeBuffer(buffer, 0, whole(stored(array.data, { ...array, axis: null })));
+      return buffer;
+    });
+  }
+  /** Submit a call; returns the results as Tensors and a promise of those to read. */
+  call(leaves, wanted) {
+    const { f, device } = this;
+    device.alive();
+    const encoder = device.handle.createCommandEncoder();
+    const bound = [...this.fixed];
+    const lent = [];
+    const taken = new Map(f.donated);
+    const twice = (t) => leaves.filter((other) => other instanceof Tensor && other.buffer === t.buffer).length > 1;
+    leaves.forEach((given, slot) => {
+      const number = this.inputs[slot];
+      if (number < 0) return;
+      const [leaf, home] = [f.args[slot], f.buffers[number]];
+      if (given instanceof Tensor) {
+        const same = given.dtype === leaf.dtype && String(given.shape) === String(leaf.shape);
+        if (!same) fail(`argument ${leaf.name} must be ${leaf.dtype}[${leaf.shape}], not ${given.dtype}[${given.shape}]`);
+        if (given.buffer === null) fail(`argument ${leaf.name} was donated to an earlier call, and is gone`);
+        bound[number] = given.buffer;
+        if (taken.has(slot) && (twice(given) || !leaf.donated)) {
+          bound[number] = device.take(home.nbytes);
+          encoder.copyBufferToBuffer(given.buffer, 0, bound[number], 0, given.buffer.size);
+        }
+        return;
+      }
+      bound[number] = device.take(home.nbytes);
+      if (!taken.has(slot)) lent.push(bound[number]);
+      device.handle.queue.writeBuffer(bound[number], 0, whole(stored(given, leaf)));
+    });
+    const results = f.results.map((leaf, slot) => {
+      const { buffer, kind } = this.routes[slot];
+      const nbytes = product(leaf.shape) * KINDS[leaf.dtype].bytes;
+      const memory = !nbytes ? null : kind === "input" ? bound[buffer] : device.take(nbytes);
+      if (kind === "output") bound[buffer] = memory;
+      return new Tensor(device, memory, leaf.shape, leaf.dtype);
+    });
+    this.encode(encoder, bound);
+    results.forEach((result, slot) => {
+      const { copy } = this.routes[slot];
+      if (!copy || !result.nbytes) return;
+      encoder.copyBufferToBuffer(bound[copy.buffer], copy.offset, result.buffer, 0, word(result.nbytes));
+    });
+    leaves.forEach((given, slot) => {
+      if (!(given instanceof Tensor) || !f.args[slot].donated) return;
+      if (given.buffer && !results.some((r) => r.buffer === given.buffer)) lent.push(given.buffer);
+      given.buffer = null;
+    });
+    const chosen = wanted.map((slot) => results[slot]);
+    const submit = () => device.handle.queue.submit([encoder.finish()]);
+    const reading = chosen.length ? device.arrive(chosen, device.copyOut(encoder, chosen), submit) : submit();
+    lent.forEach((buffer) => device.give(buffer)); // later work is queued behind this call
+    return { results, reading };
+  }
+  encode(encoder, bound) {
+    let pass = null;
+    for (const number of this.order) {
+      const d = this.f.dispatches[number];
+      for (const { buffer, offset, texture } of d.copies) {
+        pass?.end();
+        pass = null;
+        const { width, height } = this.f.textures[texture];
+        const source = { buffer: bound[buffer], offset, bytesPerRow: width * VECTOR };
+        encoder.copyBufferToTexture(source, { texture: this.textures[texture] }, [width, height]);
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(this.pipelines[d.kernel]);
+      pass.setBindGroup(0, this.group(number, d, bound));
+      pass.dispatchWorkgroups(...d.workgroups);
+    }
+    pass?.end();
+  }
+  /** The bind group of a dispatch, made once for the buffers that it names. */
+  group(number, d, bound) {
+    const key = `${number} ${d.bindings.map((b) => (b.texture < 0 ? this.device.ids.get(bound[b.buffer]) : ""))}`;
+    if (!this.groups.has(key)) {
+      if (this.groups.size > 64 * this.f.dispatches.length) this.groups.clear();
+      const entries = d.bindings.map(({ buffer, offset, nbytes, texture }, binding) => ({
+        binding,
+        resource: texture < 0 ? { buffer: bound[buffer], offset, size: word(nbytes) } : this.textures[texture].createView(),
+      }));
+      const layout = this.device.layout(this.kernels[d.kernel].access);
+      this.groups.set(key, this.device.handle.createBindGroup({ layout, entries }));
+    }
+    return this.groups.get(key);
+  }
+}
+
+/** Bytes in whole words. */
+function whole(array) {
+  if (array.byteLength % 4 === 0) return array;
+  const out = new Uint8Array(word(array.byteLength));
+  out.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  return out;
+}
+
+/** A program on a device: `await program.NAME({argument: value})`, or `program.call("NAME", {...})`. */
+export class Program {
+  constructor(document, device) {
+    Object.assign(this, { document, device, about: document.about, state: {} });
+    for (const name of Object.keys(document.functions)) this[name] ??= (given, options) => this.call(name, given, options);
+  }
+  /** Make everything that is made once. */
+  async prepare() {
+    const { kernels, functions, arrays } = this.document;
+    const pipelines = await Promise.all(kernels.map((kernel) => this.device.pipeline(kernel)));
+    this.runners = Object.fromEntries(
+      Object.entries(functions).map(([name, f]) => [name, new Runner(f, this.device, pipelines, kernels, arrays)]),
+    );
+    this.reset();
+    return this;
+  }
+  /** Put the state back to what was exported. */
+  reset() {
+    walk(this.state, (tensor) => tensor.buffer && tensor.owner.give(tensor.buffer));
+    this.state = walk(this.document.state, (name) => this.upload(this.document.arrays[name]));
+  }
+  /** {dtype, shape, data} as a Tensor. */
+  upload({ dtype, shape, data }) {
+    this.device.alive();
+    const bytes = whole(stored(data, { dtype, shape, name: "array", axis: null }));
+    const buffer = this.device.take(Math.max(VECTOR, bytes.byteLength));
+    this.device.handle.queue.writeBuffer(buffer, 0, bytes);
+    return new Tensor(this.device, buffer, shape, dtype);
+  }
+  /**
+   * Run a function. given: its arguments by name; those left out come from `state`. Results that replace donated
+   * arguments go to `state`; the others come back as typed arrays, or as Tensors with {onDevice: true}.
+   */
+  async call(name, given = {}, { onDevice = false } = {}) {
+    const f = this.document.functions[name] ?? fail(`this program has no function ${name}`);
+    const known = [...f.parameters, ...f.inTree.items[1].keys];
+    const extra = Object.keys(given).find((key) => !known.includes(key));
+    if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${known.join(", ")}`);
+    const leaves = [];
+    known.forEach((key, n) => {
+      const tree = n < f.parameters.length ? f.inTree.items[0].items[n] : f.inTree.items[1].items[n - f.parameters.length];
+      const value = key in given ? given[key] : this.state[key];
+      if (value === undefined) fail(`${name} needs the argument ${key}: give it, or put it into state`);
+      match(tree, value, leaves, key);
+    });
+    const kept = this.replaced(f);
+    const stays = new Set(Object.values(kept).flat());
+    const wanted = onDevice ? [] : f.results.map((_, slot) => slot).filter((slot) => !stays.has(slot));
+    const { results, reading } = this.runners[name].call(leaves, wanted);
+    for (const [key, slots] of Object.entries(kept)) {
+      const tree = f.inTree.items[0].items[f.parameters.indexOf(key)];
+      this.state[key] = build(tree, slots.map((slot) => results[slot]));
+    }
+    const arrays = onDevice ? [] : await reading;
+    if (!onDevice) wanted.forEach((slot) => results[slot].buffer && this.device.give(results[slot].buffer));
+    const found = results.map((tensor, slot) => (wanted.includes(slot) ? arrays[wanted.indexOf(slot)] : tensor));
+    return build(f.outTree, found);
+  }
+  /** For each donated argument, the slots of the results that take its place: the first of its structure, in order. */
+  replaced(f) {
+    const found = {};
+    if (f.outTree?.kind !== "tuple" && f.outTree?.kind !== "list") return found;
+    const counts = f.outTree.items.map(leavesIn);
+    let [slot, next] = [0, 0];
+    f.parameters.forEach((key, n) => {
+      const tree = f.inTree.items[0].items[n];
+      const count = leavesIn(tree);
+      const first = slot;
+      slot += count;
+      const same = JSON.stringify(tree) === JSON.stringify(f.outTree.items[next]);
+      if (!count || !same || !f.args.slice(first, slot).every((leaf) => leaf.donated)) return;
+      const begin = counts.slice(0, next).reduce((a, b) => a + b, 0);
+      const types = (leaf) => `${leaf.dtype} ${leaf.shape}`;
+      if (!f.args.slice(first, slot).every((leaf, k) => types(leaf) === types(f.results[begin + k]))) return;
+      found[key] = f.args.slice(first, slot).map((_, k) => begin + k);
+      next += 1;
+    });
+    return found;
+  }
+  /** The state as a safetensors file, with names such as "params.layers.0.wq". */
+  async save() {
+    const names = [];
+    const name = (tree, path) => {
+      if (tree instanceof Tensor) names.push([path, tree]);
+      else if (tree !== null) Object.entries(tree).forEach(([key, item]) => name(item, path ? `${path}.${key}` : key));
+    };
+    name(this.state, "");
+    const data = names.length ? await this.device.read(names.map(([, tensor]) => tensor)) : [];
+    return writeArrays(Object.fromEntries(names.map(([p, t], n) => [p, { dtype: t.dtype, shape: t.shape, data: data[n] }])));
+  }
+  /** Take the state out of a file that `save` wrote. Raises ProgramError where names or types differ. */
+  restore(file) {
+    const arrays = readArrays(file, "the file of weights");
+    const take = (tree, path) => {
+      if (tree === null) return null;
+      if (!(tree instanceof Tensor)) {
+        const items = Object.entries(tree).map(([key, item]) => [key, take(item, path ? `${path}.${key}` : key)]);
+        return Array.isArray(tree) ? items.map(([, item]) => item) : Object.fromEntries(items);
+      }
+      const array = arrays[path] ?? fail(`the file of weights has no ${path}: it is of another model`);
+      const same = array.dtype === tree.dtype && String(array.shape) === String(tree.shape);
+      return same ? this.upload(array) : fail(`${path} is ${array.dtype}[${array.shape}] in the file, not ${tree.dtype}[${tree.shape}]`);
+    };
+    this.state = take(this.state, "");
+  }
+  /** After the device was lost: a new one, with the state of a file that `save` wrote, or as it was exported. */
+  async recover(file = null) {
+    this.device = await Device.open(Object.values(this.document.functions));
+    await this.prepare();
+    if (file) this.restore(file);
+    return this;
+  }
+}
+
+/** The program in the folder at a URL, ready to run. Raises ProgramError in one line where that cannot be. */
+export async function load(url) {
+  const document = await read(url);
+  return new Program(document, await Device.open(Object.values(document.functions))).prepare();
+}

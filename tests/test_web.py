@@ -1,0 +1,290 @@
+"""Exported functions in a real browser: the same numbers as in Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import nn, optim, web
+from graphc.errors import ProgramError
+from graphc.program import folder
+from tests.browser import Page, browser, serving
+from tests.test_program import FREE, fields
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module")
+def running() -> Any:
+    with browser() as found:
+        yield found
+
+
+def loss(params: Any, x: Any, y: Any) -> Any:
+    h = np.tanh(nn.embedding(params["table"], x) @ params["w"] + params["b"])
+    return nn.cross_entropy(h, y)
+
+
+BLANK = "<!doctype html><title>blank</title><link rel=icon href=data:,>"
+OPTIMIZER = optim.adam(0.05)
+
+
+def step(params: Any, state: Any, x: Any, y: Any) -> Any:
+    value, grads = graphc.value_and_grad(loss)(params, x, y)
+    params, state = OPTIMIZER.update(grads, state, params)
+    return params, state, value
+
+
+def model() -> tuple[Any, Any, Any]:
+    rng = np.random.default_rng(0)
+    params = {
+        "w": rng.normal(size=(8, 5)).astype(np.float32),
+        "table": rng.normal(size=(11, 8)).astype(np.float32),
+        "b": np.zeros(5, np.float32),
+    }
+    return params, rng.integers(0, 11, 32).astype(np.int32), rng.integers(0, 5, 32).astype(np.int32)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    params, x, y = model()
+    state = OPTIMIZER.init(params)
+    folder = tmp_path_factory.mktemp("web") / "model"
+    functions = {
+        "step": graphc.compile(step, donate=("params", "state")).lower(params, state, x, y),
+        "loss": graphc.compile(loss).lower(params, x, y),
+    }
+    web.export(functions, folder, {"params": params, "state": state}, about={"title": "a small model"})
+    (folder / "blank.html").write_text(BLANK)
+    return folder
+
+
+def test_a_training_step_keeps_its_state_and_gives_pythons_losses(exported: Path, running: Any) -> None:
+    params, x, y = model()
+    state = OPTIMIZER.init(params)
+    want = []
+    for _ in range(5):
+        params, state, value = step(params, state, x, y)
+        want.append(float(value))
+    page = Page(running)
+    with serving(exported) as url:
+        got, evaluated, after = page.run(
+            url,
+            """
+            const program = await load("./");
+            const losses = [];
+            for (let n = 0; n < 5; n++) losses.push((await program.step({x: args[0], y: args[1]}))[2][0]);
+            const [evaluated] = await program.loss({x: Int32Array.from(args[0]), y: args[1]});
+            const file = await program.save();
+            program.reset();
+            const [again] = (await program.step({x: args[0], y: args[1]}))[2];
+            program.restore(file);
+            const [restored] = await program.loss({x: args[0], y: args[1]});
+            return [losses, evaluated, [again, restored, program.about.title]];
+            """,
+            x.tolist(),
+            y.tolist(),
+        )
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+    np.testing.assert_allclose(evaluated, float(loss(params, x, y)), rtol=1e-5)
+    np.testing.assert_allclose(after[:2], [want[0], evaluated], rtol=1e-5)
+    assert after[2] == "a small model"
+    assert not page.errors
+
+
+def put(folder: Path, functions: Any, params: Any = None) -> Path:
+    web.export(functions, folder, params)
+    (folder / "blank.html").write_text(BLANK)
+    return folder
+
+
+def test_every_kind_of_argument_and_result(tmp_path: Path, running: Any) -> None:
+    def fn(x: Any, flags: Any, ids: Any, *, scale: Any) -> Any:
+        c, ys = graphc.scan(lambda c, a: (np.tanh(c + a) * scale, np.sum(c)), np.zeros(5, np.float32), x)
+        return {"c": c, "ys": [ys, x > 0], "none": None, "ids": ids * 2, "picked": np.where(flags, c, -1)}, np.sum(x)
+
+    x = np.random.default_rng(1).normal(size=(7, 5)).astype(np.float32)
+    flags, ids = np.array([True, False, True, True, False]), np.array([1, 2, 3], np.uint32)
+    compiled = graphc.compile(fn)
+    folder = put(tmp_path / "p", {"fn": compiled.lower(x, flags, ids, scale=np.float32(0.5))})
+    want, total = graphc.tree.map(np.asarray, compiled(x, flags, ids, scale=np.float32(0.5)))
+    page = Page(running)
+    with serving(folder) as url:
+        got, kinds = page.run(
+            url,
+            """
+            const program = await load(args[3]);
+            const [out, total] = await program.fn({x: args[0], flags: args[1], ids: args[2], scale: 0.5});
+            const lists = [out.c, ...out.ys, out.ids, out.picked].map((a) => Array.from(a));
+            return [[...lists, total[0], out.none],
+                    [out.c, out.ys[1], out.ids].map((a) => a.constructor.name)];
+            """,
+            x.tolist(),
+            flags.tolist(),
+            ids.tolist(),
+            url,
+        )
+    assert kinds == ["Float32Array", "Uint8Array", "Uint32Array"]
+    assert got[6] is None
+    for a, b in zip(got[:6], (want["c"], *want["ys"], want["ids"], want["picked"], total), strict=True):
+        np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float).ravel() if np.ndim(b) else b, rtol=1e-5)
+    assert not page.errors
+
+
+def test_what_a_caller_does_wrong_is_said_in_one_line(exported: Path, running: Any) -> None:
+    page = Page(running)
+    with serving(exported) as url:
+        messages = page.run(
+            url,
+            """
+            const program = await load("./");
+            const x = args[0], said = [];
+            const calls = [
+                () => program.loss({x, y: x.slice(1)}),
+                () => program.loss({x: x.map(() => 11), y: x.map(() => 0)}),
+                () => program.loss({x}),
+                () => program.loss({x, y: x, z: 1}),
+                () => program.loss({x: x.map((i) => i + 0.5), y: x}),
+                () => program.loss({params: {w: [1]}, x, y: x}),
+                () => program.call("nothing"),
+                () => program.restore(new ArrayBuffer(4)),
+                async () => {
+                    const old = program.state.params;
+                    await program.step({x: x.map(() => 0), y: x.map(() => 0)});
+                    await old.w.read();
+                },
+                () => load("./nowhere/"),
+            ];
+            for (const call of calls) {
+                try { await call(); said.push("nothing"); }
+                catch (error) { said.push(error instanceof ProgramError ? error.message : String(error)); }
+            }
+            return said;
+            """,
+            [n % 5 for n in range(32)],
+        )
+    patterns = [
+        "y has 31 elements",
+        "index 11 is out of range for an axis of 11",
+        "needs the argument y",
+        "no argument z",
+        "whole numbers",
+        "must hold",
+        "no function nothing",
+        "cut short",
+        "donated",
+        "cannot be fetched: 404",
+    ]
+    for message, pattern in zip(messages, patterns, strict=True):
+        assert pattern in message
+        assert "\n" not in message
+
+
+def test_a_lost_device_is_said_and_survived(exported: Path, running: Any) -> None:
+    page = Page(running)
+    x, y = (a.tolist() for a in model()[1:])
+    with serving(exported) as url:
+        before, message, after, first = page.run(
+            url,
+            """
+            const program = await load("./");
+            const given = {x: args[0], y: args[1]};
+            await program.step(given);
+            const file = await program.save();
+            const [before] = await program.loss(given);
+            program.device.handle.destroy();
+            await program.device.gone;
+            let message = "";
+            try { await program.step(given); } catch (error) { message = error.message; }
+            await program.recover(file);
+            const [after] = await program.loss(given);
+            await program.recover();
+            return [before, message, after, (await program.loss(given))[0]];
+            """,
+            x,
+            y,
+        )
+    assert "lost" in message
+    assert "recover" in message
+    assert after == before
+    assert abs(first - float(loss(model()[0], *model()[1:]))) < 1e-5
+
+
+def test_a_page_without_webgpu_says_what_would_help(exported: Path, running: Any) -> None:
+    page = Page(running)
+    with serving(exported) as url:
+        page.page.add_init_script("Object.defineProperty(navigator, 'gpu', {value: undefined})")
+        message = page.run(url, 'try { await load("./"); return ""; } catch (error) { return error.message; }')
+    assert "no WebGPU" in message
+
+
+def test_state_is_given_by_argument_or_as_params(tmp_path: Path) -> None:
+    executable = graphc.compile(lambda w, x: w @ x).lower(np.ones((2, 2), np.float32), np.ones(2, np.float32))
+    web.export({"f": executable}, tmp_path / "a", {"w": np.eye(2)})
+    assert graphc.load_program(tmp_path / "a", "wgpu").state["w"].tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(ProgramError, match=r"no function has an argument `params`.*w, x"):
+        web.export({"f": executable}, tmp_path / "b", [np.eye(2)])
+    with pytest.raises(ProgramError, match="no name for a function"):
+        web.export({"not a name": executable}, tmp_path / "b")
+    with pytest.raises(ProgramError, match="no function to export"):
+        web.export({}, tmp_path / "b")
+
+
+def test_javascript_checks_what_python_checks(exported: Path, running: Any, tmp_path: Path) -> None:
+    """Each field changed in turn, with checksums left aside; and files that are cut or changed."""
+    copy = tmp_path / "copy"
+    shutil.copytree(exported, copy)
+    raw = json.loads((exported / folder.DOCUMENT).read_text())
+    paths = [path for path in fields(raw) if path and path[0] not in ("about", "state")]
+    data = {name: (exported / name).read_bytes() for name in (*folder.FILES, folder.MANIFEST)}
+    damaged = []
+    for name, bytes_ in data.items():
+        for number, changed in enumerate((bytes_[:-1], bytes_[: len(bytes_) // 2], bytes_ + b"x", b"")):
+            place = copy / f"{name}-{number}"
+            place.mkdir()
+            for other, kept in data.items():
+                (place / other).write_bytes(changed if other == name else kept)
+            damaged.append(place.name)
+    page = Page(running)
+    with serving(copy) as url:
+        accepted, loaded = page.run(
+            url,
+            """
+            const { check, read, readArrays } = await import("./format.js").catch(() => import(args[3] + "format.js"));
+            const text = async (name) => (await fetch(args[3] + name)).text();
+            const raw = JSON.parse(await text("program.json"));
+            const wgsl = raw.kernels.map(() => "");
+            const arrays = readArrays(await (await fetch(args[3] + "arrays.safetensors")).arrayBuffer());
+            check(raw, wgsl, arrays);
+            const accepted = [];
+            for (const path of args[0]) {
+                const value = path.reduce((at, key) => at[key], raw);
+                const free = path.some((key) => args[1].includes(key));
+                const wrong = [{no: "such"}, [[[]]], 1.5, ...(Number.isInteger(value) && !free ? [-7, 2 ** 60] : [])];
+                for (const other of wrong) {
+                    const changed = structuredClone(raw);
+                    path.slice(0, -1).reduce((at, key) => at[key], changed)[path.at(-1)] = other;
+                    try { check(changed, wgsl, arrays); accepted.push([path, other]); }
+                    catch (error) { if (!(error instanceof ProgramError)) accepted.push([path, String(error)]); }
+                }
+            }
+            const loaded = [];
+            for (const place of args[2]) {
+                try { await read(args[3] + place); loaded.push(place); }
+                catch (error) { if (!(error instanceof ProgramError)) loaded.push([place, String(error)]); }
+            }
+            return [accepted, loaded];
+            """,
+            paths[:: max(1, len(paths) // 400)],
+            sorted(FREE),
+            damaged,
+            url,
+        )
+    assert not accepted
+    assert not loaded
