@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import CheckpointError
-from graphc.types import NDArray
+from graphc.errors import CheckpointError, DTypeError
+from graphc.types import NDArray, check_plain
 
 TREE: Final = "graphc.tree"
 METADATA: Final = "graphc.metadata"
@@ -88,11 +88,15 @@ def _describe(tree: Any, keys: tuple[str, ...], tensors: dict[str, NDArray], pat
         if not all(isinstance(key, str) for key in tree):
             raise CheckpointError(f"{path}: {where} has keys that are not strings")
         return {"dict": [[key, _describe(item, (*keys, key), tensors, path)] for key, item in tree.items()]}
-    if not hasattr(tree, "__array__"):
+    if not hasattr(tree, "__array__") and not hasattr(tree, "toarray"):
         raise CheckpointError(
             f"{path}: {where} is a {type(tree).__name__}; a checkpoint holds dict, list, tuple, None, numbers, "
             "strings and arrays"
         )
+    try:
+        check_plain(tree, where)
+    except DTypeError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     array = np.asarray(tree)
     if array.dtype.kind not in SAVED_KINDS or array.dtype.itemsize > 8:
         raise CheckpointError(f"{path}: {where} has element type {array.dtype}, which safetensors cannot hold")

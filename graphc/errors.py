@@ -27,6 +27,10 @@ class ArgumentError(GraphcError, ValueError):
     """An option names an argument that the function does not have, or in a way that makes no sense."""
 
 
+class ImmutableError(GraphcError, TypeError):
+    """An Array would be changed in place; the message says what to write instead."""
+
+
 class IndexRangeError(GraphcError, IndexError):
     """A constant index lies outside its axis."""
 

@@ -28,7 +28,7 @@ from graphc.plan import Plan, Target
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
 from graphc.tuner import tuned
-from graphc.types import TensorType, type_of
+from graphc.types import TensorType, check_plain, type_of
 
 Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
 """Examines the outputs of a first call; raises MiscompileError."""
@@ -179,6 +179,7 @@ def _has_calls(graph: Graph) -> bool:
 
 
 def _check_leaf(argument: Argument, leaf: Any) -> None:
+    check_plain(leaf, f"argument {argument.name}")
     found = leaf.type if isinstance(leaf, Array) else type_of(np.asarray(leaf))
     if found.shape != argument.type.shape:
         raise ShapeError(f"argument {argument.name} was compiled as {argument.type}, got {found}")

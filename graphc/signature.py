@@ -7,10 +7,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from graphc import tree
 from graphc.errors import ArgumentError, TraceError
 from graphc.runtime import Array, Device
-from graphc.types import ALL_DTYPES, dtype_of
+from graphc.types import ALL_DTYPES, check_plain, dtype_of
 
 Names = int | str | Sequence[int | str]
 """Arguments of a function: a position or a name, or several."""
@@ -38,6 +40,8 @@ def leaf_key(leaf: Any) -> LeafKey:
             f"an argument holds a {type(leaf).__name__}, which is no array or number; "
             "name the argument in static= to compile for its value"
         )
+    if type(leaf) is not np.ndarray:
+        check_plain(leaf, "an argument")
     return tuple(leaf.shape), _EXACT.get(dtype) or dtype_of(dtype).name
 
 

@@ -21,7 +21,7 @@ from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, o
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
-from graphc.types import Shape, TensorType, dtype_of, narrow
+from graphc.types import Shape, TensorType, check_plain, dtype_of, narrow
 
 __all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
@@ -171,6 +171,7 @@ def leaf_type(leaf: Any) -> tuple[TensorType, bool]:
     if isinstance(leaf, bool | int | float):
         narrow(leaf)
         return TensorType((), dtype_of(type(leaf))), not isinstance(leaf, bool)
+    check_plain(leaf)
     shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
     if shape is None or dtype is None:
         raise TraceError(

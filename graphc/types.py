@@ -121,6 +121,33 @@ def dtype_of(spec: Any) -> DType:
     )
 
 
+def check_plain(value: Any, what: str = "") -> None:
+    """Raise DTypeError for an array that means more than its elements: masked, np.matrix, with units, sparse.
+
+    Only the elements would be taken, and what the class adds (a mask, a `*` of its own) be lost without a word. what:
+    begins the message.
+    """
+    cls = type(value)
+    if cls is np.ndarray or cls in _PLAIN:
+        return
+    lost = ""
+    if isinstance(value, np.ma.MaskedArray):
+        lost = "whose mask would be lost: write x.filled(value), or pass x.data and ~x.mask as two arrays"
+    elif isinstance(value, np.matrix):
+        lost = "whose * and ** would be lost: write np.asarray(x), and x @ y for products"
+    elif isinstance(value, np.ndarray) and cls.__array_ufunc__ is not np.ndarray.__array_ufunc__:
+        lost = "whose own arithmetic would be lost: write np.asarray(x)"
+    elif hasattr(cls, "toarray") and hasattr(cls, "shape") and not hasattr(cls, "__array__"):
+        lost = "which is no dense array: write x.toarray()"
+    if lost:
+        raise DTypeError(f"{what} is a {cls.__module__.partition('.')[0]} {cls.__name__}, {lost}".strip())
+    _PLAIN.add(cls)
+
+
+_PLAIN: Final[set[type]] = set()
+"""Classes whose instances were found to be plain."""
+
+
 def small_integer(spec: Any) -> np.dtype[Any] | None:
     """The integer type of 8 or 16 bits that `spec` stands for, which is held in 32 bits; None for other types."""
     if dtype_of(spec) != i32 or isinstance(spec, DType) or spec in _BY_NAME:

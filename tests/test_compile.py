@@ -162,10 +162,10 @@ def test_donation_by_position_or_name(name):
 def test_donated_training_reuses_its_buffers(device):
     f = graphc.compile(lambda p, g: p - 0.5 * g, device=device, donate=0)
     p = graphc.asarray(X, device=device)
-    uid = p._data.uid
+    uid = p._content.uid
     for _ in range(5):
         p = f(p, X)
-        assert p._data.uid == uid
+        assert p._content.uid == uid
     np.testing.assert_allclose(p, X - 2.5 * X, rtol=1e-5)
 
 

@@ -171,7 +171,7 @@ def test_results_are_the_callers() -> None:
     before = [np.asarray(a) for a in first]
     fn(x * 3)
     assert all(np.array_equal(np.asarray(a), b) for a, b in zip(first, before, strict=True))
-    owners = [a._data for a in first]
+    owners = [a._content for a in first]
     assert not any(np.may_share_memory(a, b) for i, a in enumerate(owners) for b in owners[:i])
 
 

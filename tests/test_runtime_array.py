@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import operator
 import pickle
 
 import numpy as np
@@ -162,3 +163,79 @@ def test_an_array_in_a_closure_is_a_constant(name):
     y = np.array([3.0, 0.5], np.float32)
     h = np.array([1.0, 2.0], np.float32)
     np.testing.assert_allclose(f(y), h * y + np.where(y > 1, h, y) - y / h, rtol=1e-6)
+
+
+IN_PLACE = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift", "and", "or", "xor"]
+
+
+@pytest.mark.parametrize("op", IN_PLACE)
+@pytest.mark.parametrize("right", ["ndarray", "Array", "number", "float64", "wider", "narrower", "bool"])
+@pytest.mark.parametrize("left", ["float32", "int32", "bool", "0-d"])
+def test_operators_in_place_bind_a_new_array(name, op, left, right):
+    """What NumPy's operator leaves in the left operand is what the name stands for; the Array itself never changes."""
+    start = {
+        "float32": np.array([[1.5, -2.0], [3.0, 4.0]], np.float32),
+        "int32": np.array([[5, 2], [3, 7]], np.int32),
+        "bool": np.array([[True, False], [True, True]]),
+        "0-d": np.array(3.0, np.float32),
+    }[left]
+    plain = np.array([[2, 1], [1, 3]], start.dtype)
+    other = {
+        "ndarray": plain,
+        "Array": graphc.asarray(plain, device=name),
+        "number": 2,
+        "float64": plain.astype(np.float64),
+        "wider": np.ones((3, 2, 2), start.dtype),
+        "narrower": plain[0],
+        "bool": np.array([True, False]),
+    }[right]
+    function = getattr(operator, f"i{op}")
+    x = kept = graphc.asarray(start, device=name)
+    want, refusal = in_place(function, start.copy(), plain if right == "Array" else other)
+    if refusal:
+        with pytest.raises(refusal):
+            function(x, other)
+    else:
+        with np.errstate(all="ignore"):
+            x = function(x, other)
+        assert isinstance(x, graphc.Array)
+        assert (x.device, x.dtype, x.shape) == (graphc.device(name), want.dtype, want.shape)
+        np.testing.assert_array_equal(x, want)
+    np.testing.assert_array_equal(kept, start)
+
+
+def in_place(function, left, right):
+    """What NumPy's operator leaves, and the error of graphc's that stands for one of NumPy's."""
+    with np.errstate(all="ignore"):
+        try:
+            return function(left, right), None
+        except TypeError:
+            return None, graphc.DTypeError
+        except ValueError:
+            return None, graphc.ShapeError
+
+
+def test_an_array_is_not_changed(name):
+    x = graphc.asarray([1.0, 2.0, 3.0], device=name)
+    for call in (
+        lambda: np.add(1, 2, out=x),
+        lambda: np.add(np.ones(3), x, out=(x,)),
+        lambda: np.add.accumulate(x, out=x),
+        lambda: x.__setitem__(0, 5),
+    ):
+        with pytest.raises(graphc.ImmutableError, match="never changes: write"):
+            call()
+    total = np.zeros(3, np.float32)
+    total += x
+    np.testing.assert_array_equal(total, [1, 2, 3])
+    np.testing.assert_array_equal(x == None, [False] * 3)  # noqa: E711  # as NumPy compares with None
+    masked = np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
+    np.testing.assert_array_equal(masked + x, np.ma.array([2.0, 0, 6], mask=masked.mask))
+
+
+def test_parameters_are_updated_in_place_in_a_loop_of_ones_own(name):
+    params = {"w": graphc.asarray(np.ones(3, np.float32), device=name)}
+    slope = graphc.compile(graphc.grad(lambda p: np.sum(p["w"] * p["w"])), device=name)
+    for _ in range(3):
+        params["w"] -= 0.25 * slope(params)["w"]
+    np.testing.assert_allclose(params["w"], np.full(3, 0.125), rtol=1e-6)

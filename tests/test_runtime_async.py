@@ -273,7 +273,7 @@ def test_a_large_array_goes_there_and_back(device):
 def test_what_is_being_read_is_not_overwritten(device):
     double = graphc.compile(lambda x: x * 2, device=device, donate=("x",))
     x = graphc.asarray(np.ones(1000, np.float32), device)
-    memory = x._data
+    memory = x._content
     with device._reading(memory):
         y = double(x)
     np.testing.assert_array_equal(y, np.full(1000, 2, np.float32))

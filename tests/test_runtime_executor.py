@@ -108,16 +108,16 @@ def test_an_output_that_is_an_input_or_another_output_is_a_copy(device):
     out, same, again = run([asarray(a, device), b])
     np.testing.assert_array_equal(same.numpy(), a)
     np.testing.assert_array_equal(again.numpy(), out.numpy())
-    assert len({out._data.uid, same._data.uid, again._data.uid}) == 3
+    assert len({out._content.uid, same._content.uid, again._content.uid}) == 3
 
 
 def test_donated_buffer_becomes_the_output(device):
     run = PlanRunner(device, double_plan(256), [], frozenset({0}))
     a, b = vectors(256)
     x = asarray(a, device)
-    uid = x._data.uid
+    uid = x._content.uid
     doubled, y = run([x, b])
-    assert doubled._data.uid == uid
+    assert doubled._content.uid == uid
     np.testing.assert_array_equal(doubled.numpy(), 2 * a)
     np.testing.assert_array_equal(y.numpy(), b)
     with pytest.raises(DeviceError, match="donated"):

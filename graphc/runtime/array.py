@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterator
-from typing import Any
+import operator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 
-from graphc.errors import DeviceError, ShapeError
+from graphc.errors import DeviceError, DTypeError, ImmutableError, ShapeError
 from graphc.runtime.adapter import device as find_device
 from graphc.runtime.base import Device, pauses
-from graphc.types import NDArray, TensorType
+from graphc.types import NDArray, TensorType, check_plain
 
 
 class Array(np.lib.mixins.NDArrayOperatorsMixin):
     """A dense tensor on a device, immutable.
 
     Reading it waits: `float(a)`, `np.asarray(a)`, `a.numpy()`, `await a`. NumPy functions and arithmetic on it
-    work on the host, on a copy. After the Array was donated, or its device closed, use raises DeviceError.
+    work on the host, on a copy. `a += b` binds the name to a new Array of the same type and device. After the Array was
+    donated, or its device closed, use raises DeviceError.
     """
 
-    __slots__ = ("_data", "_device", "_gone", "_type", "bounds")
+    __slots__ = ("_content", "_device", "_gone", "_type", "bounds")
     __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
 
     def __init__(self, device: Device, data: Any, type: TensorType) -> None:
         self._device = device
-        self._data = data
+        self._content = data
         self._type = type
         self._gone = ""
         self.bounds: tuple[int, int] | None = None
@@ -92,11 +94,11 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         if self._gone:
             raise DeviceError(f"this Array ({self._type}) {self._gone}")
         self._device.check_open()
-        return self._data
+        return self._content
 
     def _retire(self, why: str) -> None:
         """Make every further use raise; `why` completes "this Array ..."."""
-        self._gone, self._data = why, None
+        self._gone, self._content = why, None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:
@@ -105,11 +107,67 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return host if dtype is None else host.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        if not all(
-            isinstance(x, Array | np.ndarray | np.generic | int | float | bool | complex | list) for x in inputs
-        ):
+        out = options.get("out", ())
+        if any(isinstance(x, Array) for x in (out if isinstance(out, tuple) else (out,))):
+            raise ImmutableError(f"out= is an Array, which never changes: write y = np.{ufunc.__name__}(...)")
+        if any(_is_foreign(x) for x in inputs):
             return NotImplemented  # a tracer knows what to do
         return getattr(ufunc, method)(*(x.numpy() if isinstance(x, Array) else x for x in inputs), **options)
+
+    def _changed(self, change: Callable[[Any, Any], Any], other: Any) -> Any:
+        """What the name of an Array stands for after an operator in place: a new Array of the same type and device.
+
+        As in NumPy the result has the type of the left side. Raises ShapeError or DTypeError where it does not fit.
+        """
+        if _is_foreign(other):
+            return NotImplemented  # as with any other operator, a traced operand makes a traced result
+        host = self.numpy()
+        try:
+            made = change(host, other.numpy() if isinstance(other, Array) else other)
+        except ValueError as error:
+            raise ShapeError(f"{change.__name__} in place on an Array ({self._type}): {error}") from None
+        except (TypeError, OverflowError) as error:
+            raise DTypeError(f"{change.__name__} in place on an Array ({self._type}): {error}") from None
+        return self._device.upload(made)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._changed(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._changed(operator.isub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._changed(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._changed(operator.itruediv, other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._changed(operator.ifloordiv, other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._changed(operator.imod, other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._changed(operator.ipow, other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._changed(operator.imatmul, other)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return self._changed(operator.ilshift, other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._changed(operator.irshift, other)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._changed(operator.iand, other)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._changed(operator.ior, other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._changed(operator.ixor, other)
 
     def __await__(self) -> Generator[Any, None, Array]:
         # The event loop looks now and then. A thread that blocked inside wgpu would keep others from submitting.
@@ -145,6 +203,12 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         return self.numpy()[index]
 
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise ImmutableError(
+            f"item assignment on an Array ({self._type}), which never changes: write x = np.array(a); x[...] = value, "
+            "and graphc.asarray(x) to have it on the device"
+        )
+
     def __float__(self) -> float:
         return float(self.item())
 
@@ -172,15 +236,19 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return f"Array({body}, dtype={self.dtype.name}, device={self._device.name})"
 
 
-_HOST_OPERANDS = (Array, np.ndarray, np.generic, int, float, complex, list, tuple)
+def _is_foreign(x: Any) -> bool:
+    """Whether an operand brings its own arithmetic, as a tracer does."""
+    cls = type(x)
+    return not issubclass(cls, Array | np.ndarray | np.generic) and hasattr(cls, "__array_ufunc__")
 
 
 def asarray(value: Any, device: Device | str | None = None) -> Array:
     """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
 
     An Array that lives there already is returned as it is, and stays where it is if no device is named. 64-bit types
-    are narrowed unless x64 is on. Raises DTypeError for an integer that does not fit 32 bits, ShapeError for lists of
-    unequal lengths, DeviceError for an unknown device.
+    are narrowed unless x64 is on. Raises DTypeError for an integer that does not fit 32 bits and for arrays that mean
+    more than their elements (masked, np.matrix, sparse), ShapeError for lists of unequal lengths, DeviceError for an
+    unknown device.
     """
     target = value.device if device is None and isinstance(value, Array) else find_device(device)
     if isinstance(value, Array):
@@ -188,6 +256,7 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
             value._alive()
             return value
         value = value.numpy()
+    check_plain(value, "asarray: the value")
     try:
         array = np.asarray(value)
     except ValueError as error:

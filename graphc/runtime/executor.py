@@ -258,7 +258,7 @@ class PlanRunner(Runner):
             if number < 0:
                 continue
             if array:
-                bound[number] = argument._data
+                bound[number] = argument._content
             elif slot in self._offsets:
                 packed.append((slot, self._to_storage(slot, argument)))
                 bound[number] = self._upload_buffer()
@@ -271,7 +271,7 @@ class PlanRunner(Runner):
 
     def _separate(self, arguments: Sequence[Any], bound: Bound, encoder: Any) -> None:
         """Copy what must not be written in place: Arrays that are also another argument, or being read by a thread."""
-        used = [a._data for a in arguments if isinstance(a, Array) and a._data is not None]
+        used = [a._content for a in arguments if isinstance(a, Array) and a._content is not None]
         uids = [memory.uid for memory in used]
         if len(set(uids)) == len(uids) and not any(memory.readers for memory in used):
             return

@@ -122,8 +122,8 @@ class _GraphRunner(Runner):
         outputs = [Array(self._device, r, v.type) for v, r in zip(self._graph.outputs, results, strict=True)]
         for slot in self._donated:
             if isinstance(argument := arguments[slot], Array):
-                own = argument.device is self._device and isinstance(argument._data, np.ndarray)
-                memory = argument._data if own else None
+                own = argument.device is self._device and isinstance(argument._content, np.ndarray)
+                memory = argument._content if own else None
                 argument._retire(f"was donated to a compiled function (argument {slot})")
                 if memory is not None:
                     self._program.give(memory)

@@ -14,7 +14,7 @@ from graphc.op import Op
 from graphc.ops import by_name
 from graphc.printer import same_constant
 from graphc.tracing.source import caller
-from graphc.types import DType, NDArray, dtype_of, narrow
+from graphc.types import DType, NDArray, check_plain, dtype_of, narrow
 
 if TYPE_CHECKING:
     from graphc.tracing.tracer import Tracer
@@ -223,6 +223,7 @@ def adopted(trace: Trace, x: Tracer) -> Tracer:
 
 def as_array(value: Any) -> NDArray:
     """An operand that is no tracer as an ndarray; raises TraceError for what is no array or number."""
+    check_plain(value, "a constant")
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.kind not in "biuf":
         kind = type(value).__name__ if array.ndim == 0 else array.dtype.name

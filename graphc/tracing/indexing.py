@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcError, IndexRangeError, TraceError
-from graphc.tracing.core import adopted, constant, emit, is_tracer, located, owner
+from graphc.tracing.core import adopted, as_array, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
 from graphc.tracing.selection import constant_ids, gathered
 from graphc.tracing.shaping import permuted, reshape
@@ -91,7 +91,7 @@ def _known(item: Any) -> Any:
     """A key that is no plain index as an array; raises TraceError for what does not index."""
     if isinstance(item, list | tuple) and any(is_tracer(i) for i in item):
         return np.stack([i if is_tracer(i) else np.asarray(i) for i in item])
-    array = np.asarray(item)
+    array = as_array(item)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int32)
     if array.dtype.kind not in "iub":

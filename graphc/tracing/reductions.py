@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
-from graphc.tracing.core import adopted, emit, is_tracer, owner
+from graphc.tracing.core import adopted, as_array, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
@@ -291,7 +291,7 @@ def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs
     out = kwargs.get("out")
     no_out(out[0] if isinstance(out, tuple) else out)
     if method == "outer" and not set(kwargs) - {"out"}:
-        a, b = (traced(x) if is_tracer(x) else np.asarray(x) for x in operands)
+        a, b = (traced(x) if is_tracer(x) else as_array(x) for x in operands)
         return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
     if kwargs.get("where", True) is not True or kwargs.get("initial", NO) is not NO:
         raise TraceError(f"{name}: where= and initial= cannot be traced: mask the operand first with np.where")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import IndexRangeError, ShapeError, TraceError
-from graphc.tracing.core import constant, emit, is_tracer, owner
+from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted
 from graphc.tracing.reductions import NO, all_, no_out, traced
 from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
@@ -49,7 +49,7 @@ def clip(a: Any, a_min: Any = NO, a_max: Any = NO, out: Any = None, *, min: Any 
 
 def constant_ids(ids: Any, size: int, what: str) -> NDArray:
     """Known indices as int32 in [0, size); raises IndexRangeError for one outside, TraceError for no integers."""
-    array = np.asarray(ids)
+    array = as_array(ids)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int32)
     if array.dtype.kind not in "iu":
