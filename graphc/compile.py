@@ -6,18 +6,20 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from graphc import limit, tree
 from graphc.check import check_first_call
+from graphc.eager import structure
 from graphc.executable import Argument, Executable
 from graphc.limit import parse_bytes
 from graphc.passes import pipeline
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
-from graphc.trace import trace_program
+from graphc.trace import Program, trace_program
 from graphc.tracing.core import check_alive, current, is_tracer
 from graphc.types import settle_precision
 
@@ -78,6 +80,8 @@ class Compiled(Generic[P, R]):
         self._name = getattr(fn, "__name__", type(fn).__name__)
         self._lock = threading.RLock()
         self._signatures: dict[Signature, Executable] = {}
+        # Signatures that differ from one of those in the order of keys alone, and whose program is the same.
+        self._alike: dict[Signature, Executable] = {}
 
     @property
     def signatures(self) -> Mapping[Signature, Executable]:
@@ -103,14 +107,21 @@ class Compiled(Generic[P, R]):
 
     def _executable(self, dynamic: Any, static: Any, leaves: list[Any], in_tree: tree.TreeDef) -> Executable:
         device = find_device(self._device)
-        signature = Signature(in_tree, tuple(map(leaf_key, leaves)), static, device)
-        found = self._signatures.get(signature)
+        signature = Signature(in_tree, tuple(map(leaf_key, leaves)), static, device, in_tree.arrangement)
+        found = self._signatures.get(signature) or self._alike.get(signature)
         if found is None:
             with self._lock:  # two threads with one signature compile it once
-                found = self._signatures.get(signature)
+                found = self._signatures.get(signature) or self._alike.get(signature)
                 if found is None:
-                    found = self._signatures[signature] = self._compile(signature, dynamic, leaves)
+                    found = self._compile(signature, dynamic, leaves)
         return found
+
+    def _same_program(self, signature: Signature, program: Program) -> Executable | None:
+        """The Executable for dicts in another order, where the function does not depend on it."""
+        for other, executable in self._signatures.items():
+            if replace(other, arrangement=signature.arrangement) == signature and _same(executable, program):
+                return executable
+        return None
 
     def _compile(self, signature: Signature, dynamic: Any, leaves: list[Any]) -> Executable:
         signature.device.check_open()
@@ -121,6 +132,10 @@ class Compiled(Generic[P, R]):
             log.debug("%s: tracing: %s", self._name, signature)
         args, kwargs = dynamic
         program = trace_program(self._parameters.bind(signature.static), args, kwargs)
+        same = self._same_program(signature, program)
+        if same is not None:
+            self._alike[signature] = same
+            return same
         for value in program.graph.values():
             signature.device.check_dtype(value.type)
         settle_precision(self._name)
@@ -146,6 +161,7 @@ class Compiled(Generic[P, R]):
         )
         if signature.device.needs_plan:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind
+        self._signatures[signature] = executable
         return executable
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -154,3 +170,10 @@ class Compiled(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"Compiled({self._name}, {len(self._signatures)} signatures)"
+
+
+def _same(executable: Executable, program: Program) -> bool:
+    """Whether a program is the one that an Executable was made of, results and their order included."""
+    if (executable.out_tree, executable.out_tree.arrangement) != (program.out_tree, program.out_tree.arrangement):
+        return False
+    return structure(executable.stages[0][1]) == structure(program.graph)

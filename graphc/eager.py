@@ -22,7 +22,7 @@ def run_now(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     from graphc.compile import compile
 
     program = trace_program(fn, tuple(arguments), {})
-    key = (structure(program.graph), program.out_tree)
+    key = (structure(program.graph), program.out_tree, program.out_tree.arrangement)
     found = _compiled.get(key)
     if found is None:
         found = _compiled[key] = compile(fn)

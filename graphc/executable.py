@@ -108,6 +108,10 @@ class Executable:
         leaves, in_tree = tree.flatten((args, kwargs))
         if in_tree != self.in_tree:
             raise ShapeError(f"{self.name} was compiled for arguments {self.in_tree}, got {in_tree}")
+        if in_tree.arrangement != self.in_tree.arrangement:
+            raise ShapeError(
+                f"{self.name} was compiled for dicts whose keys stand in another order: call `lower` again"
+            )
         for argument, leaf in zip(self.arguments, leaves, strict=True):
             _check_leaf(argument, leaf)
         return leaves

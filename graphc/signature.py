@@ -60,12 +60,16 @@ class Static:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signature:
-    """What a program is specialised to: structure of the arguments, type of each leaf, static values, device."""
+    """What a program is specialised to: structure of the arguments, type of each leaf, static values, device.
+
+    arrangement: the order of keys in the dicts among the arguments, on which the values of `d.values()` depend.
+    """
 
     in_tree: tree.TreeDef
     leaves: tuple[LeafKey, ...]
     static: tuple[Static, ...]
     device: Device
+    arrangement: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"Signature({self})"
@@ -101,6 +105,8 @@ def _differences(new: Signature, old: Signature, names: Sequence[str]) -> list[s
         for leaf, now, was in zip(names, new.leaves, old.leaves, strict=True):
             if now != was:
                 found.append(f"argument {leaf} is {_text(now)}, was {_text(was)}")
+    if new.arrangement != old.arrangement:
+        found.append("the keys of a dict stand in another order")
     if len(found) > 1 and new.in_tree == old.in_tree:
         found[0] += f" (and {len(found) - 1} more)"
     return found or ["nothing differs"]

@@ -1,7 +1,8 @@
 """Pytrees: nested dicts, lists, tuples, named tuples and dataclasses whose leaves are arrays or numbers.
 
-None is an empty tree. Anything with a shape and a dtype is a leaf, whatever its class. Dict keys are taken in sorted
-order (an OrderedDict keeps its own), so that two dicts with equal keys have one structure.
+None is an empty tree. Anything with a shape and a dtype is a leaf, whatever its class. The leaves of a dict are taken
+in the sorted order of its keys (an OrderedDict keeps its own), so that two dicts with equal keys have one structure. A
+dict that is put together again has its keys in the order in which they stood.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ class TreeDef:
     """The structure of a tree, without its leaves; hashable, equal where structures are equal.
 
     kind: "leaf", "none", "dict", "list", "tuple", "namedtuple" or "dataclass". node: the class that is rebuilt.
-    keys: what leads to each child. extra: the factory of a defaultdict.
+    keys: what leads to each child. extra: the factory of a defaultdict. order: the keys of a dict as they stood in it,
+    empty where that is the order of `keys`; dicts that differ in it alone are equal in structure.
     """
 
     kind: str
@@ -28,6 +30,15 @@ class TreeDef:
     keys: tuple[Any, ...] = ()
     children: tuple[TreeDef, ...] = ()
     extra: Any = None
+    order: tuple[Any, ...] = dataclasses.field(default=(), compare=False, repr=False)
+
+    @property
+    def arrangement(self) -> tuple[Any, ...]:
+        """The order of keys in every dict of the tree, hashable; empty where all are sorted."""
+        if not self.children:
+            return ()
+        below = [child.arrangement for child in self.children]
+        return (self.order, *below) if self.order or any(below) else ()
 
     @property
     def num_leaves(self) -> int:
@@ -140,10 +151,11 @@ def _open(tree: Any) -> tuple[TreeDef, list[Any]] | None:
     if cls is tuple:
         return TreeDef("tuple", tuple, tuple(range(len(tree)))), list(tree)
     if isinstance(tree, dict):
-        keys = tuple(tree) if isinstance(tree, OrderedDict) else _sorted_keys(tree)
+        stood = tuple(tree)
+        keys = stood if isinstance(tree, OrderedDict) else _sorted_keys(stood)
         node = cls if cls in (OrderedDict, defaultdict) else dict
         factory = tree.default_factory if isinstance(tree, defaultdict) else None
-        return TreeDef("dict", node, keys, extra=factory), [tree[k] for k in keys]
+        return TreeDef("dict", node, keys, (), factory, () if keys == stood else stood), [tree[k] for k in keys]
     if isinstance(tree, tuple) and hasattr(cls, "_fields"):
         return TreeDef("namedtuple", cls, tuple(Field(name) for name in cls._fields)), list(tree)
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type) and not _is_array(tree):
@@ -156,11 +168,11 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _sorted_keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
+def _sorted_keys(keys: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        return tuple(sorted(tree))
+        return tuple(sorted(keys))
     except TypeError:
-        return tuple(sorted(tree, key=lambda key: (type(key).__qualname__, str(key))))
+        return tuple(sorted(keys, key=lambda key: (type(key).__qualname__, str(key))))
 
 
 def _flatten(tree: Any, found: list[Any]) -> TreeDef:
@@ -177,7 +189,7 @@ def _flatten(tree: Any, found: list[Any]) -> TreeDef:
     if not children:
         return treedef
     below = tuple(_flatten(child, found) for child in children)
-    return TreeDef(treedef.kind, treedef.node, treedef.keys, below, treedef.extra)
+    return TreeDef(treedef.kind, treedef.node, treedef.keys, below, treedef.extra, treedef.order)
 
 
 def _unflatten(treedef: TreeDef, rest: Iterator[Any]) -> Any:
@@ -193,6 +205,8 @@ def _unflatten(treedef: TreeDef, rest: Iterator[Any]) -> Any:
     assert treedef.node is not None
     pairs = dict(zip(treedef.keys, children, strict=True))
     if treedef.kind == "dict":
+        if treedef.order:
+            pairs = {key: pairs[key] for key in treedef.order}
         return defaultdict(treedef.extra, pairs) if treedef.node is defaultdict else treedef.node(pairs)
     if treedef.kind == "namedtuple":
         return treedef.node(*children)
