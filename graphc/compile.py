@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar, overload
 
 from graphc import limit, tree
 from graphc.check import check_first_call
 from graphc.eager import structure
+from graphc.errors import ArgumentError
 from graphc.executable import Argument, Executable
 from graphc.limit import parse_bytes
 from graphc.passes import pipeline
@@ -29,8 +30,34 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@overload
 def compile(
     fn: Callable[P, R],
+    *,
+    device: Device | str | None = ...,
+    passes: Sequence[pipeline.GraphPass] = ...,
+    donate: Names = ...,
+    static: Names = ...,
+    check: bool = ...,
+    memory_limit: int | str | None = ...,
+) -> Compiled[P, R]: ...
+
+
+@overload
+def compile(
+    fn: None = None,
+    *,
+    device: Device | str | None = ...,
+    passes: Sequence[pipeline.GraphPass] = ...,
+    donate: Names = ...,
+    static: Names = ...,
+    check: bool = ...,
+    memory_limit: int | str | None = ...,
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
+
+
+def compile(
+    fn: Callable[..., Any] | None = None,
     *,
     device: Device | str | None = None,
     passes: Sequence[pipeline.GraphPass] = pipeline.DEFAULT,
@@ -38,7 +65,7 @@ def compile(
     static: Names = (),
     check: bool = False,
     memory_limit: int | str | None = None,
-) -> Compiled[P, R]:
+) -> Any:
     """A version of `fn` (plain NumPy over pytrees) that runs as one program on a device.
 
     It is traced and compiled at the first call for each signature: shapes and element types of the arguments, the
@@ -51,7 +78,19 @@ def compile(
     such as "512MiB", that everything may take that is neither argument nor result. To hold it, values of the forward
     pass are computed again in the backward pass, as few operations as will do; MemoryLimitError, naming the tensors
     that stand in the way and the lowest limit that works, where nothing does.
+
+    It also is a decorator, with options or without: `@graphc.compile`, `@graphc.compile(static="n")`.
     """
+    if fn is None:
+        return lambda fn: compile(
+            fn, device=device, passes=passes, donate=donate, static=static, check=check, memory_limit=memory_limit
+        )
+    if not callable(fn):
+        raise ArgumentError(f"compile: needs a function, got a {type(fn).__name__}")
+    if not isinstance(passes, Sequence) or isinstance(passes, str) or not all(map(callable, passes)):
+        raise ArgumentError(
+            f"compile: passes {passes!r}: need a sequence of passes, such as graphc.passes.DEFAULT or ()"
+        )
     if isinstance(device, str):
         device = find_device(device)
     return Compiled(fn, device, tuple(passes), donate, static, check, parse_bytes(memory_limit))

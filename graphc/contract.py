@@ -23,9 +23,9 @@ class Contract:
 
     parameters, parameter_bytes: elements and bytes of the argument `params`, or of the first one where none is called
     so. peak_bytes: what lives beside arguments and results at most. total_bytes: device memory in all: the peak,
-    textures, arguments, constants, and results that take over no argument. flops: a multiply-add counts as two.
-    bytes_moved: what dispatches read and write. encode_seconds: what the host is expected to spend on each call,
-    whatever the GPU needs.
+    textures, arguments, constants, and results that take over no argument. dispatches, flops and bytes_moved are those
+    of a whole call, a loop's body counted once for each of its steps; a multiply-add counts as two, and what dispatches
+    read and write is moved. encode_seconds: what the host is expected to spend on each call, whatever the GPU needs.
     """
 
     parameters: int
@@ -51,6 +51,8 @@ def contract(plan: Plan, memory: MemoryReport, arguments: Sequence[tuple[str, Te
     roots = [re.split(r"[\[.]", name, maxsplit=1)[0] for name, _ in arguments]
     wanted = "params" if "params" in roots else next(iter(roots), "")
     parameters = [kind for root, (_, kind) in zip(roots, arguments, strict=True) if root == wanted]
+    counted = list(zip(plan.dispatches, plan.executions(), strict=True))
+    dispatches = sum(times for _, times in counted)
     return Contract(
         parameters=sum(kind.size for kind in parameters),
         parameter_bytes=sum(kind.nbytes for kind in parameters),
@@ -58,10 +60,10 @@ def contract(plan: Plan, memory: MemoryReport, arguments: Sequence[tuple[str, Te
         total_bytes=sum(
             (memory.peak_bytes, memory.texture_bytes, memory.input_bytes, memory.constant_bytes, memory.output_bytes)
         ),
-        dispatches=len(plan.dispatches),
-        flops=sum(d.flops for d in plan.dispatches),
-        bytes_moved=sum(d.bytes_read + d.bytes_written for d in plan.dispatches),
-        encode_seconds=CALL_SECONDS + DISPATCH_SECONDS * len(plan.dispatches),
+        dispatches=dispatches,
+        flops=sum(d.flops * times for d, times in counted),
+        bytes_moved=sum((d.bytes_read + d.bytes_written) * times for d, times in counted),
+        encode_seconds=CALL_SECONDS + DISPATCH_SECONDS * dispatches,
     )
 
 

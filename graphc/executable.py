@@ -162,7 +162,7 @@ class Executable:
         with self._lock:
             if self._runner is None:
                 plan = self.plan if self.device.needs_plan else None
-                self._runner = self.device.prepare(self.graph, plan, self.donated)
+                self._runner = self.device.prepare(self.graph, plan, self.donated, [a.name for a in self.arguments])
             return self._runner
 
     def __repr__(self) -> str:

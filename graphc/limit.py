@@ -6,10 +6,11 @@ planned and checked. The steps are the same whatever the limit, so that a lower 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.errors import DeviceError, MemoryLimitError
+from graphc.errors import ArgumentError, MemoryLimitError
 from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
@@ -95,13 +96,19 @@ def _lines(plan: Plan, dispatch: int) -> str:
 
 
 def parse_bytes(limit: int | str | None) -> int | None:
-    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises DeviceError for text that is no size."""
-    if limit is None or isinstance(limit, int):
-        return limit
+    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises ArgumentError for what is no size above 0."""
+    if limit is None:
+        return None
     units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-    text = limit.strip().lower().replace(" ", "")
-    digits = text.rstrip("bgikm")
     try:
-        return int(float(digits) * units[text[len(digits) :]])
-    except (KeyError, ValueError):
-        raise DeviceError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'") from None
+        if isinstance(limit, str):
+            text = limit.strip().lower().replace(" ", "")
+            digits = text.rstrip("bgikm")
+            found = int(float(digits) * units[text[len(digits) :]])
+        else:
+            found = operator.index(int(limit) if isinstance(limit, float) else limit)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        found = 0
+    if found < 1 or isinstance(limit, bool):
+        raise ArgumentError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'")
+    return found

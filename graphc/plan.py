@@ -235,6 +235,14 @@ class Plan:
             before = [at + grown if n > loop.last else at for n, at in enumerate(before)]
         return found
 
+    def executions(self) -> list[int]:
+        """How often a call runs each dispatch: once, or as often as the loops around it go round."""
+        counts = [1] * len(self.dispatches)
+        for loop in self.loops:
+            for number in range(loop.first, loop.last + 1):
+                counts[number] *= loop.times
+        return counts
+
     def apart(self) -> Plan:
         """The same plan with the stages of each dispatch as dispatches of their own: what lifetimes are counted in."""
         if not any(d.stages for d in self.dispatches):

@@ -7,14 +7,17 @@ the counter-based generator threefry2x32 (Salmon et al., "Parallel random number
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ops import by_name
 from graphc.trace import apply
+from graphc.tracing.core import is_tracer, located
+from graphc.types import as_shape
 
 Array = Any
 Shape = int | Sequence[int]
@@ -25,7 +28,11 @@ _FOLD = np.array([0x666F6C64, 0x00000000], dtype=np.uint32)
 
 
 def key(seed: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """The key of a seed: u32[2] holding its low 64 bits, high word first."""
+    """The key of a seed: u32[2] holding its low 64 bits, high word first.
+
+    Raises TraceError for a traced seed, DTypeError for one that is no integer.
+    """
+    seed = _integer(seed, "seed")
     return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], dtype=np.uint32)
 
 
@@ -36,19 +43,24 @@ def split(key: Array, n: int = 2) -> Array:
 
 def fold_in(key: Array, data: Array) -> Array:
     """A new key made of a key and an integer, such as the number of a step or a layer; `data` may be traced."""
-    word = data.astype(np.uint32) if hasattr(data, "astype") else np.uint32(int(data) & 0xFFFFFFFF)
+    if hasattr(data, "astype"):
+        if data.dtype.kind not in "iub":
+            raise DTypeError(f"fold_in: the data is {data.dtype}: needs an integer")
+        word = data.astype(np.uint32)
+    else:
+        word = np.uint32(_integer(data, "data") & 0xFFFFFFFF)
     # The key is scrambled first, so that (seed 5, data 3) and (seed 6, data 0) do not meet.
     return bits(bits(_checked(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
 
 
 def bits(key: Array, shape: Shape = ()) -> Array:
     """32 random bits in each element: u32 of `shape`."""
-    return apply(by_name("random_bits"), _checked(key), shape=_shape(shape))
+    return apply(by_name("random_bits"), _checked(key), shape=as_shape(shape))
 
 
 def uniform(key: Array, shape: Shape = (), low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
     """Uniform in [low, high), in steps of 2^-24 of the span (2^-53 for float64)."""
-    unit = _unit(key, _shape(shape), dtype)
+    unit = _unit(key, as_shape(shape), dtype)
     if (low, high) == (0.0, 1.0):
         return unit
     # Rounding could carry the sum up to `high`.
@@ -58,7 +70,7 @@ def uniform(key: Array, shape: Shape = (), low: float = 0.0, high: float = 1.0, 
 
 def normal(key: Array, shape: Shape = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
     """Normal with this mean and standard deviation, by the method of Box and Muller."""
-    pair = _unit(key, (2, *_shape(shape)), dtype)
+    pair = _unit(key, (2, *as_shape(shape)), dtype)
     # 1 - u is in (0, 1], so that the logarithm is finite.
     radius = np.sqrt(-2 * np.log(1 - pair[0]))
     sample = radius * np.cos(2 * math.pi * pair[1])
@@ -67,10 +79,11 @@ def normal(key: Array, shape: Shape = (), mean: float = 0.0, std: float = 1.0, d
 
 def randint(key: Array, shape: Shape, low: int, high: int) -> Array:
     """Integers i32 in [low, high), each alike to within 2^-32. Raises ValueError for an empty range."""
+    low, high = _integer(low, "low"), _integer(high, "high")
     span = high - low
     if not 0 < span < 1 << 32 or low < -(1 << 31) or high > 1 << 31:
         raise ValueError(f"randint: [{low}, {high}) is empty, or not a part of the 32-bit integers")
-    words, size = bits(key, (2, *_shape(shape))), np.uint32(span)
+    words, size = bits(key, (2, *as_shape(shape))), np.uint32(span)
     # The high word of (64 random bits) * span / 2^32, in 32-bit arithmetic that wraps (NumPy warns of it on scalars).
     with np.errstate(over="ignore"):
         low_part = words[0] * size
@@ -120,8 +133,16 @@ def _unit(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     raise DTypeError(f"random numbers are float16, float32 or float64, not {dtype}")
 
 
-def _shape(shape: Shape) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(int(n) for n in shape)
+def _integer(value: Any, what: str) -> int:
+    """An integer of any kind (Python's, NumPy's, an array of one) as Python's."""
+    if is_tracer(value):
+        hint = ": write graphc.random.fold_in(key, seed)" if what == "seed" else ", but has to be known"
+        raise located(TraceError(f"the {what} of random numbers is traced{hint}"))
+    try:
+        return operator.index(value)
+    except TypeError:
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise DTypeError(f"the {what} of random numbers is a {kind}, {value!r}: needs an integer") from None
 
 
 def _checked(key: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def scan(step: Step, carry: Any, xs: Any = None, length: int | None = None, reve
     count = _length(slices, length)
     first, carry_tree = tree.flatten(carry)
     if current() is None and not any(map(is_tracer, [*first, *slices])):
-        return _loop(step, carry, slices, xs_tree, count, reverse)
+        return _loop(step, carry, carry_tree, slices, xs_tree, count, reverse)
     outer = collector()
     if outer is not None:
         return _tapped(outer, step, carry, xs, count, reverse)
@@ -54,10 +55,7 @@ def _traced(step: Step, start: Sequence[Spec], carry_tree: tree.TreeDef, slices:
     """The program of one step: its inputs are the carry, one slice of each of xs, then what it closes over."""
 
     def one(given: Sequence[Any], taken: Sequence[Any]) -> tuple[Any, Any]:
-        made = step(tree.unflatten(carry_tree, given), tree.unflatten(xs_tree, taken))
-        if not isinstance(made, tuple) or len(made) != 2:
-            raise located(TraceError("scan: step has to return a pair (carry, y)"))
-        return made
+        return _pair(step(tree.unflatten(carry_tree, given), tree.unflatten(xs_tree, taken)))
 
     taken = []
     for leaf in slices:
@@ -68,6 +66,14 @@ def _traced(step: Step, start: Sequence[Spec], carry_tree: tree.TreeDef, slices:
     if after != carry_tree:
         raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))
     return program
+
+
+def _pair(made: Any) -> tuple[Any, Any]:
+    """What a step returned; raises TraceError where it is no pair."""
+    if not isinstance(made, tuple) or len(made) != 2:
+        what = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
+        raise located(TraceError(f"scan: step has to return a pair (carry, y), and returns {what}"))
+    return made
 
 
 def _check_carry(program: Program, start: Sequence[Spec], carry_tree: tree.TreeDef) -> None:
@@ -124,14 +130,22 @@ def _length(slices: list[Any], length: int | None) -> int:
             raise located(ShapeError("scan: a leaf of xs is a scalar: it needs a first axis to take slices of"))
         lengths.append(int(shape[0]))
     if length is not None:
-        if not isinstance(length, int) or length < 0:
-            raise located(TraceError(f"scan: length {length!r} is no number of steps"))
-        lengths.append(length)
+        lengths.append(_steps(length))
     if not lengths:
         raise located(TraceError("scan: without xs it needs a length"))
     if len(set(lengths)) > 1:
         raise located(ShapeError(f"scan: the first axes of xs and length differ: {sorted(set(lengths))}"))
     return lengths[0]
+
+
+def _steps(length: Any) -> int:
+    try:
+        count = -1 if isinstance(length, bool) else operator.index(length)
+    except TypeError:
+        count = -1
+    if count < 0:
+        raise located(TraceError(f"scan: length {length!r} is no number of steps"))
+    return count
 
 
 def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, reverse: bool) -> tuple[Any, Any]:
@@ -164,7 +178,13 @@ def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, rever
 
 
 def _loop(
-    step: Step, carry: Any, slices: list[Any], xs_tree: tree.TreeDef, count: int, reverse: bool
+    step: Step,
+    carry: Any,
+    carry_tree: tree.TreeDef,
+    slices: list[Any],
+    xs_tree: tree.TreeDef,
+    count: int,
+    reverse: bool,
 ) -> tuple[Any, Any]:
     """The loop on plain arrays."""
     if count == 0:
@@ -173,7 +193,13 @@ def _loop(
         return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]  # trees
     rows: list[Any] = [None] * count
     for i in reversed(range(count)) if reverse else range(count):
-        carry, rows[i] = step(carry, tree.unflatten(xs_tree, [x[i] for x in slices]))
+        carry, rows[i] = _pair(step(carry, tree.unflatten(xs_tree, [x[i] for x in slices])))
+        after = tree.structure(carry)
+        if after != carry_tree:
+            raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))
     treedef = tree.structure(rows[0])
+    for row in rows:
+        if tree.structure(row) != treedef:
+            raise located(TraceError(f"scan: y is {treedef} after one step, and {tree.structure(row)} after another"))
     columns = zip(*(tree.leaves(row) for row in rows), strict=True)
     return carry, tree.unflatten(treedef, [np.stack([np.asarray(y) for y in column]) for column in columns])

@@ -134,12 +134,16 @@ class Parameters:
     def _resolve(self, wanted: Names, what: str) -> frozenset[int | str]:
         """Positions and names, each parameter under both where it has both. Raises ArgumentError for unknown ones."""
         found: set[int | str] = set()
-        for item in (wanted,) if isinstance(wanted, int | str) else tuple(wanted):
+        try:
+            items = (wanted,) if isinstance(wanted, int | str | np.integer) else tuple(wanted)
+        except TypeError:
+            raise ArgumentError(f"{what}: {wanted!r} names no argument: need a position, a name, or several") from None
+        for item in (int(i) if isinstance(i, np.integer) else i for i in items):
             if isinstance(item, str) and self._takes(item):
                 found.add(item)
                 if item in self._positional:
                     found.add(self._positional.index(item))
-            elif isinstance(item, int) and self._takes(position := self._position(item)):
+            elif isinstance(item, int) and not isinstance(item, bool) and self._takes(position := self._position(item)):
                 found.add(position)
                 if position < len(self._positional):
                     found.add(self._positional[position])

@@ -21,7 +21,7 @@ from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, o
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
-from graphc.types import Shape, TensorType, check_plain, dtype_of, narrow
+from graphc.types import Shape, TensorType, as_shape, check_plain, dtype_of, narrow
 
 __all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
@@ -56,7 +56,7 @@ def spec(shape: int | Sequence[int], dtype: Any = "float32") -> Spec:
 
     Raises ShapeError for a negative length, DTypeError for an element type that graphc has none for.
     """
-    lengths = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    lengths = as_shape(shape, "spec: shape")
     if any(n < 0 for n in lengths):
         raise ShapeError(f"spec: shape {lengths} has a negative length")
     return Spec(lengths, dtype_of(dtype).numpy)

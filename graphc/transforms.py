@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -192,9 +193,13 @@ def _positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
     given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
     found = []
     for i in given:
-        if not isinstance(i, int) or not -count <= i < count:
+        try:
+            position = count if isinstance(i, bool) else operator.index(i)
+        except TypeError:
+            position = count
+        if not -count <= position < count:
             raise located(TraceError(f"grad: argnums {i!r}, but {count} positional arguments were given"))
-        found.append(i % count)
+        found.append(position % count)
     return tuple(found)
 
 

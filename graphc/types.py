@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import DTypeError, GraphcError, ShapeError
 
 NDArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -119,6 +120,16 @@ def dtype_of(spec: Any) -> DType:
         f"element type {numpy.name} is not supported: graphc has float32, float16, int32, uint32 and bool, "
         "and float64 and int64 after graphc.enable_x64()"
     )
+
+
+def as_shape(shape: Any, what: str = "shape") -> Shape:
+    """One length or a sequence of them as ints, of whatever integers; raises ShapeError for what is none."""
+    try:
+        return tuple(map(operator.index, shape if np.ndim(shape) else (shape,)))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, GraphcError):
+            raise
+        raise ShapeError(f"{what} is {shape!r}: needs integers") from None
 
 
 def check_plain(value: Any, what: str = "") -> None:

@@ -59,8 +59,8 @@ def steps_of_submit(step: graphc.Executable, interval: int) -> int:
         return 1
     # Orders of magnitude for processors and for graphics cards: seconds a dispatch, a multiply or add, and a byte.
     dispatch, flop, byte = (40e-6, 5e-11, 2e-10) if step.device.software else (8e-6, 5e-13, 1e-11)
-    plan = step.plan
-    work = sum(d.flops * flop + (d.bytes_read + d.bytes_written) * byte for d in plan.dispatches)
-    most = max(1, min(MOST_STEPS, interval, int(SUBMIT_SECONDS / (work + len(plan.dispatches) * dispatch + 1e-6))))
+    bill = step.contract
+    work = bill.flops * flop + bill.bytes_moved * byte + bill.dispatches * dispatch
+    most = max(1, min(MOST_STEPS, interval, int(SUBMIT_SECONDS / (work + 1e-6))))
     # What is left over at the end of an interval is submitted step by step.
     return min(range(1, most + 1), key=lambda n: (interval // n + interval % n, n))

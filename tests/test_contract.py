@@ -62,6 +62,24 @@ def test_the_largest_batch_is_found(most):
     assert len(asked) <= 12
 
 
+@pytest.mark.parametrize("name", ["wgpu", "numpy"])
+@pytest.mark.parametrize("inner", [1, 7])
+def test_the_steps_of_a_loop_are_counted_one_by_one(name, inner):
+    def loop(x, steps):
+        def one(c, _):
+            return graphc.scan(lambda c, _: (np.tanh(c @ c), None), c, length=inner)[0], None
+
+        return graphc.scan(one, x, length=steps)[0]
+
+    x = np.eye(64, dtype=np.float32)
+    bills = {n: graphc.compile(loop, device=name, static="steps").lower(x, n).contract for n in (10, 20, 1000)}
+    for what in ("flops", "dispatches", "bytes_moved", "encode_seconds"):
+        few, more, many = (getattr(bills[n], what) for n in (10, 20, 1000))
+        assert many - few == pytest.approx(99 * (more - few), rel=1e-9)
+        assert more > few
+    assert bills[1000].flops >= 1000 * inner * 2 * 64**3
+
+
 class Notes(Silent):
     def __init__(self):
         self.lines = []

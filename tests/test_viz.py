@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+import graphc
 from graphc.ir import BACKWARD, UPDATE, Graph, Source, SourceLine
 from graphc.passes.fuse import fuse
 from graphc.types import i32
 from graphc.viz import dot
 from graphc.viz.convert import kind_of, to_networkx
 from graphc.viz.draw import COLOURS, to_dot, to_svg
+from graphc.viz.scene import make_scene
 from tests.fusing import Maker
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -241,6 +244,46 @@ def test_the_program_of_graphviz_pure_is_found():
     assert found is not None
     assert Path(found).is_absolute()
     assert "graphviz-pure" in Path(found).name
+
+
+def rnn(u, x):
+    """The carry, what a step hands on as it came, a constant, and a loop in a loop."""
+
+    def one(carry, x):
+        h, first = carry
+        h = np.tanh(h @ u + x) * np.float32(0.5)
+        h = graphc.scan(lambda c, _: (c + h, None), h, length=2)[0]
+        return (h, first), (h, x, np.float32(1))
+
+    (h, first), (ys, xs, ones) = graphc.scan(one, (np.zeros((4, 8), np.float32), x[0]), x)
+    return np.sum(h) + np.sum(ys * xs) + np.sum(first) + np.sum(ones)
+
+
+LOOPS = {
+    "scan": rnn,
+    "gradient of a scan": graphc.grad(rnn, (0, 1)),
+    "results of a scan": lambda u, x: graphc.scan(lambda c, x: (c, (x, u)), u, x),
+    "scan of a checkpoint": graphc.grad(lambda u, x: graphc.checkpoint(rnn)(u, x)),
+}
+
+
+@pytest.mark.parametrize("ops", [True, False, None])
+@pytest.mark.parametrize("fold", [True, False])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_every_box_that_an_arrow_meets_is_declared(loop: str, fold: bool, ops: bool | None):
+    lowered = graphc.compile(LOOPS[loop], device="numpy").lower(
+        np.ones((8, 8), np.float32), np.ones((5, 4, 8), np.float32)
+    )
+    for name, graph in lowered.stages:
+        scene = make_scene(graph, ops is not False, fold)
+        boxes = [box.id for box in scene.boxes]
+        assert len(set(boxes)) == len(boxes)
+        assert {end for arrow in scene.arrows.values() for end in (arrow.start, arrow.end)} <= set(boxes), name
+        assert {box.frame for box in scene.boxes} - {None} <= {frame.id for frame in scene.frames}
+        text = to_dot(graph, ops=ops, fold=fold)
+        declared = set(re.findall(r'^\s*"?([nvr]\d+(?:_c?\d+)?)"? \[', text, re.M))
+        assert declared, "the pattern finds what is declared"
+        assert set(re.findall(r"\b[nvr]\d+(?:_c?\d+)?\b(?= ->)", text)) <= declared, name
 
 
 def test_png():

@@ -26,7 +26,6 @@ from graphc.bench.peers.process import PeerError
 from graphc.executable import Executable
 from graphc.ir import Graph
 from graphc.passes import pipeline, stage
-from graphc.plan import Plan
 from graphc.runtime import Device
 from graphc.runtime.executor import PlanRunner
 from graphc.tuner import Finding, tuning
@@ -223,12 +222,12 @@ class _Compiled:
                 self()
 
         seconds, commands = map(float, np.median(runner.time_encoding(calls), axis=0))
-        return seconds * 1e6 / sum(executions(self.executable.plan)), seconds * 1e6 / commands
+        return seconds * 1e6 / sum(self.executable.plan.executions()), seconds * 1e6 / commands
 
     def sample(self, seconds: float, repeat: int) -> Sample:
         """The facts of its plan beside the measured time of a call."""
         plan, steps = self.executable.plan, self.steps
-        made = list(zip(plan.dispatches, executions(plan), strict=True))
+        made = list(zip(plan.dispatches, plan.executions(), strict=True))
         return Sample(
             seconds / steps,
             sum(d.flops * n for d, n in made) / steps,
@@ -365,26 +364,17 @@ def _fewer_passes(without: tuple[str, ...]) -> Sequence[pipeline.GraphPass]:
     return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in left_out) if without else pipeline.LEGALIZE
 
 
-def executions(plan: Plan) -> list[int]:
-    """How often a call runs each dispatch of a plan: once, or as often as the loops around it go round."""
-    counts = [1] * len(plan.dispatches)
-    for loop in plan.loops:
-        for number in range(loop.first, loop.last + 1):
-            counts[number] *= loop.times
-    return counts
-
-
 def _limit(fused: _Compiled, rates: dict[str, float]) -> Sample:
     """The least time of a program's dispatches at the peaks."""
     plan = fused.executable.plan
     seconds = flops = moved = 0.0
-    for dispatch, count in zip(plan.dispatches, executions(plan), strict=True):
+    for dispatch, count in zip(plan.dispatches, plan.executions(), strict=True):
         nbytes = dispatch.bytes_read + dispatch.bytes_written
         flops += dispatch.flops * count
         moved += nbytes * count
         seconds += max(nbytes / rates["copy"], dispatch.flops / rates["multiply_add"]) * count / 1e9
     steps = fused.steps
-    return Sample(max(seconds, 1e-9) / steps, flops / steps, moved / steps, sum(executions(plan)) / steps)
+    return Sample(max(seconds, 1e-9) / steps, flops / steps, moved / steps, sum(plan.executions()) / steps)
 
 
 def _passes_seconds(traced: Graph) -> float:

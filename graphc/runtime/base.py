@@ -80,8 +80,11 @@ class Device(ABC):
         """A copy of `array` on the device, narrowed like every input."""
 
     @abstractmethod
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
-        """Make a program ready: pipelines, constants, memory. donated: inputs whose buffers it may take over."""
+    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
+        """Make a program ready: pipelines, constants, memory. donated: inputs whose buffers it may take over.
+
+        names: what the inputs are called in errors; by default "argument 0" and so on.
+        """
 
     def prepare_plan(self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> Runner:
         """Make a plan ready whose graph is not at hand. Raises DeviceError where programs run by their graph."""
@@ -114,6 +117,13 @@ class Device(ABC):
 
     def __repr__(self) -> str:
         return f"Device({self.name!r}{', closed' if self.closed else ''})"
+
+
+def donated_texts(donated: frozenset[int], names: Sequence[str]) -> dict[int, str]:
+    """What an Array says of itself after it was donated as each of these inputs."""
+    return {
+        slot: f"was donated to a compiled function ({names[slot] if names else f'argument {slot}'})" for slot in donated
+    }
 
 
 def host_memory() -> int | None:

@@ -66,7 +66,7 @@ class _Step:
 class PlanRunner(Runner):
     """A plan with its pipelines, constants and arenas on one device."""
 
-    def __init__(self, device: WgpuDevice, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> None:
+    def __init__(self, device: WgpuDevice, plan: Plan, constants: Sequence[NDArray], donated: dict[int, str]) -> None:
         self._device = device
         self._plan = plan
         self._tag = next(_tags)  # a number, so that buffers in the pool do not keep the runner alive
@@ -386,10 +386,10 @@ class PlanRunner(Runner):
         return group
 
     def _retire(self, arguments: Sequence[Any]) -> None:
-        for slot in self._donated:
+        for slot, why in self._donated.items():
             argument = arguments[slot]
             if isinstance(argument, Array):
-                argument._retire(f"was donated to a compiled function (argument {slot})")
+                argument._retire(why)
 
 
 def _type(tensor: Tensor) -> TensorType:

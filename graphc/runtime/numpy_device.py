@@ -13,7 +13,7 @@ from graphc.errors import OutOfMemoryError
 from graphc.ir import Graph
 from graphc.plan import Plan, Target
 from graphc.runtime.array import Array
-from graphc.runtime.base import Device, Runner
+from graphc.runtime.base import Device, Runner, donated_texts
 from graphc.runtime.numpy_program import NumpyProgram
 from graphc.types import NDArray, TensorType, narrow
 
@@ -55,10 +55,10 @@ class NumpyDevice(Device):
         data = np.array(narrow(array), order="C")
         return Array(self, data, TensorType(data.shape, _exact(data)))
 
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
+    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
         """The graph as a callable; the plan is not used."""
         self.check_open()
-        return _GraphRunner(self, graph, donated)
+        return _GraphRunner(self, graph, donated_texts(donated, names))
 
     @property
     def pool(self) -> Executor | None:
@@ -98,7 +98,7 @@ def _exact(data: NDArray) -> Any:
 class _GraphRunner(Runner):
     """Evaluates one graph."""
 
-    def __init__(self, device: NumpyDevice, graph: Graph, donated: frozenset[int]) -> None:
+    def __init__(self, device: NumpyDevice, graph: Graph, donated: dict[int, str]) -> None:
         self._device = device
         self._graph = graph
         self._donated = donated
@@ -120,11 +120,11 @@ class _GraphRunner(Runner):
         except MemoryError as error:
             raise OutOfMemoryError(f"running a program on numpy: {error}") from error
         outputs = [Array(self._device, r, v.type) for v, r in zip(self._graph.outputs, results, strict=True)]
-        for slot in self._donated:
+        for slot, why in self._donated.items():
             if isinstance(argument := arguments[slot], Array):
                 own = argument.device is self._device and isinstance(argument._content, np.ndarray)
                 memory = argument._content if own else None
-                argument._retire(f"was donated to a compiled function (argument {slot})")
+                argument._retire(why)
                 if memory is not None:
                     self._program.give(memory)
         return outputs

@@ -25,7 +25,7 @@ from graphc.plan import Plan, Target
 from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array
-from graphc.runtime.base import Device, Runner
+from graphc.runtime.base import Device, Runner, donated_texts
 from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
 from graphc.runtime.pipelines import Pipelines, probe_subgroup
 from graphc.types import NDArray, TensorType, dtype_of, narrow
@@ -330,16 +330,18 @@ class WgpuDevice(Device):
         for submission in waiting:
             submission.wait(self.alone)
 
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int]) -> Runner:
+    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
         """Pipelines and constants of a plan, ready to be called."""
         assert plan is not None
-        return self.prepare_plan(plan, list(flatten(graph).graph.constants.values()), donated)
+        return self.prepare_plan(plan, list(flatten(graph).graph.constants.values()), donated, names)
 
-    def prepare_plan(self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> Runner:
+    def prepare_plan(
+        self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int], names: Sequence[str] = ()
+    ) -> Runner:
         """The same for a plan alone. constants: the array of each of its constants."""
         from graphc.runtime.executor import PlanRunner
 
-        return PlanRunner(self, plan, constants, donated)
+        return PlanRunner(self, plan, constants, donated_texts(donated, names))
 
     def close(self) -> None:
         """Wait for running programs, then destroy every buffer of the device."""

@@ -80,6 +80,8 @@ class _Painter:
         self.classes = classes(graph) if folded else [[node] for node in graph.nodes]
         # Where an arrow for a value starts: box and position of its class (later ones are drawn below).
         self.made: dict[Value, tuple[str, int]] = {}
+        # Results that a loop or kernel hands on as they came: what they are outside of it.
+        self.passed: dict[Value, Value] = {}
         self.alone: set[str] = set()
         self.leaves: dict[object, str] = {}
         self.given: dict[str, Box] = {}
@@ -139,6 +141,11 @@ class _Painter:
         body = node.attrs["body"]
         outer = dict(zip(body.inputs, node.inputs, strict=True))
         inner: dict[Value, str] = {}
+        for value, array in body.constants.items() if is_loop(node) else ():
+            inner[value] = f"n{place}_c{len(inner)}"
+            name = format_attr(array.item()) if array.size == 1 else str(value.type)
+            box = Box(inner[value], "constant", "", (name,), str(value.type), f"k{place}")
+            self.scene.boxes.append(box)
         for number, op in enumerate(body.nodes):
             here = f"n{place}_{number}"
             for value in op.inputs:
@@ -150,8 +157,14 @@ class _Painter:
         for value, result in zip(node.outputs, body.outputs, strict=True):
             if result in inner:
                 self.made[value] = (inner[result], place)
+            elif result in outer:
+                self.passed[value] = self._origin(outer[result])
+
+    def _origin(self, value: Value) -> Value:
+        return self.passed.get(value, value)
 
     def _arrow(self, value: Value, end: str, place: int, phase: str = "") -> None:
+        value = self._origin(value)
         end_frame = f"k{place}" if end in self.alone else None
         if value not in self.made:
             start = self._leaf(value, end)
@@ -189,7 +202,7 @@ class _Painter:
     def _outputs(self) -> None:
         groups: dict[object, list[Value]] = {}
         for position, value in enumerate(self.graph.outputs):
-            key = (self.made.get(value), value.type) if self.folded else position
+            key = (self.made.get(self._origin(value)), value.type) if self.folded else position
             groups.setdefault(key, []).append(value)
         for number, values in enumerate(groups.values()):
             value = values[0]
