@@ -17,7 +17,7 @@ from graphc.program.model import Function, Parameter, Program, Requirements, Sha
 from graphc.runtime import Array, Device, Runner
 from graphc.runtime import device as find_device
 from graphc.runtime.array import bounds_of
-from graphc.types import type_of
+from graphc.types import check_plain, type_of
 
 _record: Final[Any] = collections.namedtuple
 """Makes the class of a record, whose fields are known when a program is read."""
@@ -78,7 +78,8 @@ class LoadedFunction:
             _check_leaf(argument, leaf)
         with self._lock:
             if self._runner is None:
-                self._runner = self.device.prepare_plan(self.function.plan, self._constants, self._donated)
+                plan, names = self.function.plan, [a.name for a in self.function.arguments]
+                self._runner = self.device.prepare_plan(plan, self._constants, self._donated, names)
         return _build(self.function.out_tree, iter(self._runner(leaves)))
 
     def __repr__(self) -> str:
@@ -114,6 +115,7 @@ def _check_device(function: Function, device: Device) -> None:
 
 
 def _check_leaf(argument: Parameter, leaf: Any) -> None:
+    check_plain(leaf, f"argument {argument.name}")
     found = leaf.type if isinstance(leaf, Array) else type_of(np.asarray(leaf))
     wanted = f"{argument.dtype}[{','.join(map(str, argument.shape))}]"
     if found.shape != argument.shape:

@@ -86,7 +86,9 @@ class Device(ABC):
         names: what the inputs are called in errors; by default "argument 0" and so on.
         """
 
-    def prepare_plan(self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int]) -> Runner:
+    def prepare_plan(
+        self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int], names: Sequence[str] = ()
+    ) -> Runner:
         """Make a plan ready whose graph is not at hand. Raises DeviceError where programs run by their graph."""
         raise DeviceError(f"device {self.name} runs graphs, not plans")
 
