@@ -40,7 +40,7 @@ class Peak:
         size = plan.tensors[0].shape[0]
         self.work = work
         self._x = device.upload(np.full(size, 0.5, np.float32))
-        self._runner = PlanRunner(_wgpu(device), plan, (), frozenset())
+        self._runner = PlanRunner(_wgpu(device), plan, (), {})
 
     def __call__(self) -> None:
         """Run it and wait."""
