@@ -21,7 +21,7 @@ SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 
 _HOLE = re.compile(r"\{\{(\w+)\}\}")
 _SECTION = re.compile(r"^(?:fn|const|struct) (\w+)", re.MULTILINE)
-_CALL = re.compile(r"\b(gc_\w+)\{\{S\}\}|\b(GC_\w+)\b")
+_CALL = re.compile(r"\b(gc_\w+)(?:\{\{S\}\})?\(|\b(GC_\w+)\b")
 
 
 class TemplateError(ValueError):
@@ -93,10 +93,11 @@ def math_functions() -> list[str]:
     return [name for name in _library() if name.startswith("gc_")]
 
 
-def math_source(names: Iterable[tuple[str, int]]) -> str:
+def math_source(names: Iterable[tuple[str, int]], buffer: str = "y0") -> str:
     """WGSL of the library functions `(name, width)`, width 1 or 4, with everything that they call, each once.
 
-    A name may carry the width suffix already ("gc_exp_v4"). Raises TemplateError for a function that does not exist.
+    A name may carry the width suffix already ("gc_exp_v4"). buffer: a storage buffer that the module declares, of which
+    `gc_unknown` asks the length. Raises TemplateError for a function that does not exist.
     """
     wanted: dict[tuple[str, int], None] = {}
     stack = [(name.removesuffix(SUFFIX[4]), width) for name, width in names]
@@ -114,7 +115,8 @@ def math_source(names: Iterable[tuple[str, int]]) -> str:
     texts = []
     for name, width in sorted(wanted, key=lambda key: (order[key[0]], key[1])):
         text = library[name]
-        holes = {hole: t for hole, t in _types(width).items() if f"{{{{{hole}}}}}" in text}
+        known = {**_types(width), "buffer": buffer}
+        holes = {hole: t for hole, t in known.items() if f"{{{{{hole}}}}}" in text}
         texts.append(fill(text, holes, name))
     return "\n".join(texts) + ("\n" if texts else "")
 

@@ -3,6 +3,16 @@
 //
 // Within a few ULP of float64, except pow, whose error grows with the size of y * log(x) (2e-13 at the end of the range).
 
+// x, as a value that compilers cannot see through (see gc_hold).
+fn gc_hold64{{S}}(x: {{D}}) -> {{D}} {
+  return bitcast<{{D}}>(bitcast<{{L}}>(x) ^ {{L}}({{U}}(gc_unknown())));
+}
+
+// The float with these bits, given as two words.
+fn gc_from_words64(high: u32, low: u32) -> f64 {
+  return bitcast<f64>((i64(high) << 32u) | i64(low));
+}
+
 fn gc_isnan64{{S}}(x: {{D}}) -> {{B}} {
   return (bitcast<{{L}}>(x) & {{L}}(0x7fffffffffffffff)) > {{L}}(0x7ff0000000000000);
 }

@@ -1,9 +1,26 @@
 // Elementary functions: the same numbers on every driver, for scalars and vec4.
-// Holes: S name suffix ("" or "_v4"); F, I, U, B the float, int, uint and bool type of that width.
+// Holes: S name suffix ("" or "_v4"); F, I, U, B the float, int, uint and bool type of that width; buffer the name of
+// a storage buffer that the kernel binds.
 //
 // WGSL's own functions are only as good as the driver, and drivers may assume that no value is NaN or infinite. So
 // special values are told by their bits, and each function is built from additions, multiplications, bit operations
 // and the built-ins that are exact everywhere (floor, abs, select).
+
+// 0, which no compiler can know to be 0: an array in a buffer has an element at least.
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&{{buffer}}) == 0u);
+}
+
+// x, as a value that compilers cannot see through. They simplify arithmetic as if it were that of real numbers: x * 0
+// and x - x become 0, which drops NaN and infinity, and (x + 1) - 1 becomes x.
+fn gc_hold{{S}}(x: {{F}}) -> {{F}} {
+  return bitcast<{{F}}>(bitcast<{{U}}>(x) ^ {{U}}(gc_unknown()));
+}
+
+// The same for a truth.
+fn gc_hold_bool{{S}}(x: {{B}}) -> {{B}} {
+  return (select({{U}}(0u), {{U}}(1u), x) ^ {{U}}(gc_unknown())) != {{U}}(0u);
+}
 
 fn gc_isnan{{S}}(x: {{F}}) -> {{B}} {
   return (bitcast<{{U}}>(x) & {{U}}(0x7fffffffu)) > {{U}}(0x7f800000u);

@@ -70,7 +70,8 @@ def module(source: KernelSource, access: Sequence[Access]) -> Module:
             accessors += _accessors(operand, writable=mode == "read_write")
     # Browsers want `enable subgroups;` too, which naga rejects: whoever compiles for a browser adds it by `needs`.
     enable = "enable f16;\n" if "shader-f16" in source.needs else ""
-    helpers = math_source(sorted(calls(source.wgsl)))
+    stored = next((window_names(o)[0] for o in operands if not o.texture and not o.uniform), "")
+    helpers = math_source(sorted(calls(source.wgsl)), stored)
     parts = [enable + "\n".join(declarations), "\n".join(accessors), helpers.rstrip(), source.wgsl.rstrip()]
     return Module("\n\n".join(filter(None, parts)) + "\n", tuple(operands), tuple(modes))
 

@@ -18,9 +18,10 @@ from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, clamp
 from graphc.ir import Graph, Node, Value
 from graphc.lower.kernel import Bindings, Operand
+from graphc.lower.opaque import Origins, hold, is_number, special
 from graphc.op import Indexed, Lanes, Pointwise, Term
 from graphc.plan import Touch
-from graphc.types import DType, bool_, u32
+from graphc.types import DType, bool_, f32, f64, u32
 
 Reader = Callable[[Index], Term]
 """Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
@@ -51,12 +52,14 @@ class Emitter:
         self._constants: Mapping[Value, object] = body.constants
         self._producers = body.producers()
         self._inputs = frozenset(body.inputs)
+        self._operands = frozenset(v for node in body.nodes for v in node.inputs)
         self._bound: dict[Value, Reader] = {}
         self._scopes = [_Scope(indent)]
         self._count = 0
         self._staging = False
         self._loops: tuple[int, ...] = ()
         self._alone = True
+        self._origins = Origins()
         self._meaning: dict[str, str] = {}
 
     # Statements
@@ -179,12 +182,24 @@ class Emitter:
     def _pointwise(self, node: Node, lowering: Pointwise, index: Index) -> Term:
         terms = [self.read(v, index.broadcast_from(v.type.shape)) for v in node.inputs]
         dtype = node.out.type.dtype
+        for n in self._origins.hidden(node, terms):
+            terms[n] = self.held(terms[n])
         # Literals alone would be folded by the WGSL compiler, which rejects overflow and division by zero in them.
         if all(map(_is_literal, terms)) or dtype.kind in ("int", "uint"):
             terms = [self._bind_literal(t) for t in terms]
         width = max((t.width for t in terms), default=1)
-        args = [self.name(self.widened(t, width)).text for t in terms]
-        return self.name(Term(lowering.wgsl(Lanes(width), node, *args), width, dtype))
+        args = [self.name(self.widened(t, width)) for t in terms]
+        result = self.name(Term(lowering.wgsl(Lanes(width), node, *(a.text for a in args)), width, dtype))
+        self._origins.made(node, args, result)
+        return result
+
+    def reads_on(self, value: Value) -> bool:
+        """Whether an operation of this kernel reads `value`."""
+        return value in self._operands
+
+    def held(self, term: Term) -> Term:
+        """The term as a value that compilers cannot see through."""
+        return self.name(replace(term, text=hold(term)))
 
     def _bind_literal(self, term: Term) -> Term:
         if not _is_literal(term):
@@ -198,7 +213,7 @@ class Emitter:
         row, column = index.matrix
         operand = self.bindings.stage(value)
         self.texels += [self._touched(row, False), self._touched(column, True)]
-        return self.name(Term(operand.texel(row.text, _quarter(column)), LANES, value.type.dtype))
+        return self._loaded(operand, Term(operand.texel(row.text, _quarter(column)), LANES, value.type.dtype))
 
     def _load(self, value: Value, index: Index) -> Term:
         if self._staging:
@@ -207,16 +222,22 @@ class Emitter:
         if flat.uniform:
             operand = self.bindings.read(value)
             self._touch(operand, flat)
-            return self.name(Term(operand.load(flat.text), 1, dtype))
+            return self._loaded(operand, Term(operand.load(flat.text), 1, dtype))
         if flat.lane == 1 and flat.align % LANES == 0:
             operand = self.bindings.read(value, vector=True)
             if operand.vector:
                 self._touch(operand, flat)
-                return self.name(Term(operand.load(_quarter(flat)), LANES, dtype))
+                return self._loaded(operand, Term(operand.load(_quarter(flat)), LANES, dtype))
         operand = self.bindings.read(value)
         self._touch(operand, flat)
         loads = ", ".join(operand.load(offset) for offset in self._offsets(flat))
-        return self.name(Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
+        return self._loaded(operand, Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
+
+    def _loaded(self, operand: Operand, term: Term) -> Term:
+        """A name for an element of an operand."""
+        term = self.name(term)
+        self._origins.load(term, operand.name)
+        return term
 
     def _offsets(self, flat: Idx) -> list[str]:
         """The offset of each lane."""
@@ -278,13 +299,10 @@ class Emitter:
     def literal(self, value: float | int | bool, dtype: DType) -> Term:
         """A constant, exact in `dtype`."""
         text = literal_text(value, dtype)
-        if text is not None:
-            return Term(text, 1, dtype)
-        # A bitcast of literals to NaN or infinity is an error in WGSL; of a variable it is not.
-        bits = self.fresh("bits")
-        array = np.asarray(value, dtype.storage)
-        self.line(f"var {bits} = {array.astype(np.float32).view(np.uint32).item():#x}u;")
-        return self.name(Term(f"{dtype.wgsl}(bitcast<f32>({bits}))", 1, dtype))
+        found = Term(text or literal_bits(value, dtype), 1, dtype)
+        if dtype.kind == "float" and special(value, dtype):
+            return self.held(found)
+        return self.name(found)
 
     def cond(self, text: str, width: int) -> Term:
         """A boolean WGSL expression as a Term."""
@@ -297,8 +315,10 @@ class Emitter:
     def call(self, text: Callable[..., str], args: tuple[Term, ...], dtype: DType) -> Term:
         """`text(*args)` over arguments brought to one width."""
         width = max((t.width for t in args), default=1)
-        names = [self.name(self.widened(t, width)).text for t in args]
-        return self.name(Term(text(*names), width, dtype))
+        names = [self.name(self.widened(t, width)) for t in args]
+        result = self.name(Term(text(*(name.text for name in names)), width, dtype))
+        self._origins.join(result, names)
+        return result
 
     def widened(self, term: Term, width: int) -> Term:
         """The term with its scalar repeated in every lane, where `width` asks for it."""
@@ -326,7 +346,7 @@ def _is_atom(text: str) -> bool:
 
 
 def _is_literal(term: Term) -> bool:
-    return term.width == 1 and (term.text[0].isdigit() or term.text[0] == "-" or term.text in ("true", "false"))
+    return term.width == 1 and is_number(term.text)
 
 
 def literal_text(value: float | int | bool, dtype: DType) -> str | None:
@@ -352,6 +372,16 @@ def literal_text(value: float | int | bool, dtype: DType) -> str | None:
     text = np.format_float_scientific(rounded, unique=True, trim="0")
     short = np.format_float_positional(rounded, unique=True, trim="0")
     return (short if len(short) <= len(text) + 4 else text) + _SUFFIX[dtype.wgsl]
+
+
+def literal_bits(value: float, dtype: DType) -> str:
+    """WGSL of a float given by its bits, which a literal could not give: the result of a function, not a constant."""
+    if dtype == f64:
+        high, low = divmod(np.asarray(value, np.float64).view(np.uint64).item(), 1 << 32)
+        return f"gc_from_words64({high:#x}u, {low:#x}u)"
+    bits = np.asarray(value, dtype.storage).astype(np.float32).view(np.uint32).item()
+    text = f"gc_from_bits({bits:#x}u)"
+    return text if dtype == f32 else f"{dtype.wgsl}({text})"
 
 
 _SUFFIX = {"f32": "f", "f16": "h", "f64": "lf"}

@@ -10,6 +10,9 @@ from graphc.lower.emit import Emitter
 from graphc.op import Lanes, Reduce, Term
 from graphc.types import DType, f32, i32, u32
 
+SHORT = 64
+"""Most turns of a loop that a compiler may write out."""
+
 NO_POSITION = "0xffffffffu"
 """Position of an element that is not there: every real one is lower."""
 
@@ -117,7 +120,10 @@ class Accumulator:
             text = f"({text} != {Lanes(width)(u32)}(0u))"
         elif dtype != self.dtype:
             text = f"{Lanes(width)(dtype)}({text})"
-        return emitter.name(Term(text, width, dtype))
+        result = emitter.name(Term(text, width, dtype))
+        # A loop of a few turns is an expression to a compiler: x - mean(x) of a row of one would be 0, were x infinite.
+        short = count <= SHORT and dtype.kind == "float" and emitter.reads_on(self.node.out)
+        return emitter.held(result) if short else result
 
     def _wide(self, term: Term) -> Term:
         if term.dtype == self.dtype:
