@@ -302,7 +302,9 @@ class Emitter:
         found = Term(text or literal_bits(value, dtype), 1, dtype)
         if dtype.kind == "float" and special(value, dtype):
             return self.held(found)
-        return self.name(found)
+        found = self.name(found)
+        self._origins.number(found)
+        return found
 
     def cond(self, text: str, width: int) -> Term:
         """A boolean WGSL expression as a Term."""

@@ -31,8 +31,8 @@ THROUGH: Final = frozenset(
 )
 """Operations that a compiler knows: their results are made from what their operands are made from."""
 
-NUMBERED: Final = frozenset(("sigmoid", "tanh"))
-"""Functions whose last operation takes a number, as 1 / (1 + ...)."""
+NUMBERED: Final = frozenset(("sigmoid",))
+"""Functions whose last operation takes a number: 1 / (1 + ...)."""
 
 LOGIC: Final = frozenset(("and", "or", "xor"))
 
@@ -62,6 +62,10 @@ class Origins:
         """Note that a term is an element of a tensor."""
         self._found[term.text] = Origin(frozenset((tensor,)), product=True)
 
+    def number(self, term: Term) -> None:
+        """Note that a term is a number."""
+        self._found[term.text] = _number(term.text)
+
     def join(self, term: Term, parts: Iterable[Term]) -> None:
         """Note that a term is one of these."""
         origins = [self.of(part) for part in parts]
@@ -76,7 +80,7 @@ class Origins:
         if inner is not None:
             text = inner[1]
         if is_number(text):
-            return Origin(frozenset((text,)), numbers=True)
+            return _number(text)
         text = text.partition(".")[0]
         found = self._found.get(text)
         return found if found is not None else Origin(frozenset((text,)), product=True)
@@ -100,21 +104,20 @@ class Origins:
         origins = [self.of(term) for term in terms]
         if name == "where":
             condition, *branches = origins
-            shared = [n for n, o in enumerate(branches, 1) if o.leaves & condition.leaves and not _number(terms[n])]
+            shared = [n for n, o in enumerate(branches, 1) if o.leaves & condition.leaves and o.by != "number"]
             return frozenset(shared[:1])
         if len(terms) == 1:
             made = origins[0].by
             computed = name in ("sqrt", "rsqrt") and made in ("add", "sub", "mul", "div")
             return frozenset((0,)) if computed or (name == "neg" and made in ("add", "sub")) else frozenset()
-        return self._pair(name, terms, origins)
+        return self._pair(name, *origins)
 
-    def _pair(self, name: str, terms: Sequence[Term], origins: Sequence[Origin]) -> frozenset[int]:
-        a, b = origins
-        found = {n for n, (one, other) in enumerate(((a, b), (b, a))) if _number(terms[n]) and other.numbers}
+    def _pair(self, name: str, a: Origin, b: Origin) -> frozenset[int]:
+        found = {n for n, (one, other) in enumerate(((a, b), (b, a))) if one.by == "number" and other.numbers}
         if name in ("mul", "div"):  # a truth times a number is a choice
-            found |= {n for n, o in enumerate(origins) if o.by == "cast"}
+            found |= {n for n, o in enumerate((a, b)) if o.by == "cast"}
         if a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
-            found.add(0 if _number(terms[1]) else 1)
+            found.add(0 if b.by == "number" else 1)
         return frozenset(found)
 
     def _truths(self, name: str, terms: Sequence[Term]) -> frozenset[int]:
@@ -140,8 +143,8 @@ def is_number(text: str) -> bool:
     return text[0].isdigit() or text[0] == "-" or text in ("true", "false")
 
 
-def _number(term: Term) -> bool:
-    return term.width == 1 and is_number(term.text)
+def _number(text: str) -> Origin:
+    return Origin(frozenset((text,)), numbers=True, by="number")
 
 
 def special(value: float, dtype: DType) -> bool:

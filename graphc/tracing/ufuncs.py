@@ -185,12 +185,14 @@ def _cbrt(x: Tracer) -> Tracer:
 
 
 def _hypot(a: Tracer, b: Tracer) -> Tracer:
-    """sqrt(a*a + b*b) with the larger leg taken out, so that nothing overflows."""
+    """sqrt(a*a + b*b) with the larger leg taken out, so that nothing overflows; an infinite leg wins over NaN."""
     a, b = emit("abs", a), emit("abs", b)
     large, small = emit("maximum", a, b), emit("minimum", a, b)
     usable = emit("and", emit("gt", large, scalar(large, 0)), emit("isfinite", large))
     ratio = emit("div", small, emit("where", usable, large, scalar(large, 1)))
-    return emit("mul", large, emit("sqrt", emit("add", emit("mul", ratio, ratio), scalar(large, 1))))
+    found = emit("mul", large, emit("sqrt", emit("add", emit("mul", ratio, ratio), scalar(large, 1))))
+    infinite = scalar(a, math.inf)
+    return emit("where", emit("or", emit("eq", a, infinite), emit("eq", b, infinite)), infinite, found)
 
 
 def _logaddexp(a: Tracer, b: Tracer) -> Tracer:
