@@ -119,6 +119,14 @@ class Binding:
     texture: int = -1
 
 
+MOST_TURNS: Final = 16_384
+"""Most turns that one invocation may make in all its loops.
+
+Mesa's llvmpipe counts those of a whole kernel and stops after 65,535 without a word (LP_MAX_TGSI_LOOP_ITERATIONS in its
+source). On a GPU, so long an invocation keeps all others waiting.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Touch:
     """A load or a store of one invocation.
@@ -154,13 +162,17 @@ class TakeOver:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are buffers or textures."""
+    """A WGSL module with one entry point `main`. Its bindings 0..n-1 of group 0 are buffers or textures.
+
+    turns: the most turns that one invocation makes in its loops, nested ones multiplied (see graphc.kernels.turns).
+    """
 
     name: str
     wgsl: str
     access: tuple[Access, ...]
     family: str
     needs: tuple[str, ...] = ()
+    turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +314,7 @@ class Plan:
             groups = "x".join(map(str, dispatch.workgroups))
             lines.append(
                 f"  {number:4d} {kernel.name}[{groups}]({bound})"
+                + (f" at most {kernel.turns} turns" if kernel.turns else "")
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
             lines += [f"       then {s.label}({', '.join(map(self._bound, s.bindings))})" for s in dispatch.stages]

@@ -121,6 +121,11 @@ def math_source(names: Iterable[tuple[str, int]], buffer: str = "y0") -> str:
     return "\n".join(texts) + ("\n" if texts else "")
 
 
+def library_texts() -> list[str]:
+    """The text of each library, with its holes."""
+    return [template(name) for name in LIBRARIES]
+
+
 def calls(text: str) -> set[tuple[str, int]]:
     """The library functions that WGSL text calls, as (name, width): what `math_source` needs to complete it."""
     found = set()

@@ -17,7 +17,7 @@ fn gc_fmod{{S}}(x: {{F}}, y: {{F}}) -> {{F}} {
   let divisor = max((size_y & {{U}}(0x7fffffu)) | select({{U}}(0u), leading, size_y >= leading), one);
   var rest = ((size_x & {{U}}(0x7fffffu)) | select({{U}}(0u), leading, size_x >= leading)) % divisor;
   var left = select({{U}}(0u), exponent_x - exponent_y, exponent_x > exponent_y);
-  while (any(left > {{U}}(0u))) {
+  while (any(left > {{U}}(0u))) {  // at most 32 turns
     let step = min(left, {{U}}(8u));
     rest = (rest << step) % divisor;
     left = left - step;
@@ -72,7 +72,7 @@ fn gc_upow{{S}}(x: {{U}}, y: {{U}}) -> {{U}} {
   var base = x;
   var left = y;
   var result = {{U}}(1u);
-  while (any(left > {{U}}(0u))) {
+  while (any(left > {{U}}(0u))) {  // at most 32 turns
     result = select(result, result * base, (left & {{U}}(1u)) != {{U}}(0u));
     base = base * base;
     left = left >> {{U}}(1u);

@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first = block % {{each}}u * {{rows}}u;
 {{start}}
   let end = {{end}};
-  for (var next = {{begin}}; next < end; next += {{step}}u) {
+  for (var next = {{begin}}; next < end; next += {{step}}u) {  // at most {{steps}} turns
 {{body}}
   }
 {{finish}}

@@ -9,7 +9,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let line = item / {{inner_parts}}u * {{inner_steps}}u + i;
   var total = {{type}}();
   let last = min((part + 1u) * {{length}}u, {{steps}}u);
-  for (var t = part * {{length}}u; t < last; t++) {
+  for (var t = part * {{length}}u; t < last; t++) {  // at most {{length}} turns
     let at = line + {{step}} * {{inner}}u;
     total += {{type}}({{load}});
   }

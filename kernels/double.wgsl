@@ -252,7 +252,7 @@ fn gc_fmod64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
   let divisor = max((size_y & (leading - one)) | select(zero, leading, size_y >= leading), one);
   var rest = ((size_x & (leading - one)) | select(zero, leading, size_x >= leading)) % divisor;
   var left = max(exponent_x - exponent_y, zero);
-  while (any(left > zero)) {
+  while (any(left > zero)) {  // at most 205 turns
     let step = min(left, {{L}}(10));
     rest = (rest << {{U}}(step)) % divisor;
     left = left - step;
@@ -290,7 +290,7 @@ fn gc_ipow64{{S}}(x: {{L}}, y: {{L}}) -> {{L}} {
   var base = x;
   var left = max(y, zero);
   var result = one;
-  while (any(left > zero)) {
+  while (any(left > zero)) {  // at most 63 turns
     result = select(result, result * base, (left & one) != zero);
     base = base * base;
     left = left >> {{U}}(1u);

@@ -5,7 +5,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let part = (group.x + group.y * {{columns}}u) * {{size}}u + local;
   if (part >= {{items}}u) { return; }
   let last = min((part + 1u) * {{length}}u, {{rows}}u);
-  for (var r = part * {{length}}u; r < last; r++) {
+  for (var r = part * {{length}}u; r < last; r++) {  // at most {{length}} turns
     let slot = slot_of(r);
     if (slot >= {{slots}}u) { continue; }
     let at = part * {{slots}}u + slot;

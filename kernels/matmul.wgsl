@@ -12,7 +12,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
 {{start}}
   let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);
-  for (var k = part * {{part_length}}u; k < k_end; k += 4u) {
+  for (var k = part * {{part_length}}u; k < k_end; k += 4u) {  // at most {{k_turns}} turns
 {{step}}
   }
 {{rest}}

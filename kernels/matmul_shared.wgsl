@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = first_column + lane * 4u;
 {{start}}
   let k_end = min((part + 1u) * {{part_length}}u, {{k}}u);
-  for (var block = part * {{part_length}}u; block < k_end; block += {{depth}}u) {
+  for (var block = part * {{part_length}}u; block < k_end; block += {{depth}}u) {  // at most {{k_turns}} turns
 {{load}}
     workgroupBarrier();
     for (var t = 0u; t < {{depth}}u; t++) {

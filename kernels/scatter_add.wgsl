@@ -11,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let table = (part * {{outer}}u + o) * {{table}}u + i;
 {{clear}}
   let last = min((part + 1u) * {{length}}u, {{rows}}u);
-  for (var r = part * {{length}}u; r < last; r++) {
+  for (var r = part * {{length}}u; r < last; r++) {  // at most {{length}} turns
     let slot = slot_of(r);
     if (slot >= {{slots}}u) { continue; }
     let at = table + slot * {{inner}}u;

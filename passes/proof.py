@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from graphc.errors import GraphError
+from graphc.kernels.turns import EndlessError, turns
 from graphc.passes.memory import Assignment, Lifetime, check
 from graphc.passes.overwrite import check_overwritten
-from graphc.plan import TEXEL_BYTES, Binding, Dispatch, Plan, Tensor
+from graphc.plan import MOST_TURNS, TEXEL_BYTES, Binding, Dispatch, Kernel, Plan, Tensor
 
 ROW_BYTES: Final = 256
 """A row of a texture that is copied from a buffer has a multiple of this many bytes. Source: W3C WebGPU."""
@@ -25,14 +26,16 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     """Raise GraphError naming tensors and dispatch where a plan breaks one of these rules.
 
     A binding lies within its tensor's place, at a multiple of `alignment` bytes, and a place within its buffer. In one
-    dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A tensor
-    is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside. Tensors
+    dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A kernel
+    says how often one invocation turns its loops, at most MOST_TURNS times. A tensor is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside. Tensors
     of an arena that are alive at once share no byte, except that one may take the place of another (its alias) from
     that one's last dispatch on; where that dispatch still reads the other, each of its invocations reads only what it
     alone writes, and before it does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches,
     and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A texture
     that is bound holds the tensor it is said to, copied from where that lies.
     """
+    for kernel in plan.kernels:
+        _check_turns(kernel)
     for number, dispatch in enumerate(plan.dispatches):
         _check_launch(plan, number, dispatch)
         _check_bindings(plan, f"dispatch {number} ({dispatch.label})", dispatch.bindings, alignment)
@@ -79,6 +82,18 @@ def _uses(plan: Plan) -> dict[int, _Use]:
             if position in given or use.first < loop.first or use.last > loop.last:
                 use.last = max(use.last, loop.last)
     return uses
+
+
+def _check_turns(kernel: Kernel) -> None:
+    """A kernel says how often its loops turn, which is not too often."""
+    try:
+        found = turns(kernel.wgsl)
+    except EndlessError as error:
+        raise GraphError(f"{kernel.name}: {error}") from error
+    if found != kernel.turns or found > MOST_TURNS:
+        raise GraphError(
+            f"{kernel.name} turns its loops {found} times in one invocation, says {kernel.turns}, may {MOST_TURNS}"
+        )
 
 
 def _check_launch(plan: Plan, number: int, dispatch: Dispatch) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from graphc.ir import Builder, Graph, Node, Value
 from graphc.op import Reduce
 from graphc.ops import by_name
-from graphc.types import DType, TensorType, f16, f32
+from graphc.types import DType, TensorType, f16, f32, i32
 
 NEUTRAL: Final[Mapping[str, Callable[[DType], float]]] = {
     "sum": lambda dtype: 0.0,
@@ -27,6 +27,8 @@ NEUTRAL: Final[Mapping[str, Callable[[DType], float]]] = {
     "prod": lambda dtype: 1.0,
     "max": lambda dtype: -math.inf if dtype.kind == "float" else float(_range(dtype)[0]),
     "min": lambda dtype: math.inf if dtype.kind == "float" else float(_range(dtype)[1]),
+    "argmax": lambda dtype: NEUTRAL["max"](dtype),
+    "argmin": lambda dtype: NEUTRAL["min"](dtype),
 }
 """What a reduction is padded with to make chunks of one size."""
 
@@ -42,20 +44,27 @@ def _range(dtype: DType) -> tuple[int, int]:
 class Split:
     """Splits reductions of any length, padded where the chunks do not come out even.
 
-    terms: most terms that are added one after another, in a reduction over other axes than the last. row: longest row
-    that is left whole where there are fewer than `rows` of them. longest: longest row that is left whole anyway.
-    inner: longest inner axis of a matrix product that is left whole. part: shortest part that one is cut into.
+    terms: most terms that are added one after another, in a reduction over other axes than the last. compared: most of
+    them that are compared so, to find the position of an extreme. row: longest row that is left whole where there are
+    fewer than `rows` of them. longest: longest row that is left whole anyway. inner: longest inner axis of a product of
+    two matrices that is left whole. part: shortest part that one is cut into. depth: longest inner axis of any product,
+    and `partial` the elements that the results of its parts may have together where its kernel cuts it on its own.
+    slice: longest slice of a longer one, to be added up slice by slice.
     """
 
     terms: int = 1024
+    compared: int = 16384
     row: int = 16384
     rows: int = 64
     longest: int = 65536
     inner: int = 16384
     part: int = 1024
+    depth: int = 12288
+    partial: int = 1 << 20
+    slice: int = 8192
 
     def __call__(self, graph: Graph) -> Graph:
-        if not any(self.too_long(node) or self.too_deep(node) for node in graph.nodes):
+        if not any(self.too_long(node) or self.too_deep(node) or self.too_large(node) for node in graph.nodes):
             return graph
         builder = Builder()
         builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
@@ -64,10 +73,14 @@ class Split:
             operands = [env.get(v, v) for v in node.inputs]
             with builder.at(node.source):
                 if self.too_long(node):
-                    env[node.out] = self._reduction(builder, node, operands[0])
+                    split = self._position if _finds(node) else self._reduction
+                    env[node.out] = split(builder, node, operands[0])
                     continue
                 if self.too_deep(node):
                     env[node.out] = self._product(builder, *operands)
+                    continue
+                if self.too_large(node):
+                    env[node.out] = self._slices(builder, *operands)
                     continue
             builder.copy(node, env)
         return builder.build([env.get(v, v) for v in graph.outputs])
@@ -76,9 +89,9 @@ class Split:
         """Whether a node is a reduction to be split."""
         if not isinstance(node.op.lowering, Reduce) or node.op.name not in NEUTRAL or not node.inputs[0].type.size:
             return False
-        if node.out.type.dtype.kind == "int" and node.out.type.dtype.itemsize == 8:
-            return False  # its ends are no floats, which is what `pad` takes
         groups = _groups(node.inputs[0].type, node.attrs["axes"])
+        if _finds(node):
+            return any(self._chunks(groups, i, self.compared) > 1 for i, (_, reduced) in enumerate(groups) if reduced)
         return any(self._chunks(groups, i) > 1 for i, (_, reduced) in enumerate(groups) if reduced) or (
             sum(reduced for _, reduced in groups) > 1 and node.inputs[0].type.size // node.out.type.size > self.terms
         )
@@ -89,6 +102,27 @@ class Split:
             return False
         a, b = (v.type.shape for v in node.inputs)
         return len(a) == len(b) == 2 and a[1] > self.inner and self._parts(a[0], a[1], b[1]) > 1
+
+    def too_large(self, node: Node) -> bool:
+        """Whether a product has so long an inner axis, and so many results, that it is computed slice by slice."""
+        if node.op.name != "matmul" or not node.out.type.size:
+            return False
+        depth = node.inputs[0].type.shape[-1]
+        return depth > self.depth and self.partial // node.out.type.size < -(-depth // self.slice)
+
+    def _slices(self, builder: Builder, a: Value, b: Value) -> Value:
+        """The product of a slice of the inner axis after the other, each added to those before."""
+        depth = a.type.shape[-1]
+        size = -(-depth // -(-depth // self.slice) // 16) * 16
+        total: Value | None = None
+        for start in range(0, depth, size):
+            stop = min(start + size, depth)
+            left = _sliced(builder, a, a.type.ndim - 1, start, stop)
+            right = _sliced(builder, b, b.type.ndim - 2, start, stop)
+            product = builder.apply(by_name("matmul"), left, right)
+            total = product if total is None else builder.apply(by_name("add"), total, product)
+        assert total is not None
+        return total
 
     def _parts(self, m: int, k: int, n: int) -> int:
         """How many whole parts the inner axis has; all their results together are no larger than the operands."""
@@ -101,28 +135,22 @@ class Split:
         size = k // parts
         whole = size * parts
 
-        def rows(x: Value, axis: int, start: int, stop: int) -> Value:
-            starts, stops = [0, 0], list(x.type.shape)
-            starts[axis], stops[axis] = start, stop
-            if tuple(stops) == x.type.shape and not start:
-                return x
-            return builder.apply(by_name("slice"), x, start=tuple(starts), stop=tuple(stops), step=(1, 1))
-
-        left = _reshape(builder, rows(a, 1, 0, whole), (m, parts, size))
+        left = _reshape(builder, _sliced(builder, a, 1, 0, whole), (m, parts, size))
         left = builder.apply(by_name("transpose"), left, perm=(1, 0, 2))
-        right = _reshape(builder, rows(b, 0, 0, whole), (parts, size, n))
+        right = _reshape(builder, _sliced(builder, b, 0, 0, whole), (parts, size, n))
         products = builder.apply(by_name("matmul"), left, right)
         total = builder.apply(by_name("sum"), products, axes=(0,), keepdims=False)
         if whole == k:
             return total
-        rest = builder.apply(by_name("matmul"), rows(a, 1, whole, k), rows(b, 0, whole, k))
+        rest = builder.apply(by_name("matmul"), _sliced(builder, a, 1, whole, k), _sliced(builder, b, 0, whole, k))
         return builder.apply(by_name("add"), total, rest)
 
-    def _chunks(self, groups: list[tuple[int, bool]], at: int) -> int:
-        """Into how many chunks to cut a reduced group of axes, 1 for none."""
+    def _chunks(self, groups: list[tuple[int, bool]], at: int, whole: int | None = None) -> int:
+        """Into how many chunks to cut a reduced group of axes, 1 for none. whole: `terms` or `compared`."""
         length = groups[at][0]
         if at < len(groups) - 1:
-            return 1 if length <= self.terms else -(-length // _chunk(length, math.isqrt(length - 1) + 1, self.terms))
+            few = length <= (whole or self.terms)
+            return 1 if few else -(-length // _chunk(length, math.isqrt(length - 1) + 1, self.terms))
         rows = math.prod(n for n, reduced in groups if not reduced)
         if length <= self.row or (rows >= self.rows and length <= self.longest):
             return 1
@@ -147,26 +175,54 @@ class Split:
             x = builder.apply(by_name("cast"), x, dtype=f16)
         return _reshape(builder, x, node.out.type.shape)
 
+    def _position(self, builder: Builder, node: Node, x: Value) -> Value:
+        """Where the extreme is: first in its chunk, then which chunk it is in."""
+        groups = _groups(x.type, node.attrs["axes"])
+        return _reshape(builder, self._find(builder, x, groups, node.op.name), node.out.type.shape)
+
+    def _find(self, builder: Builder, x: Value, groups: list[tuple[int, bool]], name: str) -> Value:
+        """The position of the extreme along the reduced group, in the shape of the others."""
+        (at,) = (i for i, (_, reduced) in enumerate(groups) if reduced)
+        x, chunks = self._cut(builder, x, groups, at, name, self._chunks(groups, at, self.compared))
+        if chunks == 1:
+            return builder.apply(by_name(name), x, axes=(at,), keepdims=False)
+        size = x.type.shape[at + 1]
+        best = builder.apply(by_name(name.removeprefix("arg")), x, axes=(at + 1,), keepdims=False)
+        inside = builder.apply(by_name(name), x, axes=(at + 1,), keepdims=False)
+        left = [*groups[:at], (chunks, True), *groups[at + 1 :]]
+        shape = [n for n, _ in left]
+        one = [1 if reduced else n for n, reduced in left]
+        chunk = _reshape(builder, self._find(builder, best, left, name), one)
+        line = tuple(n if i == at else 1 for i, n in enumerate(shape))
+        number = builder.apply(by_name("iota"), shape=line, axis=at, dtype=i32)
+        here = builder.apply(by_name("eq"), number, chunk)
+        zero = builder.constant(np.asarray(0, np.int32))
+        found = builder.apply(by_name("where"), here, _reshape(builder, inside, shape), zero)
+        place = builder.apply(by_name("sum"), found, axes=(at,), keepdims=True)
+        whole = builder.apply(by_name("mul"), chunk, builder.constant(np.asarray(size, np.int32)))
+        return builder.apply(by_name("add"), whole, place)
+
     def _step(
         self, builder: Builder, x: Value, groups: list[tuple[int, bool]], at: int, name: str
     ) -> tuple[Value, list[tuple[int, bool]]]:
         """Reduce group `at`, or its chunks, whose results are then the group that is left to reduce."""
-        length, chunks = groups[at][0], self._chunks(groups, at)
+        x, chunks = self._cut(builder, x, groups, at, name, self._chunks(groups, at))
+        axis = at if chunks == 1 else at + 1
+        left = [] if chunks == 1 else [(chunks, True)]
+        return builder.apply(by_name(name), x, axes=(axis,), keepdims=False), [*groups[:at], *left, *groups[at + 1 :]]
+
+    def _cut(
+        self, builder: Builder, x: Value, groups: list[tuple[int, bool]], at: int, name: str, chunks: int
+    ) -> tuple[Value, int]:
+        """The tensor with group `at` as [chunks, size], padded where that does not come out even; and the chunks."""
+        length = groups[at][0]
+        shape = [n for n, _ in groups]
         if chunks == 1:
-            x = _reshape(builder, x, [n for n, _ in groups])
-            x = builder.apply(by_name(name), x, axes=(at,), keepdims=False)
-            return x, groups[:at] + groups[at + 1 :]
+            return _reshape(builder, x, shape), 1
         size = -(-length // chunks)
         if size * chunks != length:
-            x = _reshape(builder, x, [n for n, _ in groups])
-            high = tuple(size * chunks - length if i == at else 0 for i in range(len(groups)))
-            none = (0,) * len(groups)
-            filler = NEUTRAL[name](x.type.dtype)
-            x = builder.apply(by_name("pad"), x, low=none, high=high, interior=none, value=filler)
-        left = [*groups[:at], (chunks, True), *groups[at + 1 :]]
-        shape = [n for n, _ in left]
-        x = _reshape(builder, x, [*shape[: at + 1], size, *shape[at + 1 :]])
-        return builder.apply(by_name(name), x, axes=(at + 1,), keepdims=False), left
+            x = _pad(builder, _reshape(builder, x, shape), at, size * chunks - length, name)
+        return _reshape(builder, x, [*shape[:at], chunks, size, *shape[at + 1 :]]), chunks
 
 
 def _groups(type: TensorType, axes: tuple[int, ...]) -> list[tuple[int, bool]]:
@@ -177,10 +233,38 @@ def _groups(type: TensorType, axes: tuple[int, ...]) -> list[tuple[int, bool]]:
     ]
 
 
+def _finds(node: Node) -> bool:
+    """Whether a reduction gives a position."""
+    return isinstance(node.op.lowering, Reduce) and node.op.lowering.arg is not None
+
+
+def _pad(builder: Builder, x: Value, axis: int, more: int, name: str) -> Value:
+    """`x` with more elements at the end of an axis, none of which changes the reduction `name`."""
+    shape, dtype = x.type.shape, x.type.dtype
+    if dtype.kind == "int" and dtype.itemsize == 8 and name not in ("sum", "prod"):
+        # The ends of its range are no floats, which is what `pad` takes: the last element again and again.
+        ids = builder.apply(by_name("iota"), shape=(shape[axis] + more,), axis=0, dtype=i32)
+        return builder.apply(by_name("take"), x, ids, axis=axis, clamp=True)
+    high = tuple(more if i == axis else 0 for i in range(len(shape)))
+    none = (0,) * len(shape)
+    filler = NEUTRAL[name](dtype)
+    return builder.apply(by_name("pad"), x, low=none, high=high, interior=none, value=filler)
+
+
 def _chunk(length: int, wanted: int, most: int) -> int:
     """A chunk size from `wanted` to `most`: one that divides `length` where there is one, else the size wanted."""
     wanted = min(wanted, most)
     return next((size for size in range(wanted, min(most, 2 * wanted) + 1) if length % size == 0), wanted)
+
+
+def _sliced(builder: Builder, x: Value, axis: int, start: int, stop: int) -> Value:
+    """Elements start to stop - 1 along an axis."""
+    shape = x.type.shape
+    if (start, stop) == (0, shape[axis]):
+        return x
+    starts = tuple(start if i == axis else 0 for i in range(len(shape)))
+    stops = tuple(stop if i == axis else n for i, n in enumerate(shape))
+    return builder.apply(by_name("slice"), x, start=starts, stop=stops, step=(1,) * len(shape))
 
 
 def _reshape(builder: Builder, x: Value, shape: Any) -> Value:

@@ -176,7 +176,7 @@ def test_products_over_a_long_axis(m: int, k: int, n: int) -> None:
 
 
 def test_products_that_are_left_whole() -> None:
-    for shapes in (((8, 16_384), (16_384, 8)), ((2, 8, 20_000), (2, 20_000, 8)), ((30_000, 20_000), (20_000, 30_000))):
+    for shapes in (((8, 16_384), (16_384, 8)), ((2, 8, 20_000), (2, 20_000, 8)), ((30_000, 12_000), (12_000, 30_000))):
         h = Hand()
         graph = h.graph(h.op("matmul", *(h.input(*shape) for shape in shapes)))
         assert split(graph) is graph

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphc.ir import Graph, Node, Value, new_value
+from graphc.kernels.turns import turns
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.alike import Alike
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.chain import chains, join, words
 from graphc.lower.declare import module, share
-from graphc.lower.family import check_bindings, kernels_of
+from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
@@ -103,6 +104,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         source = share(step.source, placement.merged.get(number, {}))
         if step.position >= 0:
             check_bindings(source, program.graph.nodes[step.position], program.target)
+            check_turns(source, program.graph.nodes[step.position])
         if number in edges:
             staged.edge(number)
         staged.bring(number, source.operands, placement)
@@ -142,7 +144,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
 def _alone(source: KernelSource, placement: Placement) -> Kernel:
     """A kernel with a launch of its own."""
     finished = module(source, [placement.access(o) for o in source.operands])
-    return Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs)
+    return Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs, turns(finished.wgsl))
 
 
 class _Kernels:

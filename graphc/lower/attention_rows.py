@@ -124,6 +124,7 @@ class RowKernel(ABC):
             rows=self.rows,
             each=self.each,
             step=self.step,
+            steps=-(-self.column_count // self.step),
             lanes=self.lanes,
             highest=self._reduced("max", "subgroupMax"),
             total=self._reduced("add", "subgroupAdd"),
@@ -231,7 +232,7 @@ class RowKernel(ABC):
         """
         emitter, last = self.emitter, self.column_count - 1
         weights = list(dict.fromkeys(s.weight for s in self.sums()))
-        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += 4u)"):
+        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += 4u)", self.step // LANES):
             for c in range(LANES):
                 emitter.line(f"let m{c} = min(j + {c}u, {last}u);")
             rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]

@@ -19,11 +19,12 @@ from typing import Final
 
 from graphc.ir import Value
 from graphc.kernels import calls, math_source, render
+from graphc.kernels.turns import turns
 from graphc.lower.kernel import LANES, KernelSource
 from graphc.lower.place import Placement
 from graphc.lower.program import Program
 from graphc.passes.chain import marks, small
-from graphc.plan import Access, Binding, Buffer, Kernel, Target
+from graphc.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
 
 SHORTEST: Final = 3
 """Fewest kernels of a chain: a longer kernel takes longer to compile, which one launch less does not pay for."""
@@ -52,23 +53,25 @@ def chains(program: Program, placement: Placement, sources: Sequence[KernelSourc
     """The steps in runs: one step, or several that become one launch.
 
     sources: the kernel of each step. breaks: steps before which something else happens (a loop begins or ends,
-    operands are copied to textures), so that no run crosses them. A run binds no more buffers than a kernel may, and
-    holds limited text.
+    operands are copied to textures), so that no run crosses them. A run binds no more buffers than a kernel may, holds
+    limited text, and turns its loops no more often than one invocation may.
     """
     target = program.target
     found: list[range] = []
-    run, length = _Windows(placement), 0
+    run, length, spent = _Windows(placement), 0, 0
     for n, (source, fits) in enumerate(zip(sources, _stages(program, sources), strict=True)):
         new = _Windows(placement)
         new.add(source)
-        if fits and found and length and n not in breaks and length + len(source.wgsl) <= LONGEST:
+        own = _turns(source, target) if fits else 0
+        short = length + len(source.wgsl) <= LONGEST and spent + own <= MOST_TURNS
+        if fits and found and length and n not in breaks and short:
             both = run.joined(new)
             if both.fits(target):
                 found[-1] = range(found[-1].start, n + 1)
-                run, length = both, length + len(source.wgsl)
+                run, length, spent = both, length + len(source.wgsl), spent + own
                 continue
         found.append(range(n, n + 1))
-        run, length = new, len(source.wgsl) if fits else 0
+        run, length, spent = new, len(source.wgsl) if fits else 0, own
     return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
 
 
@@ -220,7 +223,7 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
     text = "\n\n".join(filter(None, (declared, accessors, helpers, main.rstrip()))) + "\n"
     access = tuple(windows.access(number) for number in windows.found)
     needs = tuple(dict.fromkeys(need for source in sources for need in source.needs))
-    return Chain(Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs), windows.bindings())
+    return Chain(Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs, turns(text)), windows.bindings())
 
 
 def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
@@ -236,6 +239,13 @@ def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int,
 def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> bool:
     """Whether two stages that touch these must not run at once."""
     return a[0] == b[0] and a[1] < b[2] and b[1] < a[2] and (a[3] or b[3])
+
+
+def _turns(source: KernelSource, target: Target) -> int:
+    """The turns of all loops while the invocations of a chain run a stage."""
+    head = _MAIN.search(source.wgsl)
+    assert head is not None
+    return -(-source.workgroups[0] * int(head[1]) // lanes_of(target)) * (1 + turns(source.wgsl))
 
 
 def _call(source: KernelSource, number: int, lanes: int) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from graphc.families import column_space, reductions
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph
 from graphc.kernels import render
+from graphc.kernels.turns import turns
 from graphc.lower.emit import Emitter
 from graphc.lower.inplace import in_place
 from graphc.lower.kernel import (
@@ -25,7 +27,7 @@ from graphc.lower.kernel import (
 )
 from graphc.lower.reduction import Accumulator, Partial, SharedMemory
 from graphc.lower.rules import rules_of
-from graphc.plan import Target
+from graphc.plan import MOST_TURNS, Target
 from graphc.types import Shape, strides_of
 
 CHAINS = 4
@@ -34,7 +36,17 @@ CHAINS = 4
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
     """One kernel for a body of the column family (see graphc.families)."""
-    return [settle(site, lambda bindings: _Column(body, site, bindings).kernel())]
+    layout = _layout(body, site)
+    while True:
+        source = settle(site, partial(_kernel, body, site, layout))
+        down = 2 * layout.down
+        if down > site.target.max_invocations or turns(source.wgsl) <= MOST_TURNS:
+            return [source]
+        layout = Layout(min(layout.across, site.target.max_invocations // down), down)
+
+
+def _kernel(body: Graph, site: Site, layout: Layout, bindings: Bindings) -> KernelSource:
+    return _Column(body, site, bindings, layout).kernel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +116,12 @@ def _layout(body: Graph, site: Site) -> Layout:
 
 
 class _Column:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
-        self.body, self.site, self.bindings = body, site, bindings
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: Layout) -> None:
+        self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
         self.shape, self.axes = column_space(body)
         self.kept: Shape = tuple(1 if a in self.axes else n for a, n in enumerate(self.shape))
         self.size = math.prod(self.kept)
         self.lanes, self.items, self.count = _space(body)
-        self.layout = _layout(body, site)
         self.emitter = Emitter(body, bindings)
         across, down = self.layout.across, self.layout.down
         self.shared = SharedMemory(self.emitter, down, across, "local", "part", f"local % {across}u")
@@ -196,10 +207,10 @@ class _Column:
         """Take the elements at reduced position `k` into the partial results, if they are `inside`."""
         index = self._at(kept, k)
         condition = None if inside is None else self.emitter.cond(inside, 1).text
-        for accumulator, partial in zip(accumulators, partials, strict=True):
+        for accumulator, before in zip(accumulators, partials, strict=True):
             term = self.emitter.read(accumulator.input, index)
             element = accumulator.element(term, k, self.lanes, condition)
-            accumulator.assign(partial, accumulator.join(partial, element))
+            accumulator.assign(before, accumulator.join(before, element))
 
     def _at(self, kept: Index, k: Idx) -> Index:
         """The element at reduced position `k` of the results at `kept`."""

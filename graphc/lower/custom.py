@@ -8,73 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from graphc.index import LANES
 from graphc.ir import Graph, new_value
+from graphc.lower.cumsum import cumsum
 from graphc.lower.inplace import at_once
 from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
-from graphc.lower.launch import Launch, rounded, sum_type
-from graphc.lower.scatter import clear, parts_of, scatter_add, slot_of
+from graphc.lower.launch import Launch
+from graphc.lower.partition import Rows, clear, take_in
+from graphc.lower.scatter import PART_ROWS, parts_of, scatter_add, slot_of
 from graphc.plan import Touch
 from graphc.types import TensorType, u32
 
-LONG_LINE: Final = 512
-"""Steps above which a running sum is computed in parts: an f32 sum of more terms loses digits, and time."""
 FEW_ROWS: Final = 8
 """Rows up to which each element of an index update looks for its writer on its own."""
 
 
-def cumsum(body: Graph, site: Site) -> list[KernelSource]:
-    """Kernels of a running sum: one, or for long lines one that sums the parts of each line before one that scans."""
-    (node,) = body.nodes
-    x, axis = node.inputs[0], node.attrs["axis"]
-    steps, inner = x.type.shape[axis], math.prod(x.type.shape[axis + 1 :])
-    lines = x.type.size // steps
-    length = steps if steps <= LONG_LINE else math.isqrt(steps - 1) + 1
-    parts = -(-steps // length)
-    sums = sum_type(x.type.dtype)
-    step = f"({steps - 1}u - t)" if node.attrs["reverse"] else "t"
-    sizes: dict[str, object] = {
-        "inner": inner,
-        "parts": parts,
-        "inner_parts": inner * parts,
-        "inner_steps": inner * steps,
-        "length": length,
-        "steps": steps,
-        "step": step,
-        "type": sums.wgsl,
-    }
-    launch = Launch(body, site, "cumsum")
-    scratch = new_value(TensorType((lines, parts), sums), "parts")
-
-    def add_parts(bindings: Bindings) -> KernelSource:
-        load = bindings.read(x).load("at")
-        store = bindings.write(scratch).store("item", "total")
-        holes = {**sizes, "load": load, "store": store}
-        return launch.kernel("cumsum_parts", "cumsum_parts", bindings, lines * parts, holes, flops=x.type.size)
-
-    def scan(bindings: Bindings) -> KernelSource:
-        source, before = bindings.read(x), ""
-        written = bindings.write(body.outputs[0])
-        if parts > 1:
-            earlier = bindings.read(scratch).load(f"item - (part - p) * {inner}u")
-            before = f"  for (var p = 0u; p < part; p++) {{ before += {earlier}; }}"
-        store = written.store("at", rounded("(before + total)", x.type.dtype))
-        inplace, touches = at_once(written, source, Touch(False, "at", loops=(1,)))
-        return launch.kernel(
-            "cumsum",
-            "cumsum",
-            bindings,
-            lines * parts,
-            {**sizes, "before": before, "load": source.load("at"), "store": store},
-            flops=x.type.size,
-            inplace=inplace,
-            touches=touches,
-        )
-
-    return [settle(site, add_parts), settle(site, scan)] if parts > 1 else [settle(site, scan)]
+MOST_WRITERS: Final = 4096
+"""Most parts whose last rows are compared one after another."""
 
 
 def index_update(body: Graph, site: Site) -> list[KernelSource]:
@@ -86,6 +40,8 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
     width = LANES if inner % LANES == 0 else 1
     launch = Launch(body, site, "index_update")
     parts, length = parts_of(rows, slots)
+    ordered = length > PART_ROWS or parts > MOST_WRITERS
+    parts = 1 if ordered else parts
     writers = new_value(TensorType((parts, slots), u32), "writers") if rows > FEW_ROWS else None
 
     def update(bindings: Bindings) -> KernelSource:
@@ -128,7 +84,11 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
 
     if writers is None:
         return [settle(site, update)]
-    return [clear(launch, writers, 1), settle(site, last), settle(site, update)]
+    found = [settle(site, last)]
+    if ordered:
+        latest = Rows(ids, 1, rows, 1, slots, 1, u32, lambda bindings: "r + 1u", "max({}, {})".format)
+        found = take_in(launch, latest, writers, partial(slot_of, slots=slots))
+    return [clear(launch, writers, 1), *found, settle(site, update)]
 
 
 def put(body: Graph, site: Site) -> list[KernelSource]:

@@ -75,8 +75,8 @@ class Emitter:
             self._scopes.pop()
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
-        """A block with its braces, `head { ... }`, added to the code."""
+    def block(self, head: str, turns: int | None = None) -> Iterator[None]:
+        """A block with its braces, `head { ... }`, added to the code. turns: most of a loop whose head does not say."""
         around = self._loops
         if head.startswith(("for ", "while ", "loop")):
             self._count += 1
@@ -84,7 +84,7 @@ class Emitter:
         with self.scope() as lines:
             yield
         self._loops = around
-        self.line(f"{head} {{")
+        self.line(f"{head} {{" + ("" if turns is None else f"  // at most {turns} turns"))
         self._scopes[-1].lines += lines
         self.line("}")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from graphc import families
 from graphc.errors import DeviceError, GraphError
 from graphc.ir import Graph, Node, Value, prune
+from graphc.kernels.turns import turns
 from graphc.loops import passed_through
 from graphc.lower import attention, column, custom, matmul, row, scatter
 from graphc.lower import map as map_family
@@ -20,7 +21,7 @@ from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
 from graphc.passes.stage import staged
-from graphc.plan import Target, may_be_uniform
+from graphc.plan import MOST_TURNS, Target, may_be_uniform
 from graphc.types import NDArray
 
 FAMILIES: Mapping[str, KernelBuilder] = {
@@ -187,6 +188,16 @@ def check_bindings(source: KernelSource, node: Node, target: Target) -> None:
         raise DeviceError(
             f"{source.name} needs {count} storage buffers, and {target.name} binds {target.max_storage_buffers}: "
             f"in {node!r}" + (f"  # {node.source}" if node.source.lines else "")
+        )
+
+
+def check_turns(source: KernelSource, node: Node) -> None:
+    """Raise DeviceError where one invocation of a kernel would loop for too long."""
+    if (count := turns(source.wgsl)) > MOST_TURNS:
+        raise DeviceError(
+            f"{source.name} would turn its loops {count:,} times in one invocation, and {MOST_TURNS:,} is the most: "
+            f"write it in parts that are joined afterwards: in {node!r}"
+            + (f"  # {node.source}" if node.source.lines else "")
         )
 
 

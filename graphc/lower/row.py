@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 from graphc.families import reductions, row_space
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
+from graphc.kernels.turns import turns
 from graphc.lower.emit import Emitter
 from graphc.lower.inplace import in_place
 from graphc.lower.kernel import (
@@ -31,7 +33,7 @@ from graphc.lower.kernel import (
 from graphc.lower.reduction import Accumulator, Partial, SharedMemory
 from graphc.lower.rules import rules_of
 from graphc.op import Reduce, Term
-from graphc.plan import Target
+from graphc.plan import MOST_TURNS, Target
 from graphc.types import Shape
 
 UNROLLED = 12
@@ -158,14 +160,31 @@ def _layout(body: Graph, site: Site) -> Layout:
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
     """One kernel for a body of the row family (see graphc.families)."""
-    return [settle(site, lambda bindings: _Row(body, site, bindings).kernel())]
+    layout = _layout(body, site)
+    while True:
+        source = settle(site, partial(_kernel, body, site, layout))
+        wider = _wider(layout, row_space(body)[1], site.target)
+        if wider is None or turns(source.wgsl) <= MOST_TURNS:
+            return [source]
+        layout = wider
+
+
+def _kernel(body: Graph, site: Site, layout: Layout, bindings: Bindings) -> KernelSource:
+    return _Row(body, site, bindings, layout).kernel()
+
+
+def _wider(layout: Layout, length: int, target: Target) -> Layout | None:
+    """A layout that shares a row among more lanes, where there are more: they turn their loops less often."""
+    lanes = 2 << (layout.lanes - 1).bit_length()
+    if lanes > target.max_invocations:
+        return None
+    return Layout("workgroup", lanes, layout.width, -(-length // (layout.width * lanes)), False)
 
 
 class _Row:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings) -> None:
-        self.body, self.site, self.bindings = body, site, bindings
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: Layout) -> None:
+        self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
         self.rows, self.length = row_space(body)
-        self.layout = _layout(body, site)
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
@@ -280,8 +299,8 @@ class _Row:
                     partials[n] = joined
                 elif before is not None:
                     accumulator.assign(before, joined)
-        for accumulator, partial in zip(accumulators, partials, strict=True):
-            result = accumulator.finished(self._joined(accumulator, partial), self.length)
+        for accumulator, mine in zip(accumulators, partials, strict=True):
+            result = accumulator.finished(self._joined(accumulator, mine), self.length)
             emitter.bind_term(accumulator.node.out, result)
 
     def _joined(self, accumulator: Accumulator, partial: Partial | None) -> Partial:

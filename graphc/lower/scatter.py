@@ -2,7 +2,8 @@
 
 Floats are never added atomically: an invocation owns one column of the table and adds its rows in order, so a run
 repeats to the bit. Long inputs are added in parts, each with a table of its own, and the tables are then added: that
-keeps the accuracy of f32 and gives more invocations something to do.
+keeps the accuracy of f32 and gives more invocations something to do. Where the table is too large for that, the rows
+are put in order first (see graphc.lower.partition).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from graphc.index import LANES
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
 from graphc.lower.launch import Launch, rounded, sum_type
+from graphc.lower.partition import Rows, clear, take_in
 from graphc.op import Lanes
 from graphc.plan import Target
 from graphc.types import DType, TensorType
@@ -23,11 +25,15 @@ from graphc.types import DType, TensorType
 PART_ROWS: Final = 512
 """Rows of a part, where no tuner chose another number."""
 LONGEST: Final = 4096
-"""Most rows of a part that a tuner may choose."""
+"""Most rows of a part that a tuner may choose, and that are added in one part where the table is large."""
+ENOUGH: Final = 64
+"""Invocations that are enough to add so many rows in one part each."""
 MOST_PARTS: Final = 1 << 21
 """Elements that the tables of all parts may have together."""
 CLEAR_ALONE: Final = 1024
 """Slots above which tables are cleared by a kernel of their own, not by the invocations that then add."""
+MOST_SUMMED: Final = 512
+"""Most tables that are added one after another; more of them are added in groups first."""
 
 
 def parts_of(rows: int, table: int, part_rows: int = PART_ROWS) -> tuple[int, int]:
@@ -51,7 +57,7 @@ def slot_of(ids: Operand, slots: int) -> str:
 class Scatter:
     """A scatter seen as updates[outer, rows, inner] -> table[outer, slots, inner], inner counted in vectors of `width`.
 
-    parts, length: how the rows are divided.
+    parts, length: how the rows are divided; no parts where they are put in order instead.
     """
 
     ids: Value
@@ -104,7 +110,10 @@ def _scatter(node: Node, target: Target) -> Scatter:
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + ids.type.ndim :])
     rows = ids.type.size
     width = LANES if inner % LANES == 0 else 1
-    parts, length = parts_of(rows, outer * slots * inner, _part_rows(node, target))
+    most = _part_rows(node, target)
+    parts, length = parts_of(rows, outer * slots * inner, most)
+    if length > most and (length > LONGEST or outer * inner // width < ENOUGH):
+        parts = 0
     return Scatter(ids, updates, outer, rows, inner // width, slots, width, parts, length)
 
 
@@ -115,28 +124,61 @@ def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
     out = body.outputs[0]
     if scatter.rows == 0:
         return [clear(launch, out, scatter.width)]
-    tables = out
-    if scatter.parts > 1 or scatter.sums != out.type.dtype:
-        shape = (scatter.parts, scatter.outer, scatter.slots, scatter.inner * scatter.width)
+    tables, parts = out, max(scatter.parts, 1)
+    if parts > 1 or scatter.sums != out.type.dtype:
+        shape = (parts, scatter.outer, scatter.slots, scatter.inner * scatter.width)
         tables = new_value(TensorType(shape, scatter.sums), "tables")
-    kernels = [settle(site, partial(_add, launch, scatter, tables))]
-    if scatter.slots > CLEAR_ALONE:
-        kernels.insert(0, clear(launch, tables, scatter.width))
+    kernels = []
+    if not scatter.parts or scatter.slots > CLEAR_ALONE:
+        kernels.append(clear(launch, tables, scatter.width))
+    if scatter.parts:
+        kernels.append(settle(site, partial(_add, launch, scatter, tables)))
+    else:
+        kernels += take_in(launch, _rows(scatter), tables, partial(slot_of, slots=scatter.slots))
+    while parts > MOST_SUMMED:
+        group = math.isqrt(parts - 1) + 1
+        sums = new_value(TensorType((-(-parts // group), *tables.type.shape[1:]), scatter.sums), "tables")
+        kernels.append(settle(site, partial(_sum_groups, launch, scatter, tables, sums, group)))
+        tables, parts = sums, sums.type.shape[0]
     if tables is not out:
         kernels.append(settle(site, partial(_sum, launch, scatter, tables, out)))
     return kernels
 
 
-def clear(launch: Launch, value: Value, width: int) -> KernelSource:
-    """The kernel that fills a tensor with zeros; width: 4 where it is accessed as vectors."""
+def _rows(scatter: Scatter) -> Rows:
+    """The same for rows that are put in order."""
+    kind = Lanes(scatter.width)(scatter.sums)
 
-    def generate(bindings: Bindings) -> KernelSource:
-        written = bindings.write(value, vector=width == LANES)
-        store = written.store("i", f"{Lanes(width)(value.type.dtype)}()")
-        holes = {"store": store, "lanes": width}
-        return launch.kernel(f"{launch.family}_clear", "clear", bindings, value.type.size // width, holes)
+    def load(bindings: Bindings) -> str:
+        updates = bindings.read(scatter.updates, vector=scatter.width == LANES)
+        return f"{kind}({updates.load(f'(o * {scatter.rows}u + r) * {scatter.inner}u + i')})"
 
-    return settle(launch.site, generate)
+    s = scatter
+    return Rows(s.ids, s.outer, s.rows, s.inner, s.slots, s.width, s.sums, load, "{} + {}".format)
+
+
+def _sum_groups(
+    launch: Launch, scatter: Scatter, tables: Value, sums: Value, group: int, bindings: Bindings
+) -> KernelSource:
+    """Adds up tables in groups of neighbours."""
+    source = bindings.read(tables, vector=scatter.width == LANES)
+    written = bindings.write(sums, vector=scatter.width == LANES)
+    return launch.kernel(
+        "scatter_groups",
+        "sum_groups",
+        bindings,
+        sums.type.shape[0] * scatter.table,
+        {
+            "parts": tables.type.shape[0],
+            "group": group,
+            "lanes": scatter.width,
+            "table": scatter.table,
+            "type": Lanes(scatter.width)(scatter.sums),
+            "load": source.load(f"part * {scatter.table}u + i"),
+            "store": written.store("item", "total"),
+        },
+        flops=tables.type.size,
+    )
 
 
 def _add(launch: Launch, scatter: Scatter, tables: Value, bindings: Bindings) -> KernelSource:
@@ -181,11 +223,11 @@ def _sum(launch: Launch, scatter: Scatter, tables: Value, out: Value, bindings: 
         scatter.table,
         {
             "what": "scatter_add",
-            "parts": scatter.parts,
+            "parts": tables.type.shape[0],
             "lanes": scatter.width,
             "type": Lanes(scatter.width)(scatter.sums),
             "load": source.load(f"part * {scatter.table}u + i"),
             "finish": "  " + written.store("i", rounded("total", out.type.dtype, scatter.width)),
         },
-        flops=scatter.parts * scatter.table * scatter.width,
+        flops=tables.type.size,
     )
