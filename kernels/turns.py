@@ -16,6 +16,7 @@ from graphc.kernels import SUFFIX, library_texts
 
 _SAID: Final = re.compile(r"\s*// at most (\d+) turns?\b")
 _COMMENT: Final = re.compile(r"//(?! at most \d+ turns?\b).*")
+_HOLE: Final = re.compile(r"\{\{\w+\}\}")
 _FUNCTION: Final = re.compile(r"\bfn (\w+)\s*\(")
 _LOOP: Final = re.compile(r"\b(?:for|while|loop)\b")
 _CALL: Final = re.compile(r"\b(\w+)(?=\()")
@@ -52,7 +53,7 @@ def _helpers() -> dict[str, int]:
 
 def _functions(text: str) -> dict[str, str]:
     """The body of each function, from its opening brace on."""
-    text = _COMMENT.sub("", text).replace("{{S}}", "")
+    text = _HOLE.sub("T", _COMMENT.sub("", text).replace("{{S}}", ""))
     starts = list(_FUNCTION.finditer(text))
     ends = [match.start() for match in starts[1:]] + [len(text)]
     return {match[1]: text[text.find("{", match.end()) : end] for match, end in zip(starts, ends, strict=True)}

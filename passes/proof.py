@@ -27,12 +27,13 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
 
     A binding lies within its tensor's place, at a multiple of `alignment` bytes, and a place within its buffer. In one
     dispatch no buffer is bound both for reading and for writing, and windows that are written do not overlap. A kernel
-    says how often one invocation turns its loops, at most MOST_TURNS times. A tensor is alive at every dispatch that binds it, and through all of a loop if it is bound both inside and outside. Tensors
-    of an arena that are alive at once share no byte, except that one may take the place of another (its alias) from
-    that one's last dispatch on; where that dispatch still reads the other, each of its invocations reads only what it
-    alone writes, and before it does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches,
-    and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A texture
-    that is bound holds the tensor it is said to, copied from where that lies.
+    says how often one invocation turns its loops, at most MOST_TURNS times. A tensor is alive at every dispatch that
+    binds it, and through all of a loop if it is bound both inside and outside. Tensors of an arena that are alive at
+    once share no byte, except that one may take the place of another (its alias) from that one's last dispatch on;
+    where that dispatch still reads the other, each of its invocations reads only what it alone writes, and before it
+    does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches, and what they touch lies in
+    what it binds. Inputs that are not donated, and constants, are only read. A texture that is bound holds the tensor
+    it is said to, copied from where that lies.
     """
     for kernel in plan.kernels:
         _check_turns(kernel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from graphc import families
 from graphc.errors import DeviceError, GraphError
@@ -20,6 +21,8 @@ from graphc.ops.structured import fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
+from graphc.passes.dce import dce
+from graphc.passes.split import Split
 from graphc.passes.stage import staged
 from graphc.plan import MOST_TURNS, Target, may_be_uniform
 from graphc.types import NDArray
@@ -42,6 +45,8 @@ SEARCHES: Mapping[str, KernelSearch] = {
 """The search space of each family that has one."""
 PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"attention": attention.parts}
 """The bodies that are tuned apart, where a family makes several kernels of one."""
+SHORT: Final = Split(terms=128, compared=128, row=1024, rows=1, longest=1024)
+"""How reductions are cut whose elements are computed in loops of their own, before each op gets its own kernel."""
 _LABEL_OPS = 5
 
 
@@ -78,6 +83,8 @@ def kernels_of(
     needs = _type_needs(node, body, target)
     builder = _builder(family)
     sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform))
+    if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
+        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage | computed))
     twice = f"{family}_{family}"
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
@@ -148,7 +155,11 @@ def _beside(
 def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
     """The kernels of attention as separate operations, for what its own kernels do not compute."""
     passes = [graph_pass for graph_pass in pipeline.DEFAULT if graph_pass is not raise_again]
-    graph = pipeline.run(expand(body, lambda node: True), passes)
+    yield from _separate(pipeline.run(expand(body, lambda node: True), passes), body, target, storage)
+
+
+def _separate(graph: Graph, body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
+    """The kernels of a graph that computes what a body does, node by node."""
     roots = {v: storage[v] for v in graph.inputs}
     roots |= {new: storage[old] for new, old in zip(graph.outputs, body.outputs, strict=True)}
     nodes = [node for node in graph.nodes if not set(node.outputs) <= {v for v, _ in passed_through(node)}]

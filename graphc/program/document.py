@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from graphc.errors import ProgramError
+from graphc.kernels.turns import EndlessError, turns
 from graphc.plan import Access, Binding, Buffer, BufferKind, Dispatch, Kernel, Loop, Plan, Staging, Tensor, Texture
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
 from graphc.types import ALL_DTYPES, NDArray, dtype_of
@@ -182,7 +183,11 @@ def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> P
 def _kernel(at: _At, wgsl: str) -> Kernel:
     raw = at.object("name", "family", "access", "needs")
     access = raw["access"].each(lambda item: item.one_of(ACCESS))
-    return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(_At.text))
+    try:
+        most = turns(wgsl)
+    except EndlessError as error:
+        raise at.wrong(f"a kernel whose loops end ({error})") from error
+    return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(_At.text), most)
 
 
 def _check_names(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
