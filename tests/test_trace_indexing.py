@@ -123,7 +123,54 @@ def test_a_view_costs_one_node() -> None:
     assert ops(s_[1]) == ["slice", "reshape"]
     assert ops(s_[::-1]) == ["flip"]
     assert ops(s_[None]) == ["reshape"]
-    assert ops(s_[[0, 2]]) == ["take"]
+    assert ops(s_[[0, 2]]) == ["slice"]
+    assert ops(s_[[3, 2, 1, 0]]) == ["flip"]
+    assert ops(s_[np.ix_(range(4), range(5))]) == []
+    assert ops(s_[[0, 3, 2]]) == ["take"]
+    assert ops(s_[[1, 1]]) == ["take"]
+
+
+COUNTED: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...]]] = {
+    "labels": (lambda q, i: q[np.arange(4), i], (4,), (5,)),
+    "labels as a list": (lambda q, i: q[list(range(4)), i], (4,), (5,)),
+    "labels in rows from the end": (lambda q, i: q[np.arange(4)[::-1], i], (4,), (5,)),
+    "labels in some rows": (lambda q, i: q[np.arange(1, 4, 2), i], (2,), (5,)),
+    "rows of columns": (lambda q, i: q[i, np.arange(5)], (5,), (4,)),
+    "labels of positions": (lambda q, i: q[np.arange(4)[:, None], np.arange(5), i], (4, 5), (6,)),
+    "the same, transposed": (lambda q, i: q[np.arange(4), np.arange(5)[:, None], i], (5, 4), (6,)),
+    "the same from np.indices": (lambda q, i: q[(*np.indices((4, 5)), i)], (4, 5), (6,)),
+    "parted by a slice": (lambda q, i: q[np.arange(4), :, i], (4,), (6,)),
+    "the last axes": (lambda q, i: q[:, np.arange(5), i], (5,), (6,)),
+    "the outer axes": (lambda q, i: q[i, :, np.arange(6)], (6,), (4,)),
+    "after None": (lambda q, i: q[None, np.arange(4), i], (4,), (5,)),
+    "two that pick": (lambda q, i: q[np.arange(4), i, i], (4,), (5,)),
+    "two that pick, parted": (lambda q, i: q[i, np.arange(5), i], (5,), (4,)),
+    "a part": (lambda q, i: q[1:][np.arange(3), i], (3,), (5,)),
+    "one row": (lambda q, i: q[:1][np.arange(1), i], (1,), (5,)),
+}
+"""Keys with an array that counts and one that picks: the function, the latter's shape, the length it points into."""
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_an_array_that_counts_gathers_and_scatters_nothing(name: str) -> None:
+    fn, shape, length = COUNTED[name]
+    ids = np.random.default_rng(0).integers(-length[0], length[0], shape).astype(np.int32)
+    assert_same(fn, Q, ids)
+    weights = np.arange(fn(Q, ids).size, dtype=np.float32).reshape(fn(Q, ids).shape)
+    gradient = graphc.grad(lambda q, i: np.sum(fn(q, i) * weights))
+    assert not {node.op.name for node in graphc.trace(gradient, Q, ids).nodes} & {"take", "scatter_add"}
+    want = np.zeros(Q.size)
+    np.add.at(want, fn(np.arange(Q.size).reshape(Q.shape), ids).ravel(), weights.ravel())
+    np.testing.assert_array_equal(run_traced(gradient, Q, ids), want.reshape(Q.shape))
+
+
+def test_many_picked_from_each_row_are_scattered_in_the_gradient() -> None:
+    ids = np.array([[0, 4, 4], [1, 1, 1], [-1, 2, 3], [0, -5, 0]], np.int32)
+    assert_same(lambda q, i: q[np.arange(4)[:, None], i], Q, ids)
+    got = run_traced(graphc.grad(lambda q, i: np.sum(q[np.arange(4)[:, None], i])), Q, ids)
+    want = np.zeros(Q.shape)
+    np.add.at(want, (np.arange(4)[:, None], ids), 1)
+    np.testing.assert_array_equal(got, want)
 
 
 def test_indexing_a_plain_array_by_traced_ids_names_the_ways_out() -> None:

@@ -180,12 +180,19 @@ def _position(index: int, n: int, axis: int) -> int:
 
 
 def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
-    """Gather by index arrays: one of them is a take, several index their axes made one."""
+    """Gather by index arrays: one of them is a take, several index their axes made one.
+
+    Known arrays that count up or down along an axis of the result, as np.arange(n) does beside labels, gather nothing:
+    theirs are the rows in which the others pick elements.
+    """
     axes = sorted(arrays)
+    shape = broadcast_shapes(*(np.shape(arrays[a]) for a in axes))
+    counted = _counted(arrays, shape)
+    if counted:
+        return _picked(x, arrays, shape, counted, apart)
     if len(axes) == 1:
         axis = axes[0]
         return gathered(x, _as_operand(x, arrays[axis]), axis, not is_tracer(arrays[axis]))
-    shape = broadcast_shapes(*(np.shape(arrays[a]) for a in axes))
     flat = _flat_ids(x, arrays, axes)
     first = axes[0]
     if apart or axes != list(range(first, first + len(axes))):
@@ -199,6 +206,67 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
     if ids.shape != shape:
         ids = emit("broadcast_to", ids, shape=shape)
     return gathered(x, ids, first, not is_tracer(flat))
+
+
+def _counted(arrays: Advanced, shape: Shape) -> dict[int, tuple[int, int, int]]:
+    """The axes whose index arrays are known and count along an axis of the result: (that axis, first, step)."""
+    found: dict[int, tuple[int, int, int]] = {}
+    if 0 in shape:
+        return found
+    for a in sorted(arrays):
+        ids = arrays[a]
+        if is_tracer(ids):
+            continue
+        ids = np.reshape(ids, (1,) * (len(shape) - ids.ndim) + ids.shape)
+        taken = {d for d, _, _ in found.values()}
+        for d in (d for d, n in enumerate(ids.shape) if n == shape[d] and d not in taken):
+            line = ids[tuple(slice(None) if k == d else slice(0, 1) for k in range(ids.ndim))]
+            values = line.reshape(-1)
+            step = int(values[1] - values[0]) if len(values) > 1 else 1
+            if step and np.array_equal(values, values[0] + step * np.arange(len(values))) and (ids == line).all():
+                found[a] = d, int(values[0]), step
+                break
+    return found
+
+
+def _picked(x: Tracer, arrays: Advanced, shape: Shape, counted: dict[int, tuple[int, int, int]], apart: bool) -> Tracer:
+    """Gather where some index arrays only count: the elements that the others pick in rows of their own."""
+    for a, (d, first, step) in counted.items():
+        x = _line(x, a, first, step, shape[d])
+    axes = sorted(arrays)
+    others = [a for a in axes if a not in counted]
+    rows = sorted(counted, key=lambda a: counted[a][0])
+    rest = [a for a in range(x.ndim) if a not in arrays]
+    made = [counted[a][0] for a in rows]
+    made += [d for d in range(len(shape)) if d not in made]
+    lead, tail = tuple(x.shape[a] for a in rows), tuple(x.shape[a] for a in rest)
+    x, size = permuted(x, [*rows, *others, *rest]), math.prod(x.shape[a] for a in others)
+    if others:
+        ids = _as_operand(x, arrays[others[0]])
+        if len(others) > 1:
+            inner = {k: arrays[a] for k, a in enumerate(others, len(rows))}
+            ids = _as_operand(x, _flat_ids(x, inner, sorted(inner)))
+        if ids.shape != shape:
+            ids = emit("broadcast_to", ids, shape=shape)
+        ids = reshape(permuted(ids, made), (*lead, -1, *(1,) * len(rest)))
+        x = emit("take_along_axis", reshape(x, (*lead, size, *tail)), ids, axis=len(rows))
+    x = reshape(x, (*(shape[d] for d in made), *tail))
+    # The axes of the index arrays go where the first of them stood, or to the front where something parts them.
+    before = 0 if apart else sum(a < axes[0] for a in rest)
+    places = [len(shape) + k for k in range(len(rest))]
+    order = [*places[:before], *(made.index(d) for d in range(len(shape))), *places[before:]]
+    return permuted(x, order)
+
+
+def _line(x: Tracer, axis: int, first: int, step: int, count: int) -> Tracer:
+    """The elements first, first + step, ... along an axis."""
+    low = min(first, first + step * (count - 1))
+    high = max(first, first + step * (count - 1))
+    if (low, high, abs(step)) != (0, x.shape[axis] - 1, 1):
+        starts = tuple(low if a == axis else 0 for a in range(x.ndim))
+        stops = tuple(high + 1 if a == axis else n for a, n in enumerate(x.shape))
+        x = emit("slice", x, start=starts, stop=stops, step=tuple(abs(step) if a == axis else 1 for a in range(x.ndim)))
+    return emit("flip", x, axes=(axis,)) if step < 0 else x
 
 
 def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
