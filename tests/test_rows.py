@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import graphc
 from graphc.passes.chain import chain
-from tests.rows import Program, programs
+from tests.rows import WITHIN, Program, programs, softmax
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 ALONE = tuple(p for p in graphc.passes.DEFAULT if p is not chain)
@@ -51,8 +51,8 @@ def repeated(program: Program, seed: int, passes: Any, times: int) -> None:
     over = np.linspace(0, 1, times, dtype="f")
 
     def step(xs: Any, t: Any, w: Any) -> Any:
-        *new, last = program(xs, w)
-        return [np.tanh(x + 0.1 * t) for x in new], np.sum(last, axis=0)
+        new = program(xs, w)
+        return [np.tanh(new[k % len(new)] + 0.1 * t) for k in range(len(xs))], np.sum(new[-1], axis=0)
 
     def run(xs: Any, over: Any, w: Any) -> Any:
         return graphc.scan(lambda xs, t: step(xs, t, w), xs, over)
@@ -67,19 +67,37 @@ def repeated(program: Program, seed: int, passes: Any, times: int) -> None:
         close(got, want, f"result {k} of {times} steps", program)
 
 
-@settings(max_examples=40, suppress_health_check=QUIET)
+@pytest.mark.parametrize("length", [2, 3, 5, 8, 13, 16])
+def test_every_way_to_move_a_row_of_each_length(length: int) -> None:
+    """Sums of a row and another one in another order: the other one is donated, or computed and needed no more."""
+    rng = np.random.default_rng(length)
+    x, w = rng.uniform(-1, 1, (33, length)).astype("f"), rng.uniform(-1, 1, (length, length)).astype("f")
+    donated = [rng.uniform(-1, 1, (33, length)).astype("f") for _ in WITHIN]
+
+    def run(x: Any, w: Any, donated: Any) -> Any:
+        moves = list(enumerate(WITHIN.values()))
+        free = [(softmax(x + k) * k + move(np.cos(x + k) @ w)) @ w for k, move in moves]
+        return free, [softmax(x * k) + move(donated[k]) for k, move in moves]
+
+    compiled = graphc.compile(run, device="wgpu", donate="donated", passes=ALONE)
+    found = compiled(x, w, [graphc.asarray(y, "wgpu") for y in donated])
+    for got, want in zip(graphc.tree.leaves(found), graphc.tree.leaves(run(x, w, donated)), strict=True):
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=25, suppress_health_check=QUIET)
 @given(programs(8), st.integers(0, 5))
 def test_updates(program: Program, seed: int) -> None:
     updated(program, seed, ALONE)
 
 
-@settings(max_examples=15, suppress_health_check=QUIET)
+@settings(max_examples=8, suppress_health_check=QUIET)
 @given(programs(6), st.integers(0, 5))
 def test_gradients(program: Program, seed: int) -> None:
     differentiated(program, seed, ALONE)
 
 
-@settings(max_examples=15, suppress_health_check=QUIET)
+@settings(max_examples=8, suppress_health_check=QUIET)
 @given(programs(6), st.integers(0, 5), st.sampled_from((2, 3, 9)))
 def test_loops(program: Program, seed: int, times: int) -> None:
     repeated(program, seed, ALONE, times)
