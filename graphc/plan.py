@@ -307,7 +307,7 @@ class Plan:
                 if loop.first == number
             ]
             kernel = self.kernels[dispatch.kernel]
-            bound = ", ".join(map(self._bound, dispatch.bindings))
+            bound = self._operands(dispatch)
             for staging in dispatch.stagings:
                 tensor = self.tensors[staging.tensor].name
                 lines.append(f"       copy {tensor}@{staging.buffer}+{staging.offset} to texture {staging.texture}")
@@ -317,8 +317,18 @@ class Plan:
                 + (f" at most {kernel.turns} turns" if kernel.turns else "")
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
-            lines += [f"       then {s.label}({', '.join(map(self._bound, s.bindings))})" for s in dispatch.stages]
+            lines += [f"       then {s.label}({self._operands(s)})" for s in dispatch.stages]
         return "\n".join(lines)
+
+    def _operands(self, dispatch: Dispatch) -> str:
+        """What a dispatch binds, and whose bytes are taken over."""
+        found = list(map(self._bound, dispatch.bindings))
+        for taken in dispatch.taken:
+            old = (
+                "itself" if taken.tensor == dispatch.bindings[taken.binding].tensor else self.tensors[taken.tensor].name
+            )
+            found[taken.binding] += f" over {old}"
+        return ", ".join(found)
 
     def _bound(self, binding: Binding) -> str:
         if binding.tensor < 0:

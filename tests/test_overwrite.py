@@ -185,9 +185,10 @@ def test_a_plan_that_does_not_say_how_is_refused():
         check_plan(spoiled(plan, lambda d, t: replace(d, taken=())))
 
 
-def test_plans_with_what_they_take_over_are_read_back():
+def test_plans_say_what_they_take_over():
     plan = updated()
     assert taken(plan)
+    assert "@0+0* over %w" in str(plan)
     assert Plan.from_json(plan.to_json()) == plan
 
 
