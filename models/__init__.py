@@ -48,6 +48,14 @@ class Model(Protocol):
         """(corpus, config, batch_size, seed) -> the batch of each step."""
 
     @property
+    def empty_cache(self) -> Callable[..., Any]:
+        """(count, config) -> what `decode` keeps of the past, before the first token."""
+
+    @property
+    def decode(self) -> Callable[..., tuple[Any, Any]]:
+        """(params, tokens [count], position, cache, config) -> (logits [count, V], cache)."""
+
+    @property
     def sample(self) -> Callable[..., list[list[int]]]:
         """(params, key, config, *, count, prompt, temperature, top_k, length, device) -> lists of tokens."""
 

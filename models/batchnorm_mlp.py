@@ -256,6 +256,11 @@ def evaluation(corpus: Corpus, config: Config, batch_size: int, seed: int) -> di
 decode: Final = windows.decoder(apply)
 
 
+def empty_cache(count: int, config: Config) -> Array:
+    """What is kept of the past of `count` documents: the window before their first tokens."""
+    return windows.before(count, config.window, config.vocab_size - 1)
+
+
 def sample(
     params: Params,
     key: Array,
@@ -272,7 +277,7 @@ def sample(
     return generate(
         decode,
         params,
-        windows.before(count, config.window, config.vocab_size - 1),
+        empty_cache(count, config),
         key,
         config,
         count=count,

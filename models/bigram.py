@@ -85,6 +85,10 @@ def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path
     return [plots.heatmap(np.exp(params["w"]), vocabulary, directory / "heatmap.svg")]
 
 
+def empty_cache(count: int, config: Config) -> None:
+    """What is kept of the past of `count` documents: nothing."""
+
+
 def decode(params: Params, tokens: Array, position: Array, cache: Any, config: Config) -> tuple[Array, Any]:
     """Logits [B, vocab_size] after the tokens [B]; there is nothing to keep."""
     return apply(params, tokens, config), cache

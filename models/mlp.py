@@ -98,6 +98,11 @@ def draw(params: Params, config: Config, vocabulary: Vocabulary, directory: Path
 decode: Final = windows.decoder(apply)
 
 
+def empty_cache(count: int, config: Config) -> Array:
+    """What is kept of the past of `count` documents: the window before their first tokens."""
+    return windows.before(count, config.window, config.vocab_size - 1)
+
+
 def sample(
     params: Params,
     key: Array,
@@ -114,7 +119,7 @@ def sample(
     return generate(
         decode,
         params,
-        windows.before(count, config.window, config.vocab_size - 1),
+        empty_cache(count, config),
         key,
         config,
         count=count,

@@ -32,6 +32,14 @@ def draw(key: Array, logits: Array, temperature: Array | None, top_k: int | None
     return graphc.random.categorical(key, logits / temperature)
 
 
+def draw_any(key: Array, logits: Array, temperature: Array, top_k: Array) -> Array:
+    """`draw` with a temperature and a top_k that are known only when it runs: 0 takes the likeliest."""
+    larger = np.sum(logits[:, None, :] > logits[:, :, None], axis=-1)
+    kept = np.where(larger < top_k, logits, -1e9)
+    drawn = graphc.random.categorical(key, kept / np.where(temperature > 0, temperature, 1))
+    return np.where(temperature > 0, drawn, np.argmax(logits, axis=-1).astype(np.int32))
+
+
 def check_drawing(temperature: float, top_k: int | None) -> None:
     """Raise DataError for a temperature below 0 or a top_k below 1."""
     if temperature < 0 or (top_k is not None and top_k < 1):

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import click
 
-from graphc.cli import bench, graph, lr_find, profile, sample, system, train
+from graphc.cli import bench, export, graph, lr_find, profile, sample, system, train
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -41,6 +41,8 @@ for command in (
     train.demo,
     train.train,
     sample.sample,
+    export.export,
+    export.serve,
     lr_find.lr_find,
     graph.graph,
     profile.profile,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import html
 import os
 import shutil
 from collections.abc import Mapping
@@ -52,6 +54,7 @@ def export(
             raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
         _check_types(name, executable)
         plan = lower(executable.graph, TARGET, executable.donated)
+        plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
         single = replace(executable, name=name).as_program(plan, TARGET)
         arrays |= single.arrays
         made |= single.functions
@@ -59,6 +62,12 @@ def export(
     program.save(program.Program(made, arrays, state, about or {}), directory)
     for name in RUNTIME:
         shutil.copyfile(HERE / name, Path(directory) / name)
+
+
+def _short(wgsl: str) -> str:
+    """The same kernel without comments and indentation, a third of what a page would have to fetch."""
+    lines = (line.strip() for line in wgsl.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
 
 
 def _check_types(name: str, executable: Executable) -> None:
@@ -104,3 +113,16 @@ def _stored(tree: Any, path: str, arrays: dict[str, NDArray]) -> Any:
     array = np.asarray(tree)
     arrays[path] = array.astype(dtype_of(array.dtype).numpy, copy=False)
     return path
+
+
+def write_page(directory: str | os.PathLike[str], title: str, step: Executable) -> None:
+    """Add a page that samples and trains to an exported model: its `about` says what data.js and page.js need.
+
+    step: the function whose picture the page shows.
+    """
+    folder = Path(directory)
+    for path in sorted((HERE / "page").iterdir()):
+        text = path.read_text("utf-8")
+        (folder / path.name).write_text(text.replace("{{title}}", html.escape(title)), "utf-8")
+    # A picture is repetitive, and servers of files do not compress: the page unpacks it.
+    (folder / "model.svg.gz").write_bytes(gzip.compress(step.graph.to_svg().encode(), mtime=0))

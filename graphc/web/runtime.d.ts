@@ -50,6 +50,8 @@ export class Program {
   state: { [argument: string]: any };
   /** Run a function. Results come back as typed arrays, or as Tensors with {onDevice: true}. */
   call(name: string, given?: { [argument: string]: Given }, options?: { onDevice?: boolean }): Promise<any>;
+  /** Zeros for an argument of a function, on the device. */
+  zeros(name: string, argument: string): any;
   /** Put the state back to what was exported. */
   reset(): void;
   /** An array of the host as a Tensor. */

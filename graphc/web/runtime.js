@@ -348,6 +348,17 @@ export class Program {
     this.device.handle.queue.writeBuffer(buffer, 0, bytes);
     return new Tensor(this.device, buffer, shape, dtype);
   }
+  /** Zeros for an argument of a function, on the device: a tree of Tensors. */
+  zeros(name, argument) {
+    const f = this.document.functions[name] ?? fail(`this program has no function ${name}`);
+    const trees = f.inTree.items[0].items;
+    const n = f.parameters.indexOf(argument);
+    if (n < 0) fail(`${name} has no argument ${argument}`);
+    const first = trees.slice(0, n).reduce((sum, tree) => sum + leavesIn(tree), 0);
+    const leaves = f.args.slice(first, first + leavesIn(trees[n]));
+    const zero = ({ shape, dtype }) => ({ shape, dtype, data: new KINDS[dtype].array(product(shape)) });
+    return build(trees[n], leaves.map((leaf) => this.upload(zero(leaf))));
+  }
   /**
    * Run a function. given: its arguments by name; those left out come from `state`. Results that replace donated
    * arguments go to `state`; the others come back as typed arrays, or as Tensors with {onDevice: true}.

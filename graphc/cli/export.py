@@ -1,0 +1,72 @@
+"""`graphc export` and `graphc serve`: a trained run for other programs, and a page in the browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import click
+
+import graphc
+from graphc.cli.sample import load_run
+from graphc.errors import DataError
+from graphc.models import page
+from graphc.models.rundir import RunDirectory
+from graphc.models.train import RunConfig
+
+KINDS = ("web", "safetensors")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--to", "kind", type=click.Choice(KINDS), required=True, help="A page that runs the model, or its weights."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="PATH", help="A folder (web), or a file."
+)
+def export(directory: Path, kind: str, out: Path) -> None:
+    """Write the model trained in DIR as a page for any static server, or its weights as one file."""
+    saved = load_run(directory)
+    if kind == "safetensors":
+        graphc.save(out, saved.params, {"model": saved.name, "step": saved.step})
+        click.echo(out)
+        return
+    run = RunDirectory(directory)
+    params, state, step = run.load_newest()
+    page.write(
+        page.Trained(RunConfig.from_json(run.read_config()), params, state, saved.config, saved.vocabulary, step), out
+    )
+    click.echo(out)
+    click.echo(f"look at it with: graphc serve {out}", err=True)
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+@click.option("--open/--no-open", "opens", default=True, help="Whether to open it in the browser.")
+def serve(directory: Path, port: int, opens: bool) -> None:
+    """Serve an exported page on this machine, until Ctrl-C."""
+    if not (directory / "index.html").is_file():
+        raise DataError(f"{directory} holds no page: write one with graphc export RUN --to web --out {directory}")
+    handler = functools.partial(_Handler, directory=str(directory))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise DataError(f"port {port} cannot be used: {error.strerror}; another one is chosen by --port 0") from error
+    with server:
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        click.echo(url)
+        click.echo("Ctrl-C stops it", err=True)
+        if opens:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        server.serve_forever()
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the page says what goes wrong."""

@@ -1,0 +1,275 @@
+// page.js: samples and trains a model in the page. runtime.js runs the program, data.js draws tokens and batches.
+
+import { batchesOf, key, Vocabulary } from "./data.js";
+import { load } from "./runtime.js";
+
+const at = (id) => document.getElementById(id);
+const FREE = -1; // in a list of given tokens: one that is drawn
+const READ_EVERY = 8; // steps under way before the page waits for a loss
+
+let program = null;
+let about = null;
+let vocabulary = null;
+let snapshot = null; // the weights after the last time that something was trained: what goes on after a lost device
+let step = 0; // of the batches: goes on where the run stopped
+let losses = [];
+let running = false;
+let pausing = false;
+
+function say(text, wrong = false) {
+  at("status").textContent = text;
+  at("status").classList.toggle("wrong", wrong);
+}
+
+/** Do something with the program; what goes wrong is said, and a lost device is replaced. */
+async function attempt(what, work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (program?.device.lost !== null && program !== null) {
+      say(`The device was lost (${program.device.lost}). Starting again…`, true);
+      await program.recover(snapshot).then(
+        () => say("The device was lost, and the program was started again from the last weights. Try once more.", true),
+        (failed) => say(`The device was lost, and it cannot be started again: ${failed.message}`, true),
+      );
+      facts();
+    } else {
+      say(`${what}: ${error.message}`, true);
+    }
+    return undefined;
+  }
+}
+
+function number(id, { low = -Infinity, whole = true, empty = null } = {}) {
+  const text = at(id).value.trim();
+  if (text === "" && empty !== null) return empty;
+  const value = Number(text);
+  const right = text !== "" && Number.isFinite(value) && value >= low && (!whole || Number.isInteger(value));
+  if (right) return value;
+  throw new Error(`${id} is ${JSON.stringify(text)}: it must be a ${whole ? "whole " : ""}number${low > -Infinity ? ` of at least ${low}` : ""}`);
+}
+
+// ---- Sampling
+
+async function sample() {
+  const prompt = vocabulary.encode(at("prompt").value);
+  const drawing = {
+    key: key(number("seed")),
+    temperature: number("temperature", { low: 0, whole: false }),
+    top_k: number("top-k", { low: 1, empty: vocabulary.end + 1 }),
+  };
+  const count = number("count", { low: 1 });
+  const { rows, prose } = about.sampling;
+  if (count > rows) throw new Error(`count is ${count}: this page draws at most ${rows} at once`);
+  const texts = prose ? await texts_(prompt, drawing, count) : await documents(prompt, drawing, count);
+  at("samples").textContent = texts.join("\n");
+}
+
+/** Documents, all positions in one call. */
+async function documents(prompt, drawing, count) {
+  const { context, rows } = about.sampling;
+  if (prompt.length >= context) throw new Error(`the prompt has ${prompt.length} characters: fewer than ${context} fit`);
+  const given = new Int32Array(context).fill(FREE);
+  given.set(prompt);
+  const tokens = await program.sample({ given, ...drawing });
+  const row = (n) => Array.from({ length: context }, (_, t) => tokens[t * rows + n]);
+  return Array.from({ length: count }, (_, n) => vocabulary.decode(row(n)));
+}
+
+/** Texts without end, a call a token; where the context is full, its second half is read again. */
+async function texts_(prompt, drawing, count) {
+  const { context, rows } = about.sampling;
+  const length = number("length", { low: 1 });
+  if (length <= prompt.length) throw new Error(`the prompt has ${prompt.length} characters: length must be more`);
+  const given = [0, ...prompt].map((token) => new Int32Array(rows).fill(token));
+  const text = [given[0]];
+  let position = 0;
+  const begin = () => {
+    program.state.cache = program.zeros("sample", "cache");
+    position = 0;
+  };
+  const call = async (tokens, place) => (await program.sample({ tokens, position: position++, place, ...drawing }))[1];
+  begin();
+  while (text.length <= length) {
+    if (position === context) {
+      begin();
+      for (const past of text.slice(-Math.max(context >> 1, 1), -1)) await call(past, 0);
+    }
+    const drawn = await call(text.at(-1), text.length);
+    text.push(text.length < given.length ? given[text.length] : drawn);
+  }
+  delete program.state.cache;
+  return Array.from({ length: count }, (_, n) => vocabulary.decode(text.slice(1).map((tokens) => tokens[n])));
+}
+
+// ---- Training
+
+async function train() {
+  const steps = number("steps", { low: 1 });
+  const rate = number("rate", { low: 0, whole: false });
+  const batch = batchesOf(at("text").value, about.batches, vocabulary);
+  const begun = performance.now();
+  const pending = [];
+  let done = 0;
+  const settle = async (most) => {
+    while (pending.length > most) {
+      const [loss] = await pending.shift();
+      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}: a lower rate may help`);
+      losses.push(loss);
+      done += 1;
+    }
+    show(begun, done);
+  };
+  for (let n = 0; n < steps && !pausing; n++) {
+    pending.push(program.step({ ...batch(step), rate }).then((results) => results[2]));
+    step += 1;
+    if (pending.length >= READ_EVERY) await settle(READ_EVERY >> 1);
+  }
+  await settle(0);
+  snapshot = await program.save();
+}
+
+function show(begun, done) {
+  const output = at("loss");
+  output.textContent = losses.length ? losses.at(-1).toFixed(4) : "–";
+  output.dataset.losses = JSON.stringify(losses);
+  if (done) at("speed").textContent = `${((1000 * done) / (performance.now() - begun)).toFixed(1)} steps/s`;
+  plot();
+}
+
+/** The losses, and their running mean over a twentieth of them, as two lines. */
+function plot() {
+  const most = 600;
+  const stride = Math.max(1, Math.ceil(losses.length / most));
+  const width = Math.max(1, Math.floor(losses.length / 20));
+  const sums = losses.reduce((found, loss) => [...found.slice(-losses.length), found.at(-1) + loss], [0]);
+  const mean = losses.map((_, n) => (sums[n + 1] - sums[Math.max(0, n + 1 - width)]) / Math.min(n + 1, width));
+  const high = Math.max(...losses, 1e-9);
+  const low = Math.min(...losses, high);
+  const points = (values) =>
+    values
+      .filter((_, n) => n % stride === 0)
+      .map((v, n, all) => `${((600 * n) / Math.max(1, all.length - 1)).toFixed(1)},${(150 - (140 * (v - low)) / (high - low || 1)).toFixed(1)}`)
+      .join(" ");
+  const line = (kind, values) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+    made.setAttribute("class", kind);
+    made.setAttribute("points", points(values));
+    return made;
+  };
+  at("plot").replaceChildren(line("each", losses), line("mean", mean));
+}
+
+// ---- The page
+
+function facts() {
+  const { info, limits } = program.device.adapter;
+  const peak = Math.max(...Object.values(program.document.functions).map((f) => f.memory.peak_bytes ?? 0));
+  const name = [info?.vendor, info?.architecture, info?.device, info?.description].filter(Boolean).join(" ") || "unknown";
+  const size = (bytes) => `${bytes.toLocaleString("en")} bytes`;
+  const planned = Object.values(program.document.functions).map((f) => f.buffers.reduce((sum, b) => sum + b.nbytes, 0));
+  const entries = {
+    Model: about.model,
+    Adapter: name,
+    "Training step": `${program.document.functions.step.dispatches.length} dispatches, in one submit`,
+    "Memory beside arguments and results": `${size(peak)}, as planned`,
+    "Buffers of both functions": size(planned.reduce((a, b) => a + b, 0)),
+    "Largest binding of the adapter": size(limits.maxStorageBufferBindingSize),
+    "Steps of the run": about.step.toLocaleString("en"),
+  };
+  at("facts").replaceChildren(
+    ...Object.entries(entries).flatMap(([term, text]) => {
+      const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+      dt.textContent = term;
+      dd.textContent = text;
+      return [dt, dd];
+    }),
+  );
+}
+
+/** The picture of the program, unpacked when it is looked at for the first time. */
+async function picture() {
+  const packed = await (await fetch("./model.svg.gz")).blob();
+  const [first, second] = new Uint8Array(await packed.slice(0, 2).arrayBuffer());
+  const isPacked = first === 0x1f && second === 0x8b; // some servers unpack it themselves
+  const stream = isPacked ? packed.stream().pipeThrough(new DecompressionStream("gzip")) : packed.stream();
+  const svg = await new Response(stream).blob();
+  at("picture").src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+}
+
+function enable(on) {
+  for (const id of ["sample", "train", "reset", "save", "load"]) at(id).disabled = !on;
+}
+
+/** Run one thing at a time; Train turns into Pause meanwhile. */
+async function busy(what, text, work) {
+  if (running) return;
+  running = true;
+  enable(false);
+  say(text);
+  const done = await attempt(what, async () => (await work(), true));
+  running = false;
+  pausing = false;
+  enable(true);
+  if (done) say("Ready.");
+}
+
+function listen() {
+  at("sampling").addEventListener("submit", (event) => {
+    event.preventDefault();
+    busy("Sampling", "Sampling…", sample);
+  });
+  at("training").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (running) {
+      pausing = true;
+      return;
+    }
+    const work = busy("Training", "Training…", train);
+    at("train").textContent = "Pause";
+    at("train").disabled = false;
+    work.finally(() => (at("train").textContent = "Train"));
+  });
+  at("drawing").addEventListener("toggle", () => attempt("The picture", picture), { once: true });
+  at("reset").addEventListener("click", () =>
+    busy("Reset", "Putting the weights back…", async () => {
+      program.reset();
+      [losses, step, snapshot] = [[], about.step, null];
+      show(0, 0);
+    }),
+  );
+  at("save").addEventListener("click", () =>
+    busy("Saving", "Saving…", async () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([await program.save()]));
+      link.download = `${about.model}.safetensors`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    }),
+  );
+  at("load").addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    if (!file) return;
+    busy("Loading", "Loading…", async () => {
+      snapshot = await file.arrayBuffer();
+      program.restore(snapshot);
+    }).finally(() => (event.target.value = ""));
+  });
+}
+
+async function main() {
+  program = await load("./");
+  about = program.about;
+  vocabulary = new Vocabulary(about.characters);
+  step = about.step;
+  at("count").value = about.sampling.count;
+  at("count").max = about.sampling.rows;
+  at("rate").value = about.rate;
+  at("length-label").hidden = !about.sampling.prose;
+  facts();
+  listen();
+  enable(true);
+  say("Ready.");
+}
+
+main().catch((error) => say(error.message, true));

@@ -1,0 +1,198 @@
+"""The pages of the five models in a real browser: they sample and train as Python does."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import random, tree
+from graphc.models import MODELS, data, page
+from graphc.models.train import RunConfig, training_step
+from graphc.web.export import HERE
+from tests.browser import Page, browser, serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+TEXT = "\n".join(data.first_names()[:400])
+PROSE = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model at a small size: what is trained, for how many steps, at which rate."""
+
+    model: str
+    steps: int
+    rate: float
+    text: str = TEXT
+    settings: tuple[tuple[str, int], ...] = ()
+
+    def trained(self) -> page.Trained:
+        """The model after no step, as a run begins."""
+        model = MODELS[self.model]
+        corpus = data.Corpus("here", self.text)
+        config, vocabulary = model.configure(corpus, **dict(self.settings))
+        defaults = model.DEFAULTS
+        size = {"bigram": 0, "microgpt": 1}.get(self.model, 8)
+        run = RunConfig(self.model, None, 100, size, defaults.optimizer, self.rate, defaults.decay, 3)
+        params = model.init(random.key(3), config)
+        return page.Trained(run, params, run.make_optimizer().init(params), config, vocabulary, 5)
+
+    def losses(self, trained: page.Trained, count: int) -> list[float]:
+        """What Python makes of the first steps."""
+        corpus = data.Corpus("here", self.text)
+        batches = trained.model.batches(corpus, trained.config, trained.batch_size, trained.run.seed)
+        optimizer = trained.run.make_optimizer(lambda step: np.float32(self.rate))
+        step = graphc.compile(training_step(trained.model, trained.config, optimizer, trained.run.seed))
+        params, state, found = trained.params, trained.state, []
+        for number in range(trained.step, trained.step + count):
+            params, state, loss = step(params, state, *batches(number))
+            found.append(float(loss))
+        return found
+
+
+CASES = {
+    "bigram": Case("bigram", 50, 10.0),
+    "mlp": Case("mlp", 50, 0.1),
+    "batchnorm_mlp": Case("batchnorm_mlp", 50, 0.1, settings=(("hidden", 50),)),
+    "microgpt": Case("microgpt", 200, 0.01),
+    "gpt": Case("gpt", 20, 0.003, PROSE, (("context", 16), ("width", 32), ("heads", 2), ("layers", 2))),
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+def opened(running: Any, url: str) -> Page:
+    """The page, ready."""
+    found = Page(running)
+    found.page.goto(url)
+    found.page.wait_for_function("document.getElementById('status').textContent !== 'Loading…'", timeout=120_000)
+    assert found.page.inner_text("#status") == "Ready."
+    return found
+
+
+def click(found: Page, name: str) -> None:
+    """Click a button, and wait until the page is ready again."""
+    found.page.get_by_role("button", name=name, exact=True).click()
+    found.page.wait_for_function("document.getElementById('sample').disabled === false", timeout=240_000)
+    assert found.page.inner_text("#status") == "Ready."
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_page_samples_and_trains_as_python_does(name: str, running: Any, tmp_path: Path) -> None:
+    case = CASES[name]
+    trained = case.trained()
+    page.write(trained, tmp_path / "page")
+    prompt = "ma" if case.text is TEXT else "To"
+    count, length = (3, 40) if trained.prose else (5, None)
+    drawing = {"count": count, "prompt": tuple(trained.vocabulary.encode(prompt)), "length": length}
+    with serving(tmp_path / "page") as url:
+        found = opened(running, url)
+        found.page.fill("#prompt", prompt)
+        found.page.fill("#count", str(count))
+        if length:
+            found.page.fill("#length", str(length))
+        for seed, temperature, top_k in ((7, "0.8", "5"), (2**33 + 1, "1.3", ""), (0, "0", "")):
+            found.page.fill("#seed", str(seed))
+            found.page.fill("#temperature", temperature)
+            found.page.fill("#top-k", top_k)
+            click(found, "Sample")
+            want = trained.model.sample(
+                trained.params,
+                random.key(seed),
+                trained.config,
+                temperature=float(temperature),
+                top_k=int(top_k) if top_k else None,
+                **drawing,
+            )
+            assert found.page.text_content("#samples") == "\n".join(map(trained.vocabulary.decode, want))
+        found.page.fill("#text", case.text)
+        found.page.fill("#steps", str(case.steps))
+        click(found, "Train")
+        losses = json.loads(found.page.get_attribute("#loss", "data-losses"))
+        np.testing.assert_allclose(losses, case.losses(trained, case.steps), atol=1e-3)
+        assert found.page.inner_text("#loss") == f"{losses[-1]:.4f}"
+    assert not found.errors
+
+
+def test_weights_are_saved_loaded_and_gone_on_with(running: Any, tmp_path: Path) -> None:
+    case = replace(CASES["microgpt"], steps=12)
+    trained = case.trained()
+    page.write(trained, tmp_path / "page")
+    want = case.losses(trained, 12)
+    with serving(tmp_path / "page") as url:
+        found = opened(running, url)
+        found.page.fill("#text", case.text)
+        found.page.fill("#steps", "6")
+        click(found, "Train")
+        with found.page.expect_download() as download:
+            click(found, "Save weights")
+        file = tmp_path / "weights.safetensors"
+        download.value.save_as(file)
+        arrays = graphc.load(file)
+        assert arrays["params.wte"].shape == trained.params["wte"].shape
+        click(found, "Train")
+        np.testing.assert_allclose(json.loads(found.page.get_attribute("#loss", "data-losses")), want, atol=1e-3)
+        again = opened(running, url)
+        again.page.set_input_files("#load", file)
+        again.page.wait_for_function("document.getElementById('status').textContent === 'Ready.'")
+        again.page.evaluate("0")
+        again.page.fill("#text", case.text)
+        again.page.fill("#steps", "1")
+        click(again, "Train")
+        (loss,) = json.loads(again.page.get_attribute("#loss", "data-losses"))
+    # The batches of a page begin where the run stopped; the weights are those of the file.
+    loaded = tree.map(np.asarray, {key.removeprefix("params."): a for key, a in arrays.items() if key[:6] == "params"})
+    layers = {key.rpartition(".")[2]: a for key, a in loaded.items() if key.startswith("layers.0.")}
+    params = {**{k: v for k, v in loaded.items() if "." not in k}, "layers": [layers]}
+    x, y = trained.model.batches(data.Corpus("", case.text), trained.config, 1, 3)(trained.step)
+    np.testing.assert_allclose(loss, float(trained.model.loss(params, x, y, trained.config)), atol=1e-4)
+    assert not found.errors
+    assert not again.errors
+
+
+def test_a_lost_device_and_wrong_input_are_said_and_survived(running: Any, tmp_path: Path) -> None:
+    trained = CASES["mlp"].trained()
+    page.write(trained, tmp_path / "page")
+    with serving(tmp_path / "page") as url:
+        found = opened(running, url)
+        for field, value, message in (
+            ("#temperature", "-1", "temperature"),
+            ("#count", "0", "count"),
+            ("#count", "1000", "at most 64"),
+            ("#prompt", "ÄÖ", "not a character"),
+            ("#seed", "", "seed"),
+        ):
+            before = found.page.input_value(field)
+            found.page.fill(field, value)
+            found.page.evaluate("document.getElementById('sampling').noValidate = true")
+            found.page.get_by_role("button", name="Sample", exact=True).click()
+            found.page.wait_for_function(
+                "text => document.getElementById('status').textContent.includes(text)", arg=message
+            )
+            found.page.fill(field, before)
+        click(found, "Sample")
+    assert not found.errors
+
+
+def test_sizes() -> None:
+    runtime = b"".join((HERE / name).read_bytes() for name in ("runtime.js", "format.js"))
+    assert len(gzip.compress(runtime)) <= 15 << 10
+
+
+def test_the_page_of_microgpt_is_small(tmp_path: Path) -> None:
+    page.write(CASES["microgpt"].trained(), tmp_path / "page")
+    sizes = {p.name: p.stat().st_size for p in (tmp_path / "page").iterdir() if p.name != "arrays.safetensors"}
+    assert sum(sizes.values()) <= 300_000, sizes
