@@ -55,7 +55,7 @@ LAZY = {
 }
 """Imports against the direction that happen inside functions, and why."""
 
-PUBLIC = {"", "errors", "nn", "optim", "random", "tree", "checkpoint"}
+PUBLIC = {"", "errors", "nn", "optim", "random", "tree", "checkpoint", "web"}
 """What models may use."""
 
 
