@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
@@ -422,18 +423,19 @@ def _check_tree(at: _At, depth: int) -> None:
         return
     if not isinstance(at.value, dict) or depth > DEEPEST:
         raise at.wrong(f'"*", null or an object, of at most {DEEPEST} levels')
-    named = ("name",) if at.value.get("kind") == "record" else ()
-    raw = at.object("kind", "keys", "items", *named)
+    more = {"record": ("name",), "dict": ("order",)}.get(str(at.value.get("kind")), ())
+    raw = at.object("kind", "keys", "items", *more)
     raw["kind"].one_of({kind: kind for kind in TREES})
-    for name in named:
-        raw[name].text()
+    if "name" in raw:
+        raw["name"].text()
     items = raw["items"].list()
     keys = raw["keys"].list(len(items))
     for key in keys:
-        if not isinstance(key.value, str) and type(key.value) is not int:
-            raise key.wrong("a text or a whole number")
+        _key(key)
     if len({(type(key.value), key.value) for key in keys}) < len(keys):
         raise raw["keys"].wrong("keys that differ")
+    if "order" in raw and Counter(map(repr, raw["order"].each(_key))) != Counter(map(repr, raw["keys"].value)):
+        raise raw["order"].wrong("the keys, in some order")
     if raw["kind"].value in ("list", "tuple") and raw["keys"].value != list(range(len(items))):
         raise raw["keys"].wrong(f"the numbers from 0 to {len(items) - 1}")
     for item in items:
@@ -447,6 +449,13 @@ def _takes(in_tree: Any, count: int) -> bool:
     args, kwargs = in_tree["items"]
     kinds = (isinstance(part, dict) and part["kind"] for part in (in_tree, args, kwargs))
     return tuple(kinds) == ("tuple", "tuple", "dict") and len(args["items"]) == count
+
+
+def _key(at: _At) -> str | int:
+    if not isinstance(at.value, str) and type(at.value) is not int:
+        raise at.wrong("a text or a whole number")
+    found: str | int = at.value
+    return found
 
 
 def _requirements(at: _At) -> Requirements:

@@ -13,7 +13,10 @@ from graphc.plan import Dispatch, Plan, Target
 from graphc.types import NDArray, Shape
 
 Shaped = Mapping[str, Any] | str | None
-"""A tree without its leaves, as JSON data: "*" for a leaf, None, or {"kind", "keys", "items"}, a record with "name"."""
+"""A tree without its leaves, as JSON data: "*" for a leaf, None, or {"kind", "keys", "items"}.
+
+A record has "name" too, and a dict "order": its keys as they stand in it, where `keys` are in the order of its leaves.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def describe_tree(treedef: tree.TreeDef) -> Shaped:
             raise GraphError(f"a saved program has text and whole numbers as keys, not {key!r}")
     kind = "record" if treedef.kind in ("namedtuple", "dataclass") else treedef.kind
     found = {"kind": kind, "keys": list(treedef.keys), "items": [describe_tree(child) for child in treedef.children]}
+    if kind == "dict":
+        return {**found, "order": list(treedef.order or treedef.keys)}
     return {**found, "name": treedef.node.__name__} if kind == "record" and treedef.node else found
 
 

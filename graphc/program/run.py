@@ -179,7 +179,8 @@ def _build(shaped: Shaped, leaves: Any) -> Any:
     assert not isinstance(shaped, str)
     items = [_build(child, leaves) for child in shaped["items"]]
     if shaped["kind"] == "dict":
-        return dict(zip(shaped["keys"], items, strict=True))
+        found = dict(zip(shaped["keys"], items, strict=True))
+        return {key: found[key] for key in shaped["order"]}
     if shaped["kind"] == "record":
         return _record(shaped["name"], shaped["keys"], rename=True)(*items)
     return items if shaped["kind"] == "list" else tuple(items)

@@ -85,7 +85,8 @@ function readTree(at, depth = 0) {
   if (at.value === null || at.value === "*") return at.value;
   if (depth > 100) at.wrong("a tree of at most 100 levels");
   const kind = at.entries().kind?.value;
-  const raw = at.object("kind", "keys", "items", ...(kind === "record" ? ["name"] : []));
+  const more = { record: ["name"], dict: ["order"] };
+  const raw = at.object("kind", "keys", "items", ...(more[kind] ?? []));
   raw.kind.oneOf("dict", "list", "tuple", "record");
   if (kind === "record") raw.name.text();
   const items = raw.items.each((item) => readTree(item, depth + 1));
@@ -93,7 +94,10 @@ function readTree(at, depth = 0) {
   if (new Set(keys.map((key) => `${typeof key} ${key}`)).size < keys.length) raw.keys.wrong("keys that differ");
   const list = kind === "list" || kind === "tuple";
   if (list && keys.some((key, n) => key !== n)) raw.keys.wrong("the numbers from 0 on");
-  return { kind, keys, items };
+  const order = kind === "dict" ? raw.order.each((key) => key.value) : keys;
+  const shown = (list) => list.map((key) => `${typeof key} ${key}`).sort().join();
+  if (shown(order) !== shown(keys)) raw.order.wrong("the keys, in some order");
+  return { kind, keys, items, order };
 }
 
 export const leavesIn = (tree) => (tree === null ? 0 : tree === "*" ? 1 : tree.items.reduce((n, t) => n + leavesIn(t), 0));

@@ -61,7 +61,7 @@ function build(tree, leaves) {
   if (tree === null) return null;
   const items = tree.items.map((item) => build(item, leaves));
   if (tree.kind === "list" || tree.kind === "tuple") return items;
-  return Object.fromEntries(tree.keys.map((key, n) => [key, items[n]]));
+  return Object.fromEntries(tree.order.map((key) => [key, items[tree.keys.indexOf(key)]]));
 }
 
 /** Elements as they lie on the device: typed arrays, plain lists (of lists) and numbers are taken. */
