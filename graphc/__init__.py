@@ -33,6 +33,7 @@ from graphc.errors import (
     ProgramError,
     ShapeError,
     TraceError,
+    TraceWarning,
 )
 from graphc.executable import Executable
 from graphc.ir import Graph
@@ -69,6 +70,7 @@ __all__ = [
     "ShapeError",
     "Spec",
     "TraceError",
+    "TraceWarning",
     "asarray",
     "checkpoint",
     "compile",

@@ -21,6 +21,7 @@ from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
 from graphc.trace import Program, trace_program
+from graphc.tracing.aliases import given
 from graphc.tracing.core import check_alive, current, is_tracer
 from graphc.types import settle_precision
 
@@ -133,10 +134,18 @@ class Compiled(Generic[P, R]):
         leaves, in_tree = tree.flatten(dynamic)
         tracers = [leaf for leaf in leaves if is_tracer(leaf)]
         if tracers or current() is not None:
-            for tracer in tracers:
-                check_alive(tracer)
-            return self._fn(*args, **kwargs)
+            return self._inlined(dynamic, static, leaves, in_tree)
         return self._executable(dynamic, static, leaves, in_tree).run(leaves)
+
+    def _inlined(self, dynamic: Any, static: Any, leaves: list[Any], in_tree: tree.TreeDef) -> Any:
+        """The function as a part of the program that is being traced: it changes no argument here either."""
+        handed = []
+        for leaf, name in zip(leaves, self._parameters.leaf_names(dynamic), strict=True):
+            if is_tracer(leaf):
+                check_alive(leaf)
+            handed.append(given(leaf, name) if is_tracer(leaf) else leaf)
+        args, kwargs = tree.unflatten(in_tree, handed)
+        return self._parameters.bind(static)(*args, **kwargs)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Executable:
         """The Executable for these arguments, which may be specs; nothing is run."""

@@ -15,6 +15,10 @@ class TraceError(GraphcError, TypeError):
     """A function does something that a static graph cannot hold; the message says what to write instead."""
 
 
+class TraceWarning(UserWarning):
+    """A function does what a graph takes another way than NumPy would; the message says which, and what to write."""
+
+
 class ShapeError(GraphcError, ValueError):
     """Shapes do not fit an operation."""
 

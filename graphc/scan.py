@@ -177,6 +177,11 @@ def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, rever
     return last, ys
 
 
+def _copied(leaf: Any) -> Any:
+    """A leaf of its own: what a step changes in place is no array of the caller's, and no y of an earlier step."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+
+
 def _loop(
     step: Step,
     carry: Any,
@@ -192,8 +197,10 @@ def _loop(
 
         return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]  # trees
     rows: list[Any] = [None] * count
+    carry = tree.map(_copied, carry)
     for i in reversed(range(count)) if reverse else range(count):
-        carry, rows[i] = _pair(step(carry, tree.unflatten(xs_tree, [x[i] for x in slices])))
+        carry, y = _pair(step(carry, tree.unflatten(xs_tree, [_copied(x[i]) for x in slices])))
+        rows[i] = tree.map(_copied, y)
         after = tree.structure(carry)
         if after != carry_tree:
             raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, TraceError
+from graphc.tracing.aliases import view
 from graphc.tracing.core import Trace, current, is_tracer, located
 from graphc.types import Shape
 
@@ -55,7 +56,7 @@ class Collector:
         if x.dtype.kind != "f":
             raise located(DTypeError(f"tap: {name!r} is {x.dtype}: needs a float type"))
         self.add({name: Tapped(x.shape, x.dtype) if self.zeros is None else statistics(x)})
-        return x if self.zeros is None else x + self.zeros[name]
+        return x if self.zeros is None else view(x + self.zeros[name], x, lambda ghost: ghost)
 
     def add(self, found: Mapping[str, Any]) -> None:
         """Take in what was found here or in a body. Raises TraceError for a name that there is already."""

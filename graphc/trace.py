@@ -17,6 +17,7 @@ from graphc import tree
 from graphc.errors import GraphcError, ShapeError, TraceError
 from graphc.ir import Builder, Graph, Value, prune
 from graphc.op import Op
+from graphc.tracing.aliases import check_promises, given
 from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, owner, running, wrapping
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
@@ -103,12 +104,12 @@ def trace_program(
     leaves, in_tree = tree.flatten((args, kwargs))
     paths = [_named(path, _parameter_names(fn)) for path in tree.paths(in_tree)]
     with running() as state:
-        inputs = [_input(state, leaf, path) for leaf, path in zip(leaves, paths, strict=True)]
+        inputs = [given(_input(state, leaf, path), _called(path)) for leaf, path in zip(leaves, paths, strict=True)]
         for tracer in captured:
             state.lift(tracer)
-        given, named = tree.unflatten(in_tree, inputs)
+        positional, named = tree.unflatten(in_tree, inputs)
         try:
-            result = fn(*given, **named)
+            result = fn(*positional, **named)
         except GraphcError as error:
             # What graphc.nn raises is plain Python, and knows nothing of lines.
             raise located(error, source=raised_at(error)) from error.__cause__
@@ -120,6 +121,7 @@ def trace_program(
         found, out_tree = tree.flatten(result)
         made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
+        check_promises(state, set(graph.values()))
     return Program(graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made))
 
 
@@ -187,7 +189,7 @@ def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
             narrow(leaf)
         type, weak = leaf_type(leaf)
     except GraphcError as error:
-        what = f"argument {path[0]}{tree.format_path(path[1:])}"
+        what = f"argument {_called(path)}"
         raise located(error.__class__(f"{what} {error}".replace(" value:", ":"))) from None
     hint = leaf.value.hint if is_tracer(leaf) else _hint(path)
     return Tracer(state, state.builder.input(type, hint), weak)
@@ -218,6 +220,11 @@ def _named(path: tree.Path, names: list[str]) -> tree.Path:
         return path[1:]
     position = path[1]
     return (names[position] if position < len(names) else f"arg{position}", *path[2:])
+
+
+def _called(path: tree.Path) -> str:
+    """A path as the user would write it: x, params["w"]."""
+    return f"{path[0]}{tree.format_path(path[1:])}"
 
 
 def _hint(path: tree.Path) -> str:

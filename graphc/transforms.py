@@ -24,6 +24,7 @@ from graphc.ops.structured import Checkpoint, CustomVjp, call
 from graphc.passes.attention import raise_attention
 from graphc.taps import Collector, Tapped, collecting, collector, statistics
 from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
+from graphc.tracing.aliases import view
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.tracer import Tracer
 from graphc.types import TensorType
@@ -66,7 +67,7 @@ def value_and_grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool
 def stop_gradient(x: Any) -> Any:
     """`x` (a tree), through which no gradient flows. Source: jax.lax.stop_gradient."""
     op = by_name("stop_gradient")
-    return tree.map(lambda leaf: apply(op, leaf) if is_tracer(leaf) else leaf, x)
+    return tree.map(lambda leaf: view(apply(op, leaf), leaf, lambda ghost: ghost) if is_tracer(leaf) else leaf, x)
 
 
 def custom_vjp(fn: Function, fwd: Function, bwd: Function) -> Function:
@@ -339,7 +340,7 @@ def _types(values: Sequence[Value]) -> list[TensorType]:
 
 def _checked(program: Program, captured: tuple[Tracer, ...], what: str) -> Program:
     """`program`; raises TraceError where it uses other values of enclosing traces than `captured`."""
-    if program.captured != captured:
+    if [x.value for x in program.captured] != [x.value for x in captured]:
         raise located(
             TraceError(f"custom_vjp: {what} uses a traced value that the function itself does not: make it an argument")
         )

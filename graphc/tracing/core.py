@@ -17,6 +17,7 @@ from graphc.tracing.source import caller
 from graphc.types import DType, NDArray, check_plain, dtype_of, narrow
 
 if TYPE_CHECKING:
+    from graphc.tracing.aliases import Promise
     from graphc.tracing.tracer import Tracer
 
 _WRAPPED: Final = 1 << 30
@@ -28,10 +29,10 @@ class Trace:
 
     level: how deep it stands in the stack of traces. locate: whether nodes take the user's running line as source
     (else the builder's source holds). A value of an enclosing trace that is used here is lifted: it becomes a further
-    input of this graph, recorded in `captured`.
+    input of this graph, recorded in `captured`. promised: arguments that were changed in place, see `aliases`.
     """
 
-    __slots__ = ("_arrays", "_scalars", "alive", "builder", "captured", "level", "lifted", "locate")
+    __slots__ = ("_arrays", "_scalars", "alive", "builder", "captured", "level", "lifted", "locate", "promised")
 
     def __init__(self, builder: Builder, level: int, locate: bool = True) -> None:
         self.builder = builder
@@ -40,11 +41,14 @@ class Trace:
         self.alive = True
         self.lifted: dict[Value, Value] = {}
         self.captured: list[Tracer] = []
+        self.promised: list[Promise] = []
         self._scalars: dict[tuple[str, bytes], Value] = {}
         self._arrays: dict[int, tuple[Any, NDArray, Value]] = {}
 
     def value_of(self, tracer: Tracer) -> Value:
         """The value of a tracer in this graph, lifted where it belongs to an enclosing trace."""
+        if tracer.place is not None:
+            tracer.place.check(tracer)
         if tracer.state is self:
             return tracer.value
         lifted = self.lifted.get(tracer.value)
@@ -59,7 +63,8 @@ class Trace:
         """A new input of this graph that stands for a tracer of an enclosing trace."""
         value = self.builder.input(tracer.value.type, tracer.value.hint)
         self.lifted[tracer.value] = value
-        self.captured.append(tracer)
+        # A tracer of its own, which keeps the value that was taken.
+        self.captured.append(_tracer_class()(tracer.state, tracer.value, tracer.weak))
         return value
 
     def scalar(self, value: Any, dtype: DType) -> Value:
@@ -177,7 +182,7 @@ def emit_all(op: Op | str, *operands: Tracer, trace: Trace | None = None, **attr
     if trace is None:
         trace = owner(operands)
     builder = trace.builder
-    values = [x.value if x.state is trace else trace.value_of(x) for x in operands]
+    values = [x.value if x.state is trace and x.place is None else trace.value_of(x) for x in operands]
     if trace.locate:
         builder.source = caller(2)
     made = builder.add(by_name(op) if isinstance(op, str) else op, *values, **attrs)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
 
 from graphc.errors import GraphcError, TraceError
 from graphc.tracing import creation, products, reductions, selection, shaping
-from graphc.tracing.core import located
+from graphc.tracing.aliases import bare, fresh, view
+from graphc.tracing.core import is_tracer, located
 
 Handler = Callable[..., Any]
 
@@ -23,6 +24,21 @@ TABLE: Final[dict[Any, Handler]] = {
     **creation.TABLE,
 }
 """The handler of each NumPy function; its parameters are those of the function, in order."""
+
+_VIEWS: Final = """
+    array_split atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to diag diagonal dsplit expand_dims flip
+    fliplr flipud hsplit matrix_transpose moveaxis permute_dims ravel real reshape rollaxis rot90 split squeeze swapaxes
+    transpose unstack vsplit
+"""
+VIEWS: Final[frozenset[Any]] = frozenset(
+    {getattr(np, name) for name in _VIEWS.split() if hasattr(np, name)}
+    | {np.linalg.diagonal, np.linalg.matrix_transpose}
+)
+"""Functions that give views of their (first) argument, or of each; all others make new arrays."""
+
+_EACH: Final = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_arrays})
+
+_ITSELF: Final = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d, np.real})
 
 _NO_SHAPE: Final = "the shape of its result would depend on values"
 
@@ -86,9 +102,52 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
                 name, "compose it from functions that can be, or call it outside the traced function"
             )
             raise TraceError(f"{_full_name(func)} cannot be traced: {hint}")
-        return handler(*args, **(_checked(func, handler, kwargs) if kwargs else kwargs))
+        if kwargs:
+            kwargs = _checked(func, handler, kwargs)
+        return _viewing(func, handler, args, kwargs) if func in VIEWS else fresh(handler(*args, **kwargs))
     except GraphcError as error:
         raise located(error, name) from None
+
+
+def _viewing(func: Any, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The results of a function of VIEWS, as views of what they are views of."""
+    if func in _EACH:
+        made = handler(*map(_bare, args), **kwargs)
+        results = [
+            _seen(r, x, partial(np.broadcast_to, shape=r.shape) if func is np.broadcast_arrays else func)
+            for r, x in zip(made if isinstance(made, tuple) else (made,), args, strict=True)
+        ]
+        return tuple(results) if isinstance(made, tuple) else results[0]
+    named = not args
+    subject = next(iter(kwargs.values())) if named else args[0]
+    rest = dict(list(kwargs.items())[1:]) if named else kwargs
+    made = handler(_bare(subject), *args[1:], **rest)
+    if func is np.diag and subject.ndim == 1:
+        return fresh(made)
+    if func in _ITSELF:
+        return _seen(made, subject, func)
+
+    def seen(ghost: Any) -> Any:
+        return func(ghost, *args[1:], **rest)
+
+    if isinstance(made, list | tuple):
+        return type(made)([_seen(r, subject, partial(_nth, seen, i)) for i, r in enumerate(made)])
+    return _seen(made, subject, seen)
+
+
+def _nth(function: Callable[[Any], Any], i: int, ghost: Any) -> Any:
+    return function(ghost)[i]
+
+
+def _bare(x: Any) -> Any:
+    return bare(x) if is_tracer(x) else x
+
+
+def _seen(made: Any, of: Any, make: Callable[[Any], Any]) -> Any:
+    if not is_tracer(of):
+        return fresh(made)
+    # Some give an array that needs no change back as it is.
+    return of if make in _ITSELF and made.value is of.value else view(made, of, make)
 
 
 def _full_name(func: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcError, IndexRangeError, TraceError
+from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import adopted, as_array, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
 from graphc.tracing.selection import constant_ids, gathered
@@ -20,10 +21,17 @@ Advanced = dict[int, Any]
 """Integer arrays (ndarray or Tracer) by the axis of the sliced array that they index."""
 
 
-def getitem(x: Tracer, key: Any) -> Tracer:
+def getitem(x: Tracer, key: Any) -> Any:
     """x[key]. Raises TraceError for boolean masks and other keys, IndexRangeError for a known index out of range."""
+    items = key if isinstance(key, tuple) else (key,)
+    basic = all(isinstance(k, slice | type(None) | type(Ellipsis)) or _is_int(k) for k in items)
     try:
-        return _getitem(x, key)
+        if not basic:
+            return fresh(_getitem(x, key))
+        # The Ellipsis gives a view where NumPy would give a number, to see whether that place was changed.
+        whole = items if any(k is Ellipsis for k in items) else (*items, Ellipsis)
+        made = view(_getitem(bare(x), key), x, lambda ghost: ghost[whole])
+        return made if made.ndim or whole is items else fresh(made)
     except GraphcError as error:
         raise located(error, "indexing") from None
 

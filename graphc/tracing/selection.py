@@ -222,6 +222,8 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
 
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Tracer:
     """np.nan_to_num."""
+    if not copy:
+        raise TraceError("copy=False changes an array, which a graph cannot: assign the result, x = np.nan_to_num(x)")
     t = traced(x)
     if t.value.type.dtype.kind != "float":
         return t

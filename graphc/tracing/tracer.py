@@ -15,6 +15,7 @@ from graphc.types import Shape
 if TYPE_CHECKING:
     from graphc.ir import Builder, Value
     from graphc.op import Op
+    from graphc.tracing.aliases import Place
     from graphc.tracing.core import Trace
 
 _METHODS: Final[dict[str, Callable[..., Any]]] = {
@@ -70,16 +71,18 @@ _NO_METHOD: Final = {
 class Tracer:
     """A traced array: it has a shape and a dtype, no numbers, and every operation on it adds nodes to a graph.
 
-    value: the graph's value. state: the trace it belongs to. weak: it stands for a Python number, which takes the
-    element type of what it meets.
+    value: the graph's value; an operation in place puts another one there. state: the trace it belongs to. weak: it
+    stands for a Python number, which takes the element type of what it meets. place: where in NumPy's memory it would
+    lie, once that matters.
     """
 
-    __slots__ = ("state", "value", "weak")
+    __slots__ = ("place", "state", "value", "weak")
 
     def __init__(self, state: Trace, value: Value, weak: bool = False) -> None:
         self.state = state
         self.value = value
         self.weak = weak
+        self.place: Place | None = None
 
     @property
     def builder(self) -> Builder:
@@ -88,7 +91,7 @@ class Tracer:
 
     def as_strong(self) -> Tracer:
         """The same value with an element type that promotes as an array's."""
-        return Tracer(self.state, self.value)
+        return Tracer(self.state, self.value) if self.weak else self
 
     @property
     def shape(self) -> Shape:
@@ -151,11 +154,11 @@ class Tracer:
 
     def flatten(self, order: str = "C") -> Any:
         """As ndarray.flatten."""
-        return _function(np.ravel, self, order)
+        return _copy(_function(np.ravel, self, order))
 
     def copy(self, order: str = "C") -> Any:
-        """The value itself: it never changes."""
-        return self
+        """As ndarray.copy."""
+        return _copy(self)
 
     def conj(self) -> Any:
         """The value itself: there are no complex numbers."""
@@ -170,7 +173,8 @@ class Tracer:
 
         Integers of 8 and 16 bits are held in 32: the result is int32, with the values that theirs would be.
         """
-        return _function(np.astype, self, dtype)
+        made = _function(np.astype, self, dtype)
+        return made if copy or made.value is not self.value else self
 
     def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:
         """Apply an op that NumPy has no function for: to `args`, one of which is traced, or to nothing (iota)."""
@@ -278,17 +282,17 @@ class Tracer:
     def __format__(self, spec: str) -> str:
         return repr(self)
 
-    def __copy__(self) -> Tracer:
-        return self
+    def __copy__(self) -> Any:
+        return _copy(self)
 
-    def __deepcopy__(self, memo: Any) -> Tracer:
-        return self
+    def __deepcopy__(self, memo: Any) -> Any:
+        return _copy(self)
 
     def __neg__(self) -> Any:
         return _ufunc(np.negative, self)
 
     def __pos__(self) -> Any:
-        return self
+        return _ufunc(np.positive, self)
 
     def __abs__(self) -> Any:
         return _ufunc(np.absolute, self)
@@ -380,6 +384,45 @@ class Tracer:
     def __rrshift__(self, other: Any) -> Any:
         return _ufunc(np.right_shift, other, self)
 
+    def __iadd__(self, other: Any) -> Any:
+        return _in_place(np.add, self, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return _in_place(np.subtract, self, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return _in_place(np.multiply, self, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return _in_place(np.true_divide, self, other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return _in_place(np.floor_divide, self, other)
+
+    def __imod__(self, other: Any) -> Any:
+        return _in_place(np.remainder, self, other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return _in_place(np.power, self, other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return _in_place(np.matmul, self, other)
+
+    def __iand__(self, other: Any) -> Any:
+        return _in_place(np.bitwise_and, self, other)
+
+    def __ior__(self, other: Any) -> Any:
+        return _in_place(np.bitwise_or, self, other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return _in_place(np.bitwise_xor, self, other)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return _in_place(np.left_shift, self, other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return _in_place(np.right_shift, self, other)
+
     def __eq__(self, other: Any) -> Any:
         return _ufunc(np.equal, self, other)
 
@@ -403,6 +446,18 @@ def _ufunc(ufunc: np.ufunc, *operands: Any) -> Any:
     from graphc.tracing.ufuncs import call_ufunc
 
     return call_ufunc(ufunc, "__call__", operands, {})
+
+
+def _in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
+    from graphc.tracing.aliases import changed
+
+    return changed(x, ufunc, other)
+
+
+def _copy(x: Tracer) -> Any:
+    from graphc.tracing.aliases import fresh
+
+    return fresh(x)
 
 
 def _function(func: Any, *args: Any, **kwargs: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
+from graphc.tracing.aliases import fresh
 from graphc.tracing.core import constant, emit, is_weak, located, owner
 from graphc.tracing.promote import cast, converted, loop_dtypes, requested
 from graphc.tracing.tracer import Tracer
@@ -34,9 +35,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: 
         if kwargs:
             operands = _without_keywords(ufunc, operands, kwargs)
         special = SPECIAL.get(ufunc)
-        if special is not None:
-            return special(*operands)
-        return apply_ufunc(ufunc, operands)
+        made = apply_ufunc(ufunc, operands) if special is None else special(*operands)
+        # Some rules hand an operand on; in NumPy the result is another array.
+        return fresh(made) if any(made is x for x in operands) else made
     except GraphcError as error:
         raise located(error, name) from None
 
