@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
-LIBRARIES: Final = ("math", "arith", "double", "random")
+LIBRARIES: Final = ("math", "functions", "arith", "double", "random")
 SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 """What is appended to the name of a library function, by the width of its arguments."""
 

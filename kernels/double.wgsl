@@ -117,6 +117,115 @@ fn gc_log1p64{{S}}(x: {{D}}) -> {{D}} {
   return select(gc_log64{{S}}({{D}}(1.0) + x), select(near, x, x == {{D}}(0.0)), inside == x);
 }
 
+// The exponent of x, and the logarithm of what is left: log(x) = exponent ln 2 + rest. For normal numbers.
+fn gc_log_whole64{{S}}(x: {{D}}) -> {{D}} {
+  return {{D}}((bitcast<{{L}}>(x) - {{L}}(0x3fe6a09e667f3bcd)) >> {{U}}(52u));
+}
+
+fn gc_log_rest64{{S}}(x: {{D}}) -> {{D}} {
+  let bits = bitcast<{{L}}>(x);
+  let m = bitcast<{{D}}>(bits - (((bits - {{L}}(0x3fe6a09e667f3bcd)) >> {{U}}(52u)) << {{U}}(52u)));
+  let f = (m - {{D}}(1.0)) / (m + {{D}}(1.0));
+  return {{D}}(2.0) * f + {{D}}(2.0) * f * gc_atanh_series64{{S}}(f);
+}
+
+// The logarithm of x to some base: that of 2 is high + low, that of e is `unit`.
+fn gc_log_base64{{S}}(x: {{D}}, high: f64, low: f64, unit: f64) -> {{D}} {
+  let tiny = x < {{D}}(2.2250738585072014e-308);
+  let number = select(x, x * {{D}}(18014398509481984.0), tiny);
+  let n = gc_log_whole64{{S}}(number) - select({{D}}(0.0), {{D}}(54.0), tiny);
+  let result = n * {{D}}(high) + (n * {{D}}(low) + gc_log_rest64{{S}}(number) * {{D}}(unit));
+  let edge = select(gc_nan64{{S}}(x), -gc_inf64{{S}}(x), x == {{D}}(0.0));
+  return select(select(edge, result, x > {{D}}(0.0)), x, gc_isnan64{{S}}(x) | (x == gc_inf64{{S}}(x)));
+}
+
+fn gc_log264{{S}}(x: {{D}}) -> {{D}} {
+  return gc_log_base64{{S}}(x, 1.0lf, 0.0lf, 1.4426950408889634lf);
+}
+
+fn gc_log1064{{S}}(x: {{D}}) -> {{D}} {
+  return gc_log_base64{{S}}(x, 0.3010299956636118lf, 3.694239077158931e-13lf, 0.4342944819032518lf);
+}
+
+// A root by logarithms, then two steps of Newton's method.
+fn gc_cbrt64{{S}}(x: {{D}}) -> {{D}} {
+  let a = abs(x);
+  let usable = (a > {{D}}(0.0)) & gc_isfinite64{{S}}(a);
+  let t = select({{D}}(1.0), a, usable);
+  var y = gc_exp64{{S}}(gc_log64{{S}}(t) / {{D}}(3.0));
+  y = y - (y - t / (y * y)) / {{D}}(3.0);
+  y = y - (y - t / (y * y)) / {{D}}(3.0);
+  return select(x, gc_copysign64{{S}}(y, x), usable);
+}
+
+// e^a / 2 for a >= 20, finite wherever it is.
+fn gc_half_exp64{{S}}(a: {{D}}) -> {{D}} {
+  let root = gc_exp64{{S}}({{D}}(0.5) * max(a, {{D}}(20.0)));
+  return bitcast<{{D}}>(bitcast<{{L}}>(root) - {{L}}(0x10000000000000)) * root;
+}
+
+fn gc_sinh64{{S}}(x: {{D}}) -> {{D}} {
+  let a = abs(x);
+  let t = gc_expm164{{S}}(min(a, {{D}}(20.0)));
+  let near = {{D}}(0.5) * (t + t / (t + {{D}}(1.0)));
+  let y = gc_copysign64{{S}}(select(gc_half_exp64{{S}}(a), near, a < {{D}}(20.0)), x);
+  return select(y, x, gc_isnan64{{S}}(x));
+}
+
+fn gc_cosh64{{S}}(x: {{D}}) -> {{D}} {
+  let a = abs(x);
+  let t = gc_exp64{{S}}(min(a, {{D}}(20.0)));
+  let near = {{D}}(0.5) * (t + {{D}}(1.0) / t);
+  return select(select(gc_half_exp64{{S}}(a), near, a < {{D}}(20.0)), x, gc_isnan64{{S}}(x));
+}
+
+fn gc_tan64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_sin64{{S}}(x) / gc_cos64{{S}}(x);
+}
+
+fn gc_across64{{S}}(x: {{D}}) -> {{D}} {
+  return sqrt(({{D}}(1.0) - x) * ({{D}}(1.0) + x));
+}
+
+fn gc_asin64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_atan264{{S}}(x, gc_across64{{S}}(x));
+}
+
+fn gc_acos64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_atan264{{S}}(gc_across64{{S}}(x), x);
+}
+
+fn gc_asinh64{{S}}(x: {{D}}) -> {{D}} {
+  let a = abs(x);
+  let near = min(a, {{D}}(1e9));
+  let square = near * near;
+  let low = gc_log1p64{{S}}(near + square / ({{D}}(1.0) + sqrt({{D}}(1.0) + square)));
+  let y = gc_copysign64{{S}}(select(gc_log64{{S}}(a) + {{D}}(0.6931471805599453), low, a < {{D}}(1e9)), x);
+  return select(y, x, gc_isnan64{{S}}(x));
+}
+
+fn gc_acosh64{{S}}(x: {{D}}) -> {{D}} {
+  let t = clamp(x - {{D}}(1.0), {{D}}(0.0), {{D}}(1e9));
+  let low = gc_log1p64{{S}}(t + sqrt(t * (t + {{D}}(2.0))));
+  let y = select(gc_log64{{S}}(x) + {{D}}(0.6931471805599453), low, x < {{D}}(1e9));
+  return select(select(y, gc_nan64{{S}}(x), x < {{D}}(1.0)), x, gc_isnan64{{S}}(x));
+}
+
+fn gc_atanh64{{S}}(x: {{D}}) -> {{D}} {
+  return {{D}}(0.5) * (gc_log1p64{{S}}(x) - gc_log1p64{{S}}(-x));
+}
+
+// As gc_hypot.
+fn gc_hypot64{{S}}(x: {{D}}, y: {{D}}) -> {{D}} {
+  let a = gc_max64{{S}}(abs(x), abs(y));
+  let b = gc_min64{{S}}(abs(x), abs(y));
+  let usable = (a > {{D}}(0.0)) & gc_isfinite64{{S}}(a);
+  let ratio = b / select({{D}}(1.0), a, usable);
+  let long = select(a, a * sqrt({{D}}(1.0) + ratio * ratio), usable);
+  let infinite = gc_inf64{{S}}(x);
+  return select(long, infinite, (abs(x) == infinite) | (abs(y) == infinite));
+}
+
 fn gc_tanh64{{S}}(x: {{D}}) -> {{D}} {
   let e = gc_expm164{{S}}({{D}}(-2.0) * abs(x));
   return select(gc_copysign64{{S}}(-e / (e + {{D}}(2.0)), x), x, gc_isnan64{{S}}(x));

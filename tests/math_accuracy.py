@@ -47,8 +47,19 @@ UNARY: Final[dict[str, tuple[Callable[[Array], Array], tuple[float, float], floa
     "sin": (np.sin, (-1e4, 1e4), 1e4),
     "cos": (np.cos, (-1e4, 1e4), 1e4),
     "atan": (np.arctan, (-4.0, 4.0), np.inf),
+    "log2": (np.log2, (0.25, 4.0), np.inf),
+    "log10": (np.log10, (0.25, 4.0), np.inf),
+    "cbrt": (np.cbrt, (-8.0, 8.0), np.inf),
+    "sinh": (np.sinh, (-90.0, 90.0), np.inf),
+    "cosh": (np.cosh, (-90.0, 90.0), np.inf),
+    "tan": (np.tan, (-1e4, 1e4), 1e4),
+    "asin": (np.arcsin, (-1.0, 1.0), np.inf),
+    "acos": (np.arccos, (-1.0, 1.0), np.inf),
+    "asinh": (np.arcsinh, (-10.0, 10.0), np.inf),
+    "acosh": (np.arccosh, (1.0, 10.0), np.inf),
+    "atanh": (np.arctanh, (-1.0, 1.0), np.inf),
 }
-BINARY: Final[dict[str, Callable[..., Array]]] = {"pow": np.power, "atan2": np.arctan2}
+BINARY: Final[dict[str, Callable[..., Array]]] = {"pow": np.power, "atan2": np.arctan2, "hypot": np.hypot}
 
 
 def any_float(rng: np.random.Generator, count: int) -> Array:

@@ -113,7 +113,27 @@ def test_op_in_64_bits(op: Op, device: Any, monkeypatch: pytest.MonkeyPatch) -> 
     check(pipeline.run(graph, pipeline.DEFAULT), arrays, tuple(cases), device)
 
 
-@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "arctan"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "sin",
+        "cos",
+        "arctan",
+        "log2",
+        "log10",
+        "cbrt",
+        "sinh",
+        "cosh",
+        "arcsinh",
+    ],
+)
 def test_float64_functions_are_accurate(name: str, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if not {"shader-f64", "shader-int64"} <= device.target.features:
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -152,6 +152,141 @@ copysign: Final = binary(
     infer=infer_float,
     cases=lambda: binary_cases(integer=False),
 )
+
+
+log2: Final = _function(
+    "log2",
+    np.log2,
+    lambda g, out, x: (g / (x * math.log(2)),),
+    library("gc_log2"),
+    "the logarithm to base 2, exact for powers of 2",
+    cases=lambda: (*unary_cases(0.3, 3.0), Case((_powers(2, -126, 127),), rtol=0, atol=0, grad=False)),
+)
+
+
+def _log10(x: NDArray) -> NDArray:
+    """np.log10, computed in float64: NumPy's own in float32 is not exact for powers of 10."""
+    return np.log10(x.astype(np.float64)).astype(x.dtype)
+
+
+log10: Final = _function(
+    "log10",
+    _log10,
+    lambda g, out, x: (g / (x * math.log(10)),),
+    library("gc_log10"),
+    "the logarithm to base 10, exact for powers of 10",
+    cases=lambda: (*unary_cases(0.3, 3.0), Case((_powers(10, -37, 38),), rtol=0, atol=0, grad=False)),
+)
+
+cbrt: Final = _function(
+    "cbrt",
+    np.cbrt,
+    lambda g, out, x: (g / (3 * out * out),),
+    library("gc_cbrt"),
+    "the cube root, of negative numbers too",
+    cases=lambda: (*unary_cases(0.3, 9.0), Case((-sample(67, low=0.1, high=1e3),)), Case((_wide(),), grad=False)),
+)
+
+sinh: Final = _function(
+    "sinh",
+    np.sinh,
+    lambda g, out, x: (g * np.cosh(x),),
+    library("gc_sinh"),
+    "the hyperbolic sine, finite wherever it is",
+    cases=lambda: (*unary_cases(), Case((sample(67, low=-89.4, high=89.4),), grad=False)),
+)
+
+cosh: Final = _function(
+    "cosh",
+    np.cosh,
+    lambda g, out, x: (g * np.sinh(x),),
+    library("gc_cosh"),
+    "the hyperbolic cosine, finite wherever it is",
+    cases=lambda: (*unary_cases(), Case((sample(67, low=-89.4, high=89.4),), grad=False)),
+)
+
+tan: Final = _function(
+    "tan",
+    np.tan,
+    lambda g, out, x: (g * (1 + out * out),),
+    library("gc_tan"),
+    "the tangent of x radians",
+    cases=lambda: (*unary_cases(-1.4, 1.4), Case((sample(257, low=-9e3, high=9e3),), rtol=2e-6, grad=False)),
+)
+
+arcsin: Final = _function(
+    "arcsin",
+    np.arcsin,
+    lambda g, out, x: (g / np.sqrt((1 - x) * (1 + x)),),
+    library("gc_asin"),
+    "the inverse of the sine, in radians; NaN outside of [-1, 1]",
+    cases=lambda: unary_cases(-0.9, 0.9),
+)
+
+arccos: Final = _function(
+    "arccos",
+    np.arccos,
+    lambda g, out, x: (-g / np.sqrt((1 - x) * (1 + x)),),
+    library("gc_acos"),
+    "the inverse of the cosine, in radians; NaN outside of [-1, 1]",
+    cases=lambda: unary_cases(-0.9, 0.9),
+)
+
+arcsinh: Final = _function(
+    "arcsinh",
+    np.arcsinh,
+    lambda g, out, x: (g / np.hypot(x, np.ones_like(x)),),
+    library("gc_asinh"),
+    "the inverse of the hyperbolic sine",
+    cases=lambda: (*unary_cases(), Case((_wide(),), grad=False), Case((sample(67, low=-1e-3, high=1e-3),), atol=1e-10)),
+)
+
+arccosh: Final = _function(
+    "arccosh",
+    np.arccosh,
+    lambda g, out, x: (g / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    library("gc_acosh"),
+    "the inverse of the hyperbolic cosine, at or above 0; NaN below 1",
+    cases=lambda: (*unary_cases(1.2, 9.0), Case((np.abs(_wide()) + 1,), grad=False)),
+)
+
+arctanh: Final = _function(
+    "arctanh",
+    np.arctanh,
+    lambda g, out, x: (g / ((1 - x) * (1 + x)),),
+    library("gc_atanh"),
+    "the inverse of the hyperbolic tangent; NaN outside of [-1, 1]",
+    cases=lambda: (*unary_cases(-0.9, 0.9), Case((sample(67, low=-1e-3, high=1e-3),), atol=1e-10)),
+)
+
+
+def _hypot_vjp(g: Any, out: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    # The gradient at the origin is 0, as in PyTorch.
+    length = np.where(out == 0, 1, out)
+    return g * (a / length), g * (b / length)
+
+
+hypot: Final = binary(
+    "hypot",
+    np.hypot,
+    _hypot_vjp,
+    library("gc_hypot"),
+    "the square root of a * a + b * b without overflow; infinite where a or b is",
+    infer=infer_float,
+    traits=TRANSCENDENTAL,
+    cases=lambda: (*binary_cases(integer=False), Case((_wide(), _wide()[::-1].copy()), grad=False)),
+)
+
+
+def _powers(base: float, low: int, high: int) -> NDArray:
+    """base ** n, rounded once, for n from low to high."""
+    return np.array([float(base) ** n for n in range(low, high + 1)], np.float32)
+
+
+def _wide() -> NDArray:
+    """Numbers of both signs and all sizes."""
+    sizes = np.exp(np.random.default_rng(5).uniform(-60, 60, 67))
+    return (sizes * np.where(np.arange(67) % 2, 1, -1)).astype(np.float32)
 
 
 # Coefficients of rational approximations: erf(x) / x in x**2 below 0.46875, exp(x**2) * erfc(x) in x above it.

@@ -130,13 +130,6 @@ def _times(factor: float) -> Rule:
     return rule
 
 
-def _log(base: float) -> Rule:
-    def rule(x: Tracer) -> Tracer:
-        return emit("mul", emit("log", x), scalar(x, 1 / math.log(base)))
-
-    return rule
-
-
 def _isnan(x: Tracer) -> Tracer:
     return emit("isnan", x) if x.value.type.dtype.kind == "float" else emit("ne", x, x)
 
@@ -181,25 +174,21 @@ def _constant_power(x: Tracer, power: float) -> Tracer | None:
     return None
 
 
-def _cbrt(x: Tracer) -> Tracer:
-    return emit("mul", emit("sign", x), emit("pow", emit("abs", x), scalar(x, 1 / 3)))
-
-
-def _hypot(a: Tracer, b: Tracer) -> Tracer:
-    """sqrt(a*a + b*b) with the larger leg taken out, so that nothing overflows; an infinite leg wins over NaN."""
-    a, b = emit("abs", a), emit("abs", b)
-    large, small = emit("maximum", a, b), emit("minimum", a, b)
-    usable = emit("and", emit("gt", large, scalar(large, 0)), emit("isfinite", large))
-    ratio = emit("div", small, emit("where", usable, large, scalar(large, 1)))
-    found = emit("mul", large, emit("sqrt", emit("add", emit("mul", ratio, ratio), scalar(large, 1))))
-    infinite = scalar(a, math.inf)
-    return emit("where", emit("or", emit("eq", a, infinite), emit("eq", b, infinite)), infinite, found)
-
-
 def _logaddexp(a: Tracer, b: Tracer) -> Tracer:
     # Equal infinities have no difference; it is taken as 0.
     apart = emit("where", emit("eq", a, b), scalar(a, 0), emit("sub", a, b))
     return emit("add", emit("maximum", a, b), emit("log1p", emit("exp", emit("neg", emit("abs", apart)))))
+
+
+def _logaddexp2(a: Tracer, b: Tracer) -> Tracer:
+    apart = emit("where", emit("eq", a, b), scalar(a, 0), emit("sub", a, b))
+    smaller = emit("log1p", emit("pow", scalar(a, 2), emit("neg", emit("abs", apart))))
+    return emit("add", emit("maximum", a, b), emit("mul", smaller, scalar(a, 1 / math.log(2))))
+
+
+def _signbit(x: Tracer) -> Tracer:
+    zero = scalar(x, 0)
+    return emit("lt", emit("copysign", scalar(x, 1), x) if x.value.type.dtype.kind == "float" else x, zero)
 
 
 def _nan_ignoring(name: str) -> Rule:
@@ -210,39 +199,6 @@ def _nan_ignoring(name: str) -> Rule:
         return emit(name, emit("where", emit("isnan", a), b, a), b)
 
     return rule
-
-
-def _sinh(x: Tracer) -> Tracer:
-    return emit("mul", emit("sub", emit("expm1", x), emit("expm1", emit("neg", x))), scalar(x, 0.5))
-
-
-def _cosh(x: Tracer) -> Tracer:
-    return emit("mul", emit("add", emit("exp", x), emit("exp", emit("neg", x))), scalar(x, 0.5))
-
-
-def _arctanh(x: Tracer) -> Tracer:
-    return emit("mul", emit("sub", emit("log1p", x), emit("log1p", emit("neg", x))), scalar(x, 0.5))
-
-
-def _arcsinh(x: Tracer) -> Tracer:
-    a = emit("abs", x)
-    square = emit("mul", a, a)
-    root = emit("sqrt", emit("add", square, scalar(x, 1)))
-    inner = emit("add", a, emit("div", square, emit("add", root, scalar(x, 1))))
-    return emit("mul", emit("sign", x), emit("log1p", inner))
-
-
-def _across(x: Tracer) -> Tracer:
-    """sqrt(1 - x * x): the other leg of a right triangle whose long side is 1."""
-    return emit("sqrt", emit("mul", emit("sub", scalar(x, 1), x), emit("add", scalar(x, 1), x)))
-
-
-def _arcsin(x: Tracer) -> Tracer:
-    return emit("arctan2", x, _across(x))
-
-
-def _arccos(x: Tracer) -> Tracer:
-    return emit("arctan2", _across(x), x)
 
 
 def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
@@ -258,10 +214,6 @@ def _divmod(a: Tracer, b: Tracer) -> tuple[Tracer, Tracer]:
 def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
     whole = emit("trunc", x)
     return emit("sub", x, whole), whole
-
-
-def _tan(x: Tracer) -> Tracer:
-    return emit("div", emit("sin", x), emit("cos", x))
 
 
 def _exp2(x: Tracer) -> Tracer:
@@ -294,32 +246,35 @@ RULES: Final[dict[Any, Rule]] = {
     np.absolute: _absolute,
     np.fabs: node("abs"),
     np.sign: node("sign"),
+    np.signbit: _signbit,
     np.square: _square,
     np.reciprocal: _reciprocal,
     np.sqrt: node("sqrt"),
-    np.cbrt: _cbrt,
-    np.hypot: _hypot,
+    np.cbrt: node("cbrt"),
+    np.hypot: node("hypot"),
     np.exp: node("exp"),
     np.exp2: _exp2,
     np.expm1: node("expm1"),
     np.log: node("log"),
-    np.log2: _log(2.0),
-    np.log10: _log(10.0),
+    np.log2: node("log2"),
+    np.log10: node("log10"),
     np.log1p: node("log1p"),
     np.logaddexp: _logaddexp,
+    np.logaddexp2: _logaddexp2,
     np.sin: node("sin"),
     np.cos: node("cos"),
-    np.tan: _tan,
-    np.sinh: _sinh,
-    np.cosh: _cosh,
+    np.tan: node("tan"),
+    np.sinh: node("sinh"),
+    np.cosh: node("cosh"),
     np.tanh: node("tanh"),
-    np.arcsin: _arcsin,
-    np.arccos: _arccos,
+    np.arcsin: node("arcsin"),
+    np.arccos: node("arccos"),
     np.arctan: node("arctan"),
     np.arctan2: node("arctan2"),
     np.copysign: node("copysign"),
-    np.arcsinh: _arcsinh,
-    np.arctanh: _arctanh,
+    np.arcsinh: node("arcsinh"),
+    np.arccosh: node("arccosh"),
+    np.arctanh: node("arctanh"),
     np.deg2rad: _times(math.pi / 180),
     np.radians: _times(math.pi / 180),
     np.rad2deg: _times(180 / math.pi),
@@ -369,8 +324,6 @@ def _vecdot(a: Any, b: Any) -> Any:
 SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
 
 UNSUPPORTED: Final = {
-    "signbit": "np.signbit cannot be traced: write x < 0, or np.copysign(1, x) < 0 to tell -0.0 from 0.0",
-    "arccosh": "np.arccosh cannot be traced: write np.log(x + np.sqrt((x - 1) * (x + 1)))",
-    "logaddexp2": "np.logaddexp2 cannot be traced: write np.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2)",
+    "ldexp": "np.ldexp cannot be traced: write x * np.exp2(n)",
 }
 """What to write instead of ufuncs that a graph has nothing for."""
