@@ -185,7 +185,9 @@ class Dispatch:
     stagings: copies into textures that come before it. bytes_read and bytes_written count each operand once; flops
     counts a multiply-add as two. stages: the launches that this one stands for, if there are such: its one workgroup
     computes one after the other. Their bindings say what each touches; their kernel and node are its own first ones'.
-    taken: what lies in the bytes of something that the dispatch still reads; of a chain, its stages say so.
+    taken: what lies in the bytes of something that the dispatch still reads. writes: positions of the bindings through
+    which it writes. Of a chain, its stages say both, and barriers: before which of them all invocations wait until the
+    others are there.
     """
 
     label: str
@@ -202,6 +204,8 @@ class Dispatch:
     stagings: tuple[Staging, ...] = ()
     stages: tuple[Dispatch, ...] = ()
     taken: tuple[TakeOver, ...] = ()
+    writes: tuple[int, ...] = ()
+    barriers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +353,8 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
             "stagings": tuple(Staging(**s) for s in raw["stagings"]),
             "stages": tuple(map(_dispatch, raw["stages"])),
+            "writes": tuple(raw["writes"]),
+            "barriers": tuple(raw["barriers"]),
             "taken": tuple(
                 TakeOver(
                     t["binding"], t["tensor"], tuple(Touch(**{**u, "loops": tuple(u["loops"])}) for u in t["touches"])

@@ -1,8 +1,9 @@
-"""overwrite: what a dispatch writes over something that it reads, proved from the order in which an invocation does it.
+"""overwrite: what a dispatch writes over something that it reads, proved from the order in which that happens.
 
-It follows one invocation through what the kernel has on record (`Touch`). Invocations run in any order and at once, so
-one may only read what it alone writes, and a result is stored once, so what it has written is no operand any more.
-Nothing is taken from the rules by which lowering lets results take over bytes (`graphc.lower.inplace`).
+Inside a kernel, one invocation is followed through what is on record of it (`Touch`). Invocations run in any order and
+at once, so one may only read what it alone writes, and a result is stored once, so what it has written is no operand
+any more. The stages of a chain are ordered by its barriers. Nothing is taken from the rules by which lowering lets
+results take over bytes (`graphc.lower.inplace`) and sets barriers (`graphc.lower.chain`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.errors import GraphError
-from graphc.plan import Dispatch, Plan, TakeOver, Touch
+from graphc.plan import Binding, Dispatch, Plan, TakeOver, Touch
 
 
 def check_overwritten(plan: Plan, number: int) -> None:
@@ -26,6 +27,25 @@ def check_overwritten(plan: Plan, number: int) -> None:
         if problem:
             what = f"updates {new} in place" if new == old else f"writes {new} into the bytes of {old}"
             raise GraphError(f"dispatch {number} ({dispatch.label}) {what}, but an invocation {problem}")
+
+
+def check_stages(plan: Plan, number: int) -> None:
+    """Raise GraphError where two stages of a chain, one of which writes what the other touches, know no order."""
+    dispatch = plan.dispatches[number]
+    since: dict[int, list[tuple[int, Binding, bool]]] = {}
+    for position, stage in enumerate(dispatch.stages):
+        if position in dispatch.barriers:
+            since.clear()
+        for at, binding in enumerate(stage.bindings):
+            writes = at in stage.writes
+            for other, held, written in since.get(binding.buffer, ()):
+                apart = held.offset + held.nbytes <= binding.offset or binding.offset + binding.nbytes <= held.offset
+                if other != position and (writes or written) and not apart:
+                    raise GraphError(
+                        f"dispatch {number} ({dispatch.label}) has no barrier between stages {other} and {position}, "
+                        f"which both touch the bytes of {plan.tensors[binding.tensor].name}"
+                    )
+            since.setdefault(binding.buffer, []).append((position, binding, writes))
 
 
 def _check_places(plan: Plan, who: str, dispatch: Dispatch, taken: TakeOver) -> None:

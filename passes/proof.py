@@ -15,7 +15,7 @@ from typing import Final
 from graphc.errors import GraphError
 from graphc.kernels.turns import EndlessError, turns
 from graphc.passes.memory import Assignment, Lifetime, check
-from graphc.passes.overwrite import check_overwritten
+from graphc.passes.overwrite import check_overwritten, check_stages
 from graphc.plan import MOST_TURNS, TEXEL_BYTES, Binding, Dispatch, Kernel, Plan, Tensor
 
 ROW_BYTES: Final = 256
@@ -31,14 +31,15 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     binds it, and through all of a loop if it is bound both inside and outside. Tensors of an arena that are alive at
     once share no byte, except that one may take the place of another (its alias) from that one's last dispatch on;
     where that dispatch still reads the other, each of its invocations reads only what it alone writes, and before it
-    does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches, and what they touch lies in
-    what it binds. Inputs that are not donated, and constants, are only read. A texture that is bound holds the tensor
-    it is said to, copied from where that lies.
+    does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches, which are ordered by its
+    barriers, and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A
+    texture that is bound holds the tensor it is said to, copied from where that lies.
     """
     for kernel in plan.kernels:
         _check_turns(kernel)
     for number, dispatch in enumerate(plan.dispatches):
         _check_launch(plan, number, dispatch)
+        check_stages(plan, number)
         _check_bindings(plan, f"dispatch {number} ({dispatch.label})", dispatch.bindings, alignment)
     plan = plan.apart()
     uses = _uses(plan)

@@ -189,6 +189,19 @@ def test_the_proof_refuses_a_stage_outside_of_what_is_bound():
         check_plan(replace(plan, dispatches=tuple(dispatches)))
 
 
+def test_the_proof_refuses_a_chain_without_one_of_its_barriers():
+    """Each barrier is there for two stages; the text of a chain has those that the plan says."""
+    plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
+    for number, launch in enumerate(plan.dispatches):
+        assert plan.kernels[launch.kernel].wgsl.count("storageBarrier()") == len(launch.barriers)
+        for barrier in launch.barriers:
+            left = tuple(b for b in launch.barriers if b != barrier)
+            dispatches = (*plan.dispatches[:number], replace(launch, barriers=left), *plan.dispatches[number + 1 :])
+            with pytest.raises(GraphError, match=r"has no barrier between stages \d+ and \d+"):
+                check_plan(replace(plan, dispatches=dispatches))
+    assert sum(len(launch.barriers) for launch in plan.dispatches) > 2
+
+
 def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_where_they_were():
     def fn(w: Any, m: Any, rows: Any) -> Any:
         def step(carry: Any, row: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from graphc.kernels.turns import turns
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.alike import Alike
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
-from graphc.lower.chain import chains, join, words
+from graphc.lower.chain import Chain, chains, join, words
 from graphc.lower.declare import module, share
 from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.kernel import KernelSource, Operand, Site
@@ -123,9 +124,9 @@ def _plan(program: Program, placement: Placement) -> Plan:
             kernel = kernels.add(chain.kernel if chain else _alone(sources[n], placement))
             copies = tuple(staged.copies.get(n, ()))
             dispatch = _dispatch(program, program.steps[n], sources[n], kernel, bound[n], copies, printed)
-            made.append(replace(dispatch, taken=taken[n]))
+            made.append(replace(dispatch, taken=taken[n], writes=_writes(sources[n])))
         at += [len(dispatches)] * len(run)
-        dispatches.append(_joined(made, chain.bindings) if chain else made[0])
+        dispatches.append(_joined(made, chain) if chain else made[0])
     return Plan(
         buffers=placement.buffers,
         tensors=placement.tensors,
@@ -198,6 +199,12 @@ def _taken(source: KernelSource, placement: Placement) -> tuple[TakeOver, ...]:
     return tuple(found)
 
 
+def _writes(source: KernelSource) -> tuple[int, ...]:
+    """Positions of the bindings through which a kernel writes."""
+    windows = [operand.access != "read" for operand in source.operands for _ in range(operand.windows)]
+    return tuple(itertools.compress(itertools.count(), windows))
+
+
 def _dispatch(
     program: Program,
     step: Step,
@@ -229,7 +236,7 @@ def _dispatch(
     )
 
 
-def _joined(stages: Sequence[Dispatch], windows: tuple[Binding, ...]) -> Dispatch:
+def _joined(stages: Sequence[Dispatch], chain: Chain) -> Dispatch:
     """The one launch of a chain."""
     lines = tuple(dict.fromkeys(line for stage in stages for line in stage.lines))
     return replace(
@@ -237,13 +244,15 @@ def _joined(stages: Sequence[Dispatch], windows: tuple[Binding, ...]) -> Dispatc
         label=f"chain: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
         nodes=tuple(text for stage in stages for text in stage.nodes),
         lines=lines,
-        bindings=windows,
+        bindings=chain.bindings,
         workgroups=(1, 1, 1),
         bytes_read=sum(stage.bytes_read for stage in stages),
         bytes_written=sum(stage.bytes_written for stage in stages),
         flops=sum(stage.flops for stage in stages),
         stages=tuple(stages),
         taken=(),
+        writes=(),
+        barriers=chain.barriers,
     )
 
 

@@ -43,10 +43,11 @@ _COMMENT: Final = re.compile(r"^//.*\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The kernel of a chain and what it binds."""
+    """The kernel of a chain, what it binds, and the stages before which there is a barrier."""
 
     kernel: Kernel
     bindings: tuple[Binding, ...]
+    barriers: tuple[int, ...]
 
 
 def chains(program: Program, placement: Placement, sources: Sequence[KernelSource], breaks: Set[int]) -> list[range]:
@@ -204,12 +205,13 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
     for source in sources:
         windows.add(source)
     memory = {number: _Memory(f"b{k}", number, windows) for k, number in enumerate(windows.found)}
-    functions, body = [], []
+    functions, body, barriers = [], [], []
     touched: list[tuple[int, int, int, bool]] = []
     for number, source in enumerate(sources):
         touches = _touches(source, placement)
         if any(_collides(a, b) for a in touched for b in touches):
             body.append("  storageBarrier();")
+            barriers.append(number)
             touched = []
         touched += touches
         functions.append(_function(source, number, memory, placement))
@@ -223,7 +225,8 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
     text = "\n\n".join(filter(None, (declared, accessors, helpers, main.rstrip()))) + "\n"
     access = tuple(windows.access(number) for number in windows.found)
     needs = tuple(dict.fromkeys(need for source in sources for need in source.needs))
-    return Chain(Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs, turns(text)), windows.bindings())
+    kernel = Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs, turns(text))
+    return Chain(kernel, windows.bindings(), tuple(barriers))
 
 
 def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
