@@ -182,12 +182,12 @@ class Dispatch:
     nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, with the bodies of
     loops in place (graphc.loops.flatten), or -1 for a copy of
     the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
-    stagings: copies into textures that come before it. bytes_read and bytes_written count each operand once; flops
-    counts a multiply-add as two. stages: the launches that this one stands for, if there are such: its one workgroup
-    computes one after the other. Their bindings say what each touches; their kernel and node are its own first ones'.
-    taken: what lies in the bytes of something that the dispatch still reads. writes: positions of the bindings through
-    which it writes. Of a chain, its stages say both, and barriers: before which of them all invocations wait until the
-    others are there.
+    stagings: copies into textures that come before it. clears: positions of tensors that are filled with zeros before
+    it. bytes_read and bytes_written count each operand once; flops counts a multiply-add as two. stages: the launches
+    that this one stands for, if there are such: its one workgroup computes one after the other. Their bindings say what
+    each touches; their kernel and node are its own first ones'. taken: what lies in the bytes of something that the
+    dispatch still reads. writes: positions of the bindings through which it writes. Of a chain, its stages say both,
+    and barriers: before which of them all invocations wait until the others are there.
     """
 
     label: str
@@ -202,6 +202,7 @@ class Dispatch:
     bytes_written: int
     flops: int
     stagings: tuple[Staging, ...] = ()
+    clears: tuple[int, ...] = ()
     stages: tuple[Dispatch, ...] = ()
     taken: tuple[TakeOver, ...] = ()
     writes: tuple[int, ...] = ()
@@ -315,6 +316,9 @@ class Plan:
             for staging in dispatch.stagings:
                 tensor = self.tensors[staging.tensor].name
                 lines.append(f"       copy {tensor}@{staging.buffer}+{staging.offset} to texture {staging.texture}")
+            for position in dispatch.clears:
+                place = self.tensors[position]
+                lines.append(f"       clear {place.name}@{place.buffer}+{place.offset}")
             groups = "x".join(map(str, dispatch.workgroups))
             lines.append(
                 f"  {number:4d} {kernel.name}[{groups}]({bound})"
@@ -350,6 +354,7 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "nodes": tuple(raw["nodes"]),
             "lines": tuple(raw["lines"]),
             "workgroups": tuple(raw["workgroups"]),
+            "clears": tuple(raw["clears"]),
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
             "stagings": tuple(Staging(**s) for s in raw["stagings"]),
             "stages": tuple(map(_dispatch, raw["stages"])),

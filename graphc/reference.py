@@ -221,6 +221,8 @@ class _PlanRun:
         who = f"dispatch {number} ({dispatch.label})"
         for staging in dispatch.stagings:
             self.textures[staging.texture] = self.owner_of[staging.tensor], self._load(staging.tensor, who)
+        for position in dispatch.clears:
+            self._claim(position, who)
         if dispatch.node < 0:
             self._copy(dispatch, who)
         else:

@@ -33,7 +33,8 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     where that dispatch still reads the other, each of its invocations reads only what it alone writes, and before it
     does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches, which are ordered by its
     barriers, and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A
-    texture that is bound holds the tensor it is said to, copied from where that lies.
+    texture that is bound holds the tensor it is said to, copied from where that lies. What is cleared before a
+    dispatch is written by it.
     """
     for kernel in plan.kernels:
         _check_turns(kernel)
@@ -108,6 +109,10 @@ def _check_launch(plan: Plan, number: int, dispatch: Dispatch) -> None:
         if binding.access != access:
             name = _name(plan, binding)
             raise GraphError(f"{who} binds {name} as {binding.access}, its kernel as {access}")
+    written = {b.tensor for b in dispatch.bindings if b.access == "read_write"}
+    for position in dispatch.clears:
+        if position not in written or dispatch.stages:
+            raise GraphError(f"{who} clears {plan.tensors[position].name}, which it does not write")
     for stage in dispatch.stages:
         for binding in stage.bindings:
             around = [b for b in dispatch.bindings if b.buffer == binding.buffer and _inside(binding, b)]

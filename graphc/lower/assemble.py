@@ -124,7 +124,8 @@ def _plan(program: Program, placement: Placement) -> Plan:
             kernel = kernels.add(chain.kernel if chain else _alone(sources[n], placement))
             copies = tuple(staged.copies.get(n, ()))
             dispatch = _dispatch(program, program.steps[n], sources[n], kernel, bound[n], copies, printed)
-            made.append(replace(dispatch, taken=taken[n], writes=_writes(sources[n])))
+            zeros = tuple(placement.number[o.value] for o in sources[n].operands if o.name in sources[n].clears)
+            made.append(replace(dispatch, taken=taken[n], writes=_writes(sources[n]), clears=zeros))
         at += [len(dispatches)] * len(run)
         dispatches.append(_joined(made, chain) if chain else made[0])
     return Plan(

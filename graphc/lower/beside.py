@@ -30,7 +30,9 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
     flat = all(source.workgroups[1:] == (1, 1) for source in sources) and total <= target.max_workgroups
     if None in sizes or len(sizes) > 1 or not flat:
         return None
-    if any(_ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources):
+    if any(source.clears for source in sources) or any(
+        _ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources
+    ):
         return None
     names = _Names()
     texts = [names.renamed(source) for source in sources]

@@ -110,11 +110,15 @@ def lanes_of(target: Target) -> int:
 
 
 def _joins(source: KernelSource, target: Target) -> bool:
-    """Whether a kernel can be a stage: it has no workgroup memory, and 4 bytes an element of whole tensors."""
+    """Whether a kernel can be a stage: no workgroup memory, nothing cleared, 4 bytes an element of whole tensors."""
     head = _MAIN.search(source.wgsl)
     if head is None or _MODULE.search(source.wgsl) or "Barrier" in source.wgsl or source.workgroups[1:] != (1, 1):
         return False
-    if set(source.needs) - {"subgroup"} or ("subgroup" in source.needs and int(head[1]) != lanes_of(target)):
+    if (
+        source.clears
+        or set(source.needs) - {"subgroup"}
+        or ("subgroup" in source.needs and int(head[1]) != lanes_of(target))
+    ):
         return False
     return all(o.windows == 1 and not o.texture and o.dtype.storage.itemsize == 4 for o in source.operands)
 

@@ -18,7 +18,7 @@ from graphc.lower.cumsum import cumsum
 from graphc.lower.inplace import at_once
 from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
 from graphc.lower.launch import Launch
-from graphc.lower.partition import Rows, clear, take_in
+from graphc.lower.partition import Rows, clear, cleared, take_in
 from graphc.lower.scatter import PART_ROWS, parts_of, scatter_add, slot_of
 from graphc.plan import Touch
 from graphc.types import TensorType, u32
@@ -78,9 +78,10 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
     def last(bindings: Bindings) -> KernelSource:
         assert writers is not None
         slot = slot_of(bindings.read(ids), slots)
-        store = bindings.write(writers).store("at", "r + 1u")
+        written = bindings.write(writers)
+        store = written.store("at", "r + 1u")
         holes = {"length": length, "rows": rows, "slots": slots, "slot": slot, "store": store}
-        return launch.kernel("index_last", "index_last", bindings, parts, holes)
+        return launch.kernel("index_last", "index_last", bindings, parts, holes, clears=cleared(written))
 
     if writers is None:
         return [settle(site, update)]
@@ -88,7 +89,7 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
     if ordered:
         latest = Rows(ids, 1, rows, 1, slots, 1, u32, lambda bindings: "r + 1u", "max({}, {})".format)
         found = take_in(launch, latest, writers, partial(slot_of, slots=slots))
-    return [clear(launch, writers, 1), *found, settle(site, update)]
+    return [*clear(launch, writers, 1), *found, settle(site, update)]
 
 
 def put(body: Graph, site: Site) -> list[KernelSource]:

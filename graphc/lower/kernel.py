@@ -113,7 +113,8 @@ class KernelSource:
     multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
     before it does (see `graphc.lower.inplace`). touches: how those operands are touched, by name, in the order of one
-    invocation: what the proof of a plan goes by.
+    invocation: what the proof of a plan goes by. clears: names of operands that it writes, and that are filled with
+    zeros before it.
     """
 
     name: str
@@ -125,6 +126,7 @@ class KernelSource:
     needs: tuple[str, ...] = ()
     inplace: tuple[tuple[str, str], ...] = ()
     touches: Touches = ()
+    clears: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,15 @@ class Launch:
         flops: int = 0,
         inplace: tuple[tuple[str, str], ...] = (),
         touches: Touches = (),
+        clears: tuple[str, ...] = (),
     ) -> KernelSource:
         """The kernel `name` from a template, with one invocation for each of `items`."""
         size = min(THREADS, self.site.target.max_invocations)
         workgroups = grid(-(-items // size), self.site.target)
         text = render(template, size=size, columns=workgroups[0], items=items, **holes)
-        return KernelSource(name, self.family, text, bindings.operands(), workgroups, flops, (), inplace, touches)
+        return KernelSource(
+            name, self.family, text, bindings.operands(), workgroups, flops, (), inplace, touches, clears
+        )
 
 
 def sum_type(dtype: DType) -> DType:

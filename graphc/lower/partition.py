@@ -19,7 +19,6 @@ from graphc.ir import Value, new_value
 from graphc.lower.cumsum import Line, scan
 from graphc.lower.kernel import Bindings, KernelSource, Operand, settle
 from graphc.lower.launch import Launch
-from graphc.lower.rules import rules_of
 from graphc.op import Lanes
 from graphc.plan import MOST_TURNS
 from graphc.types import DType, TensorType, u32
@@ -36,7 +35,9 @@ SHORTEST_BLOCK: Final = 128
 LONGEST_BLOCK: Final = 8192
 """Rows of a block: about as many as there are tiles, so that there are no more counts than rows."""
 CLEAR_ALONE: Final = 1024
-"""Counts of a block above which they are cleared by a kernel of their own."""
+"""Counts of a block above which they are cleared before, not by the invocation that then counts."""
+LARGE: Final = 1 << 16
+"""Elements above which a tensor is filled with zeros by no kernel."""
 GROUP: Final = 64
 """Tables that are added up before they are added to the others: long sums are more exact so."""
 
@@ -98,7 +99,7 @@ class Rows:
 
 
 def take_in(launch: Launch, rows: Rows, table: Value, slot: Callable[[Operand], str]) -> list[KernelSource]:
-    """The kernels that take rows into a table, which has been cleared.
+    """The kernels that take rows into a table, for which `clear` has come before.
 
     slot: the statements that return the slot which the index of row r means, the number of slots for none.
     """
@@ -109,9 +110,8 @@ def take_in(launch: Launch, rows: Rows, table: Value, slot: Callable[[Operand], 
     more = new_value(TensorType(tables, rows.sums), "tables")
     made = _Kernels(launch, rows, slot, ends, order)
     kernels = [settle(launch.site, partial(made.count, counts))]
-    if rows.tiles > CLEAR_ALONE:
-        kernels.insert(0, clear(launch, counts, 1))
     return [
+        *(clear(launch, counts, 1) if rows.tiles > CLEAR_ALONE else ()),
         *kernels,
         *scan(launch, counts, ends, Line(rows.tiles * rows.blocks, 1)),
         settle(launch.site, made.put_in_order),
@@ -121,22 +121,29 @@ def take_in(launch: Launch, rows: Rows, table: Value, slot: Callable[[Operand], 
     ]
 
 
-def clear(launch: Launch, value: Value, width: int) -> KernelSource:
-    """The kernel that fills a tensor with zeros; width: 4 where it is accessed as vectors."""
+def clear(launch: Launch, value: Value, width: int) -> list[KernelSource]:
+    """The kernel that fills a small tensor with zeros: what may share a launch with its neighbours.
+
+    A large one is filled without a kernel, which is several times as fast: the kernel that writes it first says so, see
+    `cleared`. width: 4 where the tensor is accessed as vectors.
+    """
+    if value.type.size > LARGE:
+        return []
+    return [zeros(launch, value, width)]
+
+
+def cleared(written: Operand) -> tuple[str, ...]:
+    """For `KernelSource.clears` of the first kernel that writes a tensor which `clear` has no kernel for."""
+    return (written.name,) if written.value.type.size > LARGE else ()
+
+
+def zeros(launch: Launch, value: Value, width: int) -> KernelSource:
+    """The kernel that fills a tensor with zeros."""
 
     def generate(bindings: Bindings) -> KernelSource:
         written = bindings.write(value, vector=width == LANES)
-        items = value.type.size // width
-        steps = 16 if items > 1 << 16 else 1
-        near = rules_of(launch.site.target).neighbours
-        holes = {
-            "store": written.store("i", f"{Lanes(width)(value.type.dtype)}()"),
-            "lanes": width,
-            "steps": steps,
-            "all": items,
-            "at": f"item * {steps}u + step" if near else f"item + step * {-(-items // steps)}u",
-        }
-        return launch.kernel(f"{launch.family}_clear", "clear", bindings, -(-items // steps), holes)
+        holes = {"store": written.store("i", f"{Lanes(width)(value.type.dtype)}()"), "lanes": width}
+        return launch.kernel(f"{launch.family}_clear", "clear", bindings, value.type.size // width, holes)
 
     return settle(launch.site, generate)
 
@@ -158,7 +165,7 @@ class _Kernels:
             "store": written.store("at", f"{written.load('at')} + 1u"),
             "slot": self.slot(ids),
         }
-        return self._blocks("count", bindings, holes)
+        return self._blocks("count", bindings, holes, cleared(written) if rows.tiles > CLEAR_ALONE else ())
 
     def put_in_order(self, bindings: Bindings) -> KernelSource:
         """The rows in the order of their tiles."""
@@ -173,10 +180,13 @@ class _Kernels:
         }
         return self._blocks("order", bindings, holes)
 
-    def _blocks(self, what: str, bindings: Bindings, holes: Mapping[str, object]) -> KernelSource:
+    def _blocks(
+        self, what: str, bindings: Bindings, holes: Mapping[str, object], clears: tuple[str, ...] = ()
+    ) -> KernelSource:
         rows = self.rows
+        name = f"tile_{what}"
         sizes: dict[str, object] = {"rows": rows.rows, "blocks": rows.blocks, "tile": rows.tile}
-        return self.launch.kernel(f"tile_{what}", f"tile_{what}", bindings, rows.blocks, {**sizes, **holes})
+        return self.launch.kernel(name, name, bindings, rows.blocks, {**sizes, **holes}, clears=clears)
 
     def add(self, table: Value, bindings: Bindings) -> KernelSource:
         """The first rows of each tile, into the table itself."""
@@ -192,7 +202,7 @@ class _Kernels:
         }
         items = rows.tiles * rows.outer * rows.inner
         flops = rows.outer * rows.rows * rows.inner * rows.width
-        return self.launch.kernel("tile_add", "tile_add", bindings, items, holes, flops=flops)
+        return self.launch.kernel("tile_add", "tile_add", bindings, items, holes, flops=flops, clears=cleared(written))
 
     def rest(self, more: Value, bindings: Bindings) -> KernelSource:
         """The other rows of each tile, into tables of their own."""

@@ -17,7 +17,7 @@ from graphc.index import LANES
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
 from graphc.lower.launch import Launch, rounded, sum_type
-from graphc.lower.partition import Rows, clear, take_in
+from graphc.lower.partition import Rows, clear, cleared, take_in, zeros
 from graphc.op import Lanes
 from graphc.plan import Target
 from graphc.types import DType, TensorType
@@ -123,14 +123,14 @@ def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
     launch, scatter = Launch(body, site, "scatter"), _scatter(node, site.target)
     out = body.outputs[0]
     if scatter.rows == 0:
-        return [clear(launch, out, scatter.width)]
+        return [zeros(launch, out, scatter.width)]
     tables, parts = out, max(scatter.parts, 1)
     if parts > 1 or scatter.sums != out.type.dtype:
         shape = (parts, scatter.outer, scatter.slots, scatter.inner * scatter.width)
         tables = new_value(TensorType(shape, scatter.sums), "tables")
     kernels = []
     if not scatter.parts or scatter.slots > CLEAR_ALONE:
-        kernels.append(clear(launch, tables, scatter.width))
+        kernels += clear(launch, tables, scatter.width)
     if scatter.parts:
         kernels.append(settle(site, partial(_add, launch, scatter, tables)))
     else:
@@ -210,6 +210,7 @@ def _add(launch: Launch, scatter: Scatter, tables: Value, bindings: Bindings) ->
             "slot": slot_of(ids, scatter.slots),
         },
         flops=scatter.outer * scatter.rows * scatter.inner * scatter.width,
+        clears=cleared(written) if alone else (),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -93,6 +93,7 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
                 "workgroups": list(d.workgroups),
                 "bindings": [window(b) for b in d.bindings],
                 "copies": [[s.tensor, s.buffer, s.offset, s.texture] for s in d.stagings],
+                "clears": list(d.clears),
                 "work": [d.bytes_read, d.bytes_written, d.flops],
             }
             for d in plan.dispatches
@@ -282,7 +283,7 @@ class _Reader:
     def _dispatch(
         self, at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
     ) -> Dispatch:
-        raw = at.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "work")
+        raw = at.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "clears", "work")
         number = raw["kernel"].index(len(self.kernels))
         access = self.kernels[number].access
         bindings = tuple(
@@ -292,9 +293,12 @@ class _Reader:
         x, y, z = (item.whole(1, 65535) for item in raw["workgroups"].list(3))
         read, written, flops = (item.whole() for item in raw["work"].list(3))
         copies = raw["copies"].each(lambda item: _staging(item, buffers, tensors, textures))
+        clears = raw["clears"].each(lambda item: item.index(len(tensors)))
+        if not {b.tensor for b in bindings if b.access == "read_write"}.issuperset(clears):
+            raise raw["clears"].wrong("tensors that the dispatch writes")
         lines = raw["lines"].each(_At.text)
         label, phase = raw["label"].text(), raw["phase"].text()
-        return Dispatch(label, number, -1, (), lines, phase, bindings, (x, y, z), read, written, flops, copies)
+        return Dispatch(label, number, -1, (), lines, phase, bindings, (x, y, z), read, written, flops, copies, clears)
 
     def _check_constants(self, at: _At, names: Sequence[str], plan: Plan) -> None:
         if len(names) != len(plan.constants):
@@ -365,21 +369,7 @@ def _staging(at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], text
 
 
 def _renumbered(dispatch: Dispatch, place: Mapping[int, int]) -> Dispatch:
-    d = dispatch
-    return Dispatch(
-        d.label,
-        place[d.kernel],
-        d.node,
-        d.nodes,
-        d.lines,
-        d.phase,
-        d.bindings,
-        d.workgroups,
-        d.bytes_read,
-        d.bytes_written,
-        d.flops,
-        d.stagings,
-    )
+    return replace(dispatch, kernel=place[dispatch.kernel])
 
 
 def _slots(at: _At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> tuple[int, ...]:

@@ -356,9 +356,14 @@ class PlanRunner(Runner):
             self._cache.popitem(last=False)
         return found
 
-    def _copies_before(self, step: _Step, bound: Bound) -> list[native.Copy]:
-        """The copies into textures that come before a dispatch."""
-        found = []
+    def _copies_before(self, step: _Step, bound: Bound) -> list[native.Copy | native.Clear]:
+        """The copies into textures, and what is cleared, before a dispatch."""
+        found: list[native.Copy | native.Clear] = []
+        for position in step.dispatch.clears:
+            tensor = self._plan.tensors[position]
+            memory = bound[tensor.buffer]
+            start = self._start(tensor.buffer, memory) + tensor.offset
+            found.append(native.Clear(memory.buffer, start, tensor.padded_bytes))
         for staging in step.dispatch.stagings:
             memory = bound[staging.buffer]
             start = self._start(staging.buffer, memory) + staging.offset

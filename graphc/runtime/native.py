@@ -25,8 +25,8 @@ from graphc.runtime.base import pauses
 Step = tuple[Any, Any, int, int, int]
 """Native pipeline (None: the one before stays), native bind group, workgroups in x, y, z."""
 
-CopyArguments = tuple[Any, Any, Any]
-"""Of a copy into a texture: native source, target and size."""
+Order = tuple[Any, Any, Any, Any]
+"""A copy into a texture or a clear, as the C function that records it with what it takes after the encoder."""
 
 _MAP_READ: Final = 1
 _ALL: Final = lib.WGPUTextureAspect_All
@@ -34,6 +34,7 @@ _PASS: Final = ffi.new("WGPUComputePassDescriptor *")
 # Bound once: looking a function up in `lib` takes a tenth of the time of calling it.
 _begin_pass: Final = lib.wgpuCommandEncoderBeginComputePass
 _copy: Final = lib.wgpuCommandEncoderCopyBufferToTexture
+_clear: Final = lib.wgpuCommandEncoderClearBuffer
 _set_pipeline: Final = lib.wgpuComputePassEncoderSetPipeline
 _set_bind_group: Final = lib.wgpuComputePassEncoderSetBindGroup
 _dispatch: Final = lib.wgpuComputePassEncoderDispatchWorkgroups
@@ -128,39 +129,49 @@ class Texels:
 class Copy:
     """A copy of a buffer's bytes (a wrapper's object) from `offset` on into a whole texture.
 
-    arguments: what the C function takes after the encoder. The buffer and the texture live as long as the copy does.
+    The buffer and the texture live as long as the copy does.
     """
 
-    __slots__ = ("_alive", "arguments")
+    __slots__ = ("_alive", "order")
 
     def __init__(self, buffer: Any, offset: int, into: Texels) -> None:
         layout = {"offset": offset, "bytesPerRow": into.row_bytes, "rowsPerImage": into.height}
         source = ffi.new("WGPUTexelCopyBufferInfo *", {"layout": layout, "buffer": buffer._internal})
         self._alive = buffer, into
-        self.arguments = source, into.target, into.size
+        self.order: Order = _copy, source, into.target, into.size
+
+
+class Clear:
+    """Zeros over `nbytes` bytes of a buffer (a wrapper's object), which lives as long as the clear does."""
+
+    __slots__ = ("_alive", "order")
+
+    def __init__(self, buffer: Any, offset: int, nbytes: int) -> None:
+        self._alive = buffer
+        self.order: Order = _clear, buffer._internal, offset, nbytes
 
 
 class Commands:
     """What a program records at each call, as native handles.
 
-    steps: its dispatches, each with its pipeline. copies: those that come before a dispatch, by its position in steps.
-    passes: for each compute pass, the arguments of the copies before it, and its dispatches with None for a pipeline
+    steps: its dispatches, each with its pipeline. copies: the copies and clears that come before a dispatch, by its
+    position in steps. passes: for each compute pass, the orders before it, and its dispatches with None for a pipeline
     that stays.
     """
 
     __slots__ = ("copies", "passes", "steps")
 
-    def __init__(self, steps: Sequence[Step], copies: Mapping[int, Sequence[Copy]]) -> None:
+    def __init__(self, steps: Sequence[Step], copies: Mapping[int, Sequence[Copy | Clear]]) -> None:
         self.steps, self.copies = steps, copies
         starts = sorted({0, *copies})
         self.passes = [
-            ([copy.arguments for copy in copies.get(first, ())], _without_repeats(steps[first:end]))
+            ([copy.order for copy in copies.get(first, ())], _without_repeats(steps[first:end]))
             for first, end in itertools.pairwise([*starts, len(steps)])
         ]
 
     @property
     def count(self) -> int:
-        """Dispatches, copies and passes in all."""
+        """Dispatches, copies, clears and passes in all."""
         return len(self.steps) + sum(1 + len(copies) for copies, _ in self.passes)
 
 
@@ -180,10 +191,10 @@ def encode(compute_pass: Any, steps: Sequence[Step]) -> None:
         dispatch(compute_pass, x, y, z)
 
 
-def copy(encoder: Any, copies: Iterable[CopyArguments]) -> None:
-    """Record copies into a command encoder (its native handle), outside of passes."""
-    for source, target, size in copies:
-        _copy(encoder, source, target, size)
+def copy(encoder: Any, orders: Iterable[Order]) -> None:
+    """Record copies and clears into a command encoder (its native handle), outside of passes."""
+    for function, first, second, third in orders:
+        function(encoder, first, second, third)
 
 
 def record(encoder: Any, commands: Commands) -> None:

@@ -56,7 +56,7 @@ class Stopwatch:
         for first, query_set, buffer in self._sets:
             last = min(first + _BATCH, len(steps))
             for begin, end in itertools.pairwise(sorted({first, *(s for s in copies if first < s < last), last})):
-                native.copy(encoder._internal, [copy.arguments for copy in copies.get(begin, ())])
+                native.copy(encoder._internal, [copy.order for copy in copies.get(begin, ())])
                 record(encoder, query_set, begin - first, steps[begin:end])
             encoder.resolve_query_set(query_set, 0, 2 * (last - first), buffer, 0)
 
