@@ -1,34 +1,60 @@
 # graphc: everything a fresh machine needs. `make demo` and `make test` do all the set-up themselves.
 PYTHON ?= python3
+# The dependencies: those of requirements.lock, or the newest ones (make VERSIONS=newest test).
+VERSIONS ?= locked
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+STAMP  := $(VENV)/.installed-$(VERSIONS)
+LOCK   := $(if $(filter newest,$(VERSIONS)),--upgrade,--constraint requirements.lock)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+# The newest Python that has wheels of all dependencies, and the release of Debian that has it.
+NEWEST := --suite sid --python python3.15 --versions newest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format bench docs adapter browser clean
+.PHONY: help setup adapter drivers demo test slow widths fresh fresh-opengl fresh-newest release lint format bench clean
 
 help:            ## list the targets
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml requirements.lock .ci/python
 	@sh .ci/python "$(PYTHON)" "$(VENV)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[dev]'
+	@rm -f $(VENV)/.installed-*
 	@touch $@
 
 adapter: $(STAMP)  ## a WebGPU adapter: this machine's GPU, or a software one that is installed if it can be
 	@sh .ci/adapter "$(BIN)/python"
 
-browser:         ## chromium, for the tests in a real browser and a second software adapter
-	@sh .ci/browser
+drivers: adapter ## the drivers that tests run on: lavapipe, Chromium's SwiftShader, Mesa's OpenGL
+	@sh .ci/drivers
+
+setup: drivers   ## all that the tests need; after it they need no network
 
 demo: adapter    ## train microGPT on names, print invented names, write the SVG
 	$(BIN)/graphc demo
 
-test: adapter browser lint  ## lint, types and the quick tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+test: setup lint  ## lint, types and the quick tests
+	$(PYTEST)
 
-slow: adapter browser  ## the long tests
+slow: setup      ## the long tests
 	$(BIN)/python -m pytest -m slow
+
+KERNELS := tests/test_ops*_gpu.py tests/test_kernels_*.py tests/test_lower_*.py tests/test_*_wgsl.py tests/test_textures.py \
+	tests/test_chain.py tests/test_stage.py tests/test_beside.py tests/test_scan.py tests/test_random.py
+widths: setup    ## the kernels' tests on llvmpipe of 128 and 512 bits, as on other processors
+	LP_NATIVE_VECTOR_WIDTH=128 $(PYTEST) $(KERNELS)
+	LP_NATIVE_VECTOR_WIDTH=512 $(PYTEST) $(KERNELS)
+
+fresh:           ## (root) clone, demo and test in a minimal Debian with Python, git and make; FRESH=--help tells more
+	@$(PYTHON) .ci/fresh.py $(FRESH)
+
+fresh-opengl:    ## (root) the same where Mesa's OpenGL is, and no Vulkan driver
+	@$(PYTHON) .ci/fresh.py --opengl $(FRESH)
+
+fresh-newest:    ## (root) the same with the newest Python and the newest versions of the dependencies
+	@$(PYTHON) .ci/fresh.py $(NEWEST) $(FRESH)
+
+release: test slow widths fresh fresh-opengl fresh-newest  ## (root) all that is done before a release
 
 lint: $(STAMP)   ## ruff and mypy
 	$(BIN)/ruff check .

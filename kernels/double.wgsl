@@ -48,8 +48,13 @@ fn gc_sign64{{S}}(x: {{D}}) -> {{D}} {
   return select(sign(x), x, gc_isnan64{{S}}(x));
 }
 
+// Half to even, by floor: some drivers round doubles otherwise (llvmpipe of 512 bits rounds 1.5 to 1).
 fn gc_round64{{S}}(x: {{D}}) -> {{D}} {
-  return round(x);
+  let below = floor(x);
+  let part = x - below;
+  let half = {{D}}(0.5);
+  let odd = floor(below * half) * {{D}}(2.0) != below;
+  return select(below, below + {{D}}(1.0), (part > half) | ((part == half) & odd));
 }
 
 // x * 2^n for n in [-2044, 2046], in two steps so that neither factor leaves the range of f64.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphc.runtime.adapter import AdapterInfo, preference
-from tests.adapters import ROOT, environment
+from tests.adapters import DRIVERS, ROOT, environment
 
 
 def python(code: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -90,3 +90,20 @@ def test_a_width_of_vectors_has_kernels_of_its_own(tmp_path: Path):
         done = python("import graphc; print(graphc.device('wgpu').target.subgroup)", **variables)
         found.append(done.stdout.strip())
     assert found == ["8", "4", "8"]
+
+
+ROUNDING = """
+import numpy as np, graphc
+graphc.enable_x64()
+x = np.array([0, -0.3, 1.5, 2.5, -1.5, -2.5, 0.5, -0.5, 0.49999999999999994, 3.5, 1e10 + 0.5, -1e10 - 1.5,
+              2.0**52 - 0.5, 2.0**53, -1e15 - 0.5, 1e300, np.inf, -np.inf, np.nan])
+for fn in (np.rint, np.floor, np.ceil, np.trunc):
+    for part in (x, x[:3], x[10:13]):
+        np.testing.assert_array_equal(graphc.compile(fn, device="wgpu")(part), fn(part), fn.__name__)
+"""
+
+
+@pytest.mark.parametrize("driver", [name for name in DRIVERS if name.startswith("lavapipe")])
+def test_doubles_are_rounded_whatever_the_width(driver: str):
+    done = python(ROUNDING, **environment(driver))
+    assert done.returncode == 0, done.stderr
