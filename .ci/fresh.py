@@ -83,10 +83,9 @@ class Host:
                 host.apt += line + "\n"
         with contextlib.suppress(subprocess.CalledProcessError):  # a Python without pip has no settings of pip
             for line in _output(sys.executable, "-m", "pip", "config", "list").splitlines():
-                key, _, value = line.partition("=")
-                section, _, name = key.rpartition(".")
-                if section and not section.startswith(":"):
-                    host.pip += f"[{section}]\n{name} = {ast.literal_eval(value)}\n"
+                name, _, value = line.partition("=")
+                if name.startswith("global."):
+                    host.pip += f"{name.removeprefix('global.')} = {ast.literal_eval(value)}\n"
         words = " ".join([host.apt, host.pip, *host.environment.values()]).replace("file://", "").split()
         host.paths = {Path(w.strip('";')) for w in words if w.strip('";').startswith("/")}
         host.paths.add(Path("/etc/ssl/certs/ca-certificates.crt"))
@@ -137,7 +136,7 @@ def prepare(root: Path, form: Form, host: Host) -> None:
     """Give a root the settings of this machine, and the last commit as a bundle."""
     (root / "etc/apt/sources.list").write_text(f"deb {host.source} {form.suite} main\n", encoding="utf-8")
     (root / "etc/apt/apt.conf.d/90host").write_text(host.apt, encoding="utf-8")
-    (root / "etc/pip.conf").write_text(host.pip, encoding="utf-8")
+    (root / "etc/pip.conf").write_text(f"[global]\n{host.pip}", encoding="utf-8")
     for name in ("resolv.conf", "hosts"):
         shutil.copyfile(f"/etc/{name}", root / "etc" / name)
     for path in host.paths:
