@@ -88,6 +88,7 @@ class Host:
                     host.pip += f"{name.removeprefix('global.')} = {ast.literal_eval(value)}\n"
         words = " ".join([host.apt, host.pip, *host.environment.values()]).replace("file://", "").split()
         host.paths = {Path(w.strip('";')) for w in words if w.strip('";').startswith("/")}
+        host.paths = {p.parent if p.name == "simple" else p for p in host.paths}  # an index links to files beside it
         host.paths.add(Path("/etc/ssl/certs/ca-certificates.crt"))
         host.paths = {p for p in host.paths if p.exists()}
         return host
@@ -207,7 +208,7 @@ def steps(form: Form, only: Sequence[str]) -> Iterator[Step]:
     if form.opengl:
         packages = " ".join(OPENGL)
         yield Step("opengl", f"apt-get update -qq && apt-get install -qq --no-install-recommends {packages}")
-    yield Step("clone", "git clone --quiet graphc.bundle graphc")
+    yield Step("clone", "git -c advice.detachedHead=false clone --quiet graphc.bundle graphc")
     yield Step("demo", f"{make} demo")
     yield Step("beside", "graphc/.venv/bin/python beside.py")
     yield Step("set-up", f"{make} setup")
