@@ -14,6 +14,10 @@ from graphc.models import data
 Array = Any
 WIDTH, HEADS, CONTEXT, EPS, STD = 16, 4, 16, 1e-5, 0.08
 STEPS = 1000
+DOCUMENTS = 32_033
+"""Names that Karpathy's microgpt shuffles: those of `data.DOWNLOADS["names"]`."""
+FIRST = Path(__file__).parent / "golden" / "microgpt_names.txt"
+"""The first 1000 after the shuffle, one for each step: all that its 1000 steps see."""
 REPORTED = {1: 3.3660, 10: 3.2229, 100: 3.3669, 1000: 2.6497}
 
 
@@ -27,10 +31,17 @@ def corpus_file(name: str) -> Path:
 
 
 def karpathy_setup(names: list[str] | None = None) -> tuple[list[str], dict[str, Array]]:
-    """Shuffled documents and first weights, (out, in), drawn row by row from one generator with seed 42."""
-    documents = list(names or (line.strip() for line in corpus_file("names").read_text().split("\n") if line.strip()))
+    """Shuffled documents and first weights, (out, in), drawn row by row from one generator with seed 42.
+
+    Without names, the documents are Karpathy's first 1000; the generator is where the shuffle of all has left it.
+    """
     generator = random.Random(42)
-    generator.shuffle(documents)
+    if names is None:
+        generator.shuffle(list(range(DOCUMENTS)))
+        documents = FIRST.read_text(encoding="ascii").split()
+    else:
+        documents = list(names)
+        generator.shuffle(documents)
 
     def matrix(rows: int, columns: int) -> Array:
         return np.array([[generator.gauss(0, STD) for _ in range(columns)] for _ in range(rows)])

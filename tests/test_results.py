@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from graphc.models import data
 from graphc.models.train import RunConfig, train
-from tests.oracle import corpus_file
+from tests.oracle import DOCUMENTS, STEPS, corpus_file, karpathy_setup
 
 pytestmark = pytest.mark.slow
+
+
+def test_the_names_that_are_shipped_are_the_first_after_the_shuffle() -> None:
+    documents = list(data.load(str(corpus_file("names"))).documents)
+    assert len(documents) == DOCUMENTS
+    random.Random(42).shuffle(documents)
+    assert karpathy_setup()[0] == documents[:STEPS]
 
 
 @pytest.mark.parametrize("gather", [True, False])
