@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from graphc.limit import parse_bytes
 from graphc.passes import pipeline
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
+from graphc.runtime.forks import Lock
 from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
 from graphc.trace import Program, trace_program
 from graphc.tracing.aliases import given
@@ -118,7 +118,7 @@ class Compiled(Generic[P, R]):
         self._memory_limit = memory_limit
         self._parameters = Parameters(fn, static, donate)
         self._name = getattr(fn, "__name__", type(fn).__name__)
-        self._lock = threading.RLock()
+        self._lock = Lock(reentrant=True)
         self._signatures: dict[Signature, Executable] = {}
         # Signatures that differ from one of those in the order of keys alone, and whose program is the same.
         self._alike: dict[Signature, Executable] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +26,7 @@ from graphc.passes.pipeline import GraphPass
 from graphc.plan import Plan, Target
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
+from graphc.runtime.forks import Lock
 from graphc.tuner import tuned
 from graphc.types import TensorType, check_plain, type_of
 
@@ -66,7 +66,7 @@ class Executable:
     parameters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._runner: Runner | None = None
 
     @property

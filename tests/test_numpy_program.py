@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphc.models import microgpt
 from graphc.ops import OPS
 from graphc.passes import pipeline
 from graphc.runtime import numpy_blocks
+from graphc.runtime.forks import Threads
 from graphc.runtime.numpy_program import NumpyProgram
 from graphc.trace import trace
 from graphc.types import type_of
@@ -42,7 +42,7 @@ def check(graph: Graph, *arrays: np.ndarray) -> None:
         with pytest.raises(IndexError):
             NumpyProgram(graph, None)(arrays)
         return
-    with ThreadPoolExecutor(2) as pool:
+    with Threads("test", 2) as pool:
         for threads in (None, pool):
             program = NumpyProgram(graph, threads)
             for _ in range(2):  # the second call finds the memory that the first has used

@@ -12,12 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
+from graphc.runtime.forks import Lock
 
 if TYPE_CHECKING:
     from graphc.runtime.base import Device
@@ -42,6 +42,8 @@ class AdapterInfo:
     driver: str
     vendor_id: int
     handle: Any = field(repr=False, compare=False)
+    process: int = field(default_factory=os.getpid, repr=False, compare=False)
+    """The process that found it: an adapter is of no use in another one."""
 
     @property
     def software(self) -> bool:
@@ -64,7 +66,7 @@ class _Registry:
     """Adapters found and devices handed out; one of each in a process."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = Lock(reentrant=True)
         self.adapters: list[AdapterInfo] | None = None
         self.devices: dict[str, Device] = {}
         self.said: set[str] = set()

@@ -198,6 +198,7 @@ class PlanRunner(Runner):
 
     def _run(self, arguments: Sequence[Any], record: Record) -> list[Array]:
         device = self._device
+        device.check_open()
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
         arguments = [self._local(a) if isinstance(a, Array) else a for a in arguments]

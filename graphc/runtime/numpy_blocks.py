@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from graphc.ir import Graph, Node, Value
 from graphc.op import Reduce
+from graphc.runtime.forks import Threads
 from graphc.runtime.numpy_compute import Compute, add_rows, compute
 from graphc.types import NDArray, Shape
 
@@ -62,7 +62,7 @@ class Blocked:
     blocks: list[Ranges] = field(default_factory=list)
     sizes: list[tuple[int, Any]] = field(default_factory=list)
 
-    def run(self, read: Callable[[Value], NDArray], write: Callable[[Value], NDArray], pool: Executor | None) -> None:
+    def run(self, read: Callable[[Value], NDArray], write: Callable[[Value], NDArray], pool: Threads | None) -> None:
         """Compute the outputs. read: a value made before the loop. write: the array of an output."""
         whole = {v: read(v).reshape(self.shapes[v]) for v in self.sources}
         parts: dict[Value, NDArray] = {}
@@ -75,7 +75,7 @@ class Blocked:
         if pool is None or len(self.blocks) < 2:
             self._loop(range(len(self.blocks)), whole, parts)
         else:
-            count = min(getattr(pool, "_max_workers", 1), len(self.blocks))
+            count = min(pool.count, len(self.blocks))
             futures = [
                 pool.submit(self._loop, range(first, len(self.blocks), count), whole, parts)
                 for first in range(1, count)

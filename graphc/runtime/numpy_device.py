@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from graphc.ir import Graph
 from graphc.plan import Plan, Target
 from graphc.runtime.array import Array
 from graphc.runtime.base import Device, Runner, donated_texts
+from graphc.runtime.forks import Threads
 from graphc.runtime.numpy_program import NumpyProgram
 from graphc.types import NDArray, TensorType, narrow
 
@@ -24,7 +24,8 @@ class NumpyDevice(Device):
     def __init__(self) -> None:
         self.name = "numpy"
         self.software = True
-        self._pool: ThreadPoolExecutor | None = None
+        self.pool = Threads("graphc-numpy") if (os.cpu_count() or 1) > 1 else None
+        """Threads that share what NumPy itself computes on one; None on a machine with one processor."""
 
     @property
     def target(self) -> Target:
@@ -60,13 +61,6 @@ class NumpyDevice(Device):
         self.check_open()
         return _GraphRunner(self, graph, donated_texts(donated, names))
 
-    @property
-    def pool(self) -> Executor | None:
-        """Threads that share what NumPy itself computes on one; None on a machine with one processor."""
-        if self._pool is None and (count := os.cpu_count() or 1) > 1:
-            self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="graphc-numpy")
-        return self._pool
-
     def fetch(self, data: Any, type: TensorType) -> NDArray:
         """A copy of the elements."""
         return np.array(data)
@@ -85,8 +79,8 @@ class NumpyDevice(Device):
     def close(self) -> None:
         """Refuse further use."""
         self.closed = True
-        if self._pool is not None:
-            self._pool.shutdown()
+        if self.pool is not None:
+            self.pool.shutdown()
 
 
 def _exact(data: NDArray) -> Any:

@@ -6,9 +6,7 @@ its own size writes there, and fused bodies run block by block (see numpy_blocks
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from graphc import reference
 from graphc.ir import Graph, Node, Value
 from graphc.loops import is_loop
 from graphc.ops.structured import put, repeat
+from graphc.runtime.forks import Lock, Threads
 from graphc.runtime.numpy_blocks import Blocked, blocked
 from graphc.runtime.numpy_compute import Compute, compute
 from graphc.types import NDArray, TensorType
@@ -54,10 +53,10 @@ class NumpyProgram:
     they are written in place, and given back as outputs.
     """
 
-    def __init__(self, graph: Graph, pool: Executor | None, stacks: frozenset[Value] = frozenset()) -> None:
+    def __init__(self, graph: Graph, pool: Threads | None, stacks: frozenset[Value] = frozenset()) -> None:
         self._graph = graph
         self._pool = pool
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._values: list[Value] = []
         self._steps: list[_Step] = []
         names = {v: self._slot(v) for v in (*graph.inputs, *graph.constants)}

@@ -109,7 +109,6 @@ class WgpuDevice(Device):
             except (wgpu.GPUError, RuntimeError) as error:
                 raise DeviceError(f"adapter {self.adapter.name} gives no device: {error}") from error
             self._opened = True
-            self._process = os.getpid()
             self.pool = Pool(self.create_buffer, KEEP_BYTES)
             self._staging = StagingRing(self.create_buffer)
             self.pipelines = Pipelines(self)
@@ -127,10 +126,10 @@ class WgpuDevice(Device):
         super().check_open()
         if self._lost:
             raise DeviceLostError(f"device {self.name} was lost while {self._lost}; get a new one with graphc.device()")
-        if self._opened and self._process != os.getpid():
+        if self.adapter.process != os.getpid():
             raise DeviceError(
-                f"device {self.name} was opened before this process was forked, and drivers do not survive that: "
-                "start processes by multiprocessing's 'spawn' method"
+                f"device {self.name} is of the process that this one was forked from, and drivers do not survive that: "
+                "start processes by multiprocessing's 'spawn' method, or compute on the device 'numpy' here"
             )
 
     @cached_property
@@ -200,6 +199,7 @@ class WgpuDevice(Device):
     def upload(self, array: NDArray) -> Array:
         """A copy of `array` in a buffer of its own."""
         type = TensorType(tuple(array.shape), dtype_of(array.dtype))
+        self.check_open()
         self.check_dtype(type)
         data = to_storage(array, type)
         with self.lock:
