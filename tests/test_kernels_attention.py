@@ -11,7 +11,7 @@ import pytest
 import graphc
 from graphc import nn
 from graphc.ir import Graph, Node, evaluate
-from graphc.lower import lower
+from graphc.lower import attention, lower
 from graphc.lower.family import searches
 from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
@@ -19,7 +19,7 @@ from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
 from graphc.passes.chain import chain
 from graphc.passes.stage import staged
-from graphc.plan import Target
+from graphc.plan import MOST_TURNS, Target
 from tests import tint
 from tests.run_graph import graph_of, run, variants
 
@@ -100,6 +100,45 @@ def test_other_devices(device, variant):
         assert all((k.family == "attention") == served(target) for k in plan.kernels)
         for found, want in zip(got, exact(op, arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
+
+
+PARTED = [
+    ((), 7, 200, 8, 8, False, None),
+    ((2,), 90, 130, 16, 8, True, None),
+    pytest.param((), 130, 40, 9, 5, False, 0.8, marks=pytest.mark.slow),
+    pytest.param((1, 2), 300, 300, 16, 8, True, 0.8, marks=pytest.mark.slow),
+    pytest.param((), 7, 515, 40, 12, True, None, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal", "keep"), PARTED)
+def test_kernels_that_visit_some_columns_each_make_the_same(device, monkeypatch, batch, t, s, d, e, causal, keep):
+    attrs = {"causal": causal, "scale": 0.3} | ({} if keep is None else {"keep": keep, "boost": 1 / keep})
+    more = [] if keep is None else [np.array([5, 11], np.uint32)]
+    arrays = [*operands(batch, t, s, d, e), *more]
+    out, lse = ATTENTION.reference(*arrays, **attrs)
+    dout = normal(*out.shape, seed=3)
+    backward = [*arrays[:3], dout, lse, np.sum(dout * out, axis=-1), *more]
+    for op, given in ((ATTENTION, arrays), (BACKWARD, backward)):
+        graph = graph_of(op, given, **attrs)
+        monkeypatch.setattr(attention, "MOST_TURNS", MOST_TURNS)
+        whole, plan = run(device, graph, given)
+        most = max(k.turns for k in plan.kernels)
+        monkeypatch.setattr(attention, "MOST_TURNS", most // 2 + 1)
+        parted, longer = run(device, graph, given)
+        if served(device.target):
+            assert len(longer.dispatches) > len(plan.dispatches)
+            assert max(k.turns for k in longer.kernels) < most
+        for found, want in zip(parted, whole, strict=True):  # causal gradients of keys add in another order
+            np.testing.assert_allclose(found, want, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("keys", [70_001, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_a_few_queries_over_more_keys_than_a_loop_turns(device, keys):
+    arrays = operands((), 3, keys, 8, 4)
+    got, _ = run(device, graph_of(ATTENTION, arrays, causal=True, scale=0.3), arrays)
+    for found, want in zip(got, exact(ATTENTION, arrays, causal=True, scale=0.3), strict=True):
+        np.testing.assert_allclose(found, want, rtol=2e-5, atol=1e-6)
 
 
 def test_dropout(device):

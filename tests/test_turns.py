@@ -235,6 +235,19 @@ def test_functions_of_long_rows_state_their_turns(name: str, shape: tuple[int, .
         assert max(plans(graphc.trace(fn, graphc.spec(shape))).values()) <= MOST_TURNS
 
 
+@pytest.mark.parametrize("keep", [None, 0.8], ids=["", "dropout"])
+@pytest.mark.parametrize(("queries", "keys", "head"), [(1, 1_000_000, 128), (16, 100_000, 64), (70_000, 70_000, 32)])
+def test_attention_over_long_sequences_states_its_turns(queries: int, keys: int, head: int, keep: float | None) -> None:
+    attrs = {"scale": 0.125, "causal": True} | ({} if keep is None else {"keep": keep, "boost": 1 / keep})
+    for name, sides in (("attention", ()), ("attention_backward", ((queries, head), (queries,), (queries,)))):
+        b = Body()
+        inputs = [b.tensor(2, n, head) for n in (queries, keys, keys)] + [b.tensor(2, *shape) for shape in sides]
+        inputs += [] if keep is None else [b.input(TensorType((2,), dtype_of("u32")))]
+        graph = b.build(b.add(OPS[name], *inputs, **attrs))
+        found = plans(graph, unfused=False, names=("software", "discrete"))
+        assert MOST_TURNS // 4 < max(found.values()) <= MOST_TURNS
+
+
 def test_the_plan_shows_the_turns() -> None:
     b = Body()
     plan = lower(b.build([b("cumsum", b.tensor(70_000), axis=0, reverse=False)]), TARGETS["software"])

@@ -10,15 +10,17 @@ texels faster, operands come from textures.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from graphc.index import LANES, Index, variable
-from graphc.ir import Graph, Node, Value
-from graphc.lower.attention_rows import RowKernel, Sum, literal, shape_of, texels_of
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.kernels.turns import turns
+from graphc.lower.attention_rows import Part, RowKernel, Sum, literal, shape_of, texels_of
 from graphc.lower.attention_tile import Kind, candidates, problem_name
 from graphc.lower.kernel import Bindings, KernelSource, Search, Site, settle
 from graphc.op import Attend, Term
 from graphc.ops.attention import MAX_HEAD, attention
-from graphc.plan import Target
+from graphc.plan import MOST_TURNS, Target
 from graphc.types import f32
 
 LOWEST = "-1e38"
@@ -38,15 +40,43 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     """The kernels of a body with one attention node, its operands read through views."""
     node = _node(body)
     if node.op is attention:
-        return [settle(site, lambda bindings: _Forward(body, site, bindings, node).kernel())]
+        return _kernels(_Forward, body, site, node)
     dq, dk, dv = node.outputs
     found = []
     if dq in body.outputs:
-        found.append(settle(site, lambda bindings: _Queries(body, site, bindings, node).kernel()))
+        found += _kernels(_Queries, body, site, node)
     both = tuple(v for v in (dk, dv) if v in body.outputs)
     # With a key, one kernel for both would bind more buffers than WebGPU grants.
     parts = ([(v,) for v in both] if len(node.inputs) > 6 else [both]) if both else []
-    return found + [_keys(replace(body, outputs=wanted), site, node) for wanted in parts]
+    for wanted in parts:
+        found += _kernels(_Keys, replace(body, outputs=wanted), site, node)
+    return found
+
+
+def _kernels(family: type[_Forward | _Queries | _Keys], body: Graph, site: Site, node: Node) -> list[KernelSource]:
+    """One kernel, or several that each visit some of the columns where one would turn its loops too often."""
+    whole = settle(site, lambda bindings: family(body, site, bindings, node, None).kernel())
+    count = turns(whole.wgsl)
+    if count <= MOST_TURNS:
+        return [whole]
+    outputs = [v for v in body.outputs if v in node.outputs]
+    if family is _Keys and len(outputs) > 1:  # what is kept takes a buffer more than there would be
+        return [kernel for v in outputs for kernel in _kernels(family, replace(body, outputs=(v,)), site, node)]
+    like = family(body, site, site.bindings(), node, None)
+    steps = -(-like.column_count // like.step)
+    size = max(1, MOST_TURNS // -(-count // steps)) * like.step
+    starts = range(0, like.column_count, size)
+    kept = [new_value(like.kept(), "kept") for _ in starts[1:]]
+    return [
+        settle(site, partial(_part, family, body, site, node, Part(low, low + size, before, after)))
+        for low, before, after in zip(starts, [None, *kept], [*kept, None], strict=True)
+    ]
+
+
+def _part(
+    family: type[_Forward | _Queries | _Keys], body: Graph, site: Site, node: Node, part: Part, bindings: Bindings
+) -> KernelSource:
+    return family(body, site, bindings, node, part).kernel()
 
 
 def parts(body: Graph) -> list[Graph]:
@@ -68,10 +98,6 @@ def search(body: Graph, site: Site) -> Search:
     shape, staged = shape_of(node), bool(texels_of(body, site, node))
     found = candidates(kind, shape, site.target, staged)
     return Search(problem_name(kind, shape, staged), tuple(tile.choice for tile in found))
-
-
-def _keys(body: Graph, site: Site, node: Node) -> KernelSource:
-    return settle(site, lambda bindings: _Keys(body, site, bindings, node).kernel())
 
 
 def _node(body: Graph) -> Node:
@@ -97,9 +123,9 @@ class _Forward(_RowsAreQueries):
     kind = "forward"
     what = "attention: softmax(scale q k^T) v, rows are queries; running maximum and sum, rescaled as these change"
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None) -> None:
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
-        super().__init__(body, site, bindings, node, t, s)
+        super().__init__(body, site, bindings, node, t, s, part)
         self.q, self.k, self.v = node.inputs[:3]
 
     def sums(self) -> list[Sum]:
@@ -108,6 +134,9 @@ class _Forward(_RowsAreQueries):
     def declare(self) -> None:
         for r in range(self.rows):
             self.emitter.line(f"var top{r} = {LOWEST}; var total{r} = 0.0;")
+
+    def variables(self, r: int) -> list[str]:
+        return [f"top{r}", f"total{r}"]
 
     def weigh(self) -> None:
         emitter, pieces = self.emitter, range(self.sums()[0].pieces(self.lanes))
@@ -164,8 +193,10 @@ class _Forward(_RowsAreQueries):
 class _Backward(RowKernel):
     """What the two kernels of the gradient share: s are the weights, g becomes the gradients of the scores."""
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
-        super().__init__(body, site, bindings, node, rows, columns)
+    def __init__(
+        self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int, part: Part | None
+    ) -> None:
+        super().__init__(body, site, bindings, node, rows, columns, part)
         self.q, self.k, self.v, self.dout, self.lse, self.delta = node.inputs[:6]
 
     def weights_of(self, r: int, lse: str, delta: str) -> None:
@@ -184,9 +215,9 @@ class _Queries(_RowsAreQueries, _Backward):
     kind = "queries"
     what = "attention, gradient of the queries: rows are queries, columns keys"
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None) -> None:
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
-        super().__init__(body, site, bindings, node, t, s)
+        super().__init__(body, site, bindings, node, t, s, part)
         self.row_lse: list[str] = []
         self.row_delta: list[str] = []
 
@@ -211,9 +242,9 @@ class _Keys(_Backward):
     kind = "keys"
     what = "attention, gradients of keys and values: rows are keys, columns queries"
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None) -> None:
         t, s = node.inputs[0].type.shape[-2], node.inputs[1].type.shape[-2]
-        super().__init__(body, site, bindings, node, s, t)
+        super().__init__(body, site, bindings, node, s, t, part)
 
     def sums(self) -> list[Sum]:
         found = [

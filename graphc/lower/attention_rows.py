@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.errors import GraphError
@@ -16,7 +16,7 @@ from graphc.lower.emit import Emitter, literal_text
 from graphc.lower.kernel import Bindings, KernelSource, Site, grid
 from graphc.lower.matmul_tile import prefers_texels
 from graphc.op import Term
-from graphc.types import f32
+from graphc.types import TensorType, f32
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,20 @@ class Sum:
         return -(-self.width // (LANES * lanes))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The columns low to high - 1, which one of several kernels visits, in the order of their columns.
+
+    before, after: what the sums and variables of all rows have come to, between one kernel and the next. The first one
+    starts from nothing, and the last one has the results.
+    """
+
+    low: int
+    high: int
+    before: Value | None
+    after: Value | None
+
+
 class RowKernel(ABC):
     """A kernel whose workgroup owns rows.
 
@@ -43,7 +57,10 @@ class RowKernel(ABC):
     what = ""
     kind: Kind
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int) -> None:
+    def __init__(
+        self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int, part: Part | None
+    ) -> None:
+        self.part = part
         self.body, self.site, self.bindings, self.node = body, site, bindings, node
         self.emitter = Emitter(body, bindings, "")
         self.scale, self.causal = node.attrs["scale"], node.attrs["causal"]
@@ -75,6 +92,10 @@ class RowKernel(ABC):
     def weigh(self) -> None:
         """From the columns of a step, the weights that the sums use."""
 
+    def variables(self, r: int) -> list[str]:
+        """The names of what row r keeps from column to column beside its sums, four numbers at most."""
+        return []
+
     @abstractmethod
     def finish(self) -> None:
         """Write the results."""
@@ -104,6 +125,8 @@ class RowKernel(ABC):
                 for r in range(self.rows):
                     pieces = range(item.pieces(self.lanes))
                     emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
+            if self.part and self.part.before:
+                self._take_up(self.part.before)
             with emitter.scope(), emitter.scope() as step:
                 emitter.line("let at = vec4<u32>(next + lane / 4u * 16u + lane % 4u) + vec4<u32>(0u, 4u, 8u, 12u);")
                 last = self.column_count - 1
@@ -114,8 +137,11 @@ class RowKernel(ABC):
                 self.weigh()
                 self._accumulate()
             with emitter.scope() as finish:
-                self.finish()
-        begin, end = self.bounds()
+                if self.part and self.part.after:
+                    self._leave(self.part.after)
+                else:
+                    self.finish()
+        begin, end = self._bounds()
         blocks = self.each * self.count
         workgroups = grid(blocks, self.site.target)
         text = render(
@@ -124,7 +150,7 @@ class RowKernel(ABC):
             rows=self.rows,
             each=self.each,
             step=self.step,
-            steps=-(-self.column_count // self.step),
+            steps=-(-self._columns() // self.step),
             lanes=self.lanes,
             highest=self._reduced("max", "subgroupMax"),
             total=self._reduced("add", "subgroupAdd"),
@@ -145,6 +171,50 @@ class RowKernel(ABC):
             flops=self._flops(),
             needs=("subgroup",),
         )
+
+    def _columns(self) -> int:
+        """Most columns that are visited."""
+        return self.part.high - self.part.low if self.part else self.column_count
+
+    def _bounds(self) -> tuple[str, str]:
+        """The columns to visit: of a part those between its own, which are whole steps from the first of all."""
+        begin, end = self.bounds()
+        if self.part is None:
+            return begin, end
+        return f"max(({begin}) / {self.step}u * {self.step}u, {self.part.low}u)", f"min({end}, {self.part.high}u)"
+
+    def kept(self) -> TensorType:
+        """The type of what is kept from one kernel to the next: vectors of all lanes, side by side."""
+        return TensorType((self.each * self.count * self.rows * self._vectors(), self.lanes, LANES), f32)
+
+    def _vectors(self) -> int:
+        return sum(item.pieces(self.lanes) for item in self.sums()) + bool(self.variables(0))
+
+    def _places(self, r: int) -> Iterator[tuple[str, list[str]]]:
+        """Where each vector that row r keeps lies, and the names in it."""
+        names = [[f"{item.name}{r}_{p}"] for item in self.sums() for p in range(item.pieces(self.lanes))]
+        names += [self.variables(r)] if self.variables(r) else []
+        for k, found in enumerate(names):
+            yield f"((block * {self.rows}u + {r}u) * {self._vectors()}u + {k}u) * {self.lanes}u + lane", found
+
+    def _take_up(self, before: Value) -> None:
+        """Go on from where the kernel before has left off."""
+        source = self.bindings.read(before, vector=True)
+        for r in range(self.rows):
+            for place, names in self._places(r):
+                if len(names) == 1:
+                    self.emitter.line(f"{names[0]} = {source.load(place)};")
+                    continue
+                held = self.emitter.name(Term(source.load(place), LANES, f32)).text
+                self.emitter.line(" ".join(f"{name} = {held}.{c};" for name, c in zip(names, "xyzw", strict=False)))
+
+    def _leave(self, after: Value) -> None:
+        """Keep what the sums and variables have come to."""
+        written = self.bindings.write(after, vector=True)
+        for r in range(self.rows):
+            for place, names in self._places(r):
+                value = names[0] if len(names) == 1 else f"vec4<f32>({', '.join([*names, '0.0', '0.0'][:LANES])})"
+                self.emitter.line(written.store(place, value))
 
     def _share_rows(self) -> tuple[int, int]:
         """Rows of a workgroup, all alike, and workgroups for the rows of one batch element."""
