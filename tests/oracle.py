@@ -146,3 +146,10 @@ def ours(weights: dict[str, Array], dtype: Any = np.float32) -> dict[str, Any]:
     w = {name: value.astype(dtype) for name, value in weights.items()}
     layer = {name: w[name].T.copy() for name in ("wq", "wk", "wv", "wo", "fc1", "fc2")}
     return {"wte": w["wte"], "wpe": w["wpe"], "lm_head": w["lm_head"].T.copy(), "layers": [layer]}
+
+
+def theirs(params: dict[str, Any]) -> dict[str, Array]:
+    """The inverse of `ours`."""
+    (layer,) = params["layers"]
+    turned = {name: np.asarray(w).T for name, w in {**layer, "lm_head": params["lm_head"]}.items()}
+    return {"wte": params["wte"], "wpe": params["wpe"], **turned}
