@@ -235,7 +235,7 @@ def tried(form: Form, only: Sequence[str], renew: bool, keep: bool) -> bool:
             good, seconds = run(root, form, host, step, log)
             _say(step.name, seconds, _outcome(log) if good else "FAILED")
             if not good:
-                print("\n".join(log.read_text("utf-8", "replace").splitlines()[-40:]))
+                print("\n".join(line[:200] for line in log.read_text("utf-8", "replace").splitlines()[-40:]))
                 return False
         return True
     finally:

@@ -166,7 +166,7 @@ def lower_bound(tensors: Sequence[Lifetime], alignment: int) -> int:
         size = _round_up(t.nbytes, alignment)
         change[t.start - first] += size
         change[t.end - first + 1] -= size
-    return int(np.cumsum(change).max())
+    return int(np.max(np.cumsum(change)))
 
 
 def _round_up(nbytes: int, alignment: int) -> int:

@@ -52,7 +52,8 @@ def _sum(x: NDArray, *, axes: Axes, keepdims: bool) -> NDArray:
     if x.dtype == np.float16:
         return _sum(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(np.float16)
     if x.dtype.kind != "f" or math.prod(x.shape[axis] for axis in axes) <= BLOCK or not x.size:
-        return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
+        kept: Any = keepdims  # a bool that is not known has no overload in NumPy's stubs
+        return np.asarray(np.sum(x, axis=axes, keepdims=kept, dtype=x.dtype))
     # NumPy adds pairwise only along the one axis that is contiguous in memory.
     outer = next((n for n in range(x.ndim, 0, -1) if n - 1 not in axes), 0)
     rows = np.ascontiguousarray(x).reshape(*x.shape[:outer], -1).sum(axis=-1)

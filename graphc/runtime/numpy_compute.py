@@ -129,7 +129,7 @@ def add_rows(rows: NDArray, out: NDArray) -> None:
         np.add.reduce(rows[whole:] if whole > BLOCK else rows, axis=0, out=out)
         if whole <= BLOCK:
             return
-        out += np.add.reduce(rows[:whole].reshape(-1, BLOCK, *rows.shape[1:]).sum(axis=1), axis=0)
+        out += rows[:whole].reshape(-1, BLOCK, *rows.shape[1:]).sum(axis=1).sum(axis=0)
         return
     np.add.reduce(rows.reshape(-1, BLOCK, *rows.shape[1:]).sum(axis=1), axis=0, out=out)
 

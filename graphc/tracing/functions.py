@@ -36,9 +36,9 @@ VIEWS: Final[frozenset[Any]] = frozenset(
 )
 """Functions that give views of their (first) argument, or of each; all others make new arrays."""
 
-_EACH: Final = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_arrays})
+_EACH: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_arrays))
 
-_ITSELF: Final = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d, np.real})
+_ITSELF: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atleast_3d, np.real))
 
 _NO_SHAPE: Final = "the shape of its result would depend on values"
 

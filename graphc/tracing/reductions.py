@@ -246,8 +246,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         if not isinstance(axis, int) or w.ndim != 1:
             raise ShapeError(f"weights are {w.value.type}: need the shape of {x.value.type}, or one axis of it")
         w = emit("reshape", w, shape=tuple(n if i == axis % x.ndim else 1 for i, n in enumerate(x.shape)))
+    kept: Any = flag(keepdims)
     total: Any = np.broadcast_to(w, x.shape)
-    return np.sum(x * w, axis=axis, keepdims=flag(keepdims)) / np.sum(total, axis=axis, keepdims=flag(keepdims))
+    return np.sum(x * w, axis=axis, keepdims=kept) / np.sum(total, axis=axis, keepdims=kept)
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
