@@ -16,7 +16,8 @@ from graphc.lower import lower, partition, scatter
 from graphc.ops import by_name
 from graphc.passes import pipeline
 from graphc.passes.proof import check_plan
-from graphc.plan import MOST_TURNS, Plan
+from graphc.plan import MOST_TURNS, Plan, Target
+from tests import tint
 from tests.run_graph import graph_of, run, variants
 
 SCATTER, UPDATE = by_name("scatter_add"), by_name("index_update")
@@ -150,6 +151,25 @@ def test_many_small_tables_are_added_in_groups(device: Any) -> None:
     assert [kernel.name for kernel in plan.kernels] == ["scatter_add", "scatter_groups", "scatter_sum"]
     want = added(ids, updates, 5)
     assert np.abs(got - want).max() <= 3e-6 * want.max()
+
+
+def test_browsers_take_the_kernels() -> None:
+    software = Target("software", software=True, subgroup=8, features=frozenset({"subgroup"}))
+    texts = {}
+    for rows, slots, inner in ((700, 3_000_000, 1), (70_001, 300_000, 1), (300_000, 5, 1), (20_000, 5000, 20)):
+        ids, updates = np.zeros(rows, np.int32), np.zeros((rows, inner), np.float32)
+        table = np.zeros((slots, inner), np.float32)
+        graphs = {
+            "add": graph_of(SCATTER, [ids, updates], axis=0, size=slots),
+            "update": graph_of(UPDATE, [table, ids, updates], axis=0),
+        }
+        for name, graph in graphs.items():
+            for target in (software, Target()):
+                for kernel in lower(graph, target).kernels:
+                    texts[f"{name} {rows} {target.name} {kernel.name}"] = kernel.wgsl, kernel.needs
+    assert any("tile_sum" in name for name in texts)
+    assert any("scatter_groups" in name for name in texts)
+    assert tint.errors(texts) == {}
 
 
 # What is cleared
