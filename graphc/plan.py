@@ -224,7 +224,8 @@ class Plan:
 
     loops: what of it is repeated, inner loops before those that hold them.
     inputs, outputs, constants: positions in `tensors`. donated: input slots whose buffer an output takes over, as
-    (input slot, output slot) pairs.
+    (input slot, output slot) pairs. quick: what may be launched until its own kernels are compiled, where that takes a
+    driver long.
     """
 
     buffers: tuple[Buffer, ...]
@@ -238,6 +239,7 @@ class Plan:
     memory: Mapping[str, int] = field(default_factory=dict)
     loops: tuple[Loop, ...] = ()
     textures: tuple[Texture, ...] = ()
+    quick: Quick | None = field(default=None, compare=False, repr=False)
 
     def sequence(self) -> list[int]:
         """The number of each dispatch in the order in which they run."""
@@ -274,7 +276,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as JSON text."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(replace(self, quick=None)))
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
@@ -368,6 +370,22 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             ),
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """Launches that may stand in for those of a plan: their kernels are compiled sooner and run slower.
+
+    They give the same bits, over the same buffers and textures, so each of the plan's dispatches may be exchanged on
+    its own. plan: the same program with all of them. spans: for each dispatch of the plan, the first of those of
+    `plan` that stand in for it, and the one after the last. seconds: estimated, that its own kernel takes to compile;
+    0 where `plan` has it too. saved: estimated seconds that one run of its own kernel saves.
+    """
+
+    plan: Plan
+    spans: tuple[tuple[int, int], ...]
+    seconds: tuple[float, ...]
+    saved: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -126,10 +126,15 @@ def library_texts() -> list[str]:
     return [template(name) for name in LIBRARIES]
 
 
+@lru_cache(1024)
+def _called(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\bgc_\w+(?=\()", text)) if "gc_" in text else frozenset()
+
+
 def calls(text: str) -> set[tuple[str, int]]:
     """The library functions that WGSL text calls, as (name, width): what `math_source` needs to complete it."""
     found = set()
-    for name in set(re.findall(r"\bgc_\w+(?=\()", text)):
+    for name in _called(text):
         base = name.removesuffix(SUFFIX[4])
         if base in _library():
             found.add((base, 4 if base != name else 1))

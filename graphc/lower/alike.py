@@ -6,7 +6,6 @@ A deep model repeats its layers, so most of its nodes differ in nothing but the 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from graphc.ir import Graph, Node, Value, new_value
@@ -81,5 +80,4 @@ def _over(source: KernelSource, renamed: dict[Value, Value]) -> KernelSource:
     for operand in source.operands:
         if operand.value not in renamed:
             renamed[operand.value] = new_value(operand.value.type, operand.value.hint)
-    operands = tuple(replace(operand, value=renamed[operand.value]) for operand in source.operands)
-    return replace(source, operands=operands)
+    return source.over(renamed)

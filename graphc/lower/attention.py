@@ -54,11 +54,16 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
 
 
 def _kernels(family: type[_Forward | _Queries | _Keys], body: Graph, site: Site, node: Node) -> list[KernelSource]:
-    """One kernel, or several that each visit some of the columns where one would turn its loops too often."""
+    """One kernel, or several that each visit some of the columns where one would turn its loops too often.
+
+    Where drivers take long, there is another that is quick to compile: the sums of a row are the same in both.
+    """
     whole = settle(site, lambda bindings: family(body, site, bindings, node, None).kernel())
     count = turns(whole.wgsl)
     if count <= MOST_TURNS:
-        return [whole]
+        soon = replace(site, quick=True)
+        small = site.target.software and settle(soon, lambda b: family(body, soon, b, node, None).kernel())
+        return [whole.with_quick([small]) if small else whole]
     outputs = [v for v in body.outputs if v in node.outputs]
     if family is _Keys and len(outputs) > 1:  # what is kept takes a buffer more than there would be
         return [kernel for v in outputs for kernel in _kernels(family, replace(body, outputs=(v,)), site, node)]
@@ -257,7 +262,8 @@ class _Keys(_Backward):
         return self.node.outputs[{"dk": 1, "dv": 2}[name]]
 
     def bounds(self) -> tuple[str, str]:
-        begin = f"max(first, {self.offset}u) - {self.offset}u" if self.causal else "0u"
+        # At a whole vector, so that sums group their terms alike whatever the rows of a tile.
+        begin = f"(max(first, {self.offset}u) - {self.offset}u) / {LANES}u * {LANES}u" if self.causal else "0u"
         return begin, f"{self.queries}u"
 
     def seen(self, r: int) -> str | None:

@@ -11,7 +11,7 @@ from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, constant, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
-from graphc.lower.attention_tile import Kind, Shape, Tile, choose
+from graphc.lower.attention_tile import Kind, Shape, Tile, choose, smallest
 from graphc.lower.emit import Emitter, literal_text
 from graphc.lower.kernel import Bindings, KernelSource, Site, grid
 from graphc.lower.matmul_tile import prefers_texels
@@ -73,6 +73,8 @@ class RowKernel(ABC):
         self.shape = shape_of(node)
         self.staged = texels_of(body, site, node)
         self.tile: Tile = choose(self.kind, self.shape, site.target, bool(self.staged))
+        if site.quick:
+            self.tile = smallest(self.tile)
         self.rows, self.each = self._share_rows()
         self.step = LANES * self.lanes
         self.prefix: tuple[Idx, ...] = ()

@@ -46,7 +46,7 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         calls.append(f"{condition}{{ part{part}(vec3<u32>(group.x - {first}u, 0u, 0u), local); }}")
         first = last
     (size,) = sizes
-    return KernelSource(
+    joined = KernelSource(
         name=name,
         family="beside",
         wgsl=render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls)),
@@ -57,6 +57,7 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         inplace=tuple(pair for part, source in enumerate(sources) for pair in names.pairs(part, source)),
         touches=tuple(touch for part, source in enumerate(sources) for touch in names.touches(part, source)),
     )
+    return joined.with_quick([part for source in sources for part in source.quick or (source,)])
 
 
 def workgroup_size(source: KernelSource) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from graphc.ir import Value
@@ -99,8 +98,7 @@ def _write_in_place(program: Program, loop: Region, loops: Sequence[Region], pos
     program.steps.remove(copy)
     for step in program.steps:
         if any(o.value is new for o in step.source.operands):
-            moved = tuple(replace(o, value=variable) if o.value is new else o for o in step.source.operands)
-            step.source = replace(step.source, operands=moved)
+            step.source = step.source.over({new: variable})
     for value, root in list(program.roots.items()):
         if root is new:
             program.roots[value] = variable

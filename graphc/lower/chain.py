@@ -15,6 +15,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from graphc.ir import Value
@@ -109,16 +110,19 @@ def lanes_of(target: Target) -> int:
     return target.subgroup or 8
 
 
+@lru_cache(1024)
+def _stage_size(text: str) -> int:
+    """Invocations of a workgroup of a kernel that may be a stage; 0 for one that may not."""
+    head = _MAIN.search(text)
+    return 0 if head is None or _MODULE.search(text) or "Barrier" in text else int(head[1])
+
+
 def _joins(source: KernelSource, target: Target) -> bool:
     """Whether a kernel can be a stage: no workgroup memory, nothing cleared, 4 bytes an element of whole tensors."""
-    head = _MAIN.search(source.wgsl)
-    if head is None or _MODULE.search(source.wgsl) or "Barrier" in source.wgsl or source.workgroups[1:] != (1, 1):
+    size = _stage_size(source.wgsl)
+    if not size or source.workgroups[1:] != (1, 1) or source.clears:
         return False
-    if (
-        source.clears
-        or set(source.needs) - {"subgroup"}
-        or ("subgroup" in source.needs and int(head[1]) != lanes_of(target))
-    ):
+    if set(source.needs) - {"subgroup"} or ("subgroup" in source.needs and size != lanes_of(target)):
         return False
     return all(o.windows == 1 and not o.texture and o.dtype.storage.itemsize == 4 for o in source.operands)
 
@@ -250,9 +254,7 @@ def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> b
 
 def _turns(source: KernelSource, target: Target) -> int:
     """The turns of all loops while the invocations of a chain run a stage."""
-    head = _MAIN.search(source.wgsl)
-    assert head is not None
-    return -(-source.workgroups[0] * int(head[1]) // lanes_of(target)) * (1 + turns(source.wgsl))
+    return -(-source.workgroups[0] * _stage_size(source.wgsl) // lanes_of(target)) * (1 + turns(source.wgsl))
 
 
 def _call(source: KernelSource, number: int, lanes: int) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from graphc.kernels import calls, math_source
+from graphc.lower.effort import TURNS
 from graphc.lower.kernel import LANES, KernelSource, Operand
 from graphc.plan import Access
 
@@ -20,12 +22,18 @@ class Module:
     access: tuple[Access, ...]
 
 
+@lru_cache(1024)
+def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
+    new = dict(names)
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, new))})\b")
+    return pattern.sub(lambda match: new[match[0]], text)
+
+
 def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     """The kernel with each input operand in `merged` (input name -> output name) replaced by the output operand."""
     if not merged:
         return source
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, merged))})\b")
-    text = pattern.sub(lambda match: merged[match[0]], source.wgsl)
+    text = _renamed(source.wgsl, tuple(merged.items()))
     over = {merged[o.name]: o.value for o in source.operands if o.name in merged}
     operands = tuple(
         replace(o, access="read_write", over=over[o.name]) if o.name in over else o
@@ -34,6 +42,39 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     )
     touches = tuple((merged.get(name, name), touch) for name, touch in source.touches)
     return replace(source, wgsl=text, operands=operands, touches=tuple(t for t in touches if t[0] in over))
+
+
+_SHORT_LOOP = re.compile(r"(for \(var (\w+) = (\d+)u; \2 < (\d+)u)(; \2(?:\+\+| \+= (\d+)u)\) \{)")
+
+
+def rolled(source: KernelSource) -> KernelSource:
+    """The kernel with loops whose length no compiler knows, so that none writes out those of a few turns."""
+
+    stored = any(not o.texture and not o.uniform for o in source.operands)
+    return replace(source, wgsl=_rolled(source.wgsl)) if stored else source
+
+
+@lru_cache(1024)
+def _rolled(text: str) -> str:
+    def hidden(match: re.Match[str]) -> str:
+        turns = -(-(int(match[4]) - int(match[3])) // int(match[6] or 1))
+        if not 1 < turns <= TURNS:
+            return match[0]
+        return f"{match[1]} + gc_unknown(){match[5]}  // at most {turns} turns\n"
+
+    return _SHORT_LOOP.sub(hidden, text)
+
+
+def share_quick(source: KernelSource, merged: Mapping[str, str]) -> list[KernelSource]:
+    """The quick launches of a kernel, with the tensors merged that are merged in it."""
+    values = {o.name: o.value for o in source.operands if not o.texture}
+    over = {values[old]: values[new] for old, new in merged.items()}
+    found = []
+    for quick in map(rolled, source.quick or (replace(source, quick=()),)):
+        written = {o.value: o.name for o in quick.operands if o.access != "read"}
+        reads = [o for o in quick.operands if o.access == "read" and not o.texture and over.get(o.value) in written]
+        found.append(share(quick, {o.name: written[over[o.value]] for o in reads}))
+    return found
 
 
 def module(source: KernelSource, access: Sequence[Access]) -> Module:

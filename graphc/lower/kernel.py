@@ -9,8 +9,8 @@ kernels/math.wgsl that the text calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
@@ -114,7 +114,8 @@ class KernelSource:
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
     before it does (see `graphc.lower.inplace`). touches: how those operands are touched, by name, in the order of one
     invocation: what the proof of a plan goes by. clears: names of operands that it writes, and that are filled with
-    zeros before it.
+    zeros before it. quick: launches that do the same, bit for bit, each with less text: they take a driver less time to
+    compile, and more to run.
     """
 
     name: str
@@ -127,6 +128,26 @@ class KernelSource:
     inplace: tuple[tuple[str, str], ...] = ()
     touches: Touches = ()
     clears: tuple[str, ...] = ()
+    quick: tuple[KernelSource, ...] = ()
+
+    def with_quick(self, quick: Sequence[KernelSource]) -> KernelSource:
+        """The kernel with launches that may stand in for it; bytes are shared where both ways allow it."""
+        allowed = {pair for source in quick for pair in source.pairs()}
+        names = {o.name: o.value for o in self.operands if not o.texture}
+        inplace = tuple((new, old) for new, old in self.inplace if (names[new], names[old]) in allowed)
+        kept = {name for pair in inplace for name in pair}
+        touches = tuple(touch for touch in self.touches if touch[0] in kept)
+        return replace(self, inplace=inplace, touches=touches, quick=tuple(quick))
+
+    def over(self, tensors: Mapping[Value, Value]) -> KernelSource:
+        """The kernel with other tensors for those that `tensors` names."""
+        operands = tuple(replace(o, value=tensors.get(o.value, o.value)) for o in self.operands)
+        return replace(self, operands=operands, quick=tuple(source.over(tensors) for source in self.quick))
+
+    def pairs(self) -> list[tuple[Value, Value]]:
+        """The (output, input) tensors that may share bytes."""
+        names = {o.name: o.value for o in self.operands if not o.texture}
+        return [(names[new], names[old]) for new, old in self.inplace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +249,7 @@ class Site:
     """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
 
     label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
-    uniform: the outer tensors that are bound as uniform buffers.
+    uniform: the outer tensors that are bound as uniform buffers. quick: whether a kernel is wanted that compiles soon.
     """
 
     target: Target
@@ -236,6 +257,7 @@ class Site:
     label: str = ""
     staged: frozenset[Node] = frozenset()
     uniform: frozenset[Value] = frozenset()
+    quick: bool = False
 
     def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
         """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""

@@ -19,7 +19,7 @@ from graphc.lower.inplace import in_place
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
 from graphc.lower.launch import Launch
 from graphc.lower.matmul_product import Product, product
-from graphc.lower.matmul_tile import Tile, candidates, choose, prefers_texels, problem_name
+from graphc.lower.matmul_tile import Tile, candidates, choose, prefers_texels, problem_name, smallest
 from graphc.op import Lanes, Term
 from graphc.types import DType, TensorType
 
@@ -37,13 +37,31 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     if len(staged) == 2 and not tile.texels:
         staged = frozenset()
     if tile.splits == 1:
-        return [settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(None))]
+        return [_product(body, site, problem, tile, staged, None)]
     sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
     scratch = new_value(sums, "parts")
     return [
-        settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged).kernel(scratch)),
+        _product(body, site, problem, tile, staged, scratch),
         settle(site, lambda bindings: _sum_parts(body, site, bindings, problem, tile, scratch)),
     ]
+
+
+def _product(
+    body: Graph, site: Site, problem: Product, tile: Tile, staged: frozenset[str], scratch: Value | None
+) -> KernelSource:
+    """The kernel of a tile, and where drivers take long for it, one that is quick to compile.
+
+    Every sum is added up in the order of its terms, whatever the tile, so that both give the same bits.
+    """
+
+    def kernel(tile: Tile, unrolled: int) -> KernelSource:
+        return settle(
+            site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged, unrolled).kernel(scratch)
+        )
+
+    if not site.target.software or tile.depth:
+        return kernel(tile, UNROLLED)
+    return kernel(tile, UNROLLED).with_quick([kernel(smallest(tile), LANES)])
 
 
 def search(body: Graph, site: Site) -> Search:
@@ -105,13 +123,21 @@ def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: 
 class _Tiled:
     """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums.
 
-    staged: the operands ("a", "b") that are read from textures.
+    staged: the operands ("a", "b") that are read from textures. unrolled: most elements of a tile whose epilogue is
+    written out for each.
     """
 
     def __init__(
-        self, body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile, staged: frozenset[str]
+        self,
+        body: Graph,
+        site: Site,
+        bindings: Bindings,
+        problem: Product,
+        tile: Tile,
+        staged: frozenset[str],
+        unrolled: int,
     ) -> None:
-        self.staged = staged
+        self.staged, self.unrolled = staged, unrolled
         self.body, self.site, self.bindings, self.problem, self.tile = body, site, bindings, problem, tile
         self.emitter = Emitter(body, bindings, "")
         size = problem.shape
@@ -378,7 +404,7 @@ class _Tiled:
     def _rows_at_once(self, rows: int) -> int:
         """Rows of the tile whose epilogue is written out: all of them, or as many as are in each turn of a loop."""
         one = self.tile.columns * self.width
-        return max(n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * one <= UNROLLED))
+        return max(n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * one <= self.unrolled))
 
     def _write_guarded(
         self, scratch: Value | None, outputs: list[Value], written: list[Operand], row: str, j: int, sums: str

@@ -60,7 +60,10 @@ class Accumulator:
         """A partial result held in `var`s, starting from no element."""
         none, emitter = self.neutral(width), self.emitter
         names = [emitter.fresh("acc") for _ in range(2 if none.position else 1)]
-        emitter.line(f"var {names[0]} = {none.value.text};")
+        # Where a compiler writes out a loop, it drops 0 + x, and a sum of -0 would be -0: NumPy's is 0.
+        signed = self.rule.subgroup == "subgroupAdd" and self.dtype.kind == "float"
+        first = emitter.held(none.value) if signed else none.value
+        emitter.line(f"var {names[0]} = {first.text};")
         value = Term(names[0], width, self.dtype)
         if none.position is None:
             return Partial(value)

@@ -1,0 +1,238 @@
+"""Launches: from the kernels of a program's steps to the kernels and dispatches of a plan.
+
+The same steps can be launched in several ways: a chain as one kernel or as one for each of its stages, a step as the
+kernel that runs fastest or as those that compile soonest (see graphc.lower.quick).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.ir import Node, Value
+from graphc.kernels.turns import turns
+from graphc.lower.chain import Chain, join
+from graphc.lower.declare import module
+from graphc.lower.kernel import KernelSource, Operand
+from graphc.lower.place import Placement
+from graphc.lower.program import Program, Step
+from graphc.lower.stage import Textures
+from graphc.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
+from graphc.printer import format_node, value_names
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A kernel of a step, with its operands in place already merged, and what it binds where it is launched alone.
+
+    step: the position of the step. kernel: its own, where it is launched alone.
+    """
+
+    step: int
+    source: KernelSource
+    kernel: Kernel
+    bindings: tuple[Binding, ...]
+    taken: tuple[TakeOver, ...]
+
+
+def part_of(number: int, source: KernelSource, placement: Placement, target: Target, staged: Textures) -> Part:
+    """A kernel of step `number`, bound to where its tensors lie."""
+    bindings = tuple(b for o in source.operands for b in _bind(o, placement, target, staged))
+    return Part(number, source, _alone(source, placement), bindings, _taken(source, placement))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Launches of a program. groups: the parts that each launch runs, one after the other."""
+
+    kernels: tuple[Kernel, ...]
+    dispatches: tuple[Dispatch, ...]
+    loops: tuple[Loop, ...]
+    groups: tuple[Sequence[Part], ...]
+
+    def spans(self) -> tuple[list[int], list[int]]:
+        """The first and the last of the launches (those of a chain counted one by one) of each step."""
+        begins: dict[int, int] = {}
+        ends: dict[int, int] = {}
+        for position, part in enumerate(itertools.chain.from_iterable(self.groups)):
+            begins.setdefault(part.step, position)
+            ends[part.step] = position
+        return list(begins.values()), list(ends.values())
+
+
+class Launches:
+    """Makes the launches of a program. copies: into textures, before each step."""
+
+    def __init__(self, program: Program, placement: Placement, copies: Mapping[int, Sequence[Staging]]) -> None:
+        self._program, self._placement, self._copies = program, placement, copies
+        self._printed = _Printed(program)
+
+    def chained(self, parts: Sequence[Part]) -> Kernel:
+        """The kernel that runs several parts one after the other."""
+        return join([part.source for part in parts], self._placement, self._program.target).kernel
+
+    def of(self, groups: Sequence[Sequence[Part]]) -> Made:
+        """A launch for each group of parts, which are all parts of all steps in their order."""
+        kernels = _Kernels()
+        dispatches: list[Dispatch] = []
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for group in groups:
+            chain = (
+                join([part.source for part in group], self._placement, self._program.target) if len(group) > 1 else None
+            )
+            made = []
+            for part in group:
+                copies = tuple(self._copies.get(part.step, ())) if part.step not in first else ()
+                first.setdefault(part.step, len(dispatches))
+                last[part.step] = len(dispatches)
+                made.append(self._dispatch(part, kernels.add(chain.kernel if chain else part.kernel), copies))
+            dispatches.append(_joined(made, chain) if chain else made[0])
+        loops = tuple(Loop(first[loop.first], last[loop.last], loop.times) for loop in self._program.loops)
+        return Made(kernels.named_apart(), tuple(dispatches), loops, tuple(groups))
+
+    def _dispatch(self, part: Part, kernel: int, stagings: tuple[Staging, ...]) -> Dispatch:
+        step = self._program.steps[part.step]
+        dispatch = _dispatch(self._program, step, part.source, kernel, part.bindings, stagings, self._printed)
+        number = self._placement.number
+        clears = tuple(number[o.value] for o in part.source.operands if o.name in part.source.clears)
+        return replace(dispatch, taken=part.taken, writes=_writes(part.source), clears=clears)
+
+
+def _alone(source: KernelSource, placement: Placement) -> Kernel:
+    """A kernel with a launch of its own."""
+    finished = module(source, [placement.access(o) for o in source.operands])
+    return Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs, turns(finished.wgsl))
+
+
+class _Kernels:
+    """The kernels of a plan, each once."""
+
+    def __init__(self) -> None:
+        self._number: dict[tuple[str, tuple[Access, ...]], int] = {}
+        self._made: list[Kernel] = []
+
+    def add(self, kernel: Kernel) -> int:
+        """The number of a kernel of this text."""
+        number = self._number.setdefault((kernel.wgsl, kernel.access), len(self._made))
+        if number == len(self._made):
+            self._made.append(kernel)
+        return number
+
+    def named_apart(self) -> tuple[Kernel, ...]:
+        """The kernels with a number added to names that repeat."""
+        count: dict[str, int] = {}
+        named = []
+        for kernel in self._made:
+            count[kernel.name] = count.get(kernel.name, 0) + 1
+            suffix = f"_{count[kernel.name]}" if count[kernel.name] > 1 else ""
+            named.append(replace(kernel, name=kernel.name + suffix))
+        return tuple(named)
+
+
+def _bind(operand: Operand, placement: Placement, target: Target, staged: Textures) -> list[Binding]:
+    tensor = placement.number[operand.value]
+    spot = placement.tensors[tensor]
+    size, access = spot.padded_bytes, placement.access(operand)
+    if operand.texture:
+        return [Binding(tensor, spot.buffer, spot.offset, size, access, staged.holding(tensor))]
+    if operand.windows == 1:
+        return [Binding(tensor, spot.buffer, spot.offset, size, access)]
+    each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)
+    return [
+        Binding(tensor, spot.buffer, spot.offset + start, min(each, size - start), access)
+        for start in range(0, size, each)
+    ]
+
+
+def _taken(source: KernelSource, placement: Placement) -> tuple[TakeOver, ...]:
+    """What a kernel, its operands in place already merged, writes into the bytes of something that it reads."""
+    found, position = [], 0
+    for operand in source.operands:
+        if operand.over is not None:
+            touches = tuple(touch for name, touch in source.touches if name == operand.name)
+            found.append(TakeOver(position, placement.number[operand.over], touches))
+        position += operand.windows
+    return tuple(found)
+
+
+def _writes(source: KernelSource) -> tuple[int, ...]:
+    """Positions of the bindings through which a kernel writes."""
+    windows = [operand.access != "read" for operand in source.operands for _ in range(operand.windows)]
+    return tuple(itertools.compress(itertools.count(), windows))
+
+
+def _dispatch(
+    program: Program,
+    step: Step,
+    source: KernelSource,
+    kernel: int,
+    bindings: tuple[Binding, ...],
+    stagings: tuple[Staging, ...],
+    printed: _Printed,
+) -> Dispatch:
+    node = program.graph.nodes[step.position] if step.position >= 0 else None
+    nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
+    lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
+    reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write"}
+    writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read"}
+    ops = source.name.removeprefix(f"{source.family}_").replace("_", ", ")
+    return Dispatch(
+        label=f"{source.family}: {lines[0] + ' ' if lines else ''}{ops}",
+        kernel=kernel,
+        node=step.position,
+        nodes=nodes,
+        lines=lines,
+        phase=node.source.phase if node else "forward",
+        bindings=bindings,
+        workgroups=source.workgroups,
+        bytes_read=sum(reads.values()),
+        bytes_written=sum(writes.values()),
+        flops=source.flops,
+        stagings=stagings,
+    )
+
+
+def _joined(stages: Sequence[Dispatch], chain: Chain) -> Dispatch:
+    """The one launch of a chain."""
+    lines = tuple(dict.fromkeys(line for stage in stages for line in stage.lines))
+    return replace(
+        stages[0],
+        label=f"chain: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
+        nodes=tuple(text for stage in stages for text in stage.nodes),
+        lines=lines,
+        bindings=chain.bindings,
+        workgroups=(1, 1, 1),
+        bytes_read=sum(stage.bytes_read for stage in stages),
+        bytes_written=sum(stage.bytes_written for stage in stages),
+        flops=sum(stage.flops for stage in stages),
+        stages=tuple(stages),
+        taken=(),
+        writes=(),
+        barriers=chain.barriers,
+    )
+
+
+class _Printed:
+    """Printed lines of the ops that a node holds, under the names of the outer graph."""
+
+    def __init__(self, program: Program) -> None:
+        self._names = program.names
+        self._known: dict[Node, tuple[str, ...]] = {}
+
+    def lines(self, node: Node) -> tuple[str, ...]:
+        """One line an op."""
+        if node not in self._known:
+            self._known[node] = self._lines(node, self._names)
+        return self._known[node]
+
+    def _lines(self, node: Node, outer: dict[Value, str]) -> tuple[str, ...]:
+        if node.op.name != "fused":
+            return (format_node(node, outer),)
+        body = node.attrs["body"]
+        names = {v: f"{outer[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}
+        names |= {v: str(array.item()) for v, array in body.constants.items()}
+        names |= {inner: outer[v] for inner, v in zip(body.outputs, node.outputs, strict=True)}
+        names |= {inner: outer[v] for inner, v in zip(body.inputs, node.inputs, strict=True)}
+        return tuple(line for inner in body.nodes for line in self._lines(inner, names))

@@ -1,0 +1,228 @@
+"""quick: launches that compile sooner stand in for a plan's own, and give the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import nn, random, tree
+from graphc.ir import Graph, evaluate, new_value
+from graphc.loops import flatten
+from graphc.lower import effort, lower
+from graphc.lower import quick as quick_module
+from graphc.lower.declare import rolled
+from graphc.lower.effort import seconds
+from graphc.lower.kernel import KernelSource, Operand
+from graphc.models import MODELS, train
+from graphc.passes import DEFAULT, run
+from graphc.passes.proof import check_plan
+from graphc.plan import Plan, Quick, Target
+from graphc.reference import run_plan
+from graphc.trace import trace
+from graphc.types import TensorType, f32
+from tests.planning import model_step
+from tests.systems import CASES, Case
+
+SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
+SPECIAL = np.array([0.0, -0.0, 1.5, -3.0, np.inf, -np.inf, np.nan, 1e-38, -1e38], np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that are compiled soon enough have no other launches."""
+    monkeypatch.setattr(quick_module, "LEAST", -np.inf)
+
+
+def array(*shape: int) -> Any:
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
+
+
+def special(*shape: int) -> Any:
+    """Numbers among which each special value stands, zeros of both signs most often."""
+    generator = np.random.default_rng(sum(shape))
+    drawn = generator.choice(SPECIAL, shape, p=[0.3, 0.3, 0.1, 0.1, 0.04, 0.04, 0.04, 0.04, 0.04])
+    return np.where(generator.random(shape) < 0.5, drawn, -np.float32(0)).astype(np.float32)
+
+
+def products(a: Any, b: Any) -> Any:
+    """Operands read along each of their axes, with and without an epilogue, vectors and odd sizes."""
+    return a @ b, np.tanh(a @ b.T), a.T @ b, a.T @ b.T, (a @ b) * 2 + a, a[:, :1] @ b[:1], np.maximum(a @ b[:, :3], 0)
+
+
+def sums(a: Any, b: Any) -> Any:
+    """Sums of a few terms, which compilers write out, and of many."""
+    few, many = a.reshape(-1, 8, a.shape[1]), a.reshape(-1)
+    norm = (a - np.mean(a, axis=-1, keepdims=True)) / np.sqrt(np.var(a, axis=-1, keepdims=True) + 1e-5)
+    return np.sum(few, axis=1), np.max(few, axis=1), np.sum(b, axis=0), np.argmax(b, axis=1), norm * b, np.sum(many)
+
+
+def long_sums(a: Any, b: Any) -> Any:
+    return np.tanh(a.T @ b), np.sum(a * b, axis=0)
+
+
+def layer(x: Any, w: Any, v: Any) -> Any:
+    """Gradients of two weights with their updates: kernels side by side, in place where the arguments are donated."""
+
+    def loss(p: Any) -> Any:
+        return np.mean(nn.gelu(x @ p[0]) @ p[1])
+
+    value, (dw, dv) = graphc.value_and_grad(loss)((w, v))
+    return value, w - 0.1 * dw, v - 0.1 * dv
+
+
+def attend(q: Any, k: Any, v: Any) -> Any:
+    return nn.attention(q, k, v, causal=True)
+
+
+def attend_gradient(q: Any, k: Any, v: Any) -> Any:
+    return graphc.value_and_grad(lambda *a: np.sum(nn.attention(*a, causal=True) ** 2), argnums=(0, 1, 2))(q, k, v)
+
+
+def dropped(key: Any, q: Any, k: Any, v: Any) -> Any:
+    """Attention whose weights are dropped at random, and its gradient."""
+
+    def total(q: Any) -> Any:
+        scores = q @ np.swapaxes(k, -1, -2) * 0.25
+        seen = np.where(np.tril(np.ones_like(scores, dtype=np.bool_)), scores, -1e30)
+        return np.sum((nn.dropout(key, nn.softmax(seen), 0.3) @ v) ** 2)
+
+    return graphc.value_and_grad(total)(q)
+
+
+def looped(x: Any, w: Any) -> Any:
+    def step(h: Any, row: Any) -> tuple[Any, Any]:
+        h = np.tanh(h @ w + row)
+        return h / np.sum(h * h, axis=-1, keepdims=True), np.max(h)
+
+    return graphc.scan(step, x, np.stack([x * k for k in range(9)]))
+
+
+HEADS = (array(2, 3, 37, 16), array(2, 3, 41, 16), array(2, 3, 41, 20))
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "products": (products, (array(40, 40), array(40, 40))),
+    "odd products": (products, (array(37, 37), array(37, 37))),
+    "special products": (products, (special(24, 24), special(24, 24))),
+    "large products": (products, (array(256, 256), array(256, 256))),
+    "sums": (sums, (array(64, 32), array(64, 32))),
+    "special sums": (sums, (special(64, 32), special(64, 32))),
+    "long sums": (long_sums, (array(20000, 8), array(20000, 8))),
+    "layer": (layer, (array(48, 32), array(32, 64), array(64, 24))),
+    "attention": (attend, HEADS),
+    "attention gradient": (attend_gradient, HEADS),
+    "large attention": (attend_gradient, tuple(array(4, 2, 128, 64) for _ in range(3))),
+    "dropout": (dropped, (random.key(3), *(array(2, 3, 37, 16) for _ in range(3)))),
+    "loop": (looped, (array(8, 8), array(8, 8))),
+}
+
+
+def planned(fn: Callable[..., Any], arguments: tuple[Any, ...], target: Target) -> tuple[Graph, Plan, Quick]:
+    graph = run(trace(fn, *arguments), DEFAULT)
+    plan = lower(graph, target)
+    assert plan.quick is not None
+    return graph, plan, plan.quick
+
+
+def run_on(device: Any, graph: Graph, plan: Plan, arrays: list[Any]) -> list[Any]:
+    runner = device.prepare_plan(plan, list(flatten(graph).graph.constants.values()), frozenset())
+    return [np.asarray(a) for a in runner(arrays)]
+
+
+def bits(array: Any) -> Any:
+    """The bits of an array, all NaN alike."""
+    return (
+        np.where(np.isnan(array), np.float32(np.nan), array).tobytes() if array.dtype.kind == "f" else array.tobytes()
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_both_ways_give_the_same_bits(name: str, device: Any):
+    fn, arguments = PROGRAMS[name]
+    graph, plan, quick = planned(fn, arguments, device.target)
+    arrays = [np.asarray(a) for a in arguments]
+    own, other = (run_on(device, graph, way, arrays) for way in (plan, quick.plan))
+    assert len(own) > 0
+    for a, b in zip(own, other, strict=True):
+        assert bits(a) == bits(b)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_training_step_gives_the_same_bits_both_ways(name: str, device: Any):
+    case: Case = CASES[name]
+    optimizer = graphc.optim.adam(1e-2)
+    step = train.training_step(MODELS[case.model], case.config, optimizer)
+    params = case.params()
+    arguments = (params, optimizer.init(params), *case.batch())
+    graph, plan, quick = planned(step, arguments, device.target)
+    arrays = [np.asarray(a) for a in tree.leaves(arguments)]
+    own, other = (run_on(device, graph, way, arrays) for way in (plan, quick.plan))
+    assert [bits(a) for a in own] == [bits(b) for b in other]
+
+
+@pytest.mark.parametrize("name", [n for n in PROGRAMS if "large" not in n and "long" not in n])
+def test_the_plan_of_a_start_is_proved_and_computes_what_the_graph_says(name: str):
+    fn, arguments = PROGRAMS[name]
+    graph, _, quick = planned(fn, arguments, SOFTWARE)
+    check_plan(quick.plan)
+    arrays = [np.asarray(a) for a in arguments]
+    for got, want in zip(run_plan(quick.plan, graph, arrays), evaluate(graph, arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["mlp", "batchnorm_mlp", "microgpt"])
+def test_a_start_compiles_sooner_and_covers_every_dispatch(model: str):
+    fn, arguments = model_step(model, 1)
+    _, plan, quick = planned(fn, arguments, SOFTWARE)
+    assert [first for first, _ in quick.spans] == [0, *(end for _, end in quick.spans[:-1])]
+    assert quick.spans[-1][1] == len(quick.plan.dispatches)
+    own, other = (sum(seconds(kernel.wgsl) for kernel in way.kernels) for way in (plan, quick.plan))
+    assert other <= own
+    if model == "microgpt":
+        assert other < own / 2.5
+    for dispatch, cost, saved in zip(plan.dispatches, quick.seconds, quick.saved, strict=True):
+        text = plan.kernels[dispatch.kernel].wgsl
+        assert (cost == 0) == any(kernel.wgsl == text for kernel in quick.plan.kernels)
+        assert saved > 0 or cost == 0
+
+
+def test_a_gpu_starts_with_its_own_kernels():
+    fn, arguments = PROGRAMS["products"]
+    plan = lower(run(trace(fn, *arguments), DEFAULT), replace(SOFTWARE, software=False))
+    assert plan.quick is None
+
+
+def test_what_is_compiled_soon_enough_has_no_other_launches(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.undo()
+    plan = lower(run(trace(lambda x: np.tanh(x) + 1, array(64)), DEFAULT), SOFTWARE)
+    assert plan.quick is None
+
+
+def test_short_loops_are_hidden_and_long_ones_stay():
+    text = "for (var k = 0u; k < 8u; k++) { a(); }\nfor (var k = 0u; k < 640u; k += 4u) { b(); }"
+    operand = Operand("x0", new_value(TensorType((4,), f32)), "read", False)
+    source = KernelSource("k", "map", text, (operand,), (1, 1, 1))
+    assert "k < 8u + gc_unknown()" in rolled(source).wgsl
+    assert "at most 8 turns" in rolled(source).wgsl
+    assert "k < 640u;" in rolled(source).wgsl
+
+
+def test_effort_counts_what_compilers_do():
+    def kernel(body: str) -> str:
+        return (
+            "@group(0) @binding(0) var<storage, read_write> x0: array<f32>;\n"
+            "fn helped(i: u32) -> f32 { return x0[i] + x0[i + 1u]; }\n"
+            f"@compute @workgroup_size(8)\nfn main() {{\n{body}\n}}\n"
+        )
+
+    one, four = kernel("x0[0] = 1.0;"), kernel("x0[0] = x0[1] + x0[2] + x0[3];")
+    assert seconds(one) < seconds(four)
+    assert seconds(four) < seconds(kernel("x0[0] = helped(1u) + helped(2u) + helped(3u);"))
+    short, long = (kernel(f"for (var k = 0u; k < {n}u; k++) {{ x0[k] = x0[k + 1u]; }}") for n in (16, 64))
+    assert seconds(short) > seconds(long)  # the short one is written out
+    again = kernel("x0[0] = 1.0;\n" * 3000)
+    assert len(again) > effort.LONG
+    assert seconds(again) > 10 * seconds(four)
