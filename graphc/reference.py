@@ -156,6 +156,8 @@ class _PlanRun:
         self.last_dispatch = {d.node: i for i, d in enumerate(plan.dispatches) if d.node >= 0}
         written = {self.tensor_of.get(v) for n in self.last_dispatch for v in graph.nodes[n].outputs}
         written |= {d.bindings[-1].tensor for d in plan.dispatches if d.node < 0}
+        # What a node keeps between its kernels has bytes of its own, also where it takes over those of another tensor.
+        written |= {b.tensor for d in plan.dispatches for b in d.bindings if b.access == "read_write"} - self.named
         # A name for the bytes of another tensor is bound nowhere.
         written &= {b.tensor for d in plan.dispatches for b in d.bindings}
         self.owner_of = [self._owner(i, written) for i in range(len(plan.tensors))]
@@ -238,7 +240,8 @@ class _PlanRun:
         node = self.graph.nodes[dispatch.node]
         last = self.last_dispatch[dispatch.node] == number
         bound = {self.owner_of[b.tensor]: b.texture for b in dispatch.bindings}
-        replaced = {self.plan.tensors[b.tensor].alias for b in dispatch.bindings}
+        taking = [t for t in (self.plan.tensors[b.tensor] for b in dispatch.bindings) if t.start == number]
+        replaced = {tensor.alias for tensor in taking}
         for value in dict.fromkeys(node.inputs):
             owner = self._owner_of(value)
             if owner in bound and bound[owner] >= 0:

@@ -21,6 +21,7 @@ from graphc.passes.chain import chain
 from graphc.passes.stage import staged
 from graphc.plan import MOST_TURNS, Target
 from tests import tint
+from tests.lowering import check
 from tests.run_graph import graph_of, run, variants
 
 ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
@@ -74,6 +75,19 @@ def test_forward(device, batch, t, s, d, e, causal):
         assert [k.family for k in plan.kernels] == ["attention"]
     for found, want in zip(got, exact(ATTENTION, arrays, **attrs), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1, 1), (1, 4), (4, 1), (2, 2)])
+def test_gradients_that_are_one(device, shape):
+    """Of an attention to itself with sides of one, gradients are the same numbers: each is written all the same."""
+    x = normal(*shape)
+
+    def loss(x):
+        return np.sum(nn.attention(x, x, x) * np.cos(np.arange(x.size)).reshape(x.shape))
+
+    graph = pipeline.run(graphc.trace(graphc.grad(loss), x), DEFAULT)
+    for target in variants(device).values():
+        check(device, graph, target, [x])
 
 
 @pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), SHAPES)

@@ -9,7 +9,7 @@ from typing import Final
 
 from graphc import families
 from graphc.errors import DeviceError, GraphError
-from graphc.ir import Graph, Node, Value, prune
+from graphc.ir import Builder, Graph, Node, Value, prune
 from graphc.kernels.turns import turns
 from graphc.loops import passed_through
 from graphc.lower import attention, column, custom, matmul, row, scatter
@@ -17,7 +17,7 @@ from graphc.lower import map as map_family
 from graphc.lower.beside import beside, workgroup_size
 from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.op import Contract, Custom
-from graphc.ops.structured import fused
+from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
@@ -160,6 +160,7 @@ def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> It
 
 def _separate(graph: Graph, body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
     """The kernels of a graph that computes what a body does, node by node."""
+    graph = _distinct(graph)
     roots = {v: storage[v] for v in graph.inputs}
     roots |= {new: storage[old] for new, old in zip(graph.outputs, body.outputs, strict=True)}
     nodes = [node for node in graph.nodes if not set(node.outputs) <= {v for v, _ in passed_through(node)}]
@@ -172,6 +173,23 @@ def _separate(graph: Graph, body: Graph, target: Target, storage: Mapping[Value,
             roots[value] = roots.get(source, source)
     for node in nodes:
         yield from kernels_of(node, graph, target, lambda value: roots.get(value, value))
+
+
+def _distinct(graph: Graph) -> Graph:
+    """The graph with bytes of its own for each output: a copy where a pass has made two of them one, or an input."""
+    sources: dict[Value, Value] = {}
+    for node in graph.nodes:
+        for value, source in passed_through(node):
+            sources[value] = sources.get(source, source)
+    taken: set[Value] = {*graph.inputs, *graph.constants}
+    builder = Builder()
+    builder.inputs, builder.constants, builder.nodes = list(graph.inputs), dict(graph.constants), list(graph.nodes)
+    outputs = []
+    for value in graph.outputs:
+        source = sources.get(value, value)
+        outputs.append(builder.apply(barrier, value) if source in taken else value)
+        taken.add(source)
+    return builder.build(outputs)
 
 
 def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Target) -> frozenset[Value]:
