@@ -1,0 +1,281 @@
+"""Running a random program in every way that there is, and what is wrong with what comes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+import graphc
+from graphc import reference
+from graphc.ir import Graph
+from graphc.passes import DEFAULT
+from graphc.passes.chain import chain
+from graphc.passes.proof import check_plan
+from graphc.runtime.adapter import adapters
+from graphc.runtime.wgpu_device import WgpuDevice
+from tests.fuzz.program import Program, quietly
+from tests.fuzz.wide import Bound, bounds
+from tests.run_graph import variants
+
+VARIANTS: Final = {
+    "unfused": "a kernel for each op",
+    "no chain": "each kernel in a launch of its own",
+    "wide": "kernels laid out as for a GPU",
+    "no subgroups": "kernels for an adapter without subgroups",
+    "small grid": "a few workgroups a dimension",
+}
+STEP: Final = 1e-5
+"""How far apart the values are whose difference is compared with a gradient."""
+
+CALLS_GRAD: Final = ("inner gradient", "optimizer")
+"""Kinds of statements that NumPy alone cannot run."""
+
+PASSES: Final = {"unfused": (), "no chain": tuple(p for p in DEFAULT if p is not chain)}
+NO_SLOPE: Final = ("stop_gradient", "np.copysign")
+"""What has a gradient that is not its slope: by name, or where its operands are 0."""
+
+TARGETED: Final = """\
+from graphc.runtime.adapter import adapters
+from graphc.runtime.wgpu_device import WgpuDevice
+from tests.run_graph import variants
+
+device = WgpuDevice("wgpu:0", adapters()[0])
+device.__dict__["target"] = variants(device)["{variant}"]
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """way: which way of running. what: in one word or two. detail: in numbers."""
+
+    way: str
+    what: str
+    detail: str
+
+    @property
+    def symptom(self) -> str:
+        """What findings of the same cause may have in common."""
+        return f"{self.way}: {self.what}"
+
+    def __str__(self) -> str:
+        return f"{self.symptom}\n{self.detail}"
+
+
+@dataclass
+class Seen:
+    """How much a run could see: elements of outputs, and how many of them were decided; findings."""
+
+    findings: list[Finding]
+    elements: int = 0
+    decided: int = 0
+
+
+@cache
+def device(variant: str = "") -> Any:
+    """The adapter, as it is or with another target."""
+    found = own = graphc.device("wgpu")
+    if variant in variants(own):
+        found = WgpuDevice("wgpu:0", adapters()[0])
+        found.__dict__["target"] = variants(own)[variant]
+    return poisoned(found)
+
+
+def poisoned(found: Any) -> Any:
+    """A device whose memory holds NaN when it is given out, so that what is read before it is written shows."""
+    _ = found.handle
+    take = found.pool.take
+
+    def filled(nbytes: int, tag: object = None) -> Any:
+        memory = take(nbytes, tag)
+        found.handle.queue.write_buffer(memory.buffer, 0, bytes([reference.POISON]) * memory.nbytes)
+        return memory
+
+    if take.__name__ != "filled":
+        found.pool.take = filled
+    return found
+
+
+def ways(variant: str) -> dict[str, dict[str, Any]]:
+    """The ways to compile a program: names and options of graphc.compile. The last one is the program's variant."""
+    found: dict[str, dict[str, Any]] = {"numpy": {"device": "numpy", "passes": ()}, "fused": {"device": device()}}
+    if variant:
+        found[variant] = {"device": device(variant), "passes": PASSES.get(variant, DEFAULT)}
+    return found
+
+
+def judge(program: Program, only: str = "") -> Seen:
+    """Run a program in every way, or only in one (and in NumPy); what is wrong."""
+    arguments = program.arguments()
+    run = program.callable()
+    try:
+        graph = graphc.trace(run, *arguments)
+    except Exception as error:
+        return Seen([_raised("trace", error)])
+    leaves = [np.asarray(leaf) for leaf in graphc.tree.leaves(arguments)]
+    inputs = [np.asarray(a, v.type.dtype.numpy) for a, v in zip(leaves, graph.inputs, strict=True)]
+    limits, clamped = bounds(graph, inputs)
+    seen = Seen([], sum(b.decided.size for b in limits), sum(int(b.decided.sum()) for b in limits))
+    seen.findings += _against_numpy(program, limits, clamped)
+    if program.mode == "gradient" and not clamped:
+        seen.findings += _against_differences(program, limits)
+    for name, options in ways(program.variant).items():
+        if only and only != name:
+            continue
+        seen.findings += _compiled(name, program, run, options, graph, inputs, limits)
+    return seen
+
+
+def _raised(way: str, error: BaseException) -> Finding:
+    text = str(error)
+    line = re.sub(r"<program \w+>", "", text.splitlines()[0] if text else "")
+    first = re.sub(r"[%\[\]()\d., ]+", " ", line)[:100]
+    return Finding(way, f"{type(error).__name__}: {first}", text[:3000])
+
+
+def _compiled(
+    name: str,
+    program: Program,
+    run: Callable[..., Any],
+    options: dict[str, Any],
+    graph: Graph,
+    inputs: Sequence[Any],
+    limits: Sequence[Bound],
+) -> list[Finding]:
+    """What is wrong with one way of compiling a program: its results, its second call, its plan."""
+    try:
+        compiled = graphc.compile(run, donate=program.donate, **options)
+        executable = compiled.lower(*program.arguments())
+        first = _called(compiled, program, options["device"])
+        again = _called(compiled, program, options["device"])
+    except Exception as error:
+        return [_raised(name, error)]
+    found = []
+    if (wrong := disagreement(first, graph, limits)) is not None:
+        found.append(Finding(name, "value", wrong))
+    elif not all(a.tobytes() == b.tobytes() for a, b in zip(first, again, strict=True)):
+        found.append(Finding(name, "second call", "a second call with the same arguments gives other results"))
+    if options["device"] != "numpy":
+        found += _plan(name, executable, graph, inputs, limits)
+    return found
+
+
+def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
+    given = program.arguments()
+    if program.donate:
+        given = graphc.tree.map(lambda leaf: graphc.asarray(leaf, device=where), given)
+    return [np.asarray(leaf) for leaf in graphc.tree.leaves(compiled(*given))]
+
+
+def _plan(name: str, executable: Any, graph: Graph, inputs: Sequence[Any], limits: Sequence[Bound]) -> list[Finding]:
+    """The proof of the plan, and the plan executed in poisoned memory."""
+    try:
+        check_plan(executable.plan, executable.device.target.alignment)
+        replayed = reference.run_plan(executable.plan, executable.graph, inputs)
+    except Exception as error:
+        return [_raised(f"plan of {name}", error)]
+    wrong = disagreement(replayed, graph, limits)
+    return [] if wrong is None else [Finding(f"plan of {name}", "value", f"run in NumPy: {wrong}")]
+
+
+def disagreement(found: Sequence[Any], graph: Graph, limits: Sequence[Bound]) -> str | None:
+    """The first output that is not what it must be, in words."""
+    if len(found) != len(limits):
+        return f"{len(found)} outputs, want {len(limits)}"
+    for k, (got, value, limit) in enumerate(zip(found, graph.outputs, limits, strict=True)):
+        if got.shape != value.type.shape or got.dtype != value.type.dtype.numpy:
+            return f"output {k} is {got.dtype}{list(got.shape)}, want {value.type}"
+        if (wrong := limit.wrong(got)).any():
+            return _told(k, got, limit, wrong)
+    return None
+
+
+def _told(k: int, got: Any, limit: Bound, wrong: Any) -> str:
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"output {k}: {int(wrong.sum())} of {wrong.size} elements; at {at} got {got[at]!r}, want {limit.exact[at]!r} "
+        f"within {limit.near[at]:.3g}"
+    )
+
+
+def _against_differences(program: Program, limits: Sequence[Bound]) -> list[Finding]:
+    """Are the gradients, along a random direction, what differences of the value in float64 say?"""
+    text = program.function()
+    if any(kind in CALLS_GRAD for kind in program.kinds()) or any(part in text for part in NO_SLOPE):
+        return []
+    objective = program.callable("objective", wide=True)
+    arguments = program.arguments(wide=True)
+    chosen = program.differentiable()
+    leaves = [leaf for k in chosen for leaf in graphc.tree.leaves(arguments[k])]
+    gradients = [limit.exact for limit in limits[len(limits) - len(leaves) :]]
+    rng = np.random.default_rng(0)
+    along = [rng.choice([-1.0, 1.0], np.shape(leaf)) for leaf in leaves]
+
+    def value(step: float) -> float:
+        moved = iter(along)
+        given = [
+            graphc.tree.map(lambda leaf: leaf + step * next(moved), a) if k in chosen else a
+            for k, a in enumerate(arguments)
+        ]
+        return float(objective(*given)[0])
+
+    with quietly():
+        before, at, after = value(-STEP), value(0.0), value(STEP)
+        slope = sum(float(np.sum(g * d)) for g, d in zip(gradients, along, strict=True))
+        size = sum(float(np.sum(np.abs(g))) for g in gradients)
+        left, right = (at - before) / STEP, (after - at) / STEP
+        central = (left + right) / 2
+    allowed = 1e-3 * (1 + abs(central)) + 1e-5 * size
+    if not np.isfinite([left, right, slope]).all() or abs(left - right) > allowed / 2:
+        return []  # an edge, or a pole
+    if abs(central - slope) <= allowed:
+        return []
+    return [
+        Finding("gradient", "value", f"the slope along a direction is {central:.6g}, the gradient says {slope:.6g}")
+    ]
+
+
+def _against_numpy(program: Program, limits: Sequence[Bound], clamped: bool) -> list[Finding]:
+    """The same function run by NumPy, in its own element types and in float64: is the trace what NumPy computes?"""
+    if any(kind in CALLS_GRAD for kind in program.kinds()):
+        return []
+    found = []
+    gradient = program.mode == "gradient"
+    function = program.callable("objective" if gradient else "program")
+    for name, wide in (("eager", False), ("eager float64", True)):
+        if wide and clamped:
+            continue  # float64 holds what is infinite in float32
+        function = program.callable("objective" if gradient else "program", wide)
+        try:
+            with quietly():
+                made = [np.asarray(leaf) for leaf in graphc.tree.leaves(function(*program.arguments(wide)))]
+        except Exception as error:
+            return [_raised(name, error)]
+        for k, (got, limit) in enumerate(zip(made, limits, strict=False)):
+            exact = limit.exact
+            kinds = {got.dtype.kind, exact.dtype.kind}
+            if got.shape != exact.shape or (len(kinds) > 1 and kinds != {*"iu"}):
+                told = f"output {k} is {exact.dtype}{list(exact.shape)}, NumPy's {got.dtype}{list(got.shape)}"
+                found.append(Finding(name, "type", told))
+                break
+            got = got if exact.dtype.kind == "f" else got.astype(exact.dtype)
+            if (wrong := limit.wrong(got)).any():
+                found.append(Finding(name, "value", _told(k, got, limit, wrong)))
+                break
+    return found
+
+
+def script(program: Program, finding: Finding, name: str) -> str:
+    """A program of its own that shows a finding."""
+    shown, before = {"numpy": 'dict(device="numpy", passes=())', "unfused": "dict(passes=())", "fused": "{}"}, ""
+    if program.variant == "no chain":
+        before = "from graphc.passes import DEFAULT\nfrom graphc.passes.chain import chain\n"
+        shown[program.variant] = "dict(passes=tuple(p for p in DEFAULT if p is not chain))"
+    elif program.variant not in ("", "unfused"):
+        before, shown[program.variant] = TARGETED.format(variant=program.variant), "dict(device=device)"
+    listed = ", ".join(f'"{way}": {options}' for way, options in shown.items())
+    return program.script(f"{{{listed}}}", f"{finding.symptom} (program {name})\n{finding.detail}", before)
