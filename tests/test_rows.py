@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphc
+import graphc.lower.inplace as rule
+from graphc.errors import GraphError
 from graphc.passes.chain import chain
 from tests.rows import WITHIN, Program, programs, softmax
 
@@ -101,6 +104,36 @@ def test_gradients(program: Program, seed: int) -> None:
 @given(programs(6), st.integers(0, 5), st.sampled_from((2, 3, 9)))
 def test_loops(program: Program, seed: int, times: int) -> None:
     repeated(program, seed, ALONE, times)
+
+
+def refused_or_right(program: Program, seed: int, salt: int) -> None:
+    """Lower by a rule that takes over bytes by chance, and as often wrongly as not."""
+    compiled = graphc.compile(program.separate, device="wgpu", donate=tuple(program.donated), passes=ALONE)
+    xs, w = program.arrays(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rule, "_read_first", lambda loads, stores: zlib.crc32(f"{salt} {loads}".encode()) % 2 == 0)
+        try:
+            compiled.lower(*xs, w)
+        except GraphError as error:
+            if "into the bytes of" not in str(error):
+                raise
+            return
+    wanted = program([x.astype(np.float64) for x in xs], w.astype(np.float64))
+    for k, (got, want) in enumerate(zip(compiled(*xs, w), wanted, strict=True)):
+        close(got, want, f"result {k}", program)
+
+
+@settings(max_examples=15, suppress_health_check=QUIET)
+@given(programs(5), st.integers(0, 5), st.integers(0, 99))
+def test_what_the_proof_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+    refused_or_right(program, seed, salt)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, suppress_health_check=QUIET)
+@given(programs(9), st.integers(0, 5), st.integers(0, 99))
+def test_whatever_the_proof_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+    refused_or_right(program, seed, salt)
 
 
 @pytest.mark.slow
