@@ -192,7 +192,10 @@ class Compiled(Generic[P, R]):
             for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)
         )
         donated = self._parameters.donated_leaves(dynamic)
-        made = limit.compose(program.graph, self._passes, self._memory_limit, signature.device, donated)
+        compose = functools.partial(
+            limit.compose, program.graph, self._passes, self._memory_limit, signature.device, donated
+        )
+        made = compose()
         executable = Executable(
             name=self._name,
             device=signature.device,
@@ -206,6 +209,7 @@ class Compiled(Generic[P, R]):
             parameters=self._parameters.positional(dynamic),
             passes=made.passes,
             first_call=check_first_call if self._check else None,
+            distrust=functools.partial(compose, trust=False),
         )
         if signature.device.needs_plan:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,15 +14,16 @@ from graphc import program, tree
 from graphc.contract import Contract, contract
 from graphc.errors import DTypeError, ShapeError
 from graphc.explain import explain
-from graphc.index_check import IndexLimit, index_limits
+from graphc.index_check import IndexCheck
 from graphc.ir import Graph, Node
+from graphc.limit import Composed
 from graphc.loops import flatten, is_loop
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
-from graphc.op import Inline
 from graphc.passes.fuse import Fuse, decisions
 from graphc.passes.fusion.explain import Decision
 from graphc.passes.pipeline import GraphPass
+from graphc.passes.ranges import Ranges
 from graphc.plan import Plan, Target
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
@@ -49,7 +50,8 @@ class Executable:
 
     stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
     donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
-    parameters: names of the positional arguments.
+    parameters: names of the positional arguments. distrust: gives the stages of the program that takes nothing for
+    granted of the indices in its arguments, as this one does: it checks them on the device.
     """
 
     name: str
@@ -64,10 +66,12 @@ class Executable:
     passes: tuple[GraphPass, ...] = ()
     first_call: Check | None = None
     parameters: tuple[str, ...] = ()
+    distrust: Callable[[], Composed] | None = None
 
     def __post_init__(self) -> None:
         self._lock = Lock()
         self._runner: Runner | None = None
+        self._check = self.first_call
 
     @property
     def graph(self) -> Graph:
@@ -90,8 +94,18 @@ class Executable:
         return contract(self.plan, self.memory, [(a.name, a.type) for a in self.arguments])
 
     @cached_property
-    def _index_limits(self) -> Mapping[int, IndexLimit]:
-        return index_limits(next((g for _, g in self.stages if not _has_calls(g)), self.graph))
+    def _indices(self) -> IndexCheck:
+        position = next((n for n, p in enumerate(self.passes) if isinstance(p, Ranges)), 0)
+        return IndexCheck(self.stages[position][1], [a.name for a in self.arguments])
+
+    @cached_property
+    def guarded(self) -> Executable:
+        """The program for arguments of which the host does not know whether their indices are in range."""
+        if self.distrust is None:
+            return self
+        made = self.distrust()
+        stages, passes, plan = made.stages, made.passes, made.plan
+        return replace(self, stages=stages, passes=passes, planned=plan, first_call=self._check, distrust=None)
 
     def explain(self) -> str:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""
@@ -118,11 +132,17 @@ class Executable:
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """Run on the flattened arguments, which must fit the signature."""
+        program = self if self._indices.admits(leaves) else self.guarded
+        bounds = self._indices.results(leaves)
+        outputs = program._run(leaves)
+        for slot, interval in bounds:
+            outputs[slot].bounds = interval
+        return tree.unflatten(self.out_tree, outputs)
+
+    def _run(self, leaves: Sequence[Any]) -> list[Array]:
         runner = self._runner or self.prepared()
-        for slot, limit in self._index_limits.items():
-            limit.check(self.arguments[slot].name, leaves[slot])
         if self.first_call is None:
-            return tree.unflatten(self.out_tree, runner(leaves))
+            return runner(leaves)
         check, self.first_call = self.first_call, None
         kept = [leaf.numpy() if isinstance(leaf, Array) else np.array(leaf) for leaf in leaves]
         outputs = runner(leaves)
@@ -131,7 +151,7 @@ class Executable:
         except BaseException:
             self.first_call = check
             raise
-        return tree.unflatten(self.out_tree, outputs)
+        return outputs
 
     def profile(self, *args: Any, repeat: int = 5, **kwargs: Any) -> Profile:
         """Time each dispatch on these arguments, `repeat` times; Arrays stay alive, donated ones too.
@@ -143,16 +163,18 @@ class Executable:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program as the folder `path`, for `graphc.load_program`: plan, kernels and constants.
 
-        It runs without a graph or a compiler, on adapters that have what this one was asked for. Raises ProgramError
+        It runs without a graph or a compiler, on adapters that have what this one was asked for, and checks all indices
+        that are not known to be in range on the device (see `guarded`). Raises ProgramError
         for a place that cannot be written. docs/program.md describes the files.
         """
-        program.save(self.as_program(self.plan, self.device.target), path)
+        made = self.guarded if self._indices.watched else self
+        program.save(made.as_program(made.plan, self.device.target), path)
 
     def as_program(self, plan: Plan, target: Target, graph: Graph | None = None) -> program.Program:
         """The program of a plan that was made for `target` from `graph` (None: the last stage)."""
         values = flatten(graph or self.graph).graph.constants.values()
         arrays = {f"{self.name}.constants.{n}": array for n, array in enumerate(values)}
-        axes = {slot: limit.size for slot, limit in self._index_limits.items()}
+        axes = self._indices.axes()
         trees = self.in_tree, self.out_tree
         made = program.make_function(self.name, self.parameters, plan, target, trees, self.donated, axes, tuple(arrays))
         return program.Program({self.name: made}, arrays)
@@ -176,10 +198,6 @@ def _decisions(graph: Graph, fuse: Fuse) -> dict[Node, Decision]:
     for node in filter(is_loop, graph.nodes):
         found |= _decisions(node.attrs["body"], fuse)
     return found
-
-
-def _has_calls(graph: Graph) -> bool:
-    return any(isinstance(node.op.lowering, Inline) for node in graph.nodes)
 
 
 def _check_leaf(argument: Argument, leaf: Any) -> None:

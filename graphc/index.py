@@ -221,6 +221,15 @@ class Index:
         return divide(self.flat, width), modulo(self.flat, width)
 
     @property
+    def limits(self) -> list[tuple[Idx, int]]:
+        """What it takes for the position to lie in the tensor, where it may be one past the end of a row or of all:
+        that each of these indices is below the number beside it."""
+        found = [] if self._dims is None else list(zip(self._dims, self.shape, strict=True))
+        if self._flat is not None:
+            found.append((self._flat, math.prod(self.shape)))
+        return found + (self._before.limits if self._before is not None else [])
+
+    @property
     def uniform(self) -> bool:
         """Whether every lane means the same element."""
         if self._flat is not None:

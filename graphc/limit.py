@@ -18,6 +18,7 @@ from graphc.passes import pipeline
 from graphc.passes.fuse import Fuse
 from graphc.passes.order import order
 from graphc.passes.pipeline import GraphPass
+from graphc.passes.ranges import Ranges, ranges
 from graphc.passes.remat import Ladder, Remat
 from graphc.plan import Plan, Target
 from graphc.runtime import Device
@@ -36,13 +37,22 @@ class Composed:
 
 
 def compose(
-    graph: Graph, passes: tuple[GraphPass, ...], limit: int | None, device: Device, donated: frozenset[int]
+    graph: Graph,
+    passes: tuple[GraphPass, ...],
+    limit: int | None,
+    device: Device,
+    donated: frozenset[int],
+    trust: bool = True,
 ) -> Composed:
     """The stages of a program, which needs at most `limit` bytes beside its arguments and results.
 
-    Raises MemoryLimitError, naming the lowest limit that works and the tensors that stand in the way of a lower one.
+    trust: indices that are arguments are looked at before a call (see graphc.index_check). Raises MemoryLimitError,
+    naming the lowest limit that works and the tensors that stand in the way of a lower one.
     """
     passes = tuple(replace(p, donated=donated) if isinstance(p, Fuse) else p for p in passes)
+    if not any(isinstance(p, Ranges) for p in passes):
+        passes = ranges, *passes
+    passes = tuple(replace(p, trust=trust) if isinstance(p, Ranges) else p for p in passes)
     if limit is None:
         return Composed(pipeline.stages(graph, passes), passes)
     # Textures would take memory beside the arenas, and arenas apart more: with a limit, they are not worth it.

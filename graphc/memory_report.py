@@ -80,7 +80,7 @@ def memory_report(plan: Plan, alignment: int) -> MemoryReport:
         tops[record.arena] = max(tops.get(record.arena, 0), record.offset + record.size)
     by_kind = dict.fromkeys(("input", "constant", "output"), 0)
     for buffer in plan.buffers:
-        if buffer.kind != "arena":
+        if buffer.kind in by_kind:
             by_kind[buffer.kind] += buffer.nbytes
     return MemoryReport(
         peak_bytes=sum(tops.values()),

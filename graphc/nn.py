@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
 from graphc.ops import by_name
+from graphc.plan import range_message
 from graphc.random import bernoulli
 from graphc.trace import Tracer, apply
 
@@ -72,12 +73,24 @@ def _shifted(x: Array, axis: int) -> Array:
     return x - apply(by_name("stop_gradient"), np.max(x, axis=axis, keepdims=True))
 
 
-def cross_entropy(logits: Array, labels: Array, mask: Array | None = None) -> Array:
-    """Mean of -log softmax(logits)[label], in nats.
+def cross_entropy(
+    logits: Array,
+    labels: Array,
+    mask: Array | None = None,
+    *,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """-log softmax(logits)[label] in nats: its mean over the positions that are kept, their sum, or each ("none").
 
-    logits: [..., C]. labels: integers [...] in [0, C). mask: [...], bool or weights: the mean is taken over the
-    positions it keeps, and labels at the others may be anything in range. Raises ShapeError, DTypeError, and, on
-    ndarrays, IndexRangeError for a label out of range.
+    logits: [..., C]. labels: integers [...] in [0, C); negative ones do not count from the end. mask: [...], bool or
+    weights: 0 leaves a position out, and the mean is weighted. ignore_index: positions with this label, which may be
+    any integer, are left out. What logits and labels hold where a position is left out does not matter, be it NaN: its
+    loss is 0, and so is its gradient. The mean over no positions is NaN. label_smoothing: this part of the target is
+    shared out over all classes: the loss is (1 - s) * -log p[label] + s * mean(-log p), s in [0, 1].
+    Raises ShapeError, DTypeError, ValueError for another reduction or smoothing, and IndexRangeError for a label out of
+    range: at once where it is known, else when a result is read. Source: torch.nn.functional.cross_entropy.
     """
     logits, labels = _array(logits), _array(labels)
     if logits.ndim < 1 or logits.shape[:-1] != labels.shape:
@@ -85,17 +98,41 @@ def cross_entropy(logits: Array, labels: Array, mask: Array | None = None) -> Ar
             f"cross_entropy: logits have shape {logits.shape} and labels {labels.shape}: "
             "need labels.shape == logits.shape[:-1]"
         )
-    _check_ids("cross_entropy: label", labels, logits.shape[-1])
-    chosen = np.take_along_axis(log_softmax(logits), labels[..., None], axis=-1)
-    losses = -np.reshape(chosen, labels.shape)
-    if mask is None:
-        return np.mean(losses)
-    weights = _array(mask).astype(logits.dtype)
-    return np.sum(losses * weights) / np.sum(weights)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"cross_entropy: reduction is {reduction!r}: need 'mean', 'sum' or 'none'")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}: need 0 <= label_smoothing <= 1")
+    _check_integer("cross_entropy: labels", labels)
+    weights, kept = None if mask is None else _array(mask), None
+    if weights is not None:
+        kept = weights if weights.dtype.kind == "b" else weights != 0
+    if ignore_index is not None:
+        counted = labels != ignore_index
+        weights = counted if weights is None else np.where(counted, weights, 0)
+        kept = counted if kept is None else kept & counted
+    if kept is not None:
+        logits, labels = np.where(kept[..., None], logits, 0), np.where(kept, labels, 0)
+    losses = _negative_log_likelihood(
+        logits, _in_range("cross_entropy:label", labels, logits.shape[-1]), label_smoothing
+    )
+    if weights is None:
+        return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
+    weights = weights.astype(logits.dtype)
+    losses = losses * weights
+    if reduction == "none":
+        return losses
+    return np.sum(losses) / np.sum(weights) if reduction == "mean" else np.sum(losses)
+
+
+def _negative_log_likelihood(logits: Array, labels: Array, smoothing: float) -> Array:
+    """[..., C] and [...] -> [...]; the target is the label, less the part that all classes share."""
+    logs = log_softmax(logits)
+    losses = -np.reshape(np.take_along_axis(logs, labels[..., None], axis=-1), labels.shape)
+    return losses if not smoothing else (1 - smoothing) * losses - smoothing * np.mean(logs, axis=-1)
 
 
 def one_hot(ids: Array, n: int, dtype: Any = np.float32) -> Array:
-    """[..., n] with 1 at each id and 0 elsewhere; an id out of range gives a row of zeros."""
+    """[..., n] with 1 at each id and 0 elsewhere; an id outside of [0, n) gives a row of zeros, as in JAX."""
     ids = _array(ids)
     _check_integer("one_hot: ids", ids)
     return (ids[..., None] == np.arange(n, dtype=np.int32)).astype(dtype)
@@ -114,9 +151,14 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 def embedding(table: Array, ids: Array) -> Array:
-    """Rows of a table. table: [V, D], ids: integers [...] in [0, V) -> [..., D]. Raises as `cross_entropy` does."""
+    """Rows of a table. table: [V, D], ids: integers [...] in [0, V) -> [..., D]. Negative ids are out of range.
+
+    Raises DTypeError, and IndexRangeError for an id out of range: at once where it is known, else when a result is
+    read.
+    """
     ids = _array(ids)
-    _check_ids("embedding: id", ids, table.shape[0])
+    _check_integer("embedding: ids", ids)
+    ids = _in_range("embedding:id", ids, table.shape[0])
     if isinstance(ids, Tracer):
         return apply(by_name("take"), table, ids, axis=0)  # np.take would not see that ids are traced
     return np.take(table, ids, axis=0)
@@ -225,10 +267,12 @@ def _check_integer(what: str, ids: Array) -> None:
         raise DTypeError(f"{what} must be integers, got {ids.dtype}")
 
 
-def _check_ids(what: str, ids: Array, size: int) -> None:
-    """Integers, and in range where the values are known, which they are on ndarrays."""
-    _check_integer(f"{what}s", ids)
-    if isinstance(ids, np.ndarray | np.generic) and ids.size:
+def _in_range(what: str, ids: Array, size: int) -> Array:
+    """The ids, which must lie in [0, size): looked at now where they are known, else when the program runs."""
+    if isinstance(ids, Tracer):
+        return apply(by_name("checked"), ids, low=0, high=size - 1, what=what)
+    ids = np.asarray(ids)
+    if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= size):
         low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high >= size:
-            raise IndexRangeError(f"{what} {low if low < 0 else high} is out of range: need 0 <= id < {size}")
+        raise IndexRangeError(range_message(what, low if low < 0 else high, 0, size - 1))
+    return ids

@@ -71,6 +71,9 @@ class Emitter(Protocol):
     def value_of(self, idx: Any, dtype: DType) -> Term:
         """An `Idx` as a Term of an element type (iota)."""
 
+    def report(self, node: Any, ids: Term, index: Index) -> None:
+        """Report those of `ids` (read at `index`) that lie outside of [attrs["low"], attrs["high"]] of the node."""
+
 
 class Width(Protocol):
     """Names in WGSL at the width of an expression: `w(f32)` is "f32" or "vec4<f32>", `w.fn("gc_log")` the function."""
@@ -186,7 +189,8 @@ class Op:
     infer(*types, **attrs): output type or types. reference(*arrays, **attrs): the NumPy result. vjp(g, out, *inputs,
     **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
     axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
-    "random", "structured" (stands for a graph), "transcendental" (worth storing rather than computing twice).
+    "random", "structured" (stands for a graph), "transcendental" (worth storing rather than computing twice),
+    "reports" (its kernel writes to the program's faults).
     """
 
     name: str

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from graphc.errors import GraphError
 from graphc.types import Shape, TensorType, dtype_of
 
-BufferKind = Literal["input", "output", "constant", "arena"]
+BufferKind = Literal["input", "output", "constant", "arena", "faults"]
 Access = Literal["read", "read_write", "uniform", "texture"]
 """How a kernel reaches a tensor: a storage buffer, a uniform buffer (read), a storage texture (read) with a copy."""
 
@@ -46,6 +46,8 @@ def padded(nbytes: int, itemsize: int = 4) -> int:
 @dataclass(frozen=True, slots=True)
 class Buffer:
     """One GPU buffer. An arena holds many tensors at offsets; the other kinds hold one tensor each.
+
+    The kind "faults" is cleared before the program runs, and read after it: a u32 for each of Plan.checks.
 
     nbytes: the size to allocate, `padded` for the kinds that hold one tensor.
     slot: position among the program's inputs, outputs or constants (arena: its number).
@@ -210,6 +212,34 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeCheck:
+    """Indices that must lie in [low, high]. what: the op, or "function:argument". signed: whether they are.
+
+    at: the last line of a message, the user's line. In its word of the faults, kernels leave 0 where all is well, else
+    the bits of an index out of range: of several, that which is the greatest as a u32.
+    """
+
+    what: str
+    low: int
+    high: int
+    signed: bool
+    at: str
+
+    def message(self, word: int) -> str:
+        """What to say of a word that is not 0."""
+        bad = word - (1 << 32) if self.signed and word >= 1 << 31 else word
+        return range_message(self.what, bad, self.low, self.high) + self.at
+
+
+def range_message(what: str, bad: int, low: int, high: int) -> str:
+    """That an index lies outside of [low, high]."""
+    head, _, name = what.partition(":")
+    if low == -high - 1:
+        return f"{head}: {name or 'index'} {bad} is out of range for an axis of {high + 1}"
+    return f"{head}: {name or 'index'} {bad} is out of range: need {low} <= {name or 'index'} < {high + 1}"
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """The dispatches first to last run `times` times, all of them before the first one runs again."""
 
@@ -225,7 +255,7 @@ class Plan:
     loops: what of it is repeated, inner loops before those that hold them.
     inputs, outputs, constants: positions in `tensors`. donated: input slots whose buffer an output takes over, as
     (input slot, output slot) pairs. quick: what may be launched until its own kernels are compiled, where that takes a
-    driver long.
+    driver long. checks: what is reported in the buffer of the kind "faults".
     """
 
     buffers: tuple[Buffer, ...]
@@ -240,6 +270,7 @@ class Plan:
     loops: tuple[Loop, ...] = ()
     textures: tuple[Texture, ...] = ()
     quick: Quick | None = field(default=None, compare=False, repr=False)
+    checks: tuple[RangeCheck, ...] = ()
 
     def sequence(self) -> list[int]:
         """The number of each dispatch in the order in which they run."""
@@ -297,6 +328,7 @@ class Plan:
                 memory=raw["memory"],
                 loops=tuple(Loop(**loop) for loop in raw["loops"]),
                 textures=tuple(Texture(**t) for t in raw["textures"]),
+                checks=tuple(RangeCheck(**c) for c in raw["checks"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GraphError(f"this is not a plan: {error}") from error
@@ -307,6 +339,8 @@ class Plan:
             lines.append(f"  buffer {number}: {buffer.kind} {buffer.name}, {buffer.nbytes} bytes")
         for number, texture in enumerate(self.textures):
             lines.append(f"  texture {number}: {texture.name}, {texture.width} x {texture.height} texels")
+        for number, check in enumerate(self.checks):
+            lines.append(f"  check {number}: {check.what} in [{check.low}, {check.high}]")
         for number, dispatch in enumerate(self.dispatches):
             lines += [
                 f"  {'':4} repeat {loop.times} times: {loop.first} to {loop.last}"

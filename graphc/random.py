@@ -89,6 +89,10 @@ def randint(key: Array, shape: Shape, low: int, high: int) -> Array:
         low_part = words[0] * size
         carry = low_part + _multiply_high(words[1], span) < low_part
         offset = _multiply_high(words[0], span) + carry.astype(np.uint32)
+        # That it is below `span` is said here for those who take it as an index: arithmetic alone does not show it.
+        offset = np.minimum(offset, np.uint32(span - 1))
+        if span <= 1 << 31:
+            return offset.astype(np.int32) + np.int32(low)
         return (offset + np.uint32(low & 0xFFFFFFFF)).astype(np.int32)
 
 

@@ -17,7 +17,7 @@ from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir import Graph, Node, Value, run_node
 from graphc.loops import flatten, is_loop
 from graphc.ops.structured import put, repeat
-from graphc.plan import Dispatch, Plan, Tensor
+from graphc.plan import Dispatch, Plan, Tensor, range_message
 from graphc.printer import describe, value_names
 from graphc.types import NDArray, TensorType, dtype_of
 
@@ -88,9 +88,8 @@ class _Interpreter:
             return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # put has one output
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
-        if self.check_indices and node.op.name in _INDICES:
-            ids, size = _INDICES[node.op.name](node, arrays)
-            _check_range(graph, node, ids, size)
+        if self.check_indices and (node.op.name in _INDICES or node.op.name == "checked"):
+            _check_range(graph, node, arrays)
         return run_node(node, arrays)
 
     def run_loop(self, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
@@ -121,12 +120,18 @@ _INDICES: Final[dict[str, Callable[[Node, Sequence[NDArray]], tuple[NDArray, int
 """Where the ops that index find their indices, and the size of the axis that these must lie in."""
 
 
-def _check_range(graph: Graph, node: Node, ids: NDArray, size: int) -> None:
-    bad = ids[(ids >= size) | (ids < -size)] if ids.dtype.kind == "i" else ids[ids >= size]
+def _check_range(graph: Graph, node: Node, arrays: Sequence[NDArray]) -> None:
+    """Raise IndexRangeError for an index out of range."""
+    what, low, high = node.op.name, 0, -1
+    if what == "checked":
+        ids, what, low, high = arrays[0], node.attrs["what"], node.attrs["low"], node.attrs["high"]
+    else:
+        ids, size = _INDICES[what](node, arrays)
+        low, high = -size, size - 1
+    bad = ids[(ids > high) | (ids < low)] if ids.dtype.kind == "i" else ids[ids > high]
     if bad.size:
-        raise IndexRangeError(
-            f"{node.op.name}: index {bad.flat[0]} is out of range for an axis of {size}\n  in  {describe(graph, node)}"
-        )
+        message = range_message(what, int(bad.flat[0]), low, high)
+        raise IndexRangeError(f"{message}\n  in  {describe(graph, node)}{node.source.at}")
 
 
 def run_plan(plan: Plan, graph: Graph, inputs: Sequence[Any], poison: bool = True) -> list[NDArray]:
@@ -251,6 +256,8 @@ class _PlanRun:
         outputs = {self.owner_of[self.tensor_of[v]] for v in node.outputs if v.type.size}
         operands = {self._owner_of(v) for v in node.inputs}
         for binding in dispatch.bindings:
+            if self.plan.buffers[binding.buffer].kind == "faults":
+                continue
             if binding.tensor in outputs or binding.tensor not in self.named:
                 self._apart(binding.tensor, operands, who)
                 self._claim(binding.tensor, who)

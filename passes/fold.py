@@ -32,7 +32,7 @@ class Fold:
         for node in graph.nodes:
             made_from = sum(v.type.nbytes for v in set(node.inputs))
             room = max(self.limit, made_from)
-            known = all(v in state.known for v in node.inputs) and "structured" not in node.op.traits
+            known = all(v in state.known for v in node.inputs) and node.op.traits.isdisjoint(("structured", "reports"))
             if known and sum(v.type.nbytes for v in node.outputs) <= room:
                 state.compute(node)
             else:

@@ -21,6 +21,7 @@ from graphc.passes.inline import inline
 from graphc.passes.keep import keep
 from graphc.passes.loops import loops
 from graphc.passes.order import order
+from graphc.passes.ranges import Ranges, ranges
 from graphc.passes.simplify import simplify
 from graphc.passes.split import split
 from graphc.passes.stage import stage
@@ -34,6 +35,7 @@ Observe = Callable[[str, Graph, Graph], None]
 DEFAULT: Final[tuple[GraphPass, ...]] = (
     attention,
     inline,
+    ranges,
     loops,
     empty,
     fold,
@@ -81,8 +83,8 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
 
 def _bodies(graph: Graph, graph_pass: GraphPass, inferred: set[Node]) -> Graph:
     """The graph with the pass applied to the bodies of its loops, inner ones first."""
-    if not any(map(is_loop, graph.nodes)):
-        return graph
+    if isinstance(graph_pass, Ranges) or not any(map(is_loop, graph.nodes)):
+        return graph  # of a body alone, Ranges could not say what is in range
     nodes = []
     if isinstance(graph_pass, Fuse) and graph_pass.donated:
         graph_pass = replace(graph_pass, donated=frozenset())  # those are inputs of the program, not of a step

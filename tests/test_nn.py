@@ -136,7 +136,7 @@ def test_cross_entropy_names_what_does_not_fit() -> None:
     with pytest.raises(DTypeError, match="labels must be integers, got float64"):
         nn.cross_entropy(LOGITS, LABELS.astype(float))
     for wrong in (-1, 5):
-        with pytest.raises(IndexRangeError, match=f"label {wrong} is out of range: need 0 <= id < 5"):
+        with pytest.raises(IndexRangeError, match=f"label {wrong} is out of range: need 0 <= label < 5"):
             nn.cross_entropy(LOGITS, np.where(LABELS == 4, wrong, LABELS))
     with pytest.raises(ShapeError, match="labels"):
         trace(nn.cross_entropy, LOGITS, LABELS[:, 0])
@@ -162,7 +162,7 @@ def test_linear() -> None:
 def test_embedding() -> None:
     table, ids = normal(7, 3), np.array([[0, 6], [2, 2]], np.int32)
     check(nn.embedding, table[ids], table, ids)
-    with pytest.raises(IndexRangeError, match="embedding: id 7 is out of range"):
+    with pytest.raises(IndexRangeError, match="embedding: id 7 is out of range: need 0 <= id < 7"):
         nn.embedding(table, np.array([7]))
     with pytest.raises(DTypeError, match="integers"):
         nn.embedding(table, np.array([1.0]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from graphc.families import reports
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import passed_through
 from graphc.lower.kernel import KernelSource
@@ -25,7 +26,12 @@ class Alike:
         self._known: dict[Hashable, tuple[list[Value], list[KernelSource]]] = {}
 
     def __call__(self, node: Node) -> list[KernelSource]:
-        """The kernels of a node: those of the first one like it, over this one's tensors."""
+        """The kernels of a node: those of the first one like it, over this one's tensors.
+
+        Kernels that check indices differ in where they report.
+        """
+        if any(True for _ in reports((node,))):
+            return self._write(node)
         values = list(dict.fromkeys(map(self._root, (*node.inputs, *node.outputs))))
         key = self._key(node, {value: n for n, value in enumerate(values)})
         known = self._known.get(key)

@@ -11,7 +11,7 @@ from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
-from graphc.lower.kernel import KernelSource, Site
+from graphc.lower.kernel import Faults, KernelSource, Site
 from graphc.lower.launches import Launches, Part, part_of
 from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
@@ -31,8 +31,10 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     tensor exceeds its largest buffer, GraphError for a graph that still holds nodes to be inlined.
     """
     flat = flatten(graph)
-    program = Program(flat.graph, target, donate, names=value_names(flat.graph))
-    write = Alike(flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root))
+    faults = Faults(flat.graph.nodes)
+    names = {**value_names(flat.graph), faults.value: "faults"}
+    program = Program(flat.graph, target, donate, names=names, faults=faults)
+    write = Alike(flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root, faults=faults))
     for position, node in enumerate(flat.graph.nodes):
         _add_node(program, flat, position, node, write)
     repeat_in_place(program, flat.loops)
@@ -130,6 +132,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         memory={**placement.memory, "texture_bytes": sum(t.nbytes for t in staged.textures)},
         textures=tuple(staged.textures),
         loops=made.loops,
+        checks=program.faults.checks,
     )
     if not program.target.software:
         return plan

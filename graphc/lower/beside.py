@@ -111,4 +111,5 @@ def _same_binding(a: Operand, b: Operand) -> bool:
 
 
 def _alike(a: Operand, b: Operand) -> bool:
-    return (a.access, a.vector, a.texture) == (b.access, b.vector, b.texture) and a.access == "read"
+    same = (a.access, a.vector, a.texture) == (b.access, b.vector, b.texture)
+    return same and (a.access == "read" or (a.atomic and b.atomic))

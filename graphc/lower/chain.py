@@ -238,9 +238,11 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
 
 
 def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
-    """Buffer, first and last byte (exclusive) of each operand, and whether it is written."""
+    """Buffer, first and last byte (exclusive) of each operand, and whether it is written. Atomic ones do not count."""
     found = []
     for operand in source.operands:
+        if operand.atomic:
+            continue
         tensor = placement.tensors[placement.number[operand.value]]
         low = tensor.offset
         found.append((tensor.buffer, low, low + tensor.padded_bytes, operand.access != "read"))

@@ -21,7 +21,7 @@ from graphc.lower.kernel import Bindings, Operand
 from graphc.lower.opaque import Origins, hold, is_number, special
 from graphc.op import Indexed, Lanes, Pointwise, Term
 from graphc.plan import Touch
-from graphc.types import DType, bool_, f32, f64, u32
+from graphc.types import DType, bool_, f32, f64, i32, u32
 
 Reader = Callable[[Index], Term]
 """Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
@@ -294,6 +294,30 @@ class Emitter:
         width = 1 if idx.uniform else LANES
         return self.name(Term(f"{Lanes(width)(dtype)}({idx.text if width == 1 else idx.vector})", width, dtype))
 
+    def report(self, node: Node, ids: Term, index: Index) -> None:
+        """Report those of `ids` that lie outside of the range of the node, if their position is one of the tensor.
+
+        Lanes past the end of a tensor, and items past the end of a row, hold anything.
+        """
+        limits = [(idx, n) for idx, n in index.limits if idx.const is None]
+        width = ids.width if all(idx.uniform for idx, _ in limits) else LANES
+        ids = self.name(self.widened(ids, width))
+        low, high, kind = node.attrs["low"], node.attrs["high"], Lanes(width)
+        dtype = ids.dtype
+        tests = [f"({ids.text} > {kind(dtype)}({literal_text(high, dtype)}))"]
+        if dtype.kind == "int":
+            tests.append(f"({ids.text} < {kind(dtype)}({literal_text(low, dtype)}))")
+        bad = self.cond(" | ".join(tests), width).text
+        operand, word = self.bindings.report(node)
+        with self.block(f"if (any({bad}))" if width > 1 else f"if ({bad})"):
+            inside = [f"({idx.vector if width > 1 else idx.text} < {kind(u32)}({n}u))" for idx, n in limits]
+            bits = ids.text if dtype.kind == "uint" else f"bitcast<{kind(u32)}>({_narrowed(ids, width)})"
+            found = self.name(Term(f"select({kind(u32)}(), {bits}, {' & '.join([bad, *inside])})", width, u32), "found")
+            most = found.text
+            if width > 1:
+                most = f"max(max({found.text}.x, {found.text}.y), max({found.text}.z, {found.text}.w))"
+            self.line(f"atomicMax(&{operand.load(f'{word}u')}, {most});")
+
     # Terms
 
     def literal(self, value: float | int | bool, dtype: DType) -> Term:
@@ -327,6 +351,14 @@ class Emitter:
         if term.width == width:
             return term
         return Term(f"vec4<{term.dtype.wgsl}>({term.text})", LANES, term.dtype)
+
+
+def _narrowed(ids: Term, width: int) -> str:
+    """Signed indices in 32 bits: what is too large stays out of range."""
+    if ids.dtype.wgsl != "i64":
+        return ids.text
+    wide, narrow = Lanes(width)(ids.dtype), Lanes(width)(i32)
+    return f"{narrow}(clamp({ids.text}, {wide}({-(2**31)}li), {wide}({2**31 - 1}li)))"
 
 
 def _quarter(flat: Idx) -> str:

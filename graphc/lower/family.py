@@ -15,7 +15,7 @@ from graphc.loops import passed_through
 from graphc.lower import attention, column, custom, matmul, row, scatter
 from graphc.lower import map as map_family
 from graphc.lower.beside import beside, workgroup_size
-from graphc.lower.kernel import FEATURE_OF, KernelBuilder, KernelSearch, KernelSource, Search, Site
+from graphc.lower.kernel import FEATURE_OF, Faults, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.op import Contract, Custom
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
@@ -56,12 +56,14 @@ def kernels_of(
     target: Target,
     root: Callable[[Value], Value],
     uniform: frozenset[Value] = frozenset(),
+    faults: Faults | None = None,
 ) -> list[KernelSource]:
     """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
 
-    uniform: the tensors that must be bound as uniform buffers. Raises DeviceError where the target lacks an element
-    type.
+    uniform: the tensors that must be bound as uniform buffers. faults: where range checks report, those of the node
+    itself if there is no program around it. Raises DeviceError where the target lacks an element type.
     """
+    faults = faults or Faults((node,))
     passed = {value for value, _ in passed_through(node)}
     if passed.issuperset(node.outputs):
         return []
@@ -75,16 +77,16 @@ def kernels_of(
         return []
     body = replace(body, outputs=outputs)
     if family == "attention" and not attention.computes(body, target):
-        return list(_expanded(body, target, storage | computed))
+        return list(_expanded(body, target, storage | computed, faults))
     if family in families.FAMILIES:
         uniform |= _uniform(node, body, storage | computed, target)
     if family == "beside":
-        return _beside(body, target, storage | computed, uniform)
+        return _beside(body, target, storage | computed, uniform, faults)
     needs = _type_needs(node, body, target)
     builder = _builder(family)
-    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform))
+    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform, faults))
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
-        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage | computed))
+        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage | computed, faults))
     twice = f"{family}_{family}"
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
@@ -141,10 +143,10 @@ def _bare(body: Graph) -> Graph:
 
 
 def _beside(
-    body: Graph, target: Target, storage: Mapping[Value, Value], uniform: frozenset[Value]
+    body: Graph, target: Target, storage: Mapping[Value, Value], uniform: frozenset[Value], faults: Faults
 ) -> list[KernelSource]:
     """One kernel for several side by side, or theirs where they cannot share a launch."""
-    parts = [kernels_of(n, body, target, lambda value: storage.get(value, value), uniform) for n in body.nodes]
+    parts = [kernels_of(n, body, target, lambda value: storage.get(value, value), uniform, faults) for n in body.nodes]
     found = [source for part in parts for source in part]
     if len(found) > len(parts):  # what one computes in two steps
         return found
@@ -152,13 +154,17 @@ def _beside(
     return found if joined is None else [joined]
 
 
-def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
+def _expanded(
+    body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults
+) -> Iterator[KernelSource]:
     """The kernels of attention as separate operations, for what its own kernels do not compute."""
     passes = [graph_pass for graph_pass in pipeline.DEFAULT if graph_pass is not raise_again]
-    yield from _separate(pipeline.run(expand(body, lambda node: True), passes), body, target, storage)
+    yield from _separate(pipeline.run(expand(body, lambda node: True), passes), body, target, storage, faults)
 
 
-def _separate(graph: Graph, body: Graph, target: Target, storage: Mapping[Value, Value]) -> Iterator[KernelSource]:
+def _separate(
+    graph: Graph, body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults
+) -> Iterator[KernelSource]:
     """The kernels of a graph that computes what a body does, node by node."""
     graph = _distinct(graph)
     roots = {v: storage[v] for v in graph.inputs}
@@ -172,7 +178,7 @@ def _separate(graph: Graph, body: Graph, target: Target, storage: Mapping[Value,
         for value, source in passed_through(node):
             roots[value] = roots.get(source, source)
     for node in nodes:
-        yield from kernels_of(node, graph, target, lambda value: roots.get(value, value))
+        yield from kernels_of(node, graph, target, lambda value: roots.get(value, value), faults=faults)
 
 
 def _distinct(graph: Graph) -> Graph:
@@ -199,6 +205,7 @@ def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Ta
     inplace = {storage[body.inputs[k]] for _, k in node.attrs.get("inplace", ())}
     binding = target.max_binding_bytes
     buffers = sum(max(1, -(-v.type.nbytes // binding)) for v in (*inputs, *outputs)) - len(inplace)
+    buffers += any(True for _ in families.reports(body.nodes))
     missing = max(0, min(buffers - target.max_storage_buffers, target.max_uniform_buffers))
     small = [v for v in inputs if may_be_uniform(v.type) and v not in inplace and v not in outputs]
     return frozenset(sorted(small, key=lambda v: v.type.nbytes)[:missing])

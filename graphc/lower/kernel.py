@@ -9,14 +9,15 @@ kernels/math.wgsl that the text calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
-from graphc.ir import Graph, Node, Value
-from graphc.plan import Target, Touch, padded
-from graphc.types import DType
+from graphc.families import reports
+from graphc.ir import Graph, Node, Value, new_value
+from graphc.plan import RangeCheck, Target, Touch, padded
+from graphc.types import DType, TensorType, u32
 
 OperandAccess = Literal["read", "write", "read_write"]
 
@@ -56,7 +57,8 @@ class Operand:
     bytes are padded to whole vectors: lanes past its end may be read and written). windows: how many bindings it
     takes. window: elements (or vectors) in each window but the last. texture: its layout, where it is read as texels
     from a texture that it was copied to. uniform: bound as a uniform buffer, an array of vectors in any case. over: the
-    tensor that the kernel reads through it before it writes there.
+    tensor that the kernel reads through it before it writes there. atomic: reached by atomic operations alone, so that
+    kernels that touch it need not wait for each other.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Operand:
     texture: Texels | None = None
     uniform: bool = False
     over: Value | None = None
+    atomic: bool = False
 
     @property
     def dtype(self) -> DType:
@@ -78,7 +81,7 @@ class Operand:
     def element(self) -> str:
         """WGSL type of one element of the array: "f32", "vec4<u32>" (bool is stored as u32)."""
         stored = self.dtype.wgsl_storage
-        return f"vec4<{stored}>" if self.vector else stored
+        return f"vec4<{stored}>" if self.vector else f"atomic<{stored}>" if self.atomic else stored
 
     def load(self, index: str) -> str:
         """Expression of the element (or vector) at `index`, a u32 expression, as a register value (bool as bool)."""
@@ -172,6 +175,24 @@ def kernel_class(body: Graph, label: str) -> str:
     return f"{label} {len(body.nodes)} ops, {len(body.inputs)} to {len(body.outputs)}"
 
 
+class Faults:
+    """The range checks of a program: a word of one tensor for each, equal ones once."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.checks = tuple(dict.fromkeys(map(_check_of, reports(nodes))))
+        self.value = new_value(TensorType((max(len(self.checks), 1),), u32), "faults")
+        self._word = {check: n for n, check in enumerate(self.checks)}
+
+    def word(self, node: Node) -> int:
+        """The word in which the check of a node is reported."""
+        return self._word[_check_of(node)]
+
+
+def _check_of(node: Node) -> RangeCheck:
+    signed = node.inputs[0].type.dtype.kind == "int"
+    return RangeCheck(node.attrs["what"], node.attrs["low"], node.attrs["high"], signed, node.source.at)
+
+
 class Bindings:
     """The operands of one kernel, named x0, x1, ... (read) and y0, y1, ... (written) as they are asked for.
 
@@ -184,8 +205,11 @@ class Bindings:
         storage: Mapping[Value, Value],
         scalars: frozenset[Value] = frozenset(),
         uniform: frozenset[Value] = frozenset(),
+        faults: Faults | None = None,
     ) -> None:
         self.target = target
+        self._faults = faults
+        self._reports: Operand | None = None
         self._uniform = uniform
         self.conflicts: set[Value] = set()
         self._storage = storage
@@ -230,10 +254,18 @@ class Bindings:
             self._found[key] = self._operand(f"y{writes}", key[0], value, access, vector)
         return self._found[key]
 
+    def report(self, node: Node) -> tuple[Operand, int]:
+        """The operand that range checks report in, and the word of the check that a node makes."""
+        if self._faults is None:
+            self._faults = Faults((node,))
+        if self._reports is None:
+            self._reports = Operand("faults", self._faults.value, "read_write", False, atomic=True)
+        return self._reports, self._faults.word(node)
+
     def operands(self) -> tuple[Operand, ...]:
-        """All operands: textures, those read, then those written."""
+        """All operands: textures, those read, those written, then the faults."""
         found = sorted(self._found.values(), key=lambda operand: operand.access != "read")
-        return (*self._textures.values(), *found)
+        return (*self._textures.values(), *found, *filter(None, (self._reports,)))
 
     def _operand(self, name: str, outer: Value, value: Value, access: OperandAccess, vector: bool) -> Operand:
         limit, size = self.target.max_binding_bytes, padded(outer.type.nbytes, outer.type.dtype.itemsize)
@@ -250,6 +282,7 @@ class Site:
 
     label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
     uniform: the outer tensors that are bound as uniform buffers. quick: whether a kernel is wanted that compiles soon.
+    faults: where range checks report.
     """
 
     target: Target
@@ -258,10 +291,11 @@ class Site:
     staged: frozenset[Node] = frozenset()
     uniform: frozenset[Value] = frozenset()
     quick: bool = False
+    faults: Faults | None = None
 
     def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
         """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""
-        return Bindings(self.target, self.storage, scalars, self.uniform)
+        return Bindings(self.target, self.storage, scalars, self.uniform, self.faults)
 
 
 T = TypeVar("T")

@@ -158,8 +158,8 @@ def _taken(source: KernelSource, placement: Placement) -> tuple[TakeOver, ...]:
 
 
 def _writes(source: KernelSource) -> tuple[int, ...]:
-    """Positions of the bindings through which a kernel writes."""
-    windows = [operand.access != "read" for operand in source.operands for _ in range(operand.windows)]
+    """Positions of the bindings through which a kernel writes what another could read; faults are read by none."""
+    windows = [o.access != "read" and not o.atomic for o in source.operands for _ in range(o.windows)]
     return tuple(itertools.compress(itertools.count(), windows))
 
 
@@ -175,8 +175,8 @@ def _dispatch(
     node = program.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
     lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
-    reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write"}
-    writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read"}
+    reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write" and not o.atomic}
+    writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read" and not o.atomic}
     ops = source.name.removeprefix(f"{source.family}_").replace("_", ", ")
     return Dispatch(
         label=f"{source.family}: {lines[0] + ' ' if lines else ''}{ops}",

@@ -46,7 +46,8 @@ class _Lives:
     """first, last: the dispatches that touch each tensor first and last. output: tensors that are outputs, by slot.
 
     held: tensors that a later step of a loop reads again. uniform: tensors that are bound as uniform buffers. WebGPU
-    wants nothing of such a buffer written by the same dispatch, so they lie in no arena with others.
+    wants nothing of such a buffer written by the same dispatch, so they lie in no arena with others. faults: what range
+    checks report in, if there are any.
     """
 
     first: dict[Value, int] = field(default_factory=dict)
@@ -56,9 +57,10 @@ class _Lives:
     constant: dict[Value, int] = field(default_factory=dict)
     held: set[Value] = field(default_factory=set)
     uniform: set[Value] = field(default_factory=set)
+    faults: set[Value] = field(default_factory=set)
 
     def in_arena(self, value: Value) -> bool:
-        return not (value in self.output or value in self.input or value in self.constant)
+        return not (value in self.output or value in self.input or value in self.constant or value in self.faults)
 
 
 def place(program: Program) -> Placement:
@@ -86,6 +88,8 @@ def _lives(program: Program) -> _Lives:
             lives.last[operand.value] = number
             if operand.uniform:
                 lives.uniform.add(operand.value)
+            if operand.atomic:
+                lives.faults.add(operand.value)
     outside = {*lives.input, *lives.constant}
     for loop in program.loops:
         for value, last in lives.last.items():
@@ -165,6 +169,8 @@ def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) ->
             home[value] = home[graph.inputs[donated[slot]]]
         else:
             home[value] = make(value, "output", slot)
+    for value in lives.faults:
+        home[value] = make(value, "faults", 0)
     return buffers, home
 
 
@@ -227,7 +233,7 @@ def _finish(
             Tensor(names[value], kind.shape, kind.dtype.name, buffer, offset, kind.nbytes, start, stop, alias)
         )
 
-    for value in _unique([*program.graph.inputs, *program.graph.constants, *lives.output, *arena]):
+    for value in _unique([*program.graph.inputs, *program.graph.constants, *lives.output, *lives.faults, *arena]):
         start = lives.first.get(value, 0) if value not in lives.input and value not in lives.constant else 0
         stop = end if value in kept else lives.last.get(value, start)
         over = shares.get(value)
@@ -340,7 +346,7 @@ def _bytes(
 ) -> dict[str, int]:
     """Bytes by kind of buffer, and what the arenas would take at best and without reuse."""
     found = {f"{kind}_bytes": 0 for kind in ("input", "constant", "output", "arena")}
-    for buffer in buffers:
+    for buffer in (b for b in buffers if b.kind != "faults"):
         found[f"{buffer.kind}_bytes"] += buffer.nbytes
     return found | {
         "peak_bytes": assigned.peak,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graphc.ir import Graph, Value
-from graphc.lower.kernel import KernelSource
+from graphc.lower.kernel import Faults, KernelSource
 from graphc.plan import Loop, Target
 
 
@@ -30,6 +30,7 @@ class Program:
     (input, output) slots where an output takes over a donated input that is passed through. loops: by
     steps. graph: flat, see graphc.loops. words: tensors that chains reach word by word (see graphc.lower.chain).
     gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.carry).
+    faults: where range checks report.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Program:
     loops: list[Loop] = field(default_factory=list)
     words: frozenset[Value] = frozenset()
     gathered: set[Value] = field(default_factory=set)
+    faults: Faults = field(default_factory=lambda: Faults(()))
 
     def root(self, value: Value) -> Value:
         """The tensor in whose bytes `value` lies."""

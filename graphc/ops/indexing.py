@@ -65,6 +65,36 @@ def emit_filled(em: Emitter, found: Term, ids: Term, n: int) -> Term:
     return em.select(em.call(within.format, (ids,), bool_), found, em.literal(outside(found.dtype), found.dtype))
 
 
+def _infer_checked(ids: TensorType, *, low: int, high: int, what: str) -> TensorType:
+    if ids.dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"indices must be integers, got {ids.dtype.name}")
+    if low > high + 1:
+        raise ShapeError(f"no index lies in [{low}, {high}]")
+    return ids
+
+
+def _emit_checked(em: Emitter, node: Any, index: Index) -> Term:
+    ids = em.read(node.inputs[0], index)
+    em.report(node, ids, index)
+    return ids
+
+
+checked: Final = Op(
+    "checked",
+    _infer_checked,
+    lambda ids, *, low, high, what: ids,
+    NotDifferentiable("indices are integers"),
+    Indexed(_emit_checked),
+    frozenset({"indexed", "reports"}),
+    lambda: (
+        Case((np.array([[0, 4, -1], [2, 2, -5]], np.int32),), {"low": -5, "high": 4, "what": "take"}),
+        Case((integers(67, low=0, high=9, dtype="uint32"),), {"low": 0, "high": 8, "what": "take"}),
+        Case((np.zeros((0, 3), np.int32),), {"low": 0, "high": 8, "what": "take"}),
+    ),
+    "the indices as they are; those outside of [low, high] are reported: who reads a result gets an IndexRangeError",
+)
+
+
 def check_ids(ids: TensorType, x: Shape, axis: int) -> None:
     """Raise unless `ids` are integers that can point at an element along `axis`."""
     if ids.dtype.kind not in ("int", "uint"):
@@ -160,6 +190,8 @@ def _take_along_axis(x: NDArray, ids: NDArray, *, axis: int) -> NDArray:
 def _take_along_axis_vjp(g: Any, out: Any, x: Any, ids: Any, *, axis: int) -> tuple[Any, None]:
     n, ids_dtype = x.shape[axis], dtype_of(ids.dtype)
     full = (*g.shape[:axis], n, *g.shape[axis + 1 :])
+    # Of the forward pass nothing may be left that looks at them.
+    ids = ids.apply(checked, ids, low=-n, high=n - 1, what="take_along_axis") if ids.size else ids
     places = from_start(_spread_but(ids, g.shape, axis), n)
     if g.shape[axis] == 1:
         # One element a row, as in cross-entropy: a comparison, which fuses, and no scatter.

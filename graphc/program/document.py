@@ -11,7 +11,20 @@ import numpy as np
 
 from graphc.errors import ProgramError
 from graphc.kernels.turns import EndlessError, turns
-from graphc.plan import Access, Binding, Buffer, BufferKind, Dispatch, Kernel, Loop, Plan, Staging, Tensor, Texture
+from graphc.plan import (
+    Access,
+    Binding,
+    Buffer,
+    BufferKind,
+    Dispatch,
+    Kernel,
+    Loop,
+    Plan,
+    RangeCheck,
+    Staging,
+    Tensor,
+    Texture,
+)
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
 from graphc.types import ALL_DTYPES, NDArray, dtype_of
 
@@ -25,6 +38,7 @@ KINDS: Final[Mapping[str, BufferKind]] = {
     "output": "output",
     "constant": "constant",
     "arena": "arena",
+    "faults": "faults",
 }
 ACCESS: Final[Mapping[str, Access]] = {
     "read": "read",
@@ -104,6 +118,7 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
         "constants": list(plan.constants),
         "arrays": list(function.constants),
         "donated": [list(pair) for pair in plan.donated],
+        "checks": [[c.what, c.low, c.high, c.signed, c.at] for c in plan.checks],
         "memory": dict(plan.memory),
     }
 
@@ -228,7 +243,7 @@ class _Reader:
                 "tensors",
                 "textures",
             ),
-            *("dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "memory"),
+            *("dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "checks", "memory"),
         )
         arguments, results = raw["arguments"].each(_parameter), raw["results"].each(_parameter)
         for what, leaves in (("in_tree", arguments), ("out_tree", results)):
@@ -253,6 +268,7 @@ class _Reader:
             memory={key: item.whole() for key, item in raw["memory"].entries().items()},
             loops=raw["loops"].each(lambda item: _loop(item, len(dispatches))),
             textures=textures,
+            checks=raw["checks"].each(_range_check),
         )
         _check_loops(raw["loops"], plan.loops)
         _check_slots(raw["buffers"], plan)
@@ -320,6 +336,13 @@ def _parameter(at: _At) -> Parameter:
 def _buffer(at: _At) -> Buffer:
     name, kind, nbytes, slot = at.list(4)
     return Buffer(name.text(), kind.one_of(KINDS), nbytes.whole(), slot.whole())
+
+
+def _range_check(at: _At) -> RangeCheck:
+    what, low, high, signed, line = at.list(5)
+    return RangeCheck(
+        what.text(), low.whole(-(2**31), 2**32), high.whole(-1, 2**32), signed.flag(), line.text()
+    )
 
 
 def _tensor(at: _At, buffers: Sequence[Buffer]) -> Tensor:
@@ -402,7 +425,10 @@ def _check_loops(at: _At, loops: Sequence[Loop]) -> None:
 
 
 def _check_slots(at: _At, plan: Plan) -> None:
-    counts = {"input": len(plan.inputs), "output": len(plan.outputs), "constant": len(plan.constants)}
+    counts = {"input": len(plan.inputs), "output": len(plan.outputs), "constant": len(plan.constants), "faults": 1}
+    faults = [buffer for buffer in plan.buffers if buffer.kind == "faults"]
+    if len(faults) != bool(plan.checks) or any(buffer.nbytes < 4 * len(plan.checks) for buffer in faults):
+        raise at.wrong(f"with one buffer for the faults of {len(plan.checks)} checks")
     for item, buffer in zip(at.list(), plan.buffers, strict=True):
         if buffer.slot >= counts.get(buffer.kind, len(plan.buffers)):
             raise item.wrong(f"a buffer whose slot is one of {counts.get(buffer.kind)} {buffer.kind}s")

@@ -12,6 +12,7 @@ import numpy as np
 from graphc.errors import DeviceError, DTypeError, ImmutableError, ShapeError
 from graphc.runtime.adapter import device as find_device
 from graphc.runtime.base import Device, pauses
+from graphc.runtime.faults import Faults
 from graphc.types import NDArray, TensorType, check_plain
 
 
@@ -19,17 +20,19 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     """A dense tensor on a device, immutable.
 
     Reading it waits: `float(a)`, `np.asarray(a)`, `a.numpy()`, `await a`. NumPy functions and arithmetic on it
-    work on the host, on a copy. `a += b` binds the name to a new Array of the same type and device. After the Array was
-    donated, or its device closed, use raises DeviceError.
+    work on the host, on a copy. `a += b` binds the name to a new Array of the same type and device. Reading and waiting
+    raise IndexRangeError where the program that computed it, or one before that, met an index out of range. After the
+    Array was donated, or its device closed, use raises DeviceError.
     """
 
-    __slots__ = ("_content", "_device", "_gone", "_type", "bounds")
+    __slots__ = ("_content", "_device", "_faults", "_gone", "_type", "bounds")
     __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
 
-    def __init__(self, device: Device, data: Any, type: TensorType) -> None:
+    def __init__(self, device: Device, data: Any, type: TensorType, faults: Faults | None = None) -> None:
         self._device = device
         self._content = data
         self._type = type
+        self._faults = faults
         self._gone = ""
         self.bounds: tuple[int, int] | None = None
         """The lowest and highest of integer elements that came from the host; None where nobody there has seen them."""
@@ -71,7 +74,9 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def numpy(self) -> NDArray:
         """The elements as a new ndarray; waits for them."""
-        return self._device.fetch(self._alive(), self._type)
+        host = self._device.fetch(self._alive(), self._type)
+        self._settle()
+        return host
 
     def item(self) -> Any:
         """The only element as a Python scalar; raises ValueError if there is not exactly one."""
@@ -88,6 +93,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def block_until_ready(self) -> Array:
         """Wait until the elements have been computed; returns the Array itself."""
         self._device.wait(self._alive())
+        self._settle()
         return self
 
     def _alive(self) -> Any:
@@ -95,6 +101,12 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
             raise DeviceError(f"this Array ({self._type}) {self._gone}")
         self._device.check_open()
         return self._content
+
+    def _settle(self) -> None:
+        """Raise IndexRangeError where the numbers come from an index out of range; call when they are there."""
+        if self._faults is not None:
+            self._faults.settle()
+            self._faults = None
 
     def _retire(self, why: str) -> None:
         """Make every further use raise; `why` completes "this Array ..."."""
@@ -174,6 +186,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         waiting = pauses()
         while not self.is_ready():
             yield from asyncio.sleep(next(waiting)).__await__()
+        self._settle()
         return self
 
     def __copy__(self) -> Array:

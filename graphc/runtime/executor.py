@@ -4,7 +4,8 @@ Where a buffer of the plan comes from:
 - arena, constant: buffers of the runner, bound once;
 - input: the caller's Array, or a buffer of the runner into which ndarrays are packed at each call;
 - output: taken from the device's pool at each call, or a donated input's buffer.
-The last two change from call to call, so bind groups are cached by the buffers they name.
+The last two change from call to call, so bind groups are cached by the buffers they name. The buffer of faults, if
+indices are checked, is cleared before the dispatches of a call, and copied for the host after them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from graphc.plan import Dispatch, Plan, Tensor
 from graphc.runtime import native
 from graphc.runtime.array import Array
 from graphc.runtime.base import Runner
+from graphc.runtime.faults import Faults
 from graphc.runtime.memory import Mailbox, Memory, padded
 from graphc.runtime.timing import Stopwatch
 from graphc.types import NDArray, TensorType, dtype_of
@@ -48,6 +50,9 @@ CACHED_GROUPS: Final = 32
 
 Bound = dict[int, Memory]
 """What each buffer of the plan stands for in one call."""
+
+Words = Callable[[], NDArray]
+"""Gives what range checks reported in a call."""
 
 Record = Callable[[Any, native.Commands], None]
 """Records a program into a command encoder."""
@@ -85,6 +90,7 @@ class PlanRunner(Runner):
             for slot, (_, kind, nbytes) in enumerate(self._outputs)
             if kind != "input" and 0 < nbytes <= MAIL_BYTES
         ][:MAIL_RESULTS]
+        self._faults = next((n for n, b in enumerate(plan.buffers) if b.kind == "faults"), -1)
         self._check_limits()
         self._textures = self._make_textures()
         self._steps = self._make_steps()
@@ -151,7 +157,7 @@ class PlanRunner(Runner):
 
         with self._device.lock:
             for number, buffer in enumerate(self._plan.buffers):
-                if buffer.kind in ("constant", "arena") and buffer.nbytes:
+                if buffer.kind in ("constant", "arena", "faults") and buffer.nbytes:
                     memory = self._device.pool.take(buffer.nbytes, (self._tag, number))
                     self._fixed[number] = memory
                 if buffer.kind == "constant" and constants[buffer.slot].size:
@@ -202,6 +208,7 @@ class PlanRunner(Runner):
         if len(arguments) != len(self._input_types):
             raise ShapeError(f"the program takes {len(self._input_types)} inputs, got {len(arguments)}")
         arguments = [self._local(a) if isinstance(a, Array) else a for a in arguments]
+        before = {a._faults: None for a in arguments if isinstance(a, Array) and a._faults is not None}
         device.throttle()
         with device.lock:
             device.check_open()
@@ -211,6 +218,8 @@ class PlanRunner(Runner):
                 self._bind_inputs(arguments, bound, encoder)
                 outputs = self._take_outputs(bound)
                 commands, kept = self._commands(bound)
+                if self._faults >= 0:
+                    native.clear(encoder, bound[self._faults].buffer, 4 * len(self._plan.checks))
                 if commands.steps:
                     record(encoder, commands)
                 for slot, source, offset, nbytes in self._copies:
@@ -223,6 +232,7 @@ class PlanRunner(Runner):
                     if memory is not None:
                         memory.mail = None
                 box = self._post(outputs, encoder)
+                words = self._post_faults(bound, box, encoder)
             submission = device.submit(encoder, "running a program")
             for memory in outputs:
                 if memory is not None:
@@ -231,11 +241,38 @@ class PlanRunner(Runner):
                 box.submission = submission
             self._retire(arguments)
         del kept
-        return [Array(device, m, type) for m, type in zip(outputs, self._output_types, strict=True)]
+        faults = self._found(words, submission, before)
+        return [Array(device, m, type, faults) for m, type in zip(outputs, self._output_types, strict=True)]
+
+    def _post_faults(self, bound: Bound, box: Mailbox | None, encoder: Any) -> Words | None:
+        """Copy what range checks report to where the host can read it, which the result does."""
+        if self._faults < 0:
+            return None
+        nbytes, source = 4 * len(self._plan.checks), bound[self._faults].buffer
+        if box is not None:
+            offset = MAIL_BYTES * len(self._mail)
+            encoder.copy_buffer_to_buffer(source, 0, box.buffer, offset, nbytes)
+            return lambda: self._device.read_box(box, offset, nbytes).view(np.uint32)
+        memory = self._device.pool.take(nbytes, (self._tag, "faults"))
+        encoder.copy_buffer_to_buffer(source, 0, memory.buffer, 0, nbytes)
+        return lambda: self._device.read(memory, nbytes).view(np.uint32)
+
+    def _found(
+        self, words: Words | None, submission: native.Submission, before: Mapping[Faults, None]
+    ) -> Faults | None:
+        """The faults of a call, with those of its arguments that are not known to be none."""
+        earlier = [faults for faults in before if not faults.clean()]
+        known = next((faults for faults in earlier if faults.found), None)
+        if known is not None or (words is None and len(earlier) == 1):
+            return known or earlier[0]
+        if words is None and not earlier:
+            return None
+        return Faults(self._plan.checks, words or _no_words, submission.done, earlier)
 
     def _post(self, outputs: Sequence[Memory | None], encoder: Any) -> Mailbox | None:
         """Copy small results to where the host can read them without a submit of its own."""
-        box = self._device.mailbox(MAIL_BYTES * len(self._mail)) if self._mail else None
+        nbytes = MAIL_BYTES * len(self._mail) + (4 * len(self._plan.checks) if self._faults >= 0 else 0)
+        box = self._device.mailbox(nbytes) if nbytes else None
         if box is not None:
             for position, (slot, nbytes) in enumerate(self._mail):
                 memory = outputs[slot]
@@ -396,6 +433,10 @@ class PlanRunner(Runner):
             argument = arguments[slot]
             if isinstance(argument, Array):
                 argument._retire(why)
+
+
+def _no_words() -> NDArray:
+    return np.zeros(0, np.uint32)
 
 
 def _type(tensor: Tensor) -> TensorType:

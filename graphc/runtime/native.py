@@ -37,6 +37,7 @@ _copy: Final = lib.wgpuCommandEncoderCopyBufferToTexture
 _clear: Final = lib.wgpuCommandEncoderClearBuffer
 _set_pipeline: Final = lib.wgpuComputePassEncoderSetPipeline
 _set_bind_group: Final = lib.wgpuComputePassEncoderSetBindGroup
+_clear: Final = lib.wgpuCommandEncoderClearBuffer
 _dispatch: Final = lib.wgpuComputePassEncoderDispatchWorkgroups
 _end_pass: Final = lib.wgpuComputePassEncoderEnd
 _release_pass: Final = lib.wgpuComputePassEncoderRelease
@@ -195,6 +196,11 @@ def copy(encoder: Any, orders: Iterable[Order]) -> None:
     """Record copies and clears into a command encoder (its native handle), outside of passes."""
     for function, first, second, third in orders:
         function(encoder, first, second, third)
+
+
+def clear(encoder: Any, buffer: Any, nbytes: int) -> None:
+    """Record that the first bytes of a buffer become 0 (both are wrapper's objects)."""
+    _clear(encoder._internal, buffer._internal, 0, nbytes)
 
 
 def record(encoder: Any, commands: Commands) -> None:

@@ -182,7 +182,7 @@ class _Builder:
         if not all(v in self.early for v in node.inputs):
             return False
         small = node.out.type.size * 16 <= math.prod(self.found.space)
-        moves = "indexed" in node.op.traits and node.op.name not in _WITHIN
+        moves = "indexed" in node.op.traits and "reports" not in node.op.traits and node.op.name not in _WITHIN
         return "view" in node.op.traits or moves or (small and not isinstance(node.op.lowering, Reduce))
 
     def _add(self, node: Node) -> None:
@@ -207,7 +207,7 @@ class _Builder:
             if node.attrs["axis"] != self.rank - 1 or trailing:
                 raise Unfit
             self.uncut = min(self.uncut, self.rank - 1)
-        elif "pointwise" not in node.op.traits:
+        elif node.op.traits.isdisjoint(("pointwise", "reports")):
             raise Unfit
         for value in reads:
             self._place(value, trailing)

@@ -245,18 +245,20 @@ class WgpuDevice(Device):
         return out
 
     @contextmanager
-    def _reading(self, memory: Memory) -> Iterator[None]:
-        """Meanwhile the device is not closed, and nothing takes over the buffer."""
+    def _reading(self, memory: Memory | None) -> Iterator[None]:
+        """Meanwhile the device is not closed, and nothing takes over the buffer, if one is named."""
         with self.lock:
             self.check_open()
             self._readers += 1
-            memory.readers += 1
+            if memory is not None:
+                memory.readers += 1
         try:
             yield
         finally:
             with self.lock:
                 self._readers -= 1
-                memory.readers -= 1
+                if memory is not None:
+                    memory.readers -= 1
                 self._idle.notify_all()
 
     def _copy_out(self, memory: Memory, offset: int, size: int) -> tuple[Any, int, native.Submission, int]:
@@ -277,7 +279,10 @@ class WgpuDevice(Device):
         return Mailbox(self._staging, nbytes) if self._staging.lent < MAILBOXES else None
 
     def _read_mail(self, memory: Memory, mail: tuple[Mailbox, int], nbytes: int) -> NDArray:
-        box, offset = mail
+        return self.read_box(*mail, nbytes, memory)
+
+    def read_box(self, box: Mailbox, offset: int, nbytes: int, memory: Memory | None = None) -> NDArray:
+        """Bytes of a mailbox; waits for the call that fills it. memory: what they are a copy of."""
         with self._reading(memory):
             found = box.read(lambda buffer, size, done: native.read_mapped(buffer, size, done, self.alone))
         return np.array(found[offset : offset + nbytes])

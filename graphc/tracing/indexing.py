@@ -11,7 +11,7 @@ from graphc.errors import GraphcError, IndexRangeError, TraceError
 from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import adopted, as_array, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
-from graphc.tracing.selection import constant_ids, gathered
+from graphc.tracing.selection import constant_ids, gathered, index_operand
 from graphc.tracing.shaping import permuted, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
@@ -200,7 +200,7 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
         return _picked(x, arrays, shape, counted, apart)
     if len(axes) == 1:
         axis = axes[0]
-        return gathered(x, _as_operand(x, arrays[axis]), axis, not is_tracer(arrays[axis]))
+        return gathered(x, _checked_operand(x, arrays[axis], axis), axis, not is_tracer(arrays[axis]))
     flat = _flat_ids(x, arrays, axes)
     first = axes[0]
     if apart or axes != list(range(first, first + len(axes))):
@@ -250,7 +250,7 @@ def _picked(x: Tracer, arrays: Advanced, shape: Shape, counted: dict[int, tuple[
     lead, tail = tuple(x.shape[a] for a in rows), tuple(x.shape[a] for a in rest)
     x, size = permuted(x, [*rows, *others, *rest]), math.prod(x.shape[a] for a in others)
     if others:
-        ids = _as_operand(x, arrays[others[0]])
+        ids = _checked_operand(x, arrays[others[0]], len(rows))
         if len(others) > 1:
             inner = {k: arrays[a] for k, a in enumerate(others, len(rows))}
             ids = _as_operand(x, _flat_ids(x, inner, sorted(inner)))
@@ -297,12 +297,21 @@ def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
 
 
 def _from_start(ids: Tracer, n: int) -> tuple[Tracer, Tracer]:
-    """Traced indices into an axis of length n as int32, negative ones counted from the end; which lie in [0, n)."""
+    """Traced indices into an axis of length n as int32, negative ones counted from the end; which lie in [0, n).
+
+    Those outside are reported here, where it is known what they are.
+    """
+    ids = emit("checked", ids, low=-n, high=n - 1, what="indexing")
     if ids.value.type.dtype.kind == "uint":
         return cast(ids, i32), emit("lt", ids, scalar(ids, n))
     ids = cast(ids, i32)
     ids = emit("where", emit("lt", ids, scalar(ids, 0)), emit("add", ids, scalar(ids, n)), ids)
     return ids, emit("and", emit("ge", ids, scalar(ids, 0)), emit("lt", ids, scalar(ids, n)))
+
+
+def _checked_operand(x: Tracer, ids: Any, axis: int) -> Tracer:
+    """Indices into an axis, none of which is lost where they are narrowed."""
+    return index_operand(x, ids, x.shape[axis], f"axis {axis}") if is_tracer(ids) else _as_operand(x, ids)
 
 
 def _as_operand(x: Tracer, ids: Any) -> Tracer:

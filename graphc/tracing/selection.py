@@ -14,7 +14,7 @@ from graphc.tracing.reductions import NO, all_, no_out, traced
 from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import NDArray, Shape, f32, f64, i32, normalize_axis
+from graphc.types import NDArray, Shape, f32, f64, i32, i64, normalize_axis
 
 
 def where(condition: Any, x: Any = NO, y: Any = NO, /) -> Tracer:
@@ -67,6 +67,8 @@ def index_operand(x: Tracer, ids: Any, size: int, what: str) -> Tracer:
     if ids.value.type.dtype.kind not in ("int", "uint"):
         hint = ": write np.where(mask, x, y)" if ids.dtype.kind == "b" else ": write ids.astype(np.int32)"
         raise TraceError(f"{what} is indexed by {ids.value.type}, but needs integers{hint}")
+    if ids.value.type.dtype == i64:
+        ids = emit("checked", ids, low=-size, high=size - 1, what="indexing")  # 32 bits would hold another number
     return ids if ids.value.type.dtype.kind == "uint" else cast(ids, i32)
 
 
@@ -76,7 +78,7 @@ def gathered(x: Tracer, ids: Tracer, axis: int, within: bool) -> Tracer:
 
 
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Tracer:
-    """np.take. Indices known while tracing are checked; traced ones outside the axis read NaN when it runs on a GPU."""
+    """np.take. Indices known while tracing are checked then, traced ones when they are known (see passes.ranges)."""
     no_out(out)
     trace = owner((a, indices))
     x = constant(trace, a).as_strong()

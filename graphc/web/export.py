@@ -53,6 +53,7 @@ def export(
         if not name.isidentifier():
             raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
         _check_types(name, executable)
+        executable = executable.guarded  # the page has no graph to look at arguments with
         plan = lower(executable.graph, TARGET, executable.donated)
         plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
         single = replace(executable, name=name).as_program(plan, TARGET)

@@ -153,7 +153,7 @@ function readLoops(at, count) {
 function readFunction(name, at, kernels, arrays) {
   const raw = at.object(
     ...["parameters", "arguments", "results", "in_tree", "out_tree", "requires", "buffers", "tensors", "textures"],
-    ...["dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "memory"],
+    ...["dispatches", "loops", "inputs", "outputs", "constants", "arrays", "donated", "checks", "memory"],
   );
   const [args, results] = [raw.arguments.each(readLeaf), raw.results.each(readLeaf)];
   const [inTree, outTree] = [readTree(raw.in_tree), readTree(raw.out_tree)];
@@ -163,13 +163,21 @@ function readFunction(name, at, kernels, arrays) {
   if (inTree?.items?.length !== 2 || inTree.items[0]?.items?.length !== parameters.length) {
     raw.parameters.wrong("a name for each positional argument");
   }
-  const counts = { input: args.length, output: results.length, constant: raw.constants.list().length, arena: Infinity };
+  const counts = { input: args.length, output: results.length, constant: raw.constants.list().length, arena: Infinity, faults: 1 };
   const buffers = raw.buffers.each((item) => {
     const [label, kind, nbytes, slot] = item.list(4);
-    kind.oneOf("input", "output", "constant", "arena");
+    kind.oneOf("input", "output", "constant", "arena", "faults");
     if (slot.whole() >= counts[kind.value]) slot.wrong(`below ${counts[kind.value]}`);
     return { name: label.text(), kind: kind.value, nbytes: nbytes.whole(), slot: slot.value };
   });
+  const checks = raw.checks.each((item) => {
+    const [what, low, high, signed, line] = item.list(5);
+    const ends = [low.whole(-(2 ** 31), 2 ** 32), high.whole(-1, 2 ** 32)];
+    return { what: what.text(), low: ends[0], high: ends[1], signed: signed.flag(), at: line.text() };
+  });
+  const faults = buffers.filter((b) => b.kind === "faults");
+  const room = faults.every((b) => b.nbytes >= 4 * checks.length);
+  if (faults.length !== (checks.length ? 1 : 0) || !room) raw.buffers.wrong("with one buffer for the faults of its checks");
   const tensors = raw.tensors.each((item) => readTensor(item, buffers));
   const textures = raw.textures.each((item) => {
     const [label, width, height] = item.list(3);
@@ -217,7 +225,7 @@ function readFunction(name, at, kernels, arrays) {
     needs.features.wrong("the features that its kernels need");
   }
   return {
-    ...{ name, parameters, args, results, inTree, outTree, buffers, tensors, textures, dispatches, names, donated },
+    ...{ name, parameters, args, results, inTree, outTree, buffers, tensors, textures, dispatches, names, donated, checks },
     inputs: slots(raw.inputs, args),
     outputs: slots(raw.outputs, results),
     loops: readLoops(raw.loops, dispatches.length),

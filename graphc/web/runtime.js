@@ -15,10 +15,13 @@ const USAGE = { storage: 0x80 | 0x40 | 0x8 | 0x4, staging: 0x1 | 0x8, texture: 0
 const padded = (nbytes) => Math.max(256, Math.ceil(nbytes / 256) * 256);
 const word = (nbytes) => Math.ceil(nbytes / 4) * 4;
 
-/** An array on the device. `read()` gives its elements; a donated one is gone once a call has taken it over. */
+/**
+ * An array on the device. `read()` gives its elements; a donated one is gone once a call has taken it over.
+ * faults: a promise of what was wrong with the indices of the call that computed it, or of one before; null: nothing.
+ */
 export class Tensor {
   constructor(owner, buffer, shape, dtype) {
-    Object.assign(this, { owner, buffer, shape, dtype });
+    Object.assign(this, { owner, buffer, shape, dtype, faults: null });
   }
   get nbytes() {
     return product(this.shape) * KINDS[this.dtype].bytes;
@@ -78,6 +81,15 @@ function stored(given, leaf) {
   if (bad !== undefined) fail(`argument ${leaf.name}: index ${bad} is out of range for an axis of ${leaf.axis}`);
   if (leaf.dtype === "bool") return Uint32Array.from(flat, (x) => (x ? 1 : 0));
   return given instanceof Kind ? given : Kind.from(flat);
+}
+
+/** What is said of a word that a range check left, 0 where all was well. */
+function problem({ what, low, high, signed, at }, word) {
+  if (!word) return null;
+  const bad = signed && word >= 2 ** 31 ? word - 2 ** 32 : word;
+  const [op, name = "index"] = what.split(":");
+  const where = low === -high - 1 ? `for an axis of ${high + 1}` : `: need ${low} <= ${name} < ${high + 1}`;
+  return `${op}: ${name} ${bad} is out of range${where.startsWith(":") ? where : ` ${where}`}${at}`;
 }
 
 /** How each result gets its bytes: a kernel writes its buffer, or they are copied from where they lie. */
@@ -176,6 +188,7 @@ class Device {
   /** The elements of Tensors, in one transfer. */
   async read(tensors) {
     this.alive();
+    for (const found of await Promise.all(tensors.map((t) => t.faults))) if (found) fail(found);
     const encoder = this.handle.createCommandEncoder();
     return this.arrive(tensors, this.copyOut(encoder, tensors), () => this.handle.queue.submit([encoder.finish()]));
   }
@@ -218,7 +231,7 @@ class Runner {
     this.textures = f.textures.map((t) => device.handle.createTexture({ size: [t.width, t.height], ...format }));
     this.inputs = f.args.map((_, slot) => f.buffers.findIndex((b) => b.kind === "input" && b.slot === slot));
     this.fixed = f.buffers.map((b) => {
-      if (!b.nbytes || (b.kind !== "constant" && b.kind !== "arena")) return null;
+      if (!b.nbytes || !["constant", "arena", "faults"].includes(b.kind)) return null;
       const buffer = device.take(b.nbytes);
       const array = b.kind === "constant" ? arrays[f.names[b.slot]] : null;
       if (array) device.handle.queue.writeBuffer(buffer, 0, whole(stored(array.data, { ...array, axis: null })));
@@ -260,6 +273,8 @@ class Runner {
       if (kind === "output") bound[buffer] = memory;
       return new Tensor(device, memory, leaf.shape, leaf.dtype);
     });
+    const words = f.checks.length ? bound[f.buffers.findIndex((b) => b.kind === "faults")] : null;
+    if (words) encoder.clearBuffer(words);
     this.encode(encoder, bound);
     results.forEach((result, slot) => {
       const { copy } = this.routes[slot];
@@ -272,10 +287,22 @@ class Runner {
       given.buffer = null;
     });
     const chosen = wanted.map((slot) => results[slot]);
+    const all = words ? [...chosen, new Tensor(device, words, [f.checks.length], "u32")] : chosen;
     const submit = () => device.handle.queue.submit([encoder.finish()]);
-    const reading = chosen.length ? device.arrive(chosen, device.copyOut(encoder, chosen), submit) : submit();
+    const reading = all.length ? device.arrive(all, device.copyOut(encoder, all), submit) : submit();
     lent.forEach((buffer) => device.give(buffer)); // later work is queued behind this call
-    return { results, reading };
+    const faults = this.told(reading, words !== null, leaves);
+    results.forEach((result) => (result.faults = faults));
+    return { results, reading, faults };
+  }
+  /** A promise of what was wrong with the indices of a call, or of one that made its arguments; null: nothing can be. */
+  told(reading, checks, leaves) {
+    const before = leaves.filter((given) => given instanceof Tensor && given.faults).map((given) => given.faults);
+    if (!checks && !before.length) return null;
+    const first = (found) => found.find((text) => text) ?? null;
+    const own = (arrays) => first(this.f.checks.map((check, n) => problem(check, arrays.at(-1)[n])));
+    // A device that is lost is told by whoever waits for the call itself.
+    return Promise.all([checks ? reading.then(own, () => null) : null, ...before]).then(first);
   }
   encode(encoder, bound) {
     let pass = null;
@@ -378,13 +405,15 @@ export class Program {
     const kept = this.replaced(f);
     const stays = new Set(Object.values(kept).flat());
     const wanted = onDevice ? [] : f.results.map((_, slot) => slot).filter((slot) => !stays.has(slot));
-    const { results, reading } = this.runners[name].call(leaves, wanted);
+    const { results, reading, faults } = this.runners[name].call(leaves, wanted);
     for (const [key, slots] of Object.entries(kept)) {
       const tree = f.inTree.items[0].items[f.parameters.indexOf(key)];
       this.state[key] = build(tree, slots.map((slot) => results[slot]));
     }
     const arrays = onDevice ? [] : await reading;
+    const wrong = onDevice ? null : await faults;
     if (!onDevice) wanted.forEach((slot) => results[slot].buffer && this.device.give(results[slot].buffer));
+    if (wrong) fail(wrong);
     const found = results.map((tensor, slot) => (wanted.includes(slot) ? arrays[wanted.indexOf(slot)] : tensor));
     return build(f.outTree, found);
   }

@@ -48,7 +48,7 @@ def expensive(node: Node) -> bool:
 
 def _can_be_free(node: Node, unloaded: set[Value]) -> bool:
     lowering = node.op.lowering
-    if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
+    if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)) or "reports" in node.op.traits:
         return False
     if isinstance(lowering, Indexed):
         return not VIEWS.isdisjoint(node.op.traits) or all(v in unloaded for v in node.inputs)

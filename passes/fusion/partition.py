@@ -28,7 +28,8 @@ class Group:
     matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
     claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
-    side, where the family is "beside"; each computes what it would alone.
+    side, where the family is "beside"; each computes what it would alone. reports: whether it checks indices, and so
+    binds the program's faults.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Group:
     ops: int
     claims: Pairs = field(default_factory=dict)
     parts: tuple[Group, ...] = ()
+    reports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,15 @@ class Partition:
         if not allowed or apart or waits:
             return None
         loads, stores = self.boundary((a, b))
-        buffers, most = self._buffers(loads, stores), self.limits.max_buffers
+        reports = a.reports or b.reports
+        buffers, most = self._buffers(loads, stores) + reports, self.limits.max_buffers
         if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
             return None
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
         regular, ops = a.regular and b.regular, a.ops + b.ops
-        group = Group(a.id, "beside", (), nodes, loads, stores, anchors, a.size, regular, phases, ops, parts=parts)
+        group = Group(a.id, "beside", (), nodes, loads, stores, anchors, a.size, regular, phases, ops)
+        group.parts, group.reports = parts, reports
         if (a.claims or b.claims or buffers > most) and self._claim(a, b, group, buffers):
             return None
         return group
@@ -168,7 +172,8 @@ class Partition:
         if family not in self.limits.families:
             return f"fusion of the {family} family is off"
         loads, stores = self.boundary((a, b))
-        buffers = self._buffers(loads, stores)
+        reports = a.reports or b.reports
+        buffers = self._buffers(loads, stores) + reports
         most = self.limits.max_buffers
         if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
             return _too_many(buffers, most)
@@ -186,6 +191,7 @@ class Partition:
             a.regular and b.regular and self._regular(a, b) and self._regular(b, a),
             a.phases | b.phases,
             a.ops + b.ops,
+            reports=reports,
         )
         problem = self._phase_problem(a, b) or self._cycle_problem(a, b)
         if problem is None and (a.claims or b.claims or buffers > most):
@@ -228,8 +234,9 @@ class Partition:
             rows, length = facts.rows(number)
             size = rows * length
         anchors = [number] if family in ("row", "column", "matmul") else []
-        space, phase = facts.space[number], facts.phase[number]
-        return Group(number, family, space, [number], loads, stores, anchors, size, True, phase, facts.ops(number))
+        space, phase, reports = facts.space[number], facts.phase[number], "reports" in node.op.traits
+        ops = facts.ops(number)
+        return Group(number, family, space, [number], loads, stores, anchors, size, True, phase, ops, reports=reports)
 
     def _structure(self, a: Group, b: Group) -> tuple[str, tuple[object, ...], int] | str:
         """Family, space and size of the union."""

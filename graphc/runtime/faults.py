@@ -1,0 +1,60 @@
+"""What the range checks of a call found: known when the call is done, and told to whoever reads one of its results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from graphc.errors import GraphcError, IndexRangeError
+from graphc.plan import RangeCheck
+from graphc.types import NDArray
+
+
+class Faults:
+    """The faults of one call, and of the calls whose results it was given. Safe for threads.
+
+    checks: those of the program. words: waits for the call, and gives the word of each check. done: whether the call is
+    over; never blocks. before: the faults of its arguments.
+    """
+
+    __slots__ = ("_before", "_checks", "_done", "_error", "_lock", "_words")
+
+    def __init__(
+        self,
+        checks: Sequence[RangeCheck],
+        words: Callable[[], NDArray],
+        done: Callable[[], bool],
+        before: Iterable[Faults] = (),
+    ) -> None:
+        self._checks = checks
+        self._words: Callable[[], NDArray] | None = words
+        self._done = done
+        self._before = tuple(before)
+        self._error = ""
+        self._lock = threading.Lock()
+
+    def settle(self) -> None:
+        """Wait for the call; raises IndexRangeError where it, or one before it, met an index out of range."""
+        for earlier in self._before:
+            earlier.settle()
+        with self._lock:
+            if self._words is not None:
+                words = self._words()
+                self._error = next((c.message(int(w)) for c, w in zip(self._checks, words, strict=False) if w), "")
+                self._words, self._before = None, ()
+        if self._error:
+            raise IndexRangeError(self._error)
+
+    def clean(self) -> bool:
+        """Whether it is known by now that nothing was out of range; never blocks for long."""
+        if self._words is not None and self._done():
+            try:
+                self.settle()
+            except GraphcError:
+                return False
+        return self._words is None and not self._error
+
+    @property
+    def found(self) -> bool:
+        """Whether a fault is known already."""
+        return bool(self._error)
