@@ -218,7 +218,7 @@ def changed(raw: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-FREE = {"about", "label", "lines", "phase", "work", "memory", "family", "keys", "order"}
+FREE = {"about", "label", "lines", "phase", "work", "memory", "family", "keys", "order", "checks"}
 """Fields that any text or number is good for: what people read, and keys of dicts."""
 
 

@@ -34,7 +34,9 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     faults = Faults(flat.graph.nodes)
     names = {**value_names(flat.graph), faults.value: "faults"}
     program = Program(flat.graph, target, donate, names=names, faults=faults)
-    write = Alike(flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root, faults=faults))
+    write = Alike(
+        flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root, faults=faults)
+    )
     for position, node in enumerate(flat.graph.nodes):
         _add_node(program, flat, position, node, write)
     repeat_in_place(program, flat.loops)

@@ -154,9 +154,7 @@ def _beside(
     return found if joined is None else [joined]
 
 
-def _expanded(
-    body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults
-) -> Iterator[KernelSource]:
+def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults) -> Iterator[KernelSource]:
     """The kernels of attention as separate operations, for what its own kernels do not compute."""
     passes = [graph_pass for graph_pass in pipeline.DEFAULT if graph_pass is not raise_again]
     yield from _separate(pipeline.run(expand(body, lambda node: True), passes), body, target, storage, faults)

@@ -340,9 +340,7 @@ def _buffer(at: _At) -> Buffer:
 
 def _range_check(at: _At) -> RangeCheck:
     what, low, high, signed, line = at.list(5)
-    return RangeCheck(
-        what.text(), low.whole(-(2**31), 2**32), high.whole(-1, 2**32), signed.flag(), line.text()
-    )
+    return RangeCheck(what.text(), low.whole(-(2**31), 2**32), high.whole(-1, 2**32), signed.flag(), line.text())
 
 
 def _tensor(at: _At, buffers: Sequence[Buffer]) -> Tensor:
