@@ -8,7 +8,7 @@ that another tensor has taken over is an error that names both tensors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir import Graph, Node, Value, run_node
 from graphc.loops import flatten, is_loop
+from graphc.ops.indexing import INDICES, axis_length
 from graphc.ops.structured import put, repeat
 from graphc.plan import Dispatch, Plan, Tensor, range_message
 from graphc.printer import describe, value_names
@@ -88,7 +89,7 @@ class _Interpreter:
             return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # put has one output
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
-        if self.check_indices and (node.op.name in _INDICES or node.op.name == "checked"):
+        if self.check_indices and (node.op.name in INDICES or node.op.name == "checked"):
             _check_range(graph, node, arrays)
         return run_node(node, arrays)
 
@@ -107,27 +108,14 @@ class _Interpreter:
         return results
 
 
-def _axis_size(node: Node) -> int:
-    return int(node.inputs[0].type.shape[node.attrs["axis"]])
-
-
-_INDICES: Final[dict[str, Callable[[Node, Sequence[NDArray]], tuple[NDArray, int]]]] = {
-    "take": lambda node, arrays: (arrays[1], _axis_size(node)),
-    "take_along_axis": lambda node, arrays: (arrays[1], _axis_size(node)),
-    "index_update": lambda node, arrays: (arrays[1], _axis_size(node)),
-    "scatter_add": lambda node, arrays: (arrays[0], node.attrs["size"]),
-}
-"""Where the ops that index find their indices, and the size of the axis that these must lie in."""
-
-
 def _check_range(graph: Graph, node: Node, arrays: Sequence[NDArray]) -> None:
     """Raise IndexRangeError for an index out of range."""
     what, low, high = node.op.name, 0, -1
     if what == "checked":
         ids, what, low, high = arrays[0], node.attrs["what"], node.attrs["low"], node.attrs["high"]
     else:
-        ids, size = _INDICES[what](node, arrays)
-        low, high = -size, size - 1
+        ids, high = arrays[INDICES[what]], axis_length(node) - 1
+        low = -high - 1
     bad = ids[(ids > high) | (ids < low)] if ids.dtype.kind == "i" else ids[ids > high]
     if bad.size:
         message = range_message(what, int(bad.flat[0]), low, high)

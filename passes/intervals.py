@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.ir import Graph, Node, Value
 from graphc.op import Inline, Repeat
+from graphc.ops.indexing import INDICES, axis_length
 from graphc.types import DType, NDArray, Shape
 
 Interval = tuple[int, int]
@@ -28,9 +29,6 @@ PATIENCE: Final = 3
 DEPTH: Final = 4
 """How far up a condition on a value is applied to what is computed from it."""
 
-INDICES: Final[Mapping[str, int]] = {"take": 1, "take_along_axis": 1, "index_update": 1, "scatter_add": 0}
-"""The operand that holds the indices, of each op that indexes."""
-
 
 def allowed(node: Node) -> tuple[Value, Interval] | None:
     """The indices of a node, and where they must lie; None for a node that does not index, or needs no check."""
@@ -39,7 +37,7 @@ def allowed(node: Node) -> tuple[Value, Interval] | None:
     if node.op.name not in INDICES or node.attrs.get("clamp"):
         return None
     ids = node.inputs[INDICES[node.op.name]]
-    size = node.attrs["size"] if "size" in node.attrs else node.inputs[0].type.shape[node.attrs["axis"]]
+    size = axis_length(node)
     return (ids, (-size, size - 1)) if ids.type.size else None
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from graphc.ir import Builder, Graph, Node, Value
 from graphc.op import Indexed, Inline, Pointwise, Repeat
 from graphc.ops import by_name
-from graphc.passes.intervals import INDICES, Interval, Intervals, allowed, counts
+from graphc.ops.indexing import INDICES
+from graphc.passes.intervals import Interval, Intervals, allowed, counts
 
 LONGEST: Final = 24
 """Most ops between an argument and an index that the host goes through before a call."""

@@ -142,6 +142,70 @@ def test_cross_entropy_names_what_does_not_fit() -> None:
         trace(nn.cross_entropy, LOGITS, LABELS[:, 0])
 
 
+def target_of(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
+    """The distribution that a label stands for; of a label that is none, no matter what."""
+    one = np.eye(classes)[np.clip(labels, 0, classes - 1)]
+    return one * (1 - smoothing) + smoothing / classes
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_cross_entropy_reductions_ignored_labels_and_smoothing(reduction: str, smoothing: float) -> None:
+    logs = np.log(softmax64(LOGITS))
+    for ignored, mask in ((None, None), (-100, None), (2, None), (-1, np.array([[1, 0, 1], [1, 1, 0]], bool))):
+        labels = LABELS if ignored is None or ignored == 2 else np.where(LABELS == 4, ignored, LABELS)
+        kept = np.ones(labels.shape) if mask is None else mask.astype(float)
+        kept = kept * (labels != ignored) if ignored is not None else kept
+        losses = -(target_of(labels, 5, smoothing) * logs).sum(-1) * kept
+        want = {"none": losses, "sum": losses.sum(), "mean": losses.sum() / kept.sum()}[reduction]
+
+        def loss(x: Any, y: Any, ignored: Any = ignored, mask: Any = mask) -> Any:
+            options = {"reduction": reduction, "ignore_index": ignored, "label_smoothing": smoothing}
+            return nn.cross_entropy(x, y, mask, **options)
+
+        check(loss, want, LOGITS, labels)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_what_is_left_out_may_hold_anything_and_has_no_gradient(reduction: str, nothing: float) -> None:
+    logits, labels = LOGITS.reshape(6, 5).astype(np.float32), LABELS.reshape(6)
+    kept = np.array([1, 0, 1, 1, 0, 1], bool)
+    bad, marked = np.where(kept[:, None], logits, nothing).astype(np.float32), np.where(kept, labels, -7)
+
+    def total(x: Any, y: Any, **options: Any) -> Any:
+        return np.sum(nn.cross_entropy(x, y, reduction=reduction, label_smoothing=0.2, **options))
+
+    ways: list[tuple[Any, tuple[Any, ...]]] = [
+        (lambda x, y: total(x, y, ignore_index=-7), (bad, marked)),
+        (lambda x, y: total(x, y, mask=y >= 0), (bad, marked)),
+        (lambda x, y, m: total(x, y, mask=m), (bad, marked, kept.astype(np.float32))),
+    ]
+    value, grad = graphc.compile(graphc.value_and_grad(total), device="numpy")(logits[kept], labels[kept])
+    for fn, arguments in ways:
+        for options in ({"device": "numpy"}, {"device": "wgpu"}, {"device": "wgpu", "passes": ()}):
+            got, slope = graphc.compile(graphc.value_and_grad(fn), **options)(*arguments)
+            np.testing.assert_allclose(float(got), float(value), rtol=1e-5)
+            np.testing.assert_allclose(np.asarray(slope)[kept], grad, rtol=1e-4, atol=1e-6)
+            np.testing.assert_array_equal(np.asarray(slope)[~kept], 0)
+
+
+def test_a_mean_over_nothing_is_nan_as_in_torch() -> None:
+    none = np.full(LABELS.shape, -100, np.int32)
+    loss = graphc.compile(lambda x, y: nn.cross_entropy(x, y, ignore_index=-100), device="numpy")
+    assert np.isnan(float(loss(LOGITS.astype(np.float32), none)))
+    assert nn.cross_entropy(LOGITS, none, ignore_index=-100, reduction="sum") == 0
+
+
+def test_cross_entropy_names_options_that_there_are_not() -> None:
+    with pytest.raises(ValueError, match="reduction is 'max': need 'mean', 'sum' or 'none'"):
+        nn.cross_entropy(LOGITS, LABELS, reduction="max")
+    with pytest.raises(ValueError, match=r"label_smoothing is 1\.5: need 0 <= label_smoothing <= 1"):
+        nn.cross_entropy(LOGITS, LABELS, label_smoothing=1.5)
+    with pytest.raises(IndexRangeError, match="label -1 is out of range: need 0 <= label < 5"):
+        nn.cross_entropy(LOGITS, np.where(LABELS == 4, -1, LABELS), ignore_index=-100)
+
+
 def test_one_hot() -> None:
     assert nn.one_hot(np.array([[1], [3]]), 3).tolist() == [[[0, 1, 0]], [[0, 0, 0]]]
     assert nn.one_hot(np.array([0]), 2, np.int32).dtype == np.int32

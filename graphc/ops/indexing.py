@@ -10,6 +10,7 @@ runs in NumPy raises before it comes to that: `graphc.reference.run`, the device
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,14 @@ from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, compare, unbroadcast
 from graphc.ops.samples import booleans, integers, sample
 from graphc.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
+
+INDICES: Final[Mapping[str, int]] = {"take": 1, "take_along_axis": 1, "index_update": 1, "scatter_add": 0}
+"""The operand that holds the indices, of each op that indexes."""
+
+
+def axis_length(node: Any) -> int:
+    """The length of the axis that the indices of a node point into."""
+    return int(node.attrs["size"] if "size" in node.attrs else node.inputs[0].type.shape[node.attrs["axis"]])
 
 
 def wrap(ids: NDArray, n: int) -> NDArray:
