@@ -37,7 +37,6 @@ _copy: Final = lib.wgpuCommandEncoderCopyBufferToTexture
 _clear: Final = lib.wgpuCommandEncoderClearBuffer
 _set_pipeline: Final = lib.wgpuComputePassEncoderSetPipeline
 _set_bind_group: Final = lib.wgpuComputePassEncoderSetBindGroup
-_clear: Final = lib.wgpuCommandEncoderClearBuffer
 _dispatch: Final = lib.wgpuComputePassEncoderDispatchWorkgroups
 _end_pass: Final = lib.wgpuComputePassEncoderEnd
 _release_pass: Final = lib.wgpuComputePassEncoderRelease
