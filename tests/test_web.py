@@ -104,6 +104,55 @@ def put(folder: Path, functions: Any, params: Any = None) -> Path:
     return folder
 
 
+def test_indices_out_of_range_are_told_when_a_result_is_read(tmp_path: Path, running: Any) -> None:
+    def rows(table: Any, n: Any) -> Any:
+        return table[n.astype(np.int32)], np.sum(table)
+
+    def gradient(table: Any, ids: Any) -> Any:
+        return graphc.grad(lambda t: np.sum(nn.embedding(t, ids) ** 2))(table)
+
+    def twice(rows: Any) -> Any:
+        return rows * 2
+
+    table, n = np.random.default_rng(2).normal(size=(5000, 4)).astype(np.float32), np.array([3, -1, 4999], np.float32)
+    ids = np.array([7, 7, 4998], np.int32)
+    functions = {"rows": (rows, (table, n)), "gradient": (gradient, (table, ids)), "twice": (twice, (table[:3],))}
+    lowered = {name: graphc.compile(fn).lower(*given) for name, (fn, given) in functions.items()}
+    folder = put(tmp_path / "p", lowered, {"table": table})
+    page = Page(running)
+    with serving(folder) as url:
+        found, picked, slope = page.run(
+            url,
+            """
+            const program = await load("./");
+            const said = async (wait) => {
+              try { await wait(); return "nothing"; } catch (error) { return error.message; }
+            };
+            const good = () => program.rows({n: args[0]});
+            const bad = [3, 5000, 0];
+            const [kept] = await program.rows({n: bad}, {onDevice: true});
+            const later = await program.twice({rows: kept}, {onDevice: true});
+            const found = [
+              await said(() => program.rows({n: bad})),
+              await said(() => kept.read()),
+              await said(() => later.read()),
+              await said(good),
+              await said(() => program.gradient({ids: [0, -1, 2]})),
+            ];
+            return [found, Array.from((await good())[0]), Array.from(await program.gradient({ids: args[1]}))];
+            """,
+            n.tolist(),
+            ids.tolist(),
+        )
+    message = "take: index 5000 is out of range for an axis of 5000\n  at  test_web.py:"
+    assert [text.startswith(message) for text in found] == [True, True, True, False, False]
+    assert found[3] == "nothing"
+    assert "-1 is out of range" in found[4]
+    np.testing.assert_array_equal(np.reshape(picked, (3, 4)), table[[3, -1, 4999]])
+    np.testing.assert_allclose(np.reshape(slope, table.shape), gradient(table, ids), rtol=1e-5)
+    assert not page.errors
+
+
 def test_every_kind_of_argument_and_result(tmp_path: Path, running: Any) -> None:
     def fn(x: Any, flags: Any, ids: Any, *, scale: Any) -> Any:
         c, ys = graphc.scan(lambda c, a: (np.tanh(c + a) * scale, np.sum(c)), np.zeros(5, np.float32), x)

@@ -123,7 +123,16 @@ function readWindow(at, access, buffers, tensors, textures) {
   else if (texture.value !== -1) texture.wrong("-1, for the kernel reads a buffer there");
   if (nbytes.whole(access === "texture" ? 0 : 1) + offset.whole() > home.nbytes) at.wrong("a window inside of its buffer");
   if (offset.value % 256) offset.wrong("a multiple of 256");
-  return { buffer: buffer.value, offset: offset.value, nbytes: nbytes.value, texture: texture.value };
+  const place = { buffer: buffer.value, offset: offset.value, nbytes: nbytes.value, texture: texture.value };
+  return { ...place, tensor: tensor.value, written: access === "read_write" };
+}
+
+/** The place of a tensor that is filled with zeros before a dispatch: whole vectors. */
+function readClear(at, bindings, tensors) {
+  const tensor = tensors[at.index(tensors.length)];
+  if (!bindings.some((b) => b.written && b.tensor === at.value)) at.wrong("a tensor that the dispatch writes");
+  const nbytes = Math.max(VECTOR, Math.ceil(tensor.nbytes / VECTOR) * VECTOR);
+  return { buffer: tensor.buffer, offset: tensor.offset, nbytes };
 }
 
 function readCopy(at, buffers, tensors, textures) {
@@ -184,10 +193,11 @@ function readFunction(name, at, kernels, arrays) {
     return { name: label.text(), width: width.whole(1, 65536), height: height.whole(1, 65536) };
   });
   const dispatches = raw.dispatches.each((item) => {
-    const d = item.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "work");
+    const d = item.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "clears", "work");
     const kernel = d.kernel.index(kernels.length);
     const access = kernels[kernel].access;
-    const bound = d.bindings.list(access.length);
+    const windows = d.bindings.list(access.length);
+    const bindings = windows.map((window, n) => readWindow(window, access[n], buffers, tensors, textures));
     d.lines.each((line) => line.text());
     d.work.list(3).forEach((n) => n.whole());
     d.phase.text();
@@ -195,8 +205,9 @@ function readFunction(name, at, kernels, arrays) {
       kernel,
       label: d.label.text(),
       workgroups: d.workgroups.list(3).map((n) => n.whole(1, 65535)),
-      bindings: bound.map((window, n) => readWindow(window, access[n], buffers, tensors, textures)),
+      bindings,
       copies: d.copies.each((copy) => readCopy(copy, buffers, tensors, textures)),
+      clears: d.clears.each((item) => readClear(item, bindings, tensors)),
     };
   });
   const slots = (list, leaves) =>

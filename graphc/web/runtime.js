@@ -4,8 +4,8 @@
 //   const { loss } = await program.step({ x, y });      // typed arrays in, typed arrays out
 //
 // Everything is made once: buffers, pipelines, bind groups. A call encodes all dispatches in one pass (more where
-// operands are copied to textures) and submits once. What a call does not name comes from `program.state`, which stays
-// on the device; results that take the place of donated arguments go back there.
+// operands are copied to textures or tables are cleared) and submits once. What a call does not name comes from
+// `program.state`, which stays on the device; results that take the place of donated arguments go back there.
 
 import { check, fail, KINDS, leavesIn, product, ProgramError, read, readArrays, VECTOR, writeArrays } from "./format.js";
 
@@ -308,6 +308,11 @@ class Runner {
     let pass = null;
     for (const number of this.order) {
       const d = this.f.dispatches[number];
+      for (const { buffer, offset, nbytes } of d.clears) {
+        pass?.end();
+        pass = null;
+        encoder.clearBuffer(bound[buffer], offset, nbytes);
+      }
       for (const { buffer, offset, texture } of d.copies) {
         pass?.end();
         pass = null;
