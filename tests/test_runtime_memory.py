@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from graphc.errors import OutOfMemoryError
-from graphc.runtime.memory import Pool, StagingRing
+from graphc.runtime.memory import Mailbox, Pool, StagingRing
 
 
 class Heap:
@@ -106,3 +106,24 @@ def test_the_ring_keeps_a_few_of_each_size_and_no_giant():
     assert ring.lent == 0
     ring.clear()
     assert heap.bytes == 0
+
+
+def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole():
+    """A traceback holds what was read when it was raised; the collector finalises all of a cycle at once."""
+    finalized = []
+
+    class Buffer:
+        def destroy(self):
+            raise AssertionError("it is kept")
+
+        def __del__(self):
+            finalized.append(self)
+
+    ring = StagingRing(lambda size, usage: Buffer())
+    cycle = [Mailbox(ring, 64)]
+    cycle.append(cycle)
+    del cycle
+    gc.collect()
+    ring.take(64)
+    assert ring.lent == 1
+    assert not finalized

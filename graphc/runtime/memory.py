@@ -157,6 +157,8 @@ class StagingRing:
         self._free_bytes = 0
         self.lent = 0
         self._lock = threading.Lock()
+        # As in Pool: the garbage collector finalises no buffer together with the Mailbox that gives it back.
+        self._alive: dict[int, Any] = {}
         # What is given back by a finalizer, which runs at any moment and so takes no lock.
         self.returned: deque[tuple[Any, int]] = deque()
 
@@ -171,7 +173,9 @@ class StagingRing:
             if free:
                 self._free_bytes -= size
                 return free.pop(), size
-        return self._create(size, STAGING_USAGE), size
+        buffer = self._create(size, STAGING_USAGE)
+        self._alive[id(buffer)] = buffer
+        return buffer, size
 
     def give(self, buffer: Any, size: int) -> None:
         """Give a buffer back, unmapped."""
@@ -181,14 +185,18 @@ class StagingRing:
                 self._free.setdefault(size, []).append(buffer)
                 self._free_bytes += size
             else:
-                buffer.destroy()
+                self._destroy(buffer)
+
+    def _destroy(self, buffer: Any) -> None:
+        buffer.destroy()
+        self._alive.pop(id(buffer), None)
 
     def clear(self) -> None:
         """Destroy the waiting buffers."""
         with self._lock:
             for free in self._free.values():
                 for buffer in free:
-                    buffer.destroy()
+                    self._destroy(buffer)
             self._free.clear()
             self._free_bytes = 0
 
