@@ -84,7 +84,7 @@ def kernels_of(
         return _beside(body, target, storage | computed, uniform, faults)
     needs = _type_needs(node, body, target)
     builder = _builder(family)
-    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform, faults))
+    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform, faults=faults))
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
         return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage | computed, faults))
     twice = f"{family}_{family}"
