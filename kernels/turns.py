@@ -14,15 +14,16 @@ from typing import Final
 
 from graphc.kernels import SUFFIX, library_texts
 
-_SAID: Final = re.compile(r"\s*// at most (\d+) turns?\b")
 _COMMENT: Final = re.compile(r"//(?! at most \d+ turns?\b).*")
 _HOLE: Final = re.compile(r"\{\{\w+\}\}")
-_FUNCTION: Final = re.compile(r"\bfn (\w+)\s*\(")
-_LOOP: Final = re.compile(r"\b(?:for|while|loop)\b")
-_CALL: Final = re.compile(r"\b(\w+)(?=\()")
+_HELPER: Final = re.compile(r"gc_\w+(?=\()")
+_BRACE: Final = re.compile(r"[{}]")
+_KEYWORD: Final = re.compile(r"\b(?:for|while|loop|if|else)\b")
+_SAID: Final = re.compile(r"\s*// at most (\d+) turns?\b")
 _START: Final = re.compile(r"\bvar (\w+)[^=;]*= *([^;]+?) *;")
 _TEST: Final = re.compile(r"(\w+) *(<=|>=|<|>) *(\d+)([iu]?)\b")
 _STEP: Final = re.compile(r"(\w+) *(?:(\+\+|--)|([+-])= *(\d+)[iu]?)\s*\)\s*$")
+_LOOPS: Final = ("for (", "while (", "loop {")
 
 
 class EndlessError(ValueError):
@@ -39,105 +40,87 @@ def turns(text: str) -> int:
     bodies = _functions(text)
     if "main" not in bodies:
         raise EndlessError("there is no function main")
-    return _Counter(bodies, _helpers()).of("main")
+    helpers = _helpers()
+    return _counted(bodies, {name: helpers[name] for name in helpers.keys() & set(_HELPER.findall(text))}).get(
+        "main", 0
+    )
 
 
 @cache
 def _helpers() -> dict[str, int]:
     """The turns of each library function that has any, by all names that it has."""
-    bodies = _functions("\n".join(library_texts()))
-    counter = _Counter(bodies, {})
-    found = {name: counter.of(name) for name in bodies}
-    return {name + suffix: count for name, count in found.items() if count for suffix in SUFFIX.values()}
+    found = _counted(_functions(_HOLE.sub("T", "\n".join(library_texts()).replace("{{S}}", ""))), {})
+    return {name + suffix: count for name, count in found.items() for suffix in SUFFIX.values()}
 
 
 def _functions(text: str) -> dict[str, str]:
-    """The body of each function, from its opening brace on."""
-    text = _HOLE.sub("T", _COMMENT.sub("", text).replace("{{S}}", ""))
-    starts = list(_FUNCTION.finditer(text))
-    ends = [match.start() for match in starts[1:]] + [len(text)]
-    return {match[1]: text[text.find("{", match.end()) : end] for match, end in zip(starts, ends, strict=True)}
+    """The body of each function, from behind its opening brace on. A declaration begins a line."""
+    parts = ("\n" + _COMMENT.sub("", text)).split("\nfn ")[1:]
+    return {part[: part.find("(")]: part[part.find("{") + 1 :] for part in parts}
 
 
-class _Counter:
-    """Counts the turns of functions that call each other. known: those of functions that are counted already."""
+def _counted(bodies: Mapping[str, str], known: Mapping[str, int]) -> dict[str, int]:
+    """The functions that turn loops, of their own or of what they call, with their turns.
 
-    def __init__(self, bodies: Mapping[str, str], known: Mapping[str, int]) -> None:
-        self.bodies = bodies
-        self.known = dict(known)
-
-    def of(self, name: str) -> int:
-        """The turns of one call of a function."""
-        if name not in self.known:
-            body = self.bodies[name]
-            self.known[name] = 0  # functions of WGSL do not call themselves
-            called = set(_CALL.findall(body)) & (self.bodies.keys() | self.known.keys())
-            calls = {call: count for call in called if (count := self.of(call))}
-            if calls or _LOOP.search(body):
-                self.known[name] = _Body(body, calls).turns()
-        return self.known[name]
+    known: those of functions that are counted already.
+    """
+    found = dict(known)
+    left = {name: body for name, body in bodies.items() if name not in known}
+    looping = {name for name, body in left.items() if any(head in body for head in _LOOPS)}
+    while True:  # a function comes once all that loop and that it calls are counted
+        called = {name: [c for c in (*looping, *found) if c != name and f"{c}(" in body] for name, body in left.items()}
+        ready = [n for n in left if (called[n] or n in looping) and all(c in found for c in called[n])]
+        if not ready:
+            return found
+        for name in ready:
+            found[name] = _Body(left.pop(name), {c: found[c] for c in called[name]}).turns()
+            looping.discard(name)
 
 
 class _Body:
     """One function's body, walked brace by brace. calls: the functions with loops that it calls, with their turns."""
 
-    def __init__(self, text: str, calls: dict[str, int]) -> None:
+    def __init__(self, text: str, calls: Mapping[str, int]) -> None:
         self.text, self.calls = text, calls
-        names = "".join(rf"|\b{name}(?=\()" for name in calls)
-        self.tokens = list(re.compile(rf"\b(?:for|while|loop|if|else)\b|[{{}}]{names}").finditer(text))
-        self.at = 0
+        self.braces = list(_BRACE.finditer(text))
+        self.pattern = re.compile(rf"\b({'|'.join(calls)})\(") if calls else None
+        self.at = 0  # the next brace
+        self.done = 0  # where the text behind the last one begins
 
     def turns(self) -> int:
-        self.at = 1
-        return self._block()
-
-    def _block(self) -> int:
-        """The turns of what stands up to the brace that closes this block."""
-        total = 0
-        while self.at < len(self.tokens):
-            word = self.tokens[self.at][0]
-            self.at += 1
-            if word == "}":
-                return total
-            if word == "{":
-                total += self._block()
-            elif word == "if":
-                total += self._branches()
-            elif word in self.calls:
-                total += self.calls[word]
-            elif word != "else":
-                total += self._loop(self.tokens[self.at - 1])
+        total, _ = self._block()
         return total
 
-    def _head(self) -> int:
-        """The turns of the calls up to the next opening brace, which is passed."""
-        total = 0
-        while self.at < len(self.tokens) and (word := self.tokens[self.at][0]) != "{":
-            total += self.calls.get(word, 0)
-            self.at += 1
-        self.at += 1
-        return total
+    def _called(self, text: str) -> int:
+        return sum(self.calls[name] for name in self.pattern.findall(text)) if self.pattern else 0
 
-    def _branches(self) -> int:
-        total = self._head()
-        most = self._block()
-        while self.at < len(self.tokens) and self.tokens[self.at][0] == "else":
-            self.at += 1
-            if self.tokens[self.at][0] == "if":
-                self.at += 1
-                total += self._head()
+    def _block(self) -> tuple[int, str]:
+        """The turns of what stands up to the brace that closes this block, and what comes before that brace."""
+        total, before = 0, -1  # before: turns of the branches so far of an `if` that may go on
+        while self.at < len(self.braces):
+            brace = self.braces[self.at]
+            head = self.text[self.done : brace.start()]
+            self.at, self.done = self.at + 1, brace.end()
+            if brace[0] == "}":
+                return total + max(before, 0) + self._called(head), head
+            keyword = _KEYWORD.search(head, head.rfind("\n") + 1)
+            word = keyword[0] if keyword else ""
+            if word != "else":
+                total, before = total + max(before, 0), -1
+            if keyword and word in ("for", "while", "loop"):
+                said = _SAID.match(self.text, self.done)
+                times = int(said[1]) if said else _times(head[keyword.start() :])
+                total += self._called(head[: keyword.start()])
+                inside, _ = self._block()
+                total += times * (1 + self._called(head[keyword.start() :]) + inside)
+                continue
+            total += self._called(head)
+            inside, _ = self._block()
+            if word in ("if", "else"):
+                before = max(before, inside)
             else:
-                self.at += 1
-            most = max(most, self._block())
-        return total + most
-
-    def _loop(self, keyword: re.Match[str]) -> int:
-        inside = self._head()
-        brace = self.tokens[self.at - 1]
-        head = self.text[keyword.start() : brace.start()]
-        said = _SAID.match(self.text, brace.end())
-        times = int(said[1]) if said else _times(head)
-        return times * (1 + inside + self._block())
+                total += inside
+        return total + max(before, 0), ""
 
 
 def _times(head: str) -> int:

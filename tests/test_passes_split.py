@@ -10,7 +10,7 @@ import pytest
 from graphc.ir import Graph, evaluate
 from graphc.passes import cse, split
 from graphc.passes.split import Split
-from graphc.types import bool_, dtype_of, f16, f32, i32, u32
+from graphc.types import DType, bool_, dtype_of, f16, f32, i32, i64, u32
 from tests.handmade import Hand, ops
 
 
@@ -120,6 +120,33 @@ def test_products_and_integers() -> None:
     assert evaluate(split(reduction("prod", ones.shape, (0,))), [ones])[0][0] == 2048
 
 
+@pytest.mark.parametrize("dtype", [f32, f16, i32, i64, u32, bool_])
+@pytest.mark.parametrize("name", ["argmax", "argmin", "max", "min"])
+@pytest.mark.parametrize(("shape", "axis"), [((70_001,), 0), ((2, 70_001), 1), ((70_001, 3), 0), ((2, 17_001, 3), 1)])
+def test_positions_and_extremes_of_any_type(name: str, shape: tuple[int, ...], axis: int, dtype: DType) -> None:
+    """Few values, so that the first of many equal ones is wanted; the ends of a type's range are among them."""
+    after = split(reduction(name, shape, (axis,), dtype))
+    after.verify()
+    assert not any(node.inputs[0].type.shape[axis] == shape[axis] for node in after.nodes if node.op.name == name)
+    rng = np.random.default_rng(0)
+    values = {"float": [-np.inf, -1, 0, 2], "bool": [False, True]}.get(dtype.kind)
+    if values is None:
+        info = np.iinfo(dtype.numpy)
+        values = [info.min, info.min + 1, info.max - 1, info.max]
+    some = np.array(values, dtype.numpy)
+    for x in (rng.choice(some, shape), np.full(shape, some[0]), np.full(shape, some[-1])):
+        (got,) = evaluate(after, [x])
+        np.testing.assert_array_equal(got, getattr(np, name)(x, axis=axis))
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_the_first_nan_is_the_extreme(name: str) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 70_001)).astype(np.float32)
+    x[0, [69_000, 69_500]] = np.nan
+    (got,) = evaluate(split(reduction(name, x.shape, (1,))), [x])
+    np.testing.assert_array_equal(got, getattr(np, name)(x, axis=1))
+
+
 def test_half_precision_is_summed_in_single() -> None:
     x = np.full((4100, 1), 1.0, np.float16)
     (got,) = evaluate(split(reduction("sum", x.shape, (0,), f16)), [x])
@@ -173,6 +200,32 @@ def test_products_over_a_long_axis(m: int, k: int, n: int) -> None:
     a, b = generator.random((m, k)).astype(np.float32), generator.random((k, n)).astype(np.float32)
     (got,) = evaluate(after, [a, b])
     np.testing.assert_allclose(got, a.astype(np.float64) @ b.astype(np.float64), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 13_001), (2, 13_001, 4)), ((3, 16_000), (16_000, 2)), ((3, 2, 20_000), (20_000, 5))], ids=str
+)
+def test_products_with_many_results_are_added_up_in_slices(shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Any result counts as many here."""
+    h = Hand()
+    after = Split(partial=0, slice=4096, inner=1 << 20)(
+        h.graph(h.op("matmul", *(h.input(*s, dtype=i32) for s in shapes)))
+    )
+    after.verify()
+    depths = [node.inputs[0].type.shape[-1] for node in after.nodes if node.op.name == "matmul"]
+    assert sum(depths) == shapes[0][-1]
+    assert max(depths) <= 4096 + 16
+    a, b = (np.random.default_rng(0).integers(-9, 9, shape).astype(np.int32) for shape in shapes)
+    np.testing.assert_array_equal(evaluate(after, [a, b])[0], a @ b)
+
+
+def test_products_with_few_results_are_left_to_the_kernel() -> None:
+    h = Hand()
+    graph = h.graph(h.op("matmul", h.input(2, 8, 1_000_000), h.input(2, 1_000_000, 8)))
+    assert split(graph) is graph
+    h = Hand()
+    large = split(h.graph(h.op("matmul", h.input(2, 2000, 100_000), h.input(2, 100_000, 2000))))
+    assert ops(large).count("matmul") == 13
 
 
 def test_products_that_are_left_whole() -> None:
