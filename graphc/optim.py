@@ -44,7 +44,8 @@ def sgd(rate: Rate) -> Optimizer:
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         now = _at(rate, state["step"])
-        return tree.map(lambda p, g: p - now(p) * g, params, grads), {"step": state["step"] + 1}
+        new = tree.map(lambda p, g: _like(p, _wide(p) - now(p) * _wide(g)), params, grads)
+        return new, {"step": state["step"] + 1}
 
     return Optimizer(lambda params: {"step": _zero_step()}, update)
 
@@ -54,9 +55,9 @@ def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         now = _at(rate, state["step"])
-        velocity = tree.map(lambda v, g: beta * v + g, state["velocity"], grads)
-        direction = tree.map(lambda v, g: g + beta * v, velocity, grads) if nesterov else velocity
-        new = tree.map(lambda p, d: p - now(p) * d, params, direction)
+        velocity = tree.map(lambda v, g: beta * v + _wide(g), state["velocity"], grads)
+        direction = tree.map(lambda v, g: _wide(g) + beta * v, velocity, grads) if nesterov else velocity
+        new = tree.map(lambda p, d: _like(p, _wide(p) - now(p) * d), params, direction)
         return new, {"step": state["step"] + 1, "velocity": velocity}
 
     return Optimizer(lambda params: {"step": _zero_step(), "velocity": _zeros(params)}, update)
@@ -87,14 +88,15 @@ def adamw(
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         count = state["step"] + 1
         now, bias1, bias2 = _at(rate, state["step"]), _bias(beta1, count), _bias(beta2, count)
-        m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state["m"], grads)
-        v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (g * g), state["v"], grads)
-        kept = params
+        m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * _wide(g), state["m"], grads)
+        v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (_wide(g) * _wide(g)), state["v"], grads)
+        kept = tree.map(_wide, params)
         if weight_decay:
             decays = mask(params) if mask else tree.map(lambda p: True, params)
-            kept = tree.map(lambda p, on: p * (1 - weight_decay * now(p)) if on else p, params, decays)
+            kept = tree.map(lambda p, on: p * (1 - weight_decay * now(p)) if on else p, kept, decays)
         new = tree.map(
-            lambda p, m, v: p - now(p) / bias1(p) * m / (np.sqrt(v / bias2(p)) + eps),
+            lambda old, p, m, v: _like(old, p - now(p) / bias1(p) * m / (np.sqrt(v / bias2(p)) + eps)),
+            params,
             kept,
             m,
             v,
@@ -105,20 +107,52 @@ def adamw(
 
 
 def clip_by_global_norm(limit: float) -> Transform:
-    """Scale all gradients by one factor, so that the root of the sum of all their squares is at most `limit`."""
+    """Scale all gradients by one factor, so that the root of the sum of all their squares is at most `limit`.
+
+    Gradients whose squares overflow are scaled like any others. One that is infinite becomes NaN and the others 0; one
+    that is NaN makes all of them NaN.
+    """
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         norm = global_norm(grads)
-        factor = limit / np.maximum(norm, limit)
-        return tree.map(lambda g: g * factor.astype(g.dtype), grads), state
+        within = norm <= limit
+        factor = np.where(within, 1.0, limit / np.where(within, 1.0, norm))
+        return tree.map(lambda g: _like(g, _wide(g) * factor.astype(_wide(g).dtype)), grads), state
 
     return Transform(lambda params: {}, update)
 
 
+_LARGER, _SMALLER = 2.0**24, 2.0**-64
+"""Squares are summed up twice: of numbers times the first, and, for where that overflows, times the second. Powers of
+two make no error, and what is lost below the smallest square is nothing beside the rest."""
+
+
 def global_norm(grads: Tree) -> Array:
-    """The root of the sum of the squares of all elements of a tree."""
-    squares = [np.sum(g * g) for g in tree.leaves(grads)]
-    return np.sqrt(sum(squares[1:], start=squares[0])) if squares else np.float32(0)
+    """The root of the sum of the squares of all elements of a tree, from 1e-25 up to the largest float32.
+
+    Half precision is summed in single. The gradient at zero is 0.
+    """
+    leaves = [_wide(g) for g in tree.leaves(grads)]
+    if not leaves:
+        return np.float32(0)
+
+    def total(scale: float) -> Array:
+        squares = [np.sum((g * scale) * (g * scale)) for g in leaves]
+        return sum(squares[1:], start=squares[0])
+
+    with np.errstate(over="ignore"):
+        near = total(_LARGER)
+        if near.dtype != np.float32:
+            return _root(near) * (1 / _LARGER)
+        far = total(_SMALLER)
+        fits = np.isfinite(near)
+        return _root(np.where(fits, near, far)) * np.where(fits, np.float32(1 / _LARGER), np.float32(1 / _SMALLER))
+
+
+def _root(x: Array) -> Array:
+    """The square root, whose gradient at 0 is 0."""
+    zero = x == 0
+    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, x)))
 
 
 def steps_done(state: Tree) -> Array:
@@ -151,7 +185,7 @@ def constant(value: float) -> Schedule:
 
 def linear(start: float, end: float, steps: int) -> Schedule:
     """From `start` at step 0 straight to `end` at `steps`, then level."""
-    return lambda step: start + (end - start) * np.minimum(step / steps, 1.0)
+    return lambda step: start + (end - start) * _progress(step, steps)
 
 
 def step(value: float, every: int, factor: float = 0.1) -> Schedule:
@@ -161,7 +195,12 @@ def step(value: float, every: int, factor: float = 0.1) -> Schedule:
 
 def cosine(value: float, steps: int, end: float = 0.0) -> Schedule:
     """From `value` at step 0 down half a cosine wave to `end` at `steps`, then level. Source: arXiv:1608.03983."""
-    return lambda step: end + (value - end) * (0.5 + 0.5 * np.cos(math.pi * np.minimum(step / steps, 1.0)))
+    return lambda step: end + (value - end) * (0.5 + 0.5 * np.cos(math.pi * _progress(step, steps)))
+
+
+def _progress(step: Array, steps: int) -> Array:
+    """How far `step` is on the way to `steps`, from 0 to 1; of no steps all are done."""
+    return np.minimum(step / steps, 1.0) if steps > 0 else np.minimum(step * 0 + 1.0, 1.0)
 
 
 def warmup(rate: Rate, steps: int) -> Schedule:
@@ -179,18 +218,28 @@ def _schedule(rate: Rate) -> Schedule:
 
 
 def _at(rate: Rate, count: Array) -> Callable[[Array], Array]:
-    """The rate at this step, in the element type of the parameter it is asked for."""
+    """The rate at this step, in the element type in which the parameter that it is asked for is updated."""
     value = _schedule(rate)(count)
-    return lambda p: value.astype(p.dtype) if hasattr(value, "astype") else value
+    return lambda p: value.astype(_wide(p).dtype) if hasattr(value, "astype") else value
 
 
 def _bias(beta: float, count: Array) -> Callable[[Array], Array]:
-    """1 - beta^count, in the element type of the parameter it is asked for."""
+    """1 - beta^count, in the element type in which the parameter that it is asked for is updated."""
     if beta == 0:
         return lambda p: 1.0
     # In float32, 1 - 0.999^1 by subtraction would have lost half of its digits.
     value = -np.expm1(count * math.log(beta))
-    return lambda p: value.astype(p.dtype)
+    return lambda p: value.astype(_wide(p).dtype)
+
+
+def _wide(x: Array) -> Array:
+    """x, in single precision where it is in half, which has neither the range nor the digits for moments and rates."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _like(p: Array, new: Array) -> Array:
+    """`new` in half precision where p is."""
+    return new.astype(np.float16) if p.dtype == np.float16 else new
 
 
 def _zero_step() -> Array:
@@ -198,4 +247,5 @@ def _zero_step() -> Array:
 
 
 def _zeros(params: Tree) -> Tree:
-    return tree.map(lambda p: np.zeros(p.shape, dtype=p.dtype), params)
+    """Zeros for each parameter; in single precision where it is in half."""
+    return tree.map(lambda p: np.zeros(p.shape, np.float32 if p.dtype == np.float16 else p.dtype), params)

@@ -111,16 +111,18 @@ def bernoulli(key: Array, p: Array = 0.5, shape: Shape | None = None) -> Array:
 
 
 def gumbel(key: Array, shape: Shape = (), dtype: Any = np.float32) -> Array:
-    """Standard Gumbel: -log(-log(u)), finite."""
+    """Standard Gumbel: -log(-log(u)), finite; half precision is drawn in single."""
+    half = np.dtype(dtype) == np.float16
     # 23 bits and a half: u is never 0 nor 1, in float32 too.
-    u = (bits(key, shape) >> np.uint32(9)).astype(dtype) * 2.0**-23 + 2.0**-24
-    return -np.log(-np.log(u))
+    u = (bits(key, shape) >> np.uint32(9)).astype(np.float32 if half else dtype) * 2.0**-23 + 2.0**-24
+    noise = -np.log(-np.log(u))
+    return noise.astype(dtype) if half else noise
 
 
 def categorical(key: Array, logits: Array, axis: int = -1) -> Array:
     """i32 indices along `axis`, each drawn with probability softmax(logits). logits: [..., C] -> [...]."""
-    noise = gumbel(key, logits.shape, logits.dtype)
-    return np.argmax(logits + noise, axis=axis).astype(np.int32)
+    wide = logits.astype(np.float32) if logits.dtype == np.float16 else logits
+    return np.argmax(wide + gumbel(key, wide.shape, wide.dtype), axis=axis).astype(np.int32)
 
 
 def _unit(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:

@@ -12,11 +12,11 @@ from graphc.errors import ShapeError, TraceError
 from graphc.tracing.core import emit, owner
 from graphc.tracing.einsum import contract, einsum
 from graphc.tracing.promote import cast, common_dtype, converted, inexact, loop_dtypes
-from graphc.tracing.reductions import axes_of, flag, no_out, reduce, traced
+from graphc.tracing.reductions import axes_of, flag, no_out, reduce, root, traced
 from graphc.tracing.shaping import ints, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import truth
-from graphc.types import bool_, i32, normalize_axis
+from graphc.types import Shape, bool_, f16, f32, i32, normalize_axis
 
 
 def matmul(a: Any, b: Any) -> Tracer:
@@ -135,8 +135,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     t = traced(x)
     t = cast(t, inexact(t.value.type.dtype))
     if axis is None and (ord is None or (t.ndim == 2 and ord == "fro")):
-        axes = axes_of(t, None)
-        return emit("sqrt", reduce("sum", emit("mul", t, t), axes, flag(keepdims)))
+        return _euclidean(t, axes_of(t, None), flag(keepdims))
     given = tuple(range(t.ndim)) if axis is None else ints(axis, "axis")
     given = tuple(normalize_axis(i, t.ndim) for i in given)
     if len(given) == 1:
@@ -159,7 +158,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     t = cast(t, inexact(t.value.type.dtype))
     axes, keep = axes_of(t, axis), flag(keepdims)
     if ord == 2:
-        return emit("sqrt", reduce("sum", emit("mul", t, t), axes, keep))
+        return _euclidean(t, axes, keep)
     size = emit("abs", t)
     if ord in (np.inf, -np.inf):
         return reduce("max" if ord > 0 else "min", size, axes, keep)
@@ -171,6 +170,13 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
         raise TraceError(f"the norm {ord!r} cannot be traced")
     total: Any = reduce("sum", np.power(size, ord), axes, keep)  # type: ignore[arg-type]  # tracers
     return total ** (1.0 / ord)
+
+
+def _euclidean(t: Tracer, axes: Shape, keep: bool) -> Tracer:
+    """The root of the sum of squares, of half precision in single."""
+    dtype = t.value.type.dtype
+    wide = cast(t, f32) if dtype == f16 else t
+    return cast(root(reduce("sum", emit("mul", wide, wide), axes, keep)), dtype)
 
 
 def matrix_power(a: Any, n: int) -> Any:

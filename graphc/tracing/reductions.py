@@ -12,7 +12,7 @@ from graphc.tracing.core import adopted, as_array, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import Shape, bool_, dtype_of, i32, normalize_axis
+from graphc.types import DType, Shape, bool_, dtype_of, f16, f32, i32, normalize_axis
 
 NO: Final[Any] = np._NoValue
 """NumPy's own mark for an argument that was not given."""
@@ -93,21 +93,30 @@ def var(
     correction: Any = NO,
 ) -> Tracer:
     """np.var: the mean of squared deviations, sum / (n - ddof) where ddof is given."""
+    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction)
+    return cast(found, dtype)
+
+
+def _variance(
+    a: Any, axis: Any, dtype: Any, out: Any, ddof: float, keepdims: Any, mean: Any, correction: Any
+) -> tuple[Tracer, DType]:
+    """The variance, of half precision in single, and the element type that it is to have in the end."""
     no_out(out)
     ddof = ddof if correction is NO else correction
     x = traced(a)
-    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
+    wanted = requested(dtype, inexact(x.value.type.dtype))
+    x = cast(x, f32 if wanted == f16 else wanted)
     axes, keep = axes_of(x, axis), flag(keepdims)
     center = reduce("mean", x, axes, True) if mean is NO else cast(traced(mean), x.value.type.dtype)
     apart = emit("sub", x, center)
     square = emit("mul", apart, apart)
     if not ddof:
-        return reduce("mean", square, axes, keep)
+        return reduce("mean", square, axes, keep), wanted
     count = 1
     for i in axes:
         count *= x.shape[i]
     total = reduce("sum", square, axes, keep)
-    return emit("div", total, scalar(total, max(count - ddof, 0)))
+    return emit("div", total, scalar(total, max(count - ddof, 0))), wanted
 
 
 def std(
@@ -121,8 +130,15 @@ def std(
     mean: Any = NO,
     correction: Any = NO,
 ) -> Tracer:
-    """np.std: the square root of np.var."""
-    return emit("sqrt", var(a, axis, dtype, out, ddof, keepdims, mean=mean, correction=correction))
+    """np.std: the square root of np.var. The gradient where all elements are equal is 0."""
+    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction)
+    return cast(root(found), dtype)
+
+
+def root(x: Tracer) -> Tracer:
+    """The square root of a sum of squares. Its gradient at 0, where there is none, is 0, as in PyTorch."""
+    zero = emit("eq", x, scalar(x, 0))
+    return emit("where", zero, scalar(x, 0), emit("sqrt", emit("where", zero, scalar(x, 1), x)))
 
 
 def _extremum(name: str) -> Callable[..., Tracer]:
