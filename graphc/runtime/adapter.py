@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
 from graphc.runtime.forks import Lock
+from graphc.runtime.interrupts import deferred
 
 if TYPE_CHECKING:
     from graphc.runtime.base import Device
@@ -91,15 +92,16 @@ def _enumerate() -> list[AdapterInfo]:
     if "XDG_RUNTIME_DIR" not in os.environ:
         # Mesa's layer that asks the desktop for its favourite GPU complains loudly where there is no desktop.
         os.environ.setdefault("NODEVICE_SELECT", "1")
-    with contextlib.suppress(RuntimeError):  # where somebody else in this process has made the instance, use theirs
-        extras.set_instance_extras(backends=_PRIMARY)
-    found = wgpu.gpu.enumerate_adapters_sync()
-    if not found:
-        from wgpu.backends.wgpu_native import _helpers
-
-        _helpers._the_instance = None  # with no adapter nothing can refer to it
+    with deferred:
+        with contextlib.suppress(RuntimeError):  # where somebody else in this process has made the instance, use theirs
+            extras.set_instance_extras(backends=_PRIMARY)
         found = wgpu.gpu.enumerate_adapters_sync()
-    return sorted((_describe(handle) for handle in found), key=preference)
+        if not found:
+            from wgpu.backends.wgpu_native import _helpers
+
+            _helpers._the_instance = None  # with no adapter nothing can refer to it
+            found = wgpu.gpu.enumerate_adapters_sync()
+        return sorted((_describe(handle) for handle in found), key=preference)
 
 
 def preference(adapter: AdapterInfo) -> tuple[bool, int]:

@@ -26,6 +26,7 @@ from graphc.runtime import native
 from graphc.runtime.array import Array
 from graphc.runtime.base import Runner
 from graphc.runtime.faults import Faults
+from graphc.runtime.interrupts import deferred
 from graphc.runtime.memory import Mailbox, Memory, padded
 from graphc.runtime.timing import Stopwatch
 from graphc.types import NDArray, TensorType, dtype_of
@@ -104,6 +105,7 @@ class PlanRunner(Runner):
         self._fixed: Bound = {}
         self._record: Record = native.record
         self._place_constants(constants)
+        device.pool.hold(self, (self._steps, self._cache, self._textures))
 
     # -- made once
 
@@ -130,7 +132,7 @@ class PlanRunner(Runner):
         """Each texture of the plan."""
         usage = wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.STORAGE_BINDING
         found = []
-        with self._device.guard("making textures for operands"):
+        with deferred, self._device.guard("making textures for operands"):
             for texture in self._plan.textures:
                 size = (texture.width, texture.height, 1)
                 made = self._device.handle.create_texture(size=size, format="rgba32float", usage=usage)
@@ -155,7 +157,7 @@ class PlanRunner(Runner):
     def _place_constants(self, constants: Sequence[NDArray]) -> None:
         from graphc.runtime.wgpu_device import to_storage
 
-        with self._device.lock:
+        with deferred, self._device.lock:
             for number, buffer in enumerate(self._plan.buffers):
                 if buffer.kind in ("constant", "arena", "faults") and buffer.nbytes:
                     memory = self._device.pool.take(buffer.nbytes, (self._tag, number))
@@ -168,7 +170,8 @@ class PlanRunner(Runner):
     # -- a call
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
-        return self._run(arguments, self._record)
+        with deferred:  # to the end of `_run`, where what it recorded into is finalised
+            return self._run(arguments, self._record)
 
     def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
         """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2], in the order
@@ -179,8 +182,9 @@ class PlanRunner(Runner):
         watch = Stopwatch(self._device, len(self._sequence))
         runs: list[NDArray] = []
         for warm in range(repeat + 1 if self._steps else 0):
-            self._run(arguments, watch.record)
-            stamps = watch.read()
+            with deferred:
+                self._run(arguments, watch.record)
+                stamps = watch.read()
             if stamps is not None and warm:
                 runs.append(stamps)
         return watch.method, np.stack(runs) if runs else None

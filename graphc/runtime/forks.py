@@ -20,17 +20,19 @@ class Renewed(Protocol):
         """Called in the child, before anything else runs there."""
 
 
-_known: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+# Not a WeakSet, which forgets what is gone by code of Python's: there, Ctrl-C would be lost.
+_known: Final[set[weakref.ref[Any]]] = set()
 
 
 def renew(item: Renewed) -> None:
     """Call `item.after_fork()` in every process that is forked from this one."""
-    _known.add(item)
+    _known.add(weakref.ref(item, _known.discard))
 
 
 def _after_fork() -> None:
-    for item in list(_known):
-        item.after_fork()
+    for known in list(_known):
+        if (item := known()) is not None:
+            item.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

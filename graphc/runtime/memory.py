@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -33,29 +34,41 @@ def padded(nbytes: int) -> int:
     return max(GRAIN, -(-nbytes // GRAIN) * GRAIN)
 
 
+class Loan(weakref.ref[Any]):
+    """Something that is given back once nothing refers to its holder any more, by appending the Loan to a deque.
+
+    A finalizer would be code of Python's, in which Ctrl-C is lost; and it runs in any thread at any moment. Appending
+    to a deque is atomic, and C code. Forgotten, nothing is given back. item: what was lent.
+    """
+
+    __slots__ = ("item",)
+    item: Any
+
+
+def lend(holder: Any, returned: deque[Loan], item: Any) -> Loan:
+    """A loan of `item` to `holder`; it comes back to `returned`."""
+    loan = Loan(holder, returned.append)
+    loan.item = item
+    return loan
+
+
 class Memory:
     """One GPU buffer in use. It goes back to its pool when nothing refers to it any more.
 
-    uid: never used twice, so caches may be keyed by it. tag: who had it last. writer: the submission that writes it.
-    readers: transfers to the host under way, which nothing may overwrite it for. mail: where its contents were copied
-    to for the host when they were computed (a mailbox, and the byte offset in it).
+    uid: never used twice, so caches may be keyed by it. writer: the submission that writes it. readers: transfers to
+    the host under way, which nothing may overwrite it for. mail: where its contents were copied to for the host when
+    they were computed (a mailbox, and the byte offset in it).
     """
 
-    __slots__ = ("buffer", "mail", "nbytes", "pool", "readers", "tag", "uid", "writer")
+    __slots__ = ("__weakref__", "buffer", "mail", "nbytes", "readers", "uid", "writer")
 
-    def __init__(self, pool: Pool, buffer: Any, nbytes: int, uid: int, tag: object) -> None:
-        self.pool = pool
+    def __init__(self, buffer: Any, nbytes: int, uid: int) -> None:
         self.buffer = buffer
         self.nbytes = nbytes
         self.uid = uid
-        self.tag = tag
         self.writer: Any = None
         self.readers = 0
         self.mail: tuple[Mailbox, int] | None = None
-
-    def __del__(self) -> None:
-        # Runs in any thread at any moment, so it takes no lock: appending to a deque is atomic.
-        self.pool.returned.append((self.buffer, self.nbytes, self.uid, self.tag))
 
 
 class Pool:
@@ -71,15 +84,24 @@ class Pool:
         self._free: dict[int, list[tuple[Any, int, object]]] = {}
         self._order: deque[int] = deque()
         self._free_bytes = 0
-        # The garbage collector may finalise a buffer together with the Memory that alone refers to it, before the
-        # buffer comes back here; this reference keeps it whole.
-        self._alive: dict[int, Any] = {}
+        self._alive: dict[int, Any] = {}  # all of them, for `close`
         self.in_use_bytes = 0
-        self.returned: deque[tuple[Any, int, int, object]] = deque()
+        self.returned: deque[Loan] = deque()
+        self._lent: dict[int, Loan] = {}
+        self._outlived: deque[Loan] = deque()
+        self._held: dict[int, Loan] = {}
+
+    def hold(self, holder: Any, things: Any) -> None:
+        """Keep `things` until the next call after nothing refers to `holder` any more.
+
+        Objects of the binding have finalizers in Python, which so run where Ctrl-C is put off.
+        """
+        loan = lend(holder, self._outlived, things)
+        self._held[id(loan)] = loan
 
     def take(self, nbytes: int, tag: object = None) -> Memory:
         """A buffer of at least `nbytes`; its contents are whatever was there."""
-        if self.returned:
+        if self.returned or self._outlived:
             self.collect()
         size = padded(nbytes)
         free = self._free.get(size)
@@ -90,7 +112,7 @@ class Pool:
                 position = next((i for i, entry in enumerate(free) if entry[2] == tag), position)
             buffer, uid, _ = free.pop(position)
             self._free_bytes -= size
-            return Memory(self, buffer, size, uid, tag)
+            return self._lend(buffer, size, uid, tag)
         try:
             buffer = self._create(size, STORAGE_USAGE)
         except OutOfMemoryError:
@@ -103,12 +125,20 @@ class Pool:
         self.in_use_bytes += size
         uid = next(_uids)
         self._alive[uid] = buffer
-        return Memory(self, buffer, size, uid, tag)
+        return self._lend(buffer, size, uid, tag)
+
+    def _lend(self, buffer: Any, size: int, uid: int, tag: object) -> Memory:
+        memory = Memory(buffer, size, uid)
+        self._lent[uid] = lend(memory, self.returned, (buffer, size, uid, tag))
+        return memory
 
     def collect(self) -> None:
-        """Take in the buffers that were given back since the last call."""
+        """Take in the buffers that were given back since the last call, and let go of what was held."""
+        while self._outlived:
+            del self._held[id(self._outlived.popleft())]
         while self.returned:
-            buffer, size, uid, tag = self.returned.popleft()
+            buffer, size, uid, tag = self.returned.popleft().item
+            del self._lent[uid]
             self.in_use_bytes -= size
             self._free_bytes += size
             self._free.setdefault(size, []).append((buffer, uid, tag))
@@ -157,15 +187,15 @@ class StagingRing:
         self._free_bytes = 0
         self.lent = 0
         self._lock = threading.Lock()
-        # As in Pool: the garbage collector finalises no buffer together with the Mailbox that gives it back.
-        self._alive: dict[int, Any] = {}
-        # What is given back by a finalizer, which runs at any moment and so takes no lock.
-        self.returned: deque[tuple[Any, int]] = deque()
+        self.returned: deque[Loan] = deque()
+        self._lent: dict[int, Loan] = {}
 
     def take(self, nbytes: int) -> tuple[Any, int]:
         """A buffer of at least `nbytes`, and its size."""
         while self.returned:
-            self.give(*self.returned.popleft())
+            loan = self.returned.popleft()
+            self.forget(loan)
+            self.give(*loan.item)
         size = max(GRAIN, 1 << (nbytes - 1).bit_length()) if nbytes <= self._largest else padded(nbytes)
         with self._lock:
             self.lent += 1
@@ -173,9 +203,17 @@ class StagingRing:
             if free:
                 self._free_bytes -= size
                 return free.pop(), size
-        buffer = self._create(size, STAGING_USAGE)
-        self._alive[id(buffer)] = buffer
-        return buffer, size
+        return self._create(size, STAGING_USAGE), size
+
+    def lend(self, holder: Any, buffer: Any, size: int) -> Loan:
+        """A buffer that comes back by itself when nothing refers to `holder` any more."""
+        loan = lend(holder, self.returned, (buffer, size))
+        self._lent[id(loan)] = loan
+        return loan
+
+    def forget(self, loan: Loan) -> None:
+        """The buffer of a loan does not come back by itself, once nobody holds the loan any more."""
+        del self._lent[id(loan)]
 
     def give(self, buffer: Any, size: int) -> None:
         """Give a buffer back, unmapped."""
@@ -185,18 +223,14 @@ class StagingRing:
                 self._free.setdefault(size, []).append(buffer)
                 self._free_bytes += size
             else:
-                self._destroy(buffer)
-
-    def _destroy(self, buffer: Any) -> None:
-        buffer.destroy()
-        self._alive.pop(id(buffer), None)
+                buffer.destroy()
 
     def clear(self) -> None:
         """Destroy the waiting buffers."""
         with self._lock:
             for free in self._free.values():
                 for buffer in free:
-                    self._destroy(buffer)
+                    buffer.destroy()
             self._free.clear()
             self._free_bytes = 0
 
@@ -208,12 +242,12 @@ class Mailbox:
     the call alone. submission: the call, once it is submitted.
     """
 
-    __slots__ = ("_bytes", "_lock", "_ring", "_size", "buffer", "submission")
+    __slots__ = ("__weakref__", "_bytes", "_loan", "_lock", "_ring", "_size", "buffer", "submission")
 
     def __init__(self, ring: StagingRing, nbytes: int) -> None:
-        self.buffer: Any = None
         self.buffer, self._size = ring.take(nbytes)
         self.submission: Any = None
+        self._loan: Loan | None = ring.lend(self, self.buffer, self._size)
         self._ring = ring
         self._bytes: Any = None
         self._lock = threading.Lock()
@@ -223,10 +257,8 @@ class Mailbox:
         with self._lock:
             if self._bytes is None:
                 self._bytes = load(self.buffer, self._size, self.submission)
+                assert self._loan is not None
+                self._ring.forget(self._loan)
                 self._ring.give(self.buffer, self._size)
-                self.buffer = None
+                self.buffer = self._loan = None
             return self._bytes
-
-    def __del__(self) -> None:
-        if self.buffer is not None:
-            self._ring.returned.append((self.buffer, self._size))

@@ -21,6 +21,7 @@ from wgpu.backends.wgpu_native._ffi import ffi, lib
 from graphc.errors import DeviceError, DeviceLostError
 from graphc.plan import TEXEL_BYTES
 from graphc.runtime.base import pauses
+from graphc.runtime.interrupts import deferred
 
 Step = tuple[Any, Any, int, int, int]
 """Native pipeline (None: the one before stays), native bind group, workgroups in x, y, z."""
@@ -41,7 +42,8 @@ _dispatch: Final = lib.wgpuComputePassEncoderDispatchWorkgroups
 _end_pass: Final = lib.wgpuComputePassEncoderEnd
 _release_pass: Final = lib.wgpuComputePassEncoderRelease
 _tickets: Final = itertools.count(1)
-_done: Final[dict[int, bool]] = {}
+_waiting: Final[set[int]] = set()
+"""Submissions that the GPU has not finished, as far as anybody has asked."""
 _mapped: Final[dict[int, int]] = {}
 
 
@@ -51,9 +53,7 @@ def _ticket_of(userdata: Any) -> int:
 
 @ffi.callback("void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)")  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
 def _on_done(status: int, message: Any, userdata: Any, unused: Any) -> None:
-    ticket = _ticket_of(userdata)
-    if ticket in _done:
-        _done[ticket] = True
+    _waiting.discard(_ticket_of(userdata))
 
 
 @ffi.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)")  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
@@ -73,9 +73,10 @@ class Submission:
 
     def done(self) -> bool:
         """Whether the GPU has finished it; asks, and never blocks."""
-        if not _done[self._ticket]:
-            lib.wgpuDevicePoll(self._device._internal, False, ffi.NULL)
-        return _done[self._ticket]
+        if self._ticket in _waiting:
+            with deferred:
+                lib.wgpuDevicePoll(self._device._internal, False, ffi.NULL)
+        return self._ticket not in _waiting
 
     def wait(self, alone: bool = True) -> None:
         """Block until the GPU has finished it; other Python threads run meanwhile.
@@ -83,16 +84,14 @@ class Submission:
         alone: no other thread uses the device. If one does, it must be able to submit meanwhile, and wgpu lets nobody
         submit while a thread blocks inside of it: then this thread sleeps, and looks now and then.
         """
-        if alone and not _done[self._ticket]:
-            lib.wgpuDevicePoll(self._device._internal, True, self._index)
-            _done[self._ticket] = True
+        if alone and self._ticket in _waiting:
+            with deferred:
+                lib.wgpuDevicePoll(self._device._internal, True, self._index)
+                _waiting.discard(self._ticket)
         for pause in pauses():
             if self.done():
                 break
             time.sleep(pause)
-
-    def __del__(self) -> None:
-        _done.pop(self._ticket, None)
 
 
 def submit(device: Any, command_buffer: Any) -> Submission:
@@ -101,7 +100,7 @@ def submit(device: Any, command_buffer: Any) -> Submission:
     queue = device.queue._internal
     index = lib.wgpuQueueSubmitForIndex(queue, 1, commands)
     ticket = next(_tickets)
-    _done[ticket] = False
+    _waiting.add(ticket)
     info = ffi.new("WGPUQueueWorkDoneCallbackInfo *")
     info.mode = lib.WGPUCallbackMode_AllowProcessEvents
     info.callback = _on_done
@@ -219,6 +218,11 @@ def read_mapped(buffer: Any, nbytes: int, submission: Submission, alone: bool = 
     Raises DeviceLostError where the device goes away meanwhile, DeviceError where the buffer cannot be mapped.
     """
     submission.wait(alone)
+    with deferred:
+        return _read_mapped(buffer, nbytes, submission)
+
+
+def _read_mapped(buffer: Any, nbytes: int, submission: Submission) -> npt.NDArray[np.uint8]:
     ticket = next(_tickets)
     info = ffi.new("WGPUBufferMapCallbackInfo *")
     info.mode = lib.WGPUCallbackMode_AllowProcessEvents

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -80,7 +81,10 @@ class Blocked:
                 pool.submit(self._loop, range(first, len(self.blocks), count), whole, parts)
                 for first in range(1, count)
             ]
-            self._loop(range(0, len(self.blocks), count), whole, parts)
+            try:
+                self._loop(range(0, len(self.blocks), count), whole, parts)
+            finally:
+                wait(futures)  # an interrupted call leaves nobody behind who writes into what the next one uses
             for future in futures:
                 future.result()
         for value, array in parts.items():

@@ -14,6 +14,7 @@ import wgpu
 
 from graphc.errors import DeviceError
 from graphc.plan import Access, Kernel
+from graphc.runtime.interrupts import deferred
 
 if TYPE_CHECKING:
     from graphc.runtime.wgpu_device import WgpuDevice
@@ -82,7 +83,7 @@ class Pipelines:
             with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
                 made = list(pool.map(self._make, new.values()))
         found.update(zip(new, made, strict=True))
-        with self._lock:
+        with deferred, self._lock:
             for key, pipeline in found.items():
                 self._made[key] = pipeline
                 self._made.move_to_end(key)
@@ -94,7 +95,7 @@ class Pipelines:
         missing = set(kernel.needs) - self._device.features
         if missing:
             raise DeviceError(f"kernel {kernel.name} needs {', '.join(sorted(missing))}; {self._device.name} has none")
-        with self._device.guard(f"compiling kernel {kernel.name}"):
+        with deferred, self._device.guard(f"compiling kernel {kernel.name}"):
             _, layout = self.layout(kernel.access)
             module = self._device.handle.create_shader_module(code=kernel.wgsl, label=kernel.name)
             return self._device.handle.create_compute_pipeline(
@@ -124,7 +125,7 @@ def probe_subgroup(device: WgpuDevice) -> int:
     if "subgroup" not in device.features or device.adapter.vendor_id in _VENDORS_THAT_VARY:
         return 0
     kernel = Kernel("probe_subgroup", _PROBE, ("read_write",), "probe")
-    with device.lock:
+    with deferred, device.lock:
         (pipeline,) = device.pipelines.get([kernel])
         memory = device.pool.take(256)
         group = device.pipelines.bind(kernel.access, [(memory.buffer, 0, 256)])

@@ -26,6 +26,7 @@ from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array
 from graphc.runtime.base import Device, Runner, donated_texts
+from graphc.runtime.interrupts import deferred
 from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
 from graphc.runtime.pipelines import Pipelines, probe_subgroup
 from graphc.types import NDArray, TensorType, dtype_of, narrow
@@ -95,7 +96,7 @@ class WgpuDevice(Device):
         self._alone = True
 
     def _open(self) -> None:
-        with self.lock:
+        with deferred, self.lock:
             if self._opened:
                 return
             handle = self.adapter.handle
@@ -202,7 +203,7 @@ class WgpuDevice(Device):
         self.check_open()
         self.check_dtype(type)
         data = to_storage(array, type)
-        with self.lock:
+        with deferred, self.lock:
             self.check_open()
             if type.size == 0:
                 return Array(self, None, type)
@@ -226,7 +227,8 @@ class WgpuDevice(Device):
             return np.zeros(type.shape, type.dtype.numpy)
         nbytes = type.size * type.dtype.itemsize
         mail = data.mail
-        raw = self.read(data, nbytes)[:nbytes] if mail is None else self._read_mail(data, mail, nbytes)
+        with deferred:
+            raw = self.read(data, nbytes)[:nbytes] if mail is None else self._read_mail(data, mail, nbytes)
         return raw.view(type.dtype.storage).reshape(type.shape).astype(type.dtype.numpy, copy=False)
 
     def read(self, memory: Memory, nbytes: int, offset: int = 0) -> NDArray:
@@ -350,7 +352,7 @@ class WgpuDevice(Device):
 
     def close(self) -> None:
         """Wait for running programs, then destroy every buffer of the device."""
-        with self.lock:
+        with deferred, self.lock:
             if self.closed:
                 return
             if self._opened and not self._lost:
