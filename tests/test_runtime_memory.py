@@ -124,6 +124,7 @@ def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole():
     cycle.append(cycle)
     del cycle
     gc.collect()
-    ring.take(64)
+    again = ring.take(64)
     assert ring.lent == 1
+    assert again
     assert not finalized
