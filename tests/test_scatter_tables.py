@@ -69,7 +69,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition, "LARGE", 1 << 10)
     monkeypatch.setattr(scatter, "PART_ROWS", 1)
     monkeypatch.setattr(scatter, "MOST_PARTS", 0)
-    monkeypatch.setattr(scatter, "ENOUGH", 1 << 30)
+    monkeypatch.setattr(scatter, "LONGEST", 0)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -75,7 +75,8 @@ class Rows:
         """Slots of a tile."""
         each = self.outer * self.inner * self.width
         room = max(TABLES, each * self.slots // 4) // (self.windows * each)
-        return max(1, min(room, MOST_SLOTS, self.slots))
+        few = self.slots * self.length // (2 * self.rows)  # half a chunk of rows, if they are spread evenly
+        return max(1, min(room, few, MOST_SLOTS))
 
     @cached_property
     def tiles(self) -> int:

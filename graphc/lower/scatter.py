@@ -18,6 +18,7 @@ from graphc.ir import Graph, Node, Value, new_value
 from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
 from graphc.lower.launch import Launch, rounded, sum_type
 from graphc.lower.partition import Rows, clear, cleared, take_in, zeros
+from graphc.lower.rules import rules_of
 from graphc.op import Lanes
 from graphc.plan import Target
 from graphc.types import DType, TensorType
@@ -26,8 +27,6 @@ PART_ROWS: Final = 512
 """Rows of a part, where no tuner chose another number."""
 LONGEST: Final = 4096
 """Most rows of a part that a tuner may choose, and that are added in one part where the table is large."""
-ENOUGH: Final = 64
-"""Invocations that are enough to add so many rows in one part each."""
 MOST_PARTS: Final = 1 << 21
 """Elements that the tables of all parts may have together."""
 CLEAR_ALONE: Final = 1024
@@ -112,7 +111,7 @@ def _scatter(node: Node, target: Target) -> Scatter:
     width = LANES if inner % LANES == 0 else 1
     most = _part_rows(node, target)
     parts, length = parts_of(rows, outer * slots * inner, most)
-    if length > most and (length > LONGEST or outer * inner // width < ENOUGH):
+    if length > most and (length > LONGEST or parts * outer * inner // width < rules_of(target).scatter):
         parts = 0
     return Scatter(ids, updates, outer, rows, inner // width, slots, width, parts, length)
 
