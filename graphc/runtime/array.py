@@ -274,9 +274,7 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"asarray: {error}") from None
-    made = target.upload(array)
-    made.bounds = bounds_of(array)
-    return made
+    return target.upload(array)
 
 
 def bounds_of(array: NDArray) -> tuple[int, int] | None:

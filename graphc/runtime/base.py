@@ -77,7 +77,7 @@ class Device(ABC):
 
     @abstractmethod
     def upload(self, array: NDArray) -> Array:
-        """A copy of `array` on the device, narrowed like every input."""
+        """A copy of `array` on the device, narrowed like every input; the bounds of integers are noted."""
 
     @abstractmethod
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:

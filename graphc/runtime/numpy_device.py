@@ -11,7 +11,7 @@ import numpy as np
 from graphc.errors import OutOfMemoryError
 from graphc.ir import Graph
 from graphc.plan import Plan, Target
-from graphc.runtime.array import Array
+from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, Runner, donated_texts
 from graphc.runtime.forks import Threads
 from graphc.runtime.numpy_program import NumpyProgram
@@ -54,7 +54,9 @@ class NumpyDevice(Device):
         """A copy of `array`, narrowed like every input."""
         self.check_open()
         data = np.array(narrow(array), order="C")
-        return Array(self, data, TensorType(data.shape, _exact(data)))
+        made = Array(self, data, TensorType(data.shape, _exact(data)))
+        made.bounds = bounds_of(data)
+        return made
 
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
         """The graph as a callable; the plan is not used."""

@@ -24,7 +24,7 @@ from graphc.loops import flatten
 from graphc.plan import Plan, Target
 from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
-from graphc.runtime.array import Array
+from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, Runner, donated_texts
 from graphc.runtime.interrupts import deferred
 from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
@@ -210,7 +210,9 @@ class WgpuDevice(Device):
             _ = self.handle
             memory = self.pool.take(data.nbytes)
             self.write(memory, 0, data)
-        return Array(self, memory, type)
+        made = Array(self, memory, type)
+        made.bounds = bounds_of(array)
+        return made
 
     def check_dtype(self, type: TensorType) -> None:
         """Raise DeviceError for an element type that the device cannot compute with."""
