@@ -175,8 +175,6 @@ class Profile:
 
 def measure(executable: Executable, leaves: Sequence[Any], repeat: int) -> Profile:
     """Time a program on host copies of its arguments: `repeat` calls as they are, and `repeat` with time stamps."""
-    from graphc.runtime.executor import PlanRunner
-
     if repeat < 1:
         raise DeviceError(f"repeat is {repeat}: need at least 1")
     runner = executable.prepared()
@@ -194,7 +192,7 @@ def measure(executable: Executable, leaves: Sequence[Any], repeat: int) -> Profi
         if warm:
             calls.append((time.perf_counter() - begin, submitted - begin))
     total, submit = (float(x) for x in np.median(np.array(calls), axis=0))
-    method, stamps = runner.time_dispatches(copies, repeat) if isinstance(runner, PlanRunner) else ("none", None)
+    method, stamps = runner.time_dispatches(copies, repeat)
     if stamps is None:
         return Profile(executable.name, device.name, method, repeat, total, submit, 0.0, ())
     plan = executable.plan

@@ -49,15 +49,15 @@ def bench(
     Without names all benchmarks run; `kernels` and `models` are groups of them. With --tune, what is found is used by
     every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
     """
+    chosen = graphc.device(device)
+    if not chosen.needs_plan:
+        raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
     from graphc.bench import CASES, find, run_cases, show
 
     known = {case.name for case in CASES} | {case.group for case in CASES}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"no benchmark {', '.join(unknown)}: there are {', '.join(sorted(known))}")
-    chosen = graphc.device(device)
-    if not chosen.needs_plan:
-        raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
     cases = [case for case in CASES if not names or case.name in names or case.group in names]
 
     def note(line: str) -> None:

@@ -22,6 +22,7 @@ import graphc
 from graphc.cli import speed
 from graphc.errors import GraphcError
 from graphc.runtime import adapters
+from graphc.runtime.adapter import NO_PACKAGE_HINT, why_none
 
 
 @click.command()
@@ -99,6 +100,9 @@ def _check_adapter() -> Finding:
         "Windows": "install the driver of your graphics card",
     }
     mend = mends.get(platform.system(), "install a Vulkan driver")
+    why, hint = why_none()
+    if hint == NO_PACKAGE_HINT:
+        return Finding("WebGPU adapter", False, why, hint)
     try:
         found = [device for device in graphc.devices() if device.name != "numpy"]
     except GraphcError as error:

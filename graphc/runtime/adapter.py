@@ -27,6 +27,7 @@ ENVIRONMENT: Final = "GRAPHC_DEVICE"
 SOFTWARE_HINT: Final = "install your GPU's Vulkan driver to run on the GPU"
 OPENGL_HINT: Final = "OpenGL's shading language leaves open what WGSL defines, so that results may differ"
 NO_ADAPTER_HINT: Final = "install a Vulkan driver (on Debian or Ubuntu: apt install mesa-vulkan-drivers)"
+NO_PACKAGE_HINT: Final = "pip install 'wgpu>=0.32,<0.33'"
 
 _KINDS: Final = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software", "Unknown": "virtual"}
 _RANK: Final = ("discrete", "integrated", "virtual", "software")
@@ -64,13 +65,14 @@ class AdapterInfo:
 
 
 class _Registry:
-    """Adapters found and devices handed out; one of each in a process."""
+    """Adapters found and devices handed out; one of each in a process. missing: why wgpu could not be imported."""
 
     def __init__(self) -> None:
         self.lock = Lock(reentrant=True)
         self.adapters: list[AdapterInfo] | None = None
         self.devices: dict[str, Device] = {}
         self.said: set[str] = set()
+        self.missing = ""
 
     def say_once(self, line: str) -> None:
         if line not in self.said:
@@ -86,7 +88,8 @@ def _enumerate() -> list[AdapterInfo]:
     try:
         import wgpu
         from wgpu.backends.wgpu_native import extras
-    except (ImportError, OSError, RuntimeError):
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        _registry.missing = f"the package wgpu cannot be imported ({str(error).partition(chr(10))[0]})"
         return []
     _separate_shader_caches()
     if "XDG_RUNTIME_DIR" not in os.environ:
@@ -134,6 +137,12 @@ def _describe(handle: Any) -> AdapterInfo:
     )
 
 
+def why_none() -> tuple[str, str]:
+    """Why there is no adapter, and what mends it."""
+    adapters()
+    return (_registry.missing, NO_PACKAGE_HINT) if _registry.missing else ("no WebGPU adapter", NO_ADAPTER_HINT)
+
+
 def adapters() -> list[AdapterInfo]:
     """Every WebGPU adapter of this machine, best first; an empty list where there is none."""
     with _registry.lock:
@@ -178,19 +187,23 @@ def _named(name: str) -> Device:
 
 
 def _make(key: str, name: str) -> Device:
-    from graphc.runtime.numpy_device import NumpyDevice
-    from graphc.runtime.wgpu_device import WgpuDevice
-
     if key == "numpy":
+        from graphc.runtime.numpy_device import NumpyDevice
+
         return NumpyDevice()
     kind, _, number = key.partition(":")
     if kind != "wgpu" or not number.isdecimal():
         raise DeviceError(f"unknown device {name!r}: {_available()}")
     found = adapters()
     if not found:
-        raise DeviceError(f"there is no WebGPU adapter for {name!r}: {NO_ADAPTER_HINT}; device 'numpy' always works")
+        why, mend = why_none()
+        raise DeviceError(f"there is no device {name!r}: {why}: {mend}; device 'numpy' always works")
     if int(number) >= len(found):
         raise DeviceError(f"there is no device {name!r}: {_available()}")
+    try:
+        from graphc.runtime.wgpu_device import WgpuDevice
+    except (ImportError, AttributeError) as error:  # of another version, whose functions are others
+        raise DeviceError(f"the package wgpu is not the one that graphc needs ({error}): {NO_PACKAGE_HINT}") from error
     return WgpuDevice(key, found[int(number)])
 
 
@@ -213,8 +226,10 @@ def default_device() -> Device:
             raise DeviceError(f"{ENVIRONMENT}: {error}") from None
     found = adapters()
     if not found or found[0].only_by_name:
-        why = "no WebGPU adapter" if not found else f"no WebGPU adapter but {found[0].name} through OpenGL"
-        way = NO_ADAPTER_HINT if not found else f"{NO_ADAPTER_HINT}, or name it ({ENVIRONMENT}=wgpu): {OPENGL_HINT}"
+        why, way = why_none()
+        if found:
+            why += f" but {found[0].name} through OpenGL"
+            way += f", or name it ({ENVIRONMENT}=wgpu): {OPENGL_HINT}"
         _registry.say_once(f"graphc: {why}, running on the NumPy reference (slow); {way}")
         return device("numpy")
     if found[0].software:

@@ -31,6 +31,10 @@ class Runner(ABC):
         Returns at once with the outputs. ndarrays are copied before it returns; donated Arrays are dead afterwards.
         """
 
+    def time_dispatches(self, arguments: Sequence[Any], repeat: int) -> tuple[str, NDArray | None]:
+        """How dispatches are timed, and the start and end of each; None where there is nothing to time."""
+        return "none", None
+
 
 class Device(ABC):
     """A place where programs run and Arrays live. Get one from `graphc.device` or `graphc.devices`.
