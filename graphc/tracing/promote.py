@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +35,8 @@ def _loop(ufunc: np.ufunc, kinds: tuple[Kind, ...], x64: bool) -> tuple[DType, .
     if all(k is int or k is float for k in kinds):
         kinds = tuple(np.dtype(k) for k in kinds)
     resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
+    if np.dtype(np.int64) in resolved:
+        refuse_mixed_signs(kinds, x64, f"NumPy computes {ufunc.__name__}")
     floats = any(k == np.float16 for k in kinds if isinstance(k, np.dtype))
     # A half-precision loop for bool operands is a detail of NumPy's loop table: no device need have f16 for it.
     return tuple(f32 if d == np.float16 and not floats else dtype_of(d) for d in resolved)
@@ -51,11 +54,28 @@ def loop_dtypes(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]
         raise DTypeError(f"NumPy has no {ufunc.__name__} for {names}") from None
 
 
+def mixes_signs(kinds: Iterable[Kind]) -> bool:
+    """Whether uint32 meets a signed integer among these, and nothing that is a float: NumPy takes both to int64."""
+    dtypes = [k for k in kinds if isinstance(k, np.dtype)]
+    signed = any(d.kind == "i" for d in dtypes)
+    return signed and np.dtype(np.uint32) in dtypes and not any(d.kind == "f" for d in dtypes)
+
+
+def refuse_mixed_signs(kinds: Iterable[Kind], x64: bool, what: str) -> None:
+    """Raise DTypeError where uint32 meets a signed integer, unless there is int64."""
+    if not x64 and mixes_signs(kinds):
+        raise DTypeError(
+            f"{what} of uint32 and a signed integer in int64, which there is none of: make them alike, with "
+            ".astype(np.int32) or .astype(np.uint32)"
+        )
+
+
 def common_dtype(operands: tuple[Any, ...]) -> DType:
     """The element type that these operands have in common (np.result_type, narrowed)."""
     kinds = [kind_of(x) for x in operands]
     if all(k is int or k is float for k in kinds):
         return dtype_of(float if float in kinds else int)
+    refuse_mixed_signs(kinds, x64_enabled(), "NumPy holds the elements")
     # np.result_type takes a Python number itself for the weak rule.
     return dtype_of(np.result_type(*(k(0) if isinstance(k, type) else k for k in kinds)))
 

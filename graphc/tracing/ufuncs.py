@@ -13,10 +13,10 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
 from graphc.tracing.aliases import fresh
-from graphc.tracing.core import constant, emit, is_weak, located, owner
-from graphc.tracing.promote import cast, converted, loop_dtypes, requested
+from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
+from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
 from graphc.tracing.tracer import Tracer
-from graphc.types import bool_
+from graphc.types import bool_, i32, u32, x64_enabled
 
 Rule = Callable[..., Any]
 
@@ -47,6 +47,10 @@ def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
     rule = RULES.get(ufunc)
     if rule is None:
         raise TraceError(UNSUPPORTED.get(ufunc.__name__, f"np.{ufunc.__name__} cannot be traced"))
+    if ufunc in COMPARED:
+        known = _compared_integers(ufunc, operands)
+        if known is not None:
+            return known
     dtypes = loop_dtypes(ufunc, operands)
     trace = owner(operands)
     made = rule(*(converted(trace, x, d) for x, d in zip(operands, dtypes, strict=False)))
@@ -199,6 +203,38 @@ def _nan_ignoring(name: str) -> Rule:
         return emit(name, emit("where", emit("isnan", a), b, a), b)
 
     return rule
+
+
+COMPARED: Final[dict[Any, tuple[str, Any]]] = {
+    np.equal: ("eq", np.equal),
+    np.not_equal: ("ne", np.not_equal),
+    np.less: ("lt", np.greater),
+    np.less_equal: ("le", np.greater_equal),
+    np.greater: ("gt", np.less),
+    np.greater_equal: ("ge", np.less_equal),
+}
+"""The op of each comparison, and the comparison with its operands the other way round."""
+
+
+def _compared_integers(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Tracer | None:
+    """A comparison of integers that have no 32-bit type in common, by their values as in NumPy; else None."""
+    a, b = operands
+    if is_weak(a) or (mixes_signs(map(kind_of, operands)) and kind_of(a) != np.uint32):
+        ufunc, a, b = COMPARED[ufunc][1], b, a
+    name, trace = COMPARED[ufunc][0], owner(operands)
+    if type(b) is int and is_tracer(a) and not a.weak and a.dtype.kind in "iu":
+        info = np.iinfo(a.dtype)
+        if info.min <= b <= info.max:
+            return None
+        return emit("eq" if (name == "ne") | (name in ("lt", "le") if b > 0 else name in ("gt", "ge")) else "ne", a, a)
+    if x64_enabled() or not mixes_signs(map(kind_of, (a, b))):
+        return None
+    left, right = converted(trace, a, u32), converted(trace, b, i32)
+    negative = emit("lt", right, scalar(right, 0))  # then it is below every number without a sign
+    found = emit(name, left, cast(right, u32))
+    if name in ("ne", "gt", "ge"):
+        return emit("or", negative, found)
+    return emit("and", emit("not", negative), found)
 
 
 def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
