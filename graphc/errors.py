@@ -36,7 +36,7 @@ class ImmutableError(GraphcError, TypeError):
 
 
 class IndexRangeError(GraphcError, IndexError):
-    """A constant index lies outside its axis."""
+    """An index lies outside its axis: known when it is traced or a program is called, or when a result is read."""
 
 
 class GraphError(GraphcError, ValueError):

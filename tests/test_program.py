@@ -112,6 +112,26 @@ def test_trees_of_every_kind(tmp_path: Path) -> None:
         graphc.load_program(tmp_path / "p", "wgpu")(args[0][0], (np.float32(2),), **args[1])
 
 
+def test_indices_out_of_range_are_told_by_a_saved_program(tmp_path: Path) -> None:
+    def fn(t: Any, i: Any, n: Any) -> Any:
+        return graphc.scan(lambda c, k: (c + np.sum(t[k]), t[k]), np.float32(0), n.astype(np.int32)), t[i + 1]
+
+    t, i, n = (
+        np.arange(12, dtype=np.float32).reshape(4, 3),
+        np.array([-1, 2], np.int32),
+        np.array([3, -4, 0], np.float32),
+    )
+    compiled = graphc.compile(fn, device="wgpu")
+    compiled.lower(t, i, n).save(tmp_path / "p")
+    loaded = graphc.load_program(tmp_path / "p", "wgpu")
+    same(loaded(t, i, n), compiled(t, i, n))
+    for given, bad in (((t, i, n + 1), 4), ((t, i + 1, n), 4), ((t, i - 5, n), -5)):
+        (total, _), _ = loaded(*given)
+        with pytest.raises(IndexRangeError, match=rf"index {bad} is out of range for an axis of 4\n  at  test_program"):
+            float(total)
+    same(loaded(t, i, n), compiled(t, i, n))
+
+
 def test_loops_scalars_and_element_types(tmp_path: Path) -> None:
     def fn(x: Any, flag: Any, n: float) -> Any:
         c, ys = graphc.scan(lambda c, a: (np.tanh(c + a) * n, np.sum(c)), np.zeros(5, np.float32), x)
