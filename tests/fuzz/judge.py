@@ -32,6 +32,9 @@ VARIANTS: Final = {
 STEP: Final = 1e-5
 """How far apart the values are whose difference is compared with a gradient."""
 
+LARGE: Final = 1e5
+"""Numbers beyond this do not feel such a step."""
+
 CALLS_GRAD: Final = ("inner gradient", "optimizer")
 """Kinds of statements that NumPy alone cannot run."""
 
@@ -211,6 +214,8 @@ def _against_differences(program: Program, limits: Sequence[Bound]) -> list[Find
     arguments = program.arguments(wide=True)
     chosen = program.differentiable()
     leaves = [leaf for k in chosen for leaf in graphc.tree.leaves(arguments[k])]
+    if any(np.abs(leaf[np.isfinite(leaf)]).max(initial=0) > LARGE for leaf in map(np.asarray, leaves)):
+        return []  # a step is less than their last digit
     gradients = [limit.exact for limit in limits[len(limits) - len(leaves) :]]
     rng = np.random.default_rng(0)
     along = [rng.choice([-1.0, 1.0], np.shape(leaf)) for leaf in leaves]

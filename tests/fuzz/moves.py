@@ -218,7 +218,7 @@ def ids_of(g: Grower, n: int, row: int, accept: Callable[[Slot], bool] = lambda 
     if found.whole and g.source.chance(70):
         whole = found.name
     elif found.floating:
-        whole = f"np.clip(np.nan_to_num({found}) * 3 + {n // 2}, 0, 9999).astype(i32)"
+        whole = f"np.clip(np.nan_to_num({found}) * 3 + {n // 2}.4, 0, 9999).astype(i32)"
     else:
         whole = f"{found}.astype(i32)" if found.dtype == "uint32" and found.value.max() < 99 else found.name
     if g.source.chance(25) and found.dtype != "uint32":
