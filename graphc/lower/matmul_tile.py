@@ -106,6 +106,10 @@ STAGED: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 }
 """The same with both operands read from textures."""
 
+MOST_OF_FOUR_LANES: Final = 32
+"""Rows times columns of an invocation at most where subgroups have 4 lanes: such processors have fewer registers, and
+SwiftShader needs minutes and gigabytes for the epilogue of more sums."""
+
 DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
     "kn": {(16, 4): 23, (8, 4): 22, (8, 2): 19, (8, 1): 13, (4, 1): 8},
     "mn": {(16, 4): 22, (8, 4): 21, (8, 2): 18, (4, 1): 11},
@@ -206,6 +210,8 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
         Tile(lanes, 1, rows, columns, spread, a_along, b_along, texels=staged): speed
         for (rows, columns), speed in table.items()
     }
+    if lanes < 8:
+        tiles = {tile: speed for tile, speed in tiles.items() if tile.rows * tile.columns <= MOST_OF_FOUR_LANES}
     busy = rules_of(target).resident
     return sorted(tiles, key=lambda t: -(-t.count(shape) // busy) * t.tile_rows * t.tile_columns / tiles[t])
 
