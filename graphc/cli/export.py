@@ -30,7 +30,10 @@ KINDS = ("web", "safetensors")
     "--out", type=click.Path(path_type=Path), required=True, metavar="PATH", help="A folder (web), or a file."
 )
 def export(directory: Path, kind: str, out: Path) -> None:
-    """Write the model trained in DIR as a page for any static server, or its weights as one file."""
+    """Write the model of DIR as a page, or its weights.
+
+    A page is a folder for any static server: it samples, and goes on training. Weights are one safetensors file.
+    """
     saved = load_run(directory)
     if kind == "safetensors":
         graphc.save(out, saved.params, {"model": saved.name, "step": saved.step})
