@@ -149,7 +149,7 @@ def test_graph_prints_the_program(graphc_: Any, what: str) -> None:
     assert traced.status == 0, traced.err
     assert re.search(r"= matmul\(.*# microgpt\.py:\d+", traced.out)
     as_json = json.loads(graphc_("graph", "microgpt", "--what", what, "--stage", "traced", "--json", *FAST).out)
-    lines = [line for line in traced.out.splitlines() if " = " in line and " = constant " not in line]
+    lines = [line for line in traced.out.splitlines() if line.startswith("  %") and " = constant " not in line]
     assert len(as_json["nodes"]) == len(lines)
     assert all(node["source"] for node in as_json["nodes"])
 
