@@ -155,7 +155,7 @@ fn gc_tanh{{S}}(x: {{F}}) -> {{F}} {
   let p = (((-0.0055286246 * u + 0.020483306) * u - 0.053692963) * u + 0.13330899) * u - 0.33333263;
   let far = 1.0 - 2.0 / (gc_exp{{S}}(min(2.0 * a, {{F}}(30.0))) + 1.0);
   let y = select(select(far, -far, x < {{F}}(0.0)), x + x * (u * p), a < {{F}}(0.625));
-  return select(y, x, gc_isnan{{S}}(x));
+  return select(y, x, gc_isnan{{S}}(x) | (a < {{F}}(1e-4)));
 }
 
 fn gc_sigmoid{{S}}(x: {{F}}) -> {{F}} {
@@ -178,7 +178,7 @@ fn gc_erf{{S}}(x: {{F}}) -> {{F}} {
   q = q * a - 1.1276757;
   q = q * a - 0.00019566654;
   let y = select(1.0 - gc_exp{{S}}(q), a * (1.0 + p), a < {{F}}(0.92));
-  return select(select(y, -y, x < {{F}}(0.0)), x, gc_isnan{{S}}(x));
+  return select(gc_copysign{{S}}(y, x), x, gc_isnan{{S}}(x));
 }
 
 // sin(x + turn pi / 2). Cody-Waite reduction: pi / 2 in parts of 11 bits, whose products with n <= 6366 are exact.

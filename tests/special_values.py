@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
+from graphc import nn
 
 Array = Any
 Function = Callable[..., Array]
@@ -48,6 +49,13 @@ OF_FLOATS: Final[tuple[Function, ...]] = (
 OF_INTEGERS: Final[tuple[Function, ...]] = (
     *(*BOTH, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
 )
+OF_ONE: Final[tuple[Function, ...]] = (
+    *(np.negative, np.absolute, np.sign, np.square, np.sqrt, np.cbrt, np.reciprocal, np.floor, np.ceil, np.trunc),
+    *(np.rint, np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh, np.tanh),
+    *(np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh, np.isnan, np.isinf, np.isfinite),
+    *(nn.sigmoid, nn.relu, nn.silu, nn.gelu, lambda x: 1 / np.sqrt(x), lambda x: x**3, lambda x: x**-2),
+)
+OF_ONE_INTEGER: Final[tuple[Function, ...]] = (np.negative, np.absolute, np.sign, np.square, np.invert)
 FEW: Final[tuple[Function, ...]] = (
     *(np.add, np.subtract, np.multiply, np.true_divide, np.floor_divide, np.maximum, np.not_equal, np.less_equal),
 )
@@ -157,6 +165,26 @@ def check(dtype: str, together: bool, few: bool) -> tuple[int, list[str]]:
     return compared, wrong
 
 
+def check_one(dtype: str) -> tuple[int, list[str]]:
+    """The same for functions of one operand: of an argument, and of what other operations make of it."""
+    values = {**FLOATS, **INTEGERS}[dtype].astype(dtype)
+    functions = OF_ONE if dtype in FLOATS else OF_ONE_INTEGER
+
+    def all_functions(x: Array, one: Array) -> list[Array]:
+        return [f(x) for f in functions] + [np.where(one == 1, f(x * one), one > 2) for f in functions]
+
+    found, wanted = (
+        graphc.compile(all_functions)(values, np.ones((), dtype)),
+        all_functions(values, values.dtype.type(1)),
+    )
+    wrong = []
+    for number, (got, want) in enumerate(zip(found, wanted, strict=True)):
+        name = getattr(functions[number % len(functions)], "__name__", "function")
+        bad = np.flatnonzero(~agree(got, np.asarray(want).astype(np.asarray(got).dtype), name))
+        wrong += [f"{name} of {values[at]!r}: {np.asarray(got)[at]!r}, NumPy {np.asarray(want)[at]!r}" for at in bad]
+    return len(wanted) * len(values), wrong
+
+
 def check_chains(count: int, fused: bool) -> tuple[int, list[str]]:
     """The same for chains, over `count` elements at a time, so that kernels read vectors or not."""
     of_eight = ("view", "rows", "product with")
@@ -189,6 +217,8 @@ def main() -> None:
         for dtype in [a for a in sys.argv[1:] if a != "--few"] or [*FLOATS, *INTEGERS]:
             if dtype == "float16" and "shader-f16" not in device.target.features:
                 continue
+            count, bad = check_one(dtype)
+            compared, wrong = compared + count, wrong + bad
             for together in (True,) if few else (False, True):
                 count, bad = check(dtype, together, few)
                 compared, wrong = compared + count, wrong + bad
