@@ -26,7 +26,7 @@ from tests import adapters
 
 PER_PROCESS: Final = 400
 """Programs after which a process is replaced, so that what it keeps stays little."""
-HANGS: Final = 180.0
+HANGS: Final = 600.0
 """Seconds after which a program that has not ended is taken to hang."""
 MEMORY: Final = 6 << 30
 SHRUNK: Final = 12

@@ -1,0 +1,45 @@
+"""What random programs have found, made small: each is right in every way to run it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.judge import judge
+from tests.fuzz.program import Input, Program, Statement
+
+ODD = "np.array([np.nan, np.inf, -np.inf, 0, 1.5, -2], f32)"
+
+FOUND = {
+    "two gradients of an attention are one value, and one was not written": (
+        "nn.softmax(x0 @ x0.mT / 2) @ x0",
+        ("np.array([[0.90625]], f32)",),
+        "gradient",
+        "no subgroups",
+    ),
+    "the replay of a plan took scratch for an operand": (
+        "nn.attention(x0, x0, x0)",
+        ("np.ones((1, 4), f32)",),
+        "gradient",
+        "no subgroups",
+    ),
+    "an operand of a product is a constant of one element": (
+        "x0 @ np.ones((1, 1), f32)",
+        ("np.array([[0.5], [-1.5]], f32)",),
+        "gradient",
+        "unfused",
+    ),
+    "NaN and infinity were lost in a difference": ("x0 - x0", (ODD,), "forward", "unfused"),
+    "hypot of infinity and NaN is infinite": ("np.hypot(x0, x0[::-1])", (ODD,), "forward", "unfused"),
+    "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
+}
+"""What was wrong: the result, its inputs, how it was run."""
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_found(what: str) -> None:
+    text, inputs, mode, variant = FOUND[what]
+    named = tuple(Input(f"x{k}", made) for k, made in enumerate(inputs))
+    program = Program(named, (Statement("found", ("v0",), text),), "v0", mode, (), variant)
+    seen = judge(program)
+    assert seen.decided
+    assert seen.findings == []
