@@ -175,7 +175,8 @@ def _check_textures(plan: Plan) -> None:
             if binding.access == "texture" and held.get(binding.texture) != binding.tensor:
                 name = plan.tensors[binding.tensor].name
                 raise GraphError(f"{who} reads {name} from texture {binding.texture}, which does not hold it")
-        places = {(b.buffer, b.offset) for b in dispatch.bindings if b.access == "read_write"}
+        written = [dispatch.bindings[position] for position in dispatch.writes]
+        places = {(b.buffer, b.offset) for b in written}
         held = {
             texture: tensor
             for texture, tensor in held.items()
