@@ -111,23 +111,32 @@ def cross_entropy(
         counted = labels != ignore_index
         weights = counted if weights is None else np.where(counted, weights, 0)
         kept = counted if kept is None else kept & counted
-    if kept is not None:
-        logits, labels = np.where(kept[..., None], logits, 0), np.where(kept, labels, 0)
-    losses = _negative_log_likelihood(
-        logits, _in_range("cross_entropy:label", labels, logits.shape[-1]), label_smoothing
-    )
+    labels = labels if kept is None else np.where(kept, labels, 0)
+    labels = _in_range("cross_entropy:label", labels, logits.shape[-1])
+    losses = _negative_log_likelihood(logits, labels, label_smoothing, kept)
     if weights is None:
         return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
-    weights = weights.astype(logits.dtype)
-    losses = losses * weights
-    if reduction == "none":
-        return losses
-    return np.sum(losses) / np.sum(weights) if reduction == "mean" else np.sum(losses)
+    # How many there are may be more than float16 holds.
+    wide = np.float32 if logits.dtype == np.float16 else logits.dtype
+    losses = np.where(kept, losses.astype(wide), 0)
+    if weights.dtype.kind != "b":
+        losses = losses * weights.astype(wide)
+    if reduction == "mean":
+        losses = np.sum(losses) / np.sum(weights.astype(wide))
+    elif reduction == "sum":
+        losses = np.sum(losses)
+    return losses.astype(logits.dtype)
 
 
-def _negative_log_likelihood(logits: Array, labels: Array, smoothing: float) -> Array:
-    """[..., C] and [...] -> [...]; the target is the label, less the part that all classes share."""
-    logs = log_softmax(logits)
+def _negative_log_likelihood(logits: Array, labels: Array, smoothing: float, kept: Array | None) -> Array:
+    """[..., C] and [...] -> [...]; the target is the label, less the part that all classes share.
+
+    kept: [...], where the logits count; elsewhere the result is a finite number.
+    """
+    with np.errstate(invalid="ignore" if kept is not None else None):  # infinity less infinity, where it is left out
+        logs = _shifted(logits, -1)
+    logs = logs if kept is None else np.where(kept[..., None], logs, 0)
+    logs = logs - np.log(np.sum(np.exp(logs), axis=-1, keepdims=True))
     losses = -np.reshape(np.take_along_axis(logs, labels[..., None], axis=-1), labels.shape)
     return losses if not smoothing else (1 - smoothing) * losses - smoothing * np.mean(logs, axis=-1)
 
