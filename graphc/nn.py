@@ -104,7 +104,8 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}: need 0 <= label_smoothing <= 1")
     _check_integer("cross_entropy: labels", labels)
-    weights, kept = None if mask is None else _array(mask), None
+    weights: Array = None if mask is None else _array(mask)
+    kept: Array = None
     if weights is not None:
         kept = weights if weights.dtype.kind == "b" else weights != 0
     if ignore_index is not None:
