@@ -89,6 +89,11 @@ class Rows:
         return -(-self.rows // min(max(self.tiles, SHORTEST_BLOCK), LONGEST_BLOCK))
 
     @property
+    def cleared_apart(self) -> bool:
+        """Whether the counts of blocks are cleared before, not by the invocations that then count."""
+        return self.tiles > CLEAR_ALONE or self.tiles * self.blocks > LARGE
+
+    @property
     def kind(self) -> str:
         """WGSL type of an element, or vector, of the table."""
         return Lanes(self.width)(self.sums)
@@ -112,7 +117,7 @@ def take_in(launch: Launch, rows: Rows, table: Value, slot: Callable[[Operand], 
     made = _Kernels(launch, rows, slot, ends, order)
     kernels = [settle(launch.site, partial(made.count, counts))]
     return [
-        *(clear(launch, counts, 1) if rows.tiles > CLEAR_ALONE else ()),
+        *(clear(launch, counts, 1) if rows.cleared_apart else ()),
         *kernels,
         *scan(launch, counts, ends, Line(rows.tiles * rows.blocks, 1)),
         settle(launch.site, made.put_in_order),
@@ -160,13 +165,11 @@ class _Kernels:
         written = bindings.write(counts, access="read_write")
         zero = written.store(f"tile * {rows.blocks}u + b", "0u")
         holes = {
-            "clear": ""
-            if rows.tiles > CLEAR_ALONE
-            else f"  for (var tile = 0u; tile < {rows.tiles}u; tile++) {{ {zero} }}",
+            "clear": "" if rows.cleared_apart else f"  for (var tile = 0u; tile < {rows.tiles}u; tile++) {{ {zero} }}",
             "store": written.store("at", f"{written.load('at')} + 1u"),
             "slot": self.slot(ids),
         }
-        return self._blocks("count", bindings, holes, cleared(written) if rows.tiles > CLEAR_ALONE else ())
+        return self._blocks("count", bindings, holes, cleared(written) if rows.cleared_apart else ())
 
     def put_in_order(self, bindings: Bindings) -> KernelSource:
         """The rows in the order of their tiles."""
