@@ -113,10 +113,10 @@ def test_other_threads_leave_signals_alone() -> None:
 
 STARTING = """
 import os, signal, sys, threading, time
-threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()
+import numpy as np, graphc
 kept = []
 try:
-    import numpy as np, graphc
+    threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()
     for n in range(100000):
         np.asarray(graphc.compile(lambda a: np.tanh(a @ a), device="wgpu")(np.ones((2, 2), np.float32)))
         registry = graphc.runtime.adapter._registry
