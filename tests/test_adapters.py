@@ -107,3 +107,23 @@ for fn in (np.rint, np.floor, np.ceil, np.trunc):
 def test_doubles_are_rounded_whatever_the_width(driver: str):
     done = python(ROUNDING, **environment(driver))
     assert done.returncode == 0, done.stderr
+
+
+UNDER_WAY = """
+import threading, numpy as np, graphc
+def heavy(x):
+    for _ in range(12):
+        x = x @ x * np.float32(0.002)
+    return x
+program = graphc.compile(heavy, device="wgpu")
+results = [program(np.full((256, 256), 0.01, np.float32)) for _ in range(3)]
+threading.Thread(target=results[2].block_until_ready, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
+def test_a_process_ends_cleanly_whatever_the_driver(driver: str):
+    """SwiftShader crashes where the process ends under its threads, most of the time."""
+    for _ in range(3):
+        done = python(UNDER_WAY, **environment(driver))
+        assert done.returncode == 0, done.stderr

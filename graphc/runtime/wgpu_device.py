@@ -7,8 +7,11 @@ names a destroyed buffer.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +28,7 @@ from graphc.plan import Plan, Target
 from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array, bounds_of
-from graphc.runtime.base import Device, Runner, donated_texts
+from graphc.runtime.base import Device, Runner, donated_texts, pauses
 from graphc.runtime.interrupts import deferred
 from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
 from graphc.runtime.pipelines import Pipelines, probe_subgroup
@@ -110,6 +113,7 @@ class WgpuDevice(Device):
             except (wgpu.GPUError, RuntimeError) as error:
                 raise DeviceError(f"adapter {self.adapter.name} gives no device: {error}") from error
             self._opened = True
+            _opened.add(self)
             self.pool = Pool(self.create_buffer, KEEP_BYTES)
             self._staging = StagingRing(self.create_buffer)
             self.pipelines = Pipelines(self)
@@ -339,6 +343,16 @@ class WgpuDevice(Device):
         for submission in waiting:
             submission.wait(self.alone)
 
+    def settle(self, until: float) -> None:
+        """Wait for everything submitted so far, at most until this time of the monotonic clock. Raises nothing."""
+        if self.closed or self._lost or self.adapter.process != os.getpid():
+            return
+        for submission in list(self._in_flight):
+            for pause in pauses():
+                if submission.done() or time.monotonic() > until:
+                    break
+                time.sleep(pause)
+
     def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
         """Pipelines and constants of a plan, ready to be called."""
         assert plan is not None
@@ -366,6 +380,19 @@ class WgpuDevice(Device):
                 self.pipelines.clear()
             self._in_flight.clear()
             self.closed = True
+
+
+_opened: Final[weakref.WeakSet[WgpuDevice]] = weakref.WeakSet()
+EXIT_SECONDS: Final = 10.0
+"""How long a process that ends waits for its programs."""
+
+
+@atexit.register
+def _settle_all() -> None:
+    """Let programs end before the process does: some drivers (SwiftShader) crash where it ends under their threads."""
+    until = time.monotonic() + EXIT_SECONDS
+    for device in list(_opened):
+        device.settle(until)
 
 
 def to_storage(array: NDArray, type: TensorType, what: str = "array") -> NDArray:
