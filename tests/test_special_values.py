@@ -44,3 +44,12 @@ def test_what_is_hidden_costs_one_operation():
     plain = graphc.compile(lambda x, y: np.tanh(x) * y + 2.0).lower(X, X).plan.kernels[0].wgsl
     assert "gc_hold" not in plain
     assert graphc.compile(lambda x: x - x).lower(X).plan.kernels[0].wgsl.count("gc_hold_v4(") == 2
+
+
+def test_truths_of_four_lanes_are_hidden_as_single_ones_are():
+    def wgsl(fn):
+        return graphc.compile(fn).lower(X, X).plan.kernels[0].wgsl
+
+    assert "gc_hold_v4(vec4<f32>(" in wgsl(lambda x, y: x * (y > 0))
+    assert "gc_hold_bool_v4(" in wgsl(lambda x, y: ~(x < y))
+    assert "gc_hold" not in wgsl(lambda x, y: ~(x == y))

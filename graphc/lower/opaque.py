@@ -76,6 +76,8 @@ class Origins:
     def of(self, term: Term) -> Origin:
         """What a term is made from."""
         text = term.text
+        if text in self._found:  # a cast of four lanes is written as one element spread over them is
+            return self._found[text]
         inner = _INNER.fullmatch(text)
         if inner is not None:
             text = inner[1]
@@ -121,7 +123,9 @@ class Origins:
         return frozenset(found)
 
     def _truths(self, name: str, terms: Sequence[Term]) -> frozenset[int]:
-        """Of `a < b and a < c` a compiler makes a < min(b, c)."""
+        """Of `a < b and a < c` a compiler makes a < min(b, c), and of `not a < b` a >= b, which is false for NaN."""
+        if name == "not" and self.of(terms[0]).by in ("lt", "le", "gt", "ge"):
+            return frozenset((0,))
         if name not in LOGIC or terms[0].dtype.kind != "bool":
             return frozenset()
         a, b = map(self.of, terms)
