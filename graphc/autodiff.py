@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.cotangent_masks import Kept, kept_by
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.ir import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune
 from graphc.linearize import Reverse, linearize
@@ -87,6 +88,7 @@ class _Sweep:
         self.residuals: dict[Node, list[Value]] = {}
         self.reverses: dict[Node, Reverse] = {}
         self.cotangents: dict[Value, Value] = {}
+        self.kept: dict[Value, Kept | None] = {}
         self.active: set[Value] = {self.graph.inputs[i] for i in wrt}
         self.tape: list[Node] = []
         self._forward(_reaching(self.graph, [self.graph.outputs[i] for i in roots]))
@@ -125,16 +127,22 @@ class _Sweep:
             if not any(v in self.cotangents for v in node.outputs):
                 continue
             with self.builder.at(Source(node.source.lines, BACKWARD, node.source.scope)):
-                for value, gradient in zip(node.inputs, self._pull(node), strict=True):
-                    if gradient is not None and value in self.active:
-                        self.contribute(value, gradient)
+                gradients = self._pull(node)
+                wanted = [g if v in self.active else None for g, v in zip(gradients, node.inputs, strict=True)]
+                here = replace(node, inputs=tuple(self.env.get(v, v) for v in node.inputs))
+                kept = kept_by(self.builder, here, self.kept.get(node.outputs[0]), wanted)
+                for value, gradient, part in zip(node.inputs, wanted, kept, strict=True):
+                    if gradient is not None:
+                        self.contribute(value, gradient, part)
 
-    def contribute(self, value: Value, gradient: Value) -> None:
+    def contribute(self, value: Value, gradient: Value, kept: Kept | None = None) -> None:
         """Add `gradient` to the cotangent of `value`, brought to its shape and element type."""
         gradient = _fit(self.builder, gradient, value.type)
         if value in self.cotangents:
             gradient = self.builder.apply(by_name("add"), self.cotangents[value], gradient)
+            kept = kept if kept == self.kept.get(value) else None
         self.cotangents[value] = gradient
+        self.kept[value] = kept
 
     def gradient(self, position: int) -> Value:
         """The cotangent of an input; zeros where nothing was contributed to it."""

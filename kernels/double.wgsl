@@ -5,7 +5,7 @@
 
 // x, as a value that compilers cannot see through (see gc_hold).
 fn gc_hold64{{S}}(x: {{D}}) -> {{D}} {
-  return bitcast<{{D}}>(bitcast<{{L}}>(x) ^ {{L}}({{U}}(gc_unknown())));
+  return bitcast<{{D}}>(bitcast<{{L}}>(x) + {{L}}({{U}}(gc_unknown())));
 }
 
 // The float with these bits, given as two words.

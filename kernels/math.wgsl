@@ -12,14 +12,14 @@ fn gc_unknown() -> u32 {
 }
 
 // x, as a value that compilers cannot see through. They simplify arithmetic as if it were that of real numbers: x * 0
-// and x - x become 0, which drops NaN and infinity, and (x + 1) - 1 becomes x.
+// and x - x become 0, which drops NaN and infinity, and (x + 1) - 1 becomes x. Added twice it does not cancel.
 fn gc_hold{{S}}(x: {{F}}) -> {{F}} {
-  return bitcast<{{F}}>(bitcast<{{U}}>(x) ^ {{U}}(gc_unknown()));
+  return bitcast<{{F}}>(bitcast<{{U}}>(x) + {{U}}(gc_unknown()));
 }
 
 // The same for a truth.
 fn gc_hold_bool{{S}}(x: {{B}}) -> {{B}} {
-  return (select({{U}}(0u), {{U}}(1u), x) ^ {{U}}(gc_unknown())) != {{U}}(0u);
+  return (select({{U}}(0u), {{U}}(1u), x) + {{U}}(gc_unknown())) != {{U}}(0u);
 }
 
 fn gc_isnan{{S}}(x: {{F}}) -> {{B}} {

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("printer", "parser"),
     ("ops",),
     ("families", "tracing", "loops", "linearize"),
-    ("trace",),
+    ("trace", "cotangent_masks"),
     ("autodiff",),
     ("reference",),
     ("passes",),

@@ -199,7 +199,14 @@ class Emitter:
 
     def held(self, term: Term) -> Term:
         """The term as a value that compilers cannot see through."""
-        return self.name(replace(term, text=hold(term)))
+        key = ("held", term.text)
+        for scope in reversed(self._scopes):
+            if key in scope.terms:
+                return scope.terms[key]
+        result = self.name(replace(term, text=hold(term)))
+        self._origins.hide(term, result)
+        self._scopes[-1].terms[key] = result
+        return result
 
     def _bind_literal(self, term: Term) -> Term:
         if not _is_literal(term):

@@ -34,6 +34,9 @@ THROUGH: Final = frozenset(
 NUMBERED: Final = frozenset(("sigmoid",))
 """Functions whose last operation takes a number: 1 / (1 + ...)."""
 
+ARITHMETIC: Final = frozenset(("add", "sub", "mul", "div", "neg", "abs"))
+"""Operations in whose chains compilers move numbers: (x * y) * 1e20 becomes (x * 1e20) * y, which may overflow."""
+
 LOGIC: Final = frozenset(("and", "or", "xor"))
 
 _INNER: Final = re.compile(r"vec4<\w+>\((.*)\)")
@@ -107,19 +110,34 @@ class Origins:
         if name == "where":
             condition, *branches = origins
             shared = [n for n, o in enumerate(branches, 1) if o.leaves & condition.leaves and o.by != "number"]
-            return frozenset(shared[:1])
+            return frozenset(sorted(shared, key=lambda n: not origins[n].by)[:1])
         if len(terms) == 1:
             made = origins[0].by
             computed = name in ("sqrt", "rsqrt") and made in ("add", "sub", "mul", "div")
             return frozenset((0,)) if computed or (name == "neg" and made in ("add", "sub")) else frozenset()
-        return self._pair(name, *origins)
+        return self._pair(name, terms, *origins)
 
-    def _pair(self, name: str, a: Origin, b: Origin) -> frozenset[int]:
-        found = {n for n, (one, other) in enumerate(((a, b), (b, a))) if one.by == "number" and other.numbers}
+    def hide(self, term: Term, result: Term) -> None:
+        """Note that `result` is `term`, hidden. Compilers know that it is what is hidden elsewhere."""
+        self._found[result.text] = Origin(frozenset((self._hidden_leaf(term),)), product=True)
+
+    def _hidden_leaf(self, term: Term) -> Leaf:
+        origin = self.of(term)
+        alone = origin.by in ("", "number") and len(origin.leaves) == 1
+        return f"hidden {next(iter(origin.leaves)) if alone else term.text}"
+
+    def _pair(self, name: str, terms: Sequence[Term], a: Origin, b: Origin) -> frozenset[int]:
+        pairs = ((a, b), (b, a))
+        found = {n for n, (x, y) in enumerate(pairs) if x.by == "number" and (y.numbers or y.by in ARITHMETIC)}
         if name in ("mul", "div"):  # a truth times a number is a choice
             found |= {n for n, o in enumerate((a, b)) if o.by == "cast"}
         if a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
-            found.add(0 if b.by == "number" else 1)
+            # What is computed is one of its kind; a tensor that is hidden twice is known to be the same.
+            found.add(
+                next((n for n, o in ((1, b), (0, a)) if o.by not in ("", "number")), 0 if b.by == "number" else 1)
+            )
+        # What is hidden may be in the other operand already: then that is hidden too.
+        found |= {1 - n for n in found if self._hidden_leaf(terms[n]) in pairs[n][1].leaves}
         return frozenset(found)
 
     def _truths(self, name: str, terms: Sequence[Term]) -> frozenset[int]:
