@@ -34,7 +34,7 @@ THROUGH: Final = frozenset(
 NUMBERED: Final = frozenset(("sigmoid",))
 """Functions whose last operation takes a number: 1 / (1 + ...)."""
 
-ARITHMETIC: Final = frozenset(("add", "sub", "mul", "div", "neg", "abs"))
+CHAINED: Final = {name: frozenset((*pair, "neg")) for pair in (("add", "sub"), ("mul", "div")) for name in pair}
 """Operations in whose chains compilers move numbers: (x * y) * 1e20 becomes (x * 1e20) * y, which may overflow."""
 
 LOGIC: Final = frozenset(("and", "or", "xor"))
@@ -128,7 +128,9 @@ class Origins:
 
     def _pair(self, name: str, terms: Sequence[Term], a: Origin, b: Origin) -> frozenset[int]:
         pairs = ((a, b), (b, a))
-        found = {n for n, (x, y) in enumerate(pairs) if x.by == "number" and (y.numbers or y.by in ARITHMETIC)}
+        found = {
+            n for n, (x, y) in enumerate(pairs) if x.by == "number" and (y.numbers or y.by in CHAINED.get(name, ()))
+        }
         if name in ("mul", "div"):  # a truth times a number is a choice
             found |= {n for n, o in enumerate((a, b)) if o.by == "cast"}
         if a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
