@@ -15,7 +15,7 @@ from graphc import nn, optim, web
 from graphc.errors import ProgramError
 from graphc.program import folder
 from tests.browser import Page, browser, serving
-from tests.test_program import FREE, fields
+from tests.test_program import FREE, fields, loss, model
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -26,11 +26,6 @@ def running() -> Any:
         yield found
 
 
-def loss(params: Any, x: Any, y: Any) -> Any:
-    h = np.tanh(nn.embedding(params["table"], x) @ params["w"] + params["b"])
-    return nn.cross_entropy(h, y)
-
-
 BLANK = "<!doctype html><title>blank</title><link rel=icon href=data:,>"
 OPTIMIZER = optim.adam(0.05)
 
@@ -39,16 +34,6 @@ def step(params: Any, state: Any, x: Any, y: Any) -> Any:
     value, grads = graphc.value_and_grad(loss)(params, x, y)
     params, state = OPTIMIZER.update(grads, state, params)
     return params, state, value
-
-
-def model() -> tuple[Any, Any, Any]:
-    rng = np.random.default_rng(0)
-    params = {
-        "w": rng.normal(size=(8, 5)).astype(np.float32),
-        "table": rng.normal(size=(11, 8)).astype(np.float32),
-        "b": np.zeros(5, np.float32),
-    }
-    return params, rng.integers(0, 11, 32).astype(np.int32), rng.integers(0, 5, 32).astype(np.int32)
 
 
 @pytest.fixture(scope="module")

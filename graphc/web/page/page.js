@@ -61,7 +61,7 @@ async function sample() {
   const count = number("count", { low: 1 });
   const { rows, prose } = about.sampling;
   if (count > rows) throw new Error(`count is ${count}: this page draws at most ${rows} at once`);
-  const texts = prose ? await texts_(prompt, drawing, count) : await documents(prompt, drawing, count);
+  const texts = prose ? await continuations(prompt, drawing, count) : await documents(prompt, drawing, count);
   at("samples").textContent = texts.join("\n");
 }
 
@@ -77,7 +77,7 @@ async function documents(prompt, drawing, count) {
 }
 
 /** Texts without end, a call a token; where the context is full, its second half is read again. */
-async function texts_(prompt, drawing, count) {
+async function continuations(prompt, drawing, count) {
   const { context, rows } = about.sampling;
   const length = number("length", { low: 1 });
   if (length <= prompt.length) throw new Error(`the prompt has ${prompt.length} characters: length must be more`);
@@ -142,7 +142,8 @@ function plot() {
   const most = 600;
   const stride = Math.max(1, Math.ceil(losses.length / most));
   const width = Math.max(1, Math.floor(losses.length / 20));
-  const sums = losses.reduce((found, loss) => [...found.slice(-losses.length), found.at(-1) + loss], [0]);
+  const sums = [0];
+  for (const loss of losses) sums.push(sums.at(-1) + loss);
   const mean = losses.map((_, n) => (sums[n + 1] - sums[Math.max(0, n + 1 - width)]) / Math.min(n + 1, width));
   const high = Math.max(...losses, 1e-9);
   const low = Math.min(...losses, high);
