@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import GraphcError, TraceError
-from graphc.tracing import creation, products, reductions, selection, shaping
+from graphc.tracing import advice, creation, products, reductions, selection, shaping
 from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import is_tracer, located
 
@@ -40,53 +40,6 @@ _EACH: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atlea
 
 _ITSELF: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atleast_3d, np.real))
 
-_NO_SHAPE: Final = "the shape of its result would depend on values"
-
-UNSUPPORTED: Final = {
-    "nonzero": f"{_NO_SHAPE}: write np.where(mask, x, y)",
-    "argwhere": f"{_NO_SHAPE}: write np.where(mask, x, y)",
-    "flatnonzero": f"{_NO_SHAPE}: write np.where(mask, x, y)",
-    "unique": f"{_NO_SHAPE}: call it before the traced function",
-    "compress": f"{_NO_SHAPE}: write np.where(mask, x, 0)",
-    "extract": f"{_NO_SHAPE}: write np.where(mask, x, 0)",
-    "delete": "write np.concatenate of the parts that stay",
-    "insert": "write np.concatenate of the parts",
-    "sort": "there is no sort in a graph: sort before the traced function, or after it",
-    "argsort": "there is no sort in a graph: sort before the traced function, or after it",
-    "partition": "there is no sort in a graph: sort before the traced function, or after it",
-    "argpartition": "there is no sort in a graph: sort before the traced function, or after it",
-    "median": "there is no sort in a graph: call it before the traced function, or after it",
-    "percentile": "there is no sort in a graph: call it before the traced function, or after it",
-    "quantile": "there is no sort in a graph: call it before the traced function, or after it",
-    "searchsorted": "write np.sum(edges <= x[..., None], axis=-1)",
-    "bincount": "write np.sum(ids[:, None] == np.arange(n), axis=0)",
-    "histogram": "write sums of comparisons with the edges, or call it after the traced function",
-    "cumprod": "write np.exp(np.cumsum(np.log(x))) for positive x",
-    "copyto": "an array cannot be changed: write np.where(mask, new, x), or np.broadcast_to(value, shape) to fill one",
-    "put": "a traced value cannot be changed: write np.where(mask, new, x)",
-    "put_along_axis": "a traced value cannot be changed: write np.where(ids[..., None] == np.arange(n), new, x)",
-    "putmask": "a traced value cannot be changed: write np.where(mask, new, x)",
-    "place": "a traced value cannot be changed: write np.where(mask, new, x)",
-    "fill_diagonal": "a traced value cannot be changed: write np.where(np.eye(n, dtype=bool), value, x)",
-    "array2string": "a traced value has no numbers to print: return it from the function",
-    "array_repr": "a traced value has no numbers to print: return it from the function",
-    "array_str": "a traced value has no numbers to print: return it from the function",
-    "save": "a traced value has no numbers to write: return it from the function",
-    "inv": "there is no matrix inverse in a graph: call it before the traced function, or after it",
-    "solve": "there is no linear solver in a graph: call it before the traced function, or after it",
-    "svd": "there is no decomposition in a graph: call it before the traced function, or after it",
-    "det": "there is no determinant in a graph: call it before the traced function, or after it",
-}
-"""What to write instead of functions that a graph has nothing for."""
-
-_KEYWORDS: Final = {
-    "out": "it changes an array, which a graph cannot: assign the result, y = np.f(x)",
-    "where": "mask the operand first: np.f(np.where(mask, x, neutral))",
-    "initial": "join it afterwards: np.maximum(np.max(x), initial), np.sum(x) + initial",
-    "order": "a graph has row-major order only",
-    "like": "leave it out",
-}
-
 
 def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function on arguments of which at least one is traced.
@@ -98,7 +51,7 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     try:
         handler = TABLE.get(func)
         if handler is None:
-            hint = UNSUPPORTED.get(
+            hint = advice.FUNCTIONS.get(
                 name, "compose it from functions that can be, or call it outside the traced function"
             )
             raise TraceError(f"{_full_name(func)} cannot be traced: {hint}")
@@ -167,5 +120,5 @@ def _checked(func: Any, handler: Handler, kwargs: dict[str, Any]) -> dict[str, A
         if key in known or "options" in known:
             kept[key] = value
         elif value is not None and value is not np._NoValue and not (key == "where" and value is True):
-            raise TraceError(f"{key}= cannot be traced: {_KEYWORDS.get(key, 'write it out')}")
+            raise TraceError(f"{key}= cannot be traced: {advice.of_keyword(func.__name__, key)}")
     return kept

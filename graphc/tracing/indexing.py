@@ -172,7 +172,7 @@ def _range_of(item: slice, n: int) -> tuple[int, int, int]:
     if any(is_tracer(v) for v in (item.start, item.stop, item.step)):
         raise TraceError(
             "a slice bound is traced, but shapes have to be known: mark the argument static, or write "
-            "np.take(x, start + np.arange(length), axis=0) for a moving window of known length"
+            "`np.take(x, start + np.arange(length), axis=0)` for a moving window of known length"
         )
     try:
         start, stop, step = item.indices(n)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.tracing import advice
 from graphc.tracing.core import adopted, as_array, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
@@ -253,18 +254,20 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NO) -> Any:
     """np.average."""
-    if returned:
-        raise TraceError("returned=True cannot be traced: write np.sum(weights) for the second result")
     if weights is None:
-        return mean(a, axis, keepdims=keepdims)
+        made = mean(a, axis, keepdims=keepdims)
+        count = np.size(a) / max(made.size, 1)
+        return (made, np.full_like(made, count)) if returned else made
     x, w = traced(a), traced(weights)
     if x.shape != w.shape:
         if not isinstance(axis, int) or w.ndim != 1:
             raise ShapeError(f"weights are {w.value.type}: need the shape of {x.value.type}, or one axis of it")
         w = emit("reshape", w, shape=tuple(n if i == axis % x.ndim else 1 for i, n in enumerate(x.shape)))
     kept: Any = flag(keepdims)
-    total: Any = np.broadcast_to(w, x.shape)
-    return np.sum(x * w, axis=axis, keepdims=kept) / np.sum(total, axis=axis, keepdims=kept)
+    spread: Any = np.broadcast_to(w, x.shape)
+    total = np.sum(spread, axis=axis, keepdims=kept)
+    found = np.sum(x * w, axis=axis, keepdims=kept) / total
+    return (found, total) if returned else found
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
@@ -311,7 +314,9 @@ def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs
         a, b = (traced(x) if is_tracer(x) else as_array(x) for x in operands)
         return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
     if kwargs.get("where", True) is not True or kwargs.get("initial", NO) is not NO:
-        raise TraceError(f"{name}: where= and initial= cannot be traced: mask the operand first with np.where")
+        key = "where" if kwargs.get("where", True) is not True else "initial"
+        hint = advice.of_keyword(advice.REDUCE.get(ufunc.__name__, ""), key)
+        raise TraceError(f"{name}: {key}= cannot be traced: {hint}")
     if method == "reduce" and ufunc in _REDUCE:
         axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
         return _REDUCE[ufunc](operands[0], axis, dtype, None, kwargs.get("keepdims", False))

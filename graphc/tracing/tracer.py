@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from graphc.errors import TraceError
+from graphc.tracing import advice
 from graphc.tracing.core import check_alive, located
 from graphc.types import Shape
 
@@ -40,31 +41,6 @@ _METHODS: Final[dict[str, Callable[..., Any]]] = {
     "take": np.take,
     "trace": np.trace,
     "var": np.var,
-}
-
-_NO_METHOD: Final = {
-    "item": "a traced value has no number yet: return it from the function and read it there",
-    "tolist": "a traced value has no numbers yet: return it from the function and read it there",
-    "tobytes": "a traced value has no bytes yet: return it from the function and read it there",
-    "fill": "a traced value cannot be changed: write np.full_like(x, value)",
-    "put": "a traced value cannot be changed: write np.where(mask, new, x)",
-    "itemset": "a traced value cannot be changed: write np.where(mask, new, x)",
-    "resize": "a traced value cannot be changed: write x.reshape(shape)",
-    "view": "bits cannot be reinterpreted in a graph: write x.astype(dtype) to convert values",
-    "nonzero": "the shape of the result would depend on values: write np.where(mask, x, y)",
-    "compress": "the shape of the result would depend on values: write np.where(mask, x, 0)",
-    "sort": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
-    "argsort": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
-    "partition": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
-    "argpartition": "there is no sort in a graph: sort in NumPy before the traced function, or after it",
-    "searchsorted": "write np.sum(edges <= x[..., None], axis=-1)",
-    "choose": "write np.take or np.where",
-    "cumprod": "write np.exp(np.cumsum(np.log(x))) for positive x",
-    "flat": "write x.reshape(-1)",
-    "ctypes": "a traced value has no memory",
-    "data": "a traced value has no memory",
-    "strides": "a traced value has no memory layout",
-    "flags": "a traced value has no memory layout",
 }
 
 
@@ -186,8 +162,8 @@ class Tracer:
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
             return partial(_function, _METHODS[name], self)
-        if name in _NO_METHOD:
-            raise located(TraceError(f".{name} on a traced value ({self.value.type}): {_NO_METHOD[name]}"))
+        if name in advice.METHODS:
+            raise located(TraceError(f".{name} on a traced value ({self.value.type}): {advice.METHODS[name]}"))
         raise AttributeError(f"a traced array has no attribute {name!r}")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -226,7 +202,7 @@ class Tracer:
     def __bool__(self) -> NoReturn:
         raise self._no_value(
             "if, while, and, or, not, bool() need its truth now",
-            "write np.where(condition, a, b), & | ~ for and, or, not, or mark the argument static",
+            "write `np.where(condition, a, b)`, & | ~ for and, or, not, or mark the argument static",
         )
 
     def __hash__(self) -> NoReturn:
@@ -235,23 +211,23 @@ class Tracer:
     def __float__(self) -> NoReturn:
         raise self._no_value(
             "float(), the functions of math and writing it into a plain array need its number now",
-            "write x.astype(np.float32), np.sqrt(x) for math.sqrt(x), np.stack to build an array, or return it",
+            "write `x.astype(np.float32)`, np.sqrt(x) for math.sqrt(x), np.stack to build an array, or return it",
         )
 
     def __round__(self, digits: int | None = None) -> NoReturn:
-        raise self._no_value("round() gives a Python number", "write np.round(x)")
+        raise self._no_value("round() gives a Python number", "write `np.round(x)`")
 
     def __trunc__(self) -> NoReturn:
-        raise self._no_value("math.trunc() gives a Python number", "write np.trunc(x)")
+        raise self._no_value("math.trunc() gives a Python number", "write `np.trunc(x)`")
 
     def __floor__(self) -> NoReturn:
-        raise self._no_value("math.floor() gives a Python number", "write np.floor(x)")
+        raise self._no_value("math.floor() gives a Python number", "write `np.floor(x)`")
 
     def __ceil__(self) -> NoReturn:
-        raise self._no_value("math.ceil() gives a Python number", "write np.ceil(x)")
+        raise self._no_value("math.ceil() gives a Python number", "write `np.ceil(x)`")
 
     def __int__(self) -> NoReturn:
-        raise self._no_value("int() needs its number now", "write x.astype(np.int32), or mark the argument static")
+        raise self._no_value("int() needs its number now", "write `x.astype(np.int32)`, or mark the argument static")
 
     def __complex__(self) -> NoReturn:
         raise self._no_value("complex() needs its number now", "there are no complex numbers in a graph")
@@ -260,14 +236,14 @@ class Tracer:
         raise self._no_value(
             "a shape, a range or an index into a plain array or list needs its number now",
             "mark the argument static; to index an array by traced ids, make it an argument too or write "
-            "graphc.nn.embedding(array, ids)",
+            "`graphc.nn.embedding(array, ids)`",
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise self._no_value(
             "np.asarray(), np.array() and functions that convert to ndarray need its numbers now",
             "use the traced value itself, np.stack to join several; to index an array by traced ids, make it an "
-            "argument too or write graphc.nn.embedding(array, ids)",
+            "argument too or write `graphc.nn.embedding(array, ids)`",
         )
 
     def _no_value(self, why: str, instead: str) -> TraceError:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
+from graphc.tracing import advice
 from graphc.tracing.aliases import fresh
 from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
 from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
@@ -46,7 +47,8 @@ def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
     """An elementwise ufunc of the table."""
     rule = RULES.get(ufunc)
     if rule is None:
-        raise TraceError(UNSUPPORTED.get(ufunc.__name__, f"np.{ufunc.__name__} cannot be traced"))
+        hint = advice.UFUNCS.get(ufunc.__name__, "compose it from functions that can be")
+        raise TraceError(f"np.{ufunc.__name__} cannot be traced: {hint}")
     if ufunc in COMPARED:
         known = _compared_integers(ufunc, operands)
         if known is not None:
@@ -65,7 +67,9 @@ def _without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[s
         if key == "out" and any(x is not None for x in (value if isinstance(value, tuple) else (value,))):
             raise TraceError("out= changes an array, which a graph cannot: assign the result, y = np.f(x) or x = x + y")
         if key == "where" and value is not True:
-            raise TraceError("where= leaves elements undefined: write np.where(mask, result, otherwise)")
+            raise TraceError(
+                "where= leaves elements undefined: compute all, and write `np.where(mask, result, otherwise)`"
+            )
         if key not in ("out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"):
             raise TraceError(f"{key}= cannot be traced")
         if key in ("axis", "axes", "keepdims"):
@@ -358,8 +362,3 @@ def _vecdot(a: Any, b: Any) -> Any:
 
 
 SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
-
-UNSUPPORTED: Final = {
-    "ldexp": "np.ldexp cannot be traced: write x * np.exp2(n)",
-}
-"""What to write instead of ufuncs that a graph has nothing for."""
