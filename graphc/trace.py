@@ -18,7 +18,8 @@ from graphc.errors import GraphcError, ShapeError, TraceError
 from graphc.ir import Builder, Graph, Value, prune
 from graphc.op import Op
 from graphc.tracing.aliases import check_promises, given
-from graphc.tracing.core import Trace, constant, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.chance import Watch
+from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
@@ -102,6 +103,7 @@ def trace_program(
     captured: tracers of enclosing traces that are inputs in any case, first after the arguments.
     """
     leaves, in_tree = tree.flatten((args, kwargs))
+    watch = Watch(fn) if current() is None else None
     paths = [_named(path, _parameter_names(fn)) for path in tree.paths(in_tree)]
     with running() as state:
         inputs = [given(_input(state, leaf, path), _called(path)) for leaf, path in zip(leaves, paths, strict=True)]
@@ -118,6 +120,8 @@ def trace_program(
             if explained is not None:
                 raise explained from None
             raise
+        if watch is not None:
+            watch.check()
         found, out_tree = tree.flatten(result)
         made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
         graph = prune(state.builder.build([state.value_of(x) for x in made]))

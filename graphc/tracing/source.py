@@ -58,6 +58,19 @@ def raised_at(error: BaseException) -> Source:
     return found
 
 
+def is_users(file: str) -> bool:
+    """Whether a file is neither graphc's, nor NumPy's, nor the standard library's."""
+    kind = _kinds.get(file)
+    if kind is None:
+        kind = _kinds[file] = _classify(file)
+    return kind == _USER
+
+
+def source_of(code: CodeType, instruction: int, number: int) -> Source:
+    """The Source of one instruction of the user's code."""
+    return _source(code, instruction, number, "")
+
+
 def _kind(code: CodeType) -> str:
     kind = _kinds.get(code.co_filename)
     if kind is None:
