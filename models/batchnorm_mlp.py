@@ -18,6 +18,7 @@ statistics has one entry more.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -30,7 +31,7 @@ import graphc.random
 from graphc.models import windows
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
-from graphc.models.settings import Defaults, require
+from graphc.models.settings import Defaults, make_config, require, require_between
 from graphc.models.windows import SPLIT_SEED, WindowBatches, split
 
 Array = Any
@@ -60,12 +61,14 @@ class Config:
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "window", "features", "hidden", "depth", "context")
+        require_between(self, 0, math.inf, "eps", "last")
+        require_between(self, 0, 1, "momentum", closed_high=True)
 
 
 def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
     """The config and vocabulary for a corpus of documents."""
     vocabulary = Vocabulary.of(corpus.documents)
-    return Config(**{"vocab_size": len(vocabulary), **settings}), vocabulary
+    return make_config(Config, len(vocabulary), settings), vocabulary
 
 
 def init(key: Array, config: Config) -> Params:

@@ -18,6 +18,7 @@ With 65 characters the sizes of `Config` make 10,788,929 parameters, each (in, o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +30,7 @@ import graphc.nn
 import graphc.random
 from graphc.models import prose
 from graphc.models.data import Corpus, Vocabulary
-from graphc.models.settings import Defaults, require
+from graphc.models.settings import Defaults, make_config, require, require_between
 
 Array = Any
 Params = dict[str, Any]
@@ -62,16 +63,17 @@ class Config:
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "context", "width", "heads", "layers")
+        require_between(self, 0, 1, "dropout")
+        require_between(self, 0, math.inf, "eps", "std")
+        require_between(self, 0, math.inf, "scale", open_low=True)
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout {self.dropout} must be in [0, 1)")
 
 
 def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
     """The config and vocabulary for a corpus of prose: all its characters, line breaks too, and no end token."""
     vocabulary = Vocabulary.of([corpus.text])
-    return Config(**{"vocab_size": len(vocabulary.characters), **settings}), vocabulary
+    return make_config(Config, len(vocabulary.characters), settings), vocabulary
 
 
 def init(key: Array, config: Config) -> Params:

@@ -13,6 +13,7 @@ Parameters, each (in, out) where it multiplies from the right:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from graphc.models import documents
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.documents import DocumentBatches
 from graphc.models.sampling import generate
-from graphc.models.settings import Defaults, require
+from graphc.models.settings import Defaults, make_config, require, require_between
 
 Array = Any
 Params = dict[str, Any]
@@ -50,6 +51,7 @@ class Config:
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "context", "width", "heads", "layers")
+        require_between(self, 0, math.inf, "eps", "std")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
 
@@ -57,7 +59,7 @@ class Config:
 def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
     """The config and vocabulary for a corpus of documents."""
     vocabulary = Vocabulary.of(corpus.documents)
-    return Config(**{"vocab_size": len(vocabulary), **settings}), vocabulary
+    return make_config(Config, len(vocabulary), settings), vocabulary
 
 
 def shapes(config: Config) -> Params:

@@ -21,7 +21,7 @@ import graphc.random
 from graphc.models import plots, windows
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.sampling import generate
-from graphc.models.settings import Defaults, require
+from graphc.models.settings import Defaults, make_config, require
 from graphc.models.windows import SPLIT_SEED, WindowBatches, split
 
 Array = Any
@@ -47,7 +47,7 @@ class Config:
 def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
     """The config and vocabulary for a corpus of documents."""
     vocabulary = Vocabulary.of(corpus.documents)
-    return Config(**{"vocab_size": len(vocabulary), **settings}), vocabulary
+    return make_config(Config, len(vocabulary), settings), vocabulary
 
 
 def init(key: Array, config: Config) -> Params:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import numpy as np
+
+import graphc.tree
 from graphc.checkpoint import load, load_metadata, save
 from graphc.errors import CheckpointError, DataError
 
@@ -24,11 +28,13 @@ class RunDirectory:
         self.every = every
         self._metrics: BinaryIO | None = None
         self._config: dict[str, Any] = {}
+        self._made: list[Path] = []
+        self._recorded = False
 
     @property
     def exists(self) -> bool:
-        """Whether there is a run in it."""
-        return (self.path / "config.json").exists()
+        """Whether there is a run in it that can go on. One that ended before its first checkpoint cannot."""
+        return (self.path / "config.json").exists() and bool(self.checkpoints())
 
     def read_config(self) -> dict[str, Any]:
         """The content of config.json. Raises DataError naming the file."""
@@ -47,6 +53,8 @@ class RunDirectory:
         """Write config.json and open metrics.jsonl, without the lines after step `done`, for `record`."""
         self._config = dict(config)
         with self._writing():
+            files = [self.path / name for name in ("config.json", "config.json.part", "metrics.jsonl")]
+            self._made = [path for path in (*files, self.path, *self.path.parents) if not path.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             part = self.path / "config.json.part"
             part.write_text(json.dumps(self._config, indent=2) + "\n", encoding="utf-8")
@@ -54,9 +62,24 @@ class RunDirectory:
             self._metrics = (self.path / "metrics.jsonl").open("ab+")
             self._metrics.truncate(_bytes_until(self._metrics, done))
 
+    @contextmanager
+    def begun(self, config: Mapping[str, Any], done: int) -> Iterator[None]:
+        """`begin` for a while. Where that ends with an error and nothing was recorded, what it made is taken back."""
+        try:
+            self.begin(config, done)
+            yield
+        except BaseException:
+            self.close()
+            if not self._recorded and not self.checkpoints():
+                for path in self._made:
+                    with contextlib.suppress(OSError):  # others may have put something there
+                        path.rmdir() if path.is_dir() else path.unlink()
+            raise
+
     def record(self, step: int, loss: float, seconds: float, more: Mapping[str, Any] | None = None) -> None:
         """Add a line to metrics.jsonl: the loss of a step, in nats, the time since the loop began, and `more`."""
         assert self._metrics is not None
+        self._recorded = True
         with self._writing():
             line = json.dumps({"step": step, "loss": loss, "seconds": round(seconds, 4), **(more or {})})
             self._metrics.write(f"{line}\n".encode())
@@ -89,9 +112,18 @@ class RunDirectory:
             raise CheckpointError(f"{self.path} holds no checkpoint")
         newest = checkpoints[-1]
         tree, metadata = load(newest), load_metadata(newest)
-        if not isinstance(tree, dict) or not {"params", "state"} <= tree.keys() or "step" not in metadata:
+        step = metadata.get("step")
+        if not isinstance(tree, dict) or not {"params", "state"} <= tree.keys() or not isinstance(step, int):
             raise CheckpointError(f"{newest}: not a checkpoint of a run")
-        return tree["params"], tree["state"], metadata["step"]
+        return tree["params"], tree["state"], step
+
+    def check(self, found: Any, wanted: Any) -> None:
+        """Raise CheckpointError where a tree of the newest checkpoint is not shaped as the run's model needs it."""
+        have, need = _shapes(found), _shapes(wanted)
+        for path in {**need, **have}:
+            if have.get(path) != need.get(path):
+                what = f"{path} is {have.get(path, 'missing')}, and that of config.json needs {need.get(path, 'none')}"
+                raise CheckpointError(f"{self.checkpoints()[-1]}: holds another model: {what}")
 
     def close(self) -> None:
         """Close metrics.jsonl."""
@@ -106,6 +138,13 @@ class RunDirectory:
             yield
         except OSError as error:
             raise CheckpointError(f"{error.filename or self.path}: cannot be written: {error.strerror}") from error
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    """The shape of each leaf of a tree, as text, by the path to it."""
+    leaves, structure = graphc.tree.flatten(tree)
+    paths = graphc.tree.paths(structure)
+    return {graphc.tree.format_path(p).lstrip("."): str(list(np.shape(x))) for p, x in zip(paths, leaves, strict=True)}
 
 
 def _bytes_until(metrics: BinaryIO, done: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -13,6 +14,8 @@ import graphc.random
 from graphc.errors import DataError
 
 Array = Any
+COLDEST: Final = np.float32(1e-30)
+"""A temperature as good as 0; a smaller one may be taken for 0 by a driver."""
 FREE: Final = -1
 """In a list of given tokens: one that is drawn."""
 
@@ -29,21 +32,27 @@ def draw(key: Array, logits: Array, temperature: Array | None, top_k: int | None
     if top_k is not None and top_k < logits.shape[-1]:
         larger = np.sum(logits[:, None, :] > logits[:, :, None], axis=-1)
         logits = np.where(larger < top_k, logits, -1e9)
-    return graphc.random.categorical(key, logits / temperature)
+    return graphc.random.categorical(key, _over(logits, temperature))
 
 
 def draw_any(key: Array, logits: Array, temperature: Array, top_k: Array) -> Array:
     """`draw` with a temperature and a top_k that are known only when it runs: 0 takes the likeliest."""
     larger = np.sum(logits[:, None, :] > logits[:, :, None], axis=-1)
     kept = np.where(larger < top_k, logits, -1e9)
-    drawn = graphc.random.categorical(key, kept / np.where(temperature > 0, temperature, 1))
+    drawn = graphc.random.categorical(key, _over(kept, np.where(temperature > 0, temperature, 1)))
     return np.where(temperature > 0, drawn, np.argmax(logits, axis=-1).astype(np.int32))
 
 
+def _over(logits: Array, temperature: Array) -> Array:
+    """logits / temperature, less the largest of each row: however small the temperature, nothing overflows."""
+    below = (logits - np.max(logits, axis=-1, keepdims=True)).astype(np.float32)
+    return below / np.maximum(temperature, COLDEST)
+
+
 def check_drawing(temperature: float, top_k: int | None) -> None:
-    """Raise DataError for a temperature below 0 or a top_k below 1."""
-    if temperature < 0 or (top_k is not None and top_k < 1):
-        raise DataError(f"temperature {temperature} and top-k {top_k}: need temperature >= 0 and top-k >= 1")
+    """Raise DataError for a temperature below 0 or not finite, and for a top_k below 1."""
+    if not 0 <= temperature < math.inf or (top_k is not None and top_k < 1):
+        raise DataError(f"temperature {temperature} and top-k {top_k}: need a number >= 0, and an integer >= 1")
 
 
 def generate(

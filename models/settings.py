@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -32,12 +33,42 @@ class Defaults:
     samples: int = 20
 
 
+class SettingError(ValueError):
+    """A setting that no model could have, whatever the others are."""
+
+
 def require(config: Any, *names: str) -> None:
-    """Raise ValueError naming the field of a config that should be a positive integer and is not."""
+    """Raise SettingError naming the field of a config that should be a positive integer and is not."""
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}: need a positive integer")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise SettingError(f"{name} is {value!r}: need a positive integer")
+
+
+def require_between(
+    config: Any, low: float, high: float, *names: str, open_low: bool = False, closed_high: bool = False
+) -> None:
+    """Raise SettingError naming the field of a config that should be a number from low up to, but not, high.
+
+    open_low, closed_high: low is not one of them, high is. None stands for a default, and is fine.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if value is None:
+            continue
+        if not (low < value < high or (value == low and not open_low) or (value == high and closed_high)):
+            needed = f"{'above' if open_low else 'of at least'} {low:g}"
+            if high < math.inf:
+                needed += f" and {'at most' if closed_high else 'below'} {high:g}"
+            raise SettingError(f"{name} is {value!r}: need a number {needed}")
+
+
+def make_config(config: type[Any], characters: int, settings: Mapping[str, Any]) -> Any:
+    """The config of a model for data of so many tokens. Raises SettingError for fewer than there are."""
+    found = config(**{"vocab_size": characters, **settings})
+    if found.vocab_size < characters:
+        raise SettingError(f"vocab_size is {found.vocab_size}: the data need {characters} tokens")
+    return found
 
 
 def parse_settings(config: type[Any], pairs: tuple[str, ...]) -> dict[str, Any]:

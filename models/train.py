@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from types import FrameType
 from typing import Any, Final, Protocol
@@ -64,7 +64,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("batch_size", 0), ("warmup", 0), ("clip", 0), ("evaluate_every", 0)):
-            if getattr(self, name) < least:
+            if not least <= getattr(self, name) < math.inf:
                 raise DataError(f"{name} is {getattr(self, name)}: need at least {least}")
         if not 0 < self.rate < math.inf:
             raise DataError(f"the learning rate is {self.rate}: need a positive number")
@@ -221,41 +221,46 @@ def train(
     """Train until `run.steps` steps are done, from the directory's last checkpoint with `resume`.
 
     Many steps are submitted at once (see `steps_of_submit`); what they compute does not depend on how many. The first
-    Ctrl-C ends the loop after the submit under way and saves; a second one stops at once. Raises
+    Ctrl-C ends the loop after the submit under way and saves; a second one stops at once. A run that is refused, or
+    stopped before its first step, leaves nothing behind; one without a checkpoint begins again with `resume`. Raises
     NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises OutOfMemoryError, before
-    anything is allocated, where the device cannot hold the step.
+    anything is allocated, where the device cannot hold the step; CheckpointError for the parameters of another model.
     """
     reporter = reporter or Silent()
     model = MODELS[run.model]
     config, vocabulary = model.configure(corpus, **run.settings)
     batches = model.batches(corpus, config, run.batch_size, run.seed)
     optimizer = run.make_optimizer()
+    params = model.init(graphc.random.key(run.seed), config)
+    state, done = optimizer.init(params), 0
     if resume and directory is not None:
-        params, state, done = directory.load_newest()
+        if directory.checkpoints():
+            wanted = {"params": params, "state": state}
+            params, state, done = directory.load_newest()
+            directory.check({"params": params, "state": state}, wanted)
+        else:
+            reporter.note(f"{directory.path} ended before its first checkpoint: it begins again")
         if done >= run.steps:
             reporter.note(f"{done} steps are done already, of {run.steps}: give more --steps to go on")
-    else:
-        params = model.init(graphc.random.key(run.seed), config)
-        state, done = optimizer.init(params), 0
-    if directory is not None:
-        directory.begin({**asdict(run), "config": asdict(config), "vocabulary": vocabulary.characters}, done)
-    single = training_step(model, config, optimizer, run.seed)
-    step = graphc.compile(single, device=device, donate=("params", "state"))
-    reporter.note(str(fit.agree(step, params, state, *batches(done), device)))
+    described = {**asdict(run), "config": asdict(config), "vocabulary": vocabulary.characters}
+    with nullcontext() if directory is None else directory.begun(described, done):
+        single = training_step(model, config, optimizer, run.seed)
+        step = graphc.compile(single, device=device, donate=("params", "state"))
+        reporter.note(str(fit.agree(step, params, state, *batches(done), device)))
 
-    def submitted(function: Callable[..., Any]) -> Callable[..., Any]:
-        steps = many(function, batches.draw)
-        return graphc.compile(steps, device=device, donate=("params", "state"), static=("count",))
+        def submitted(function: Callable[..., Any]) -> Callable[..., Any]:
+            steps = many(function, batches.draw)
+            return graphc.compile(steps, device=device, donate=("params", "state"), static=("count",))
 
-    programs = Programs(
-        plain=submitted(single),
-        watched=submitted(training_step(model, config, optimizer, run.seed, watch=True)),
-        data=graphc.tree.map(lambda array: graphc.asarray(array, device), batches.data),
-        size=steps_of_submit(step.lower(params, state, *batches(done)), _interval(run, directory)),
-        tokens=int(np.size(batches(done)[1])),
-    )
-    loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
-    params, state, done = loop.run(programs, params, state, done)
+        programs = Programs(
+            plain=submitted(single),
+            watched=submitted(training_step(model, config, optimizer, run.seed, watch=True)),
+            data=graphc.tree.map(lambda array: graphc.asarray(array, device), batches.data),
+            size=steps_of_submit(step.lower(params, state, *batches(done)), _interval(run, directory)),
+            tokens=int(np.size(batches(done)[1])),
+        )
+        loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
+        params, state, done = loop.run(programs, params, state, done)
     return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated, loop.taps)
 
 

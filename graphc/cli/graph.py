@@ -14,6 +14,7 @@ from graphc.cli.settings import DEVICE, SET, WHAT, settings_of
 from graphc.errors import DataError
 from graphc.ir import Graph
 from graphc.models import MODELS, data
+from graphc.models.settings import SettingError
 from graphc.models.train import RunConfig, training_step
 from graphc.printer import format_attr, value_names
 
@@ -78,6 +79,8 @@ def program(
     corpus = data.load()
     try:
         config, _ = module.configure(corpus, **given)
+    except SettingError as error:
+        raise click.UsageError(f"{model}: {error}") from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{model}: {error}") from error
     size = batch_size or defaults.batch_size

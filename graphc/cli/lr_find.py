@@ -9,20 +9,21 @@ import click
 
 import graphc
 from graphc.cli.progress import reporter
-from graphc.cli.settings import DATA, DEVICE, OPTIMIZER, SET
+from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SET, Finite
 from graphc.cli.train import new_run
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.lr_find import sweep
+from graphc.models.settings import SettingError
 
 
 @click.command("lr-find")
 @click.argument("model", type=click.Choice(sorted(MODELS)))
 @DATA
 @click.option("--steps", type=click.IntRange(2), default=1000, show_default=True, help="Rates that are tried.")
-@click.option("--low", type=float, default=-3.0, show_default=True, help="Exponent of the first rate, to base 10.")
-@click.option("--high", type=float, default=0.0, show_default=True, help="Exponent of the last rate.")
-@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them.")
+@click.option("--low", type=Finite(), default=-3.0, show_default=True, help="Exponent of the first rate, to base 10.")
+@click.option("--high", type=Finite(), default=0.0, show_default=True, help="Exponent of the last rate.")
+@BATCH_SIZE
 @OPTIMIZER
 @click.option("--seed", type=int, default=0, show_default=True)
 @SET
@@ -53,6 +54,8 @@ def lr_find(
     show = reporter()
     try:
         found = sweep(run, data.load(source), low, high, device=graphc.device(device), reporter=show)
+    except SettingError as error:
+        raise click.UsageError(f"{model}: {error}") from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{model}: {error}") from error
     if plots.available():

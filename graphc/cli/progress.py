@@ -15,6 +15,8 @@ SMOOTHING: Final = 0.98
 """Weight of the past in the loss that is shown; single steps are noisy."""
 INTERVAL: Final = 5.0
 """Seconds between two plain lines."""
+SETTLED: Final = 1.0
+BURST: Final = 0.01
 _now: Final = time.monotonic
 
 
@@ -36,20 +38,27 @@ class _Average:
 
 
 class _Pace:
-    """Steps and tokens a second since the first loss came: what was before it includes the compilation."""
+    """Steps and tokens a second: since the first losses came, because what was before them includes the compilation.
+
+    Losses come in bursts, those of one submit at once, so that little time says nothing: until SETTLED seconds have
+    passed since the first burst, it is the pace since the beginning, with all that this includes.
+    """
 
     def __init__(self, done: int, tokens: int) -> None:
-        self._first = done + 1
+        self._done = done
         self._tokens = tokens
-        self._began = 0.0
+        self._began = _now()
+        self._first = 0.0
+        self._mark = (done, 0.0)
 
     def at(self, step: int) -> str:
-        """The pace as text; empty after the first step."""
+        """The pace as text, after a step."""
         now = _now()
-        if step <= self._first:
-            self._began = now
-            return ""
-        steps = (step - self._first) / max(now - self._began, 1e-9)
+        self._first = self._first or now
+        if now - self._first < BURST:
+            self._mark = step, now
+        origin, since = self._mark if now - self._mark[1] >= SETTLED else (self._done, self._began)
+        steps = (step - origin) / max(now - since, 1e-9)
         return f"{steps:.1f} steps/s  {steps * self._tokens:,.0f} tokens/s"
 
 

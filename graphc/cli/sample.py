@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import graphc
-from graphc.cli.settings import DEVICE
+from graphc.cli.settings import DEVICE, Finite
 from graphc.errors import CheckpointError
 from graphc.models import MODELS
 from graphc.models.data import Vocabulary
@@ -36,15 +36,22 @@ def load_run(path: Path) -> Saved:
     try:
         model = MODELS[raw["model"]]
         config = model.Config(**raw["config"])
-        return Saved(raw["model"], params, config, Vocabulary(raw["vocabulary"]), step)
-    except (KeyError, TypeError, ValueError) as error:
+        vocabulary = Vocabulary(str(raw["vocabulary"]))
+    except KeyError as error:
+        raise CheckpointError(f"{path / 'config.json'}: not the config of a run: it has no {error}") from error
+    except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path / 'config.json'}: not the config of a run: {error}") from error
+    if config.vocab_size < len(vocabulary.characters):
+        text = f"{len(vocabulary.characters)} characters, and the model has {config.vocab_size} tokens"
+        raise CheckpointError(f"{path / 'config.json'}: not the config of a run: the vocabulary has {text}")
+    directory.check({"params": params}, {"params": model.init(graphc.random.key(0), config)})
+    return Saved(raw["model"], params, config, vocabulary, step)
 
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", metavar="TEXT", help="How each sample begins.")
-@click.option("--temperature", type=click.FloatRange(0), default=0.5, show_default=True, help="0: the likeliest.")
+@click.option("--temperature", type=Finite(0), default=0.5, show_default=True, help="0: the likeliest.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw among the K likeliest tokens only.")
 @click.option("--count", type=click.IntRange(1), help="Samples.  [default: 20; 1 of gpt]")
 @click.option("--length", type=click.IntRange(1), metavar="N", help="Longest sample, in tokens.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import click
@@ -10,6 +11,27 @@ from graphc.models import MODELS
 from graphc.models.settings import parse_settings
 from graphc.models.train import OPTIMIZERS
 
+
+class Finite(click.FloatRange):
+    """A number of a range that is neither infinite nor NaN."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        """The number; fails for others."""
+        found = super().convert(value, param, context)
+        return found if math.isfinite(found) else self.fail(f"{value} is not a finite number.", param, context)
+
+
+def _examples(context: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A number of examples, or all of them, which counts as 0."""
+    if value is None:
+        return None
+    if value != "all" and not (value.isdecimal() and int(value) > 0):
+        raise click.BadParameter(f"{value!r} is neither a number above 0 nor all.", context, param)
+    return 0 if value == "all" else int(value)
+
+
 DATA: Final = click.option(
     "--data",
     "source",
@@ -17,6 +39,12 @@ DATA: Final = click.option(
     help="A text file, or names or shakespeare, which are downloaded once.  [default: first names that come along]",
 )
 DEVICE: Final = click.option("--device", help="wgpu, wgpu:1 or numpy: `graphc devices` lists them, the default first.")
+BATCH_SIZE: Final = click.option(
+    "--batch-size",
+    metavar="N|all",
+    callback=_examples,
+    help="Examples a step; all: every one there is, where the data are names.",
+)
 OPTIMIZER: Final = click.option("--optimizer", type=click.Choice(sorted(OPTIMIZERS)), help="How gradients are used.")
 SET: Final = click.option(
     "--set",

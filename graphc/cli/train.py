@@ -12,10 +12,11 @@ import numpy as np
 
 import graphc
 from graphc.cli.progress import reporter
-from graphc.cli.settings import DATA, DEVICE, OPTIMIZER, SET, settings_of
+from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SET, Finite, settings_of
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.rundir import RunDirectory, unused_directory
+from graphc.models.settings import SettingError
 from graphc.models.train import DECAYS, RunConfig, Trained, training_step
 from graphc.models.train import train as train_model
 
@@ -27,11 +28,11 @@ DEMO_SEED: Final = 42
 @click.argument("model", type=click.Choice(sorted(MODELS)), required=False)
 @DATA
 @click.option("--steps", type=click.IntRange(1), help="Steps in total.")
-@click.option("--batch-size", type=click.IntRange(0), help="Examples a step; 0: all of them, where the data are names.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate at the start.")
+@BATCH_SIZE
+@click.option("--lr", type=Finite(0, min_open=True), help="Learning rate at the start.")
 @click.option("--decay", type=click.Choice(DECAYS), help="How the learning rate falls over the steps.")
 @click.option("--warmup", type=click.IntRange(0), help="Steps in which the learning rate rises from 0.")
-@click.option("--clip", type=click.FloatRange(0), help="Largest norm of all gradients together; 0: any.")
+@click.option("--clip", type=Finite(0), help="Largest norm of all gradients together; 0: any.")
 @click.option("--evaluate-every", type=click.IntRange(0), metavar="N", help="Steps between evaluations; 0: none.")
 @OPTIMIZER
 @click.option("--seed", type=int, help="Of the first parameters and the order of the data.  [default: 0]")
@@ -173,10 +174,12 @@ def new_run(
 
 
 def _train(run: RunConfig, directory: RunDirectory, resume: bool, device: Any) -> Trained:
-    """Train with progress shown; bad sizes in the settings become a DataError."""
+    """Train with progress shown. Raises UsageError for settings without sense, DataError for sizes that do not fit."""
     corpus = data.load(run.data)
     try:
         MODELS[run.model].configure(corpus, **run.settings)
+    except SettingError as error:
+        raise click.UsageError(f"{run.model}: {error}") from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{run.model}: {error}") from error
     return train_model(run, corpus, directory, resume=resume, device=device, reporter=reporter())
