@@ -34,7 +34,7 @@ def test_the_full_size_has_10788929_parameters() -> None:
 def test_configs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of heads"):
         gpt.Config(width=10, heads=4)
-    with pytest.raises(ValueError, match=r"dropout 1\.0"):
+    with pytest.raises(ValueError, match=r"dropout is 1\.0"):
         gpt.Config(dropout=1.0)
 
 
