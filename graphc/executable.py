@@ -143,6 +143,7 @@ class Executable:
         runner = self._runner or self.prepared()
         if self.first_call is None:
             return runner(leaves)
+        runner.settle()  # what is checked is what stays
         check, self.first_call = self.first_call, None
         kept = [leaf.numpy() if isinstance(leaf, Array) else np.array(leaf) for leaf in leaves]
         outputs = runner(leaves)
@@ -184,12 +185,33 @@ class Executable:
         with self._lock:
             if self._runner is None:
                 plan = self.plan if self.device.needs_plan else None
-                self._runner = self.device.prepare(self.graph, plan, self.donated, [a.name for a in self.arguments])
+                names = [a.name for a in self.arguments]
+                self._runner = self.device.prepare(self.graph, plan, self.donated, names, self.name)
             return self._runner
 
     def __repr__(self) -> str:
         types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)
         return f"Executable({self.name}({types}) on {self.device.name})"
+
+    def __str__(self) -> str:
+        """Its kernels, and how long they took to compile."""
+        text = f"{self.name} of {_counted(len(self.arguments), 'argument')} on {self.device.name}"
+        if not self.device.needs_plan:
+            return text
+        kernels, dispatches = len(self.plan.kernels), len(self.plan.dispatches)
+        text += f": {_counted(kernels, 'kernel')}, {_counted(dispatches, 'dispatch')}"
+        compiled = self._runner.compiled if self._runner else None
+        if compiled is None:
+            return f"{text}, not compiled yet"
+        text += f", {compiled.kernels} compiled in {compiled.seconds:.2f} s"
+        if not compiled.waiting:
+            return text
+        return f"{text}; {compiled.waiting} that run faster are compiled beside its calls when they pay"
+
+
+def _counted(count: int, what: str) -> str:
+    plural = "es" if what.endswith("ch") else "s"
+    return f"{count} {what}{plural if count != 1 else ''}"
 
 
 def _decisions(graph: Graph, fuse: Fuse) -> dict[Node, Decision]:

@@ -307,6 +307,7 @@ class Tuner:
         """A candidate ready to run; None where it computes something else."""
         target = replace(self._device.target, choices={problem.name: candidate})
         runner = self._device.prepare(problem.graph, lower(problem.graph, target), frozenset())
+        runner.settle()
         results = [np.asarray(a) for a in runner(uploaded)]
         if not all(map(agrees, results, wanted)):
             log.warning("tuner: %s: candidate %s computes something else, and is rejected", problem.name, candidate)

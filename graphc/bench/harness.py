@@ -183,6 +183,7 @@ class _Compiled:
         begin = time.perf_counter()
         self.executable: Executable = self._call.lower(*work.arguments)
         self.compile_seconds = time.perf_counter() - begin
+        self.executable.prepared().settle()
         self._carried = work.carried
         self.steps = work.steps
         self._arguments = tuple(graphc.tree.map(lambda a: device.upload(np.asarray(a)), a) for a in work.arguments)

@@ -25,7 +25,7 @@ from graphc.types import DType, TensorType
 
 _DIVISOR = re.compile(r"[/%] (\d+)u")
 
-UNROLLED = 32
+UNROLLED = 16
 """Most elements of a tile whose epilogue is written out for each."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
@@ -21,8 +22,30 @@ SHORTEST_PAUSE: Final = 20e-6
 LONGEST_PAUSE: Final = 2e-3
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What compiling a program has taken. kernels: that it launches. seconds: that it has waited for them.
+
+    waiting: kernels that would run faster and are not compiled yet; others do their work until then, with the same
+    results.
+    """
+
+    kernels: int
+    seconds: float
+    waiting: int = 0
+
+
 class Runner(ABC):
     """A program made ready on a device."""
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """What compiling has taken so far; None where nothing is compiled."""
+        return None
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Wait until the program is as fast as it gets: every kernel that would run faster is compiled."""
 
     @abstractmethod
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
@@ -84,14 +107,27 @@ class Device(ABC):
         """A copy of `array` on the device, narrowed like every input; the bounds of integers are noted."""
 
     @abstractmethod
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
+    def prepare(
+        self,
+        graph: Graph,
+        plan: Plan | None,
+        donated: frozenset[int],
+        names: Sequence[str] = (),
+        name: str = "a program",
+    ) -> Runner:
         """Make a program ready: pipelines, constants, memory. donated: inputs whose buffers it may take over.
 
-        names: what the inputs are called in errors; by default "argument 0" and so on.
+        names: what the inputs are called in errors; by default "argument 0" and so on. name: what the program is called
+        where it is said what takes so long.
         """
 
     def prepare_plan(
-        self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int], names: Sequence[str] = ()
+        self,
+        plan: Plan,
+        constants: Sequence[NDArray],
+        donated: frozenset[int],
+        names: Sequence[str] = (),
+        name: str = "a program",
     ) -> Runner:
         """Make a plan ready whose graph is not at hand. Raises DeviceError where programs run by their graph."""
         raise DeviceError(f"device {self.name} runs graphs, not plans")

@@ -14,19 +14,19 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import wgpu
 
 from graphc.errors import DeviceError, GraphError, ShapeError
-from graphc.plan import Dispatch, Plan, Tensor
+from graphc.plan import Plan, Tensor
 from graphc.runtime import native
 from graphc.runtime.array import Array
-from graphc.runtime.base import Runner
+from graphc.runtime.base import Compiled, Runner
 from graphc.runtime.faults import Faults
 from graphc.runtime.interrupts import deferred
+from graphc.runtime.launching import Launching, Step
 from graphc.runtime.memory import Mailbox, Memory, padded
 from graphc.runtime.timing import Stopwatch
 from graphc.types import NDArray, TensorType, dtype_of
@@ -59,20 +59,17 @@ Record = Callable[[Any, native.Commands], None]
 """Records a program into a command encoder."""
 
 
-@dataclass(slots=True)
-class _Step:
-    """One dispatch, made ready."""
-
-    dispatch: Dispatch
-    pipeline: Any
-    buffers: tuple[int, ...]
-    groups: OrderedDict[tuple[int, ...], Any]
-
-
 class PlanRunner(Runner):
     """A plan with its pipelines, constants and arenas on one device."""
 
-    def __init__(self, device: WgpuDevice, plan: Plan, constants: Sequence[NDArray], donated: dict[int, str]) -> None:
+    def __init__(
+        self,
+        device: WgpuDevice,
+        plan: Plan,
+        constants: Sequence[NDArray],
+        donated: dict[int, str],
+        name: str = "a program",
+    ) -> None:
         self._device = device
         self._plan = plan
         self._tag = next(_tags)  # a number, so that buffers in the pool do not keep the runner alive
@@ -94,18 +91,18 @@ class PlanRunner(Runner):
         self._faults = next((n for n, b in enumerate(plan.buffers) if b.kind == "faults"), -1)
         self._check_limits()
         self._textures = self._make_textures()
-        self._steps = self._make_steps()
-        self._sequence = plan.sequence()
+        self._launching = Launching(device, plan, name)
         self._offsets, self._packed_bytes = self._layout_inputs()
         self._base = {self._inputs[slot][0]: offset for slot, offset in self._offsets.items()}
         self._host = np.zeros(self._packed_bytes, np.uint8)
         self._packed: Memory | None = None
         self._own_inputs: dict[int, Memory] = {}
         self._cache: OrderedDict[tuple[int, ...], tuple[native.Commands, list[Any]]] = OrderedDict()
+        self._version = self._launching.version
         self._fixed: Bound = {}
         self._record: Record = native.record
         self._place_constants(constants)
-        device.pool.hold(self, (self._steps, self._cache, self._textures))
+        device.pool.hold(self, (self._launching.made, self._cache, self._textures))
 
     # -- made once
 
@@ -120,13 +117,6 @@ class PlanRunner(Runner):
         for dispatch in self._plan.dispatches:
             if max(dispatch.workgroups) > most:
                 raise GraphError(f"{dispatch.label}: {dispatch.workgroups} workgroups, at most {most} a dimension")
-
-    def _make_steps(self) -> list[_Step]:
-        pipelines = self._device.pipelines.get(self._plan.kernels)
-        return [
-            _Step(d, pipelines[d.kernel], tuple(b.buffer for b in d.bindings if b.access != "texture"), OrderedDict())
-            for d in self._plan.dispatches
-        ]
 
     def _make_textures(self) -> list[native.Texels]:
         """Each texture of the plan."""
@@ -167,6 +157,16 @@ class PlanRunner(Runner):
                     type = TensorType(tuple(array.shape), dtype_of(array.dtype))
                     self._device.write(memory, 0, to_storage(array, type))
 
+    @property
+    def compiled(self) -> Compiled:
+        """What compiling has taken so far."""
+        report = self._launching.report
+        return Compiled(report.kernels, report.seconds, self._launching.waiting)
+
+    def settle(self) -> None:
+        """Compile what would run faster, and wait for it."""
+        self._launching.settle()
+
     # -- a call
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
@@ -177,11 +177,13 @@ class PlanRunner(Runner):
         """How dispatches are timed, and the start and end of each in ns, float64 [repeat, dispatches, 2], in the order
         in which they run: those of a loop stand there once for each of its steps.
 
-        None where the device has no time stamps, or the program has no dispatches.
+        Those of the plan, so that its kernels are waited for. None where the device has no time stamps, or the program
+        has no dispatches.
         """
-        watch = Stopwatch(self._device, len(self._sequence))
+        self.settle()
+        watch = Stopwatch(self._device, len(self._launching.sequence))
         runs: list[NDArray] = []
-        for warm in range(repeat + 1 if self._steps else 0):
+        for warm in range(repeat + 1 if self._plan.dispatches else 0):
             with deferred:
                 self._run(arguments, watch.record)
                 stamps = watch.read()
@@ -245,6 +247,7 @@ class PlanRunner(Runner):
                 box.submission = submission
             self._retire(arguments)
         del kept
+        self._launching.ran()
         faults = self._found(words, submission, before)
         return [Array(device, m, type, faults) for m, type in zip(outputs, self._output_types, strict=True)]
 
@@ -378,27 +381,31 @@ class PlanRunner(Runner):
 
     def _commands(self, bound: Bound) -> tuple[native.Commands, list[Any]]:
         """The dispatches as native calls with the copies between them, and the bind groups to keep alive meanwhile."""
+        launching = self._launching
+        if self._version != launching.version:
+            self._version = launching.version
+            self._cache.clear()
         key = tuple([memory.uid for memory in bound.values()])
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
             return found
-        kept = [self._group(step, bound) for step in self._steps]
+        kept = [self._group(step, bound) for step in launching.steps]
         steps: list[native.Step] = [
             (step.pipeline._internal, group._internal, *step.dispatch.workgroups)
-            for step, group in zip(self._steps, kept, strict=True)
+            for step, group in zip(launching.steps, kept, strict=True)
         ]
-        copies = [self._copies_before(step, bound) for step in self._steps]
+        copies = [self._copies_before(step, bound) for step in launching.steps]
         commands = native.Commands(
-            [steps[number] for number in self._sequence],
-            {position: copies[number] for position, number in enumerate(self._sequence) if copies[number]},
+            [steps[number] for number in launching.sequence],
+            {position: copies[number] for position, number in enumerate(launching.sequence) if copies[number]},
         )
         found = self._cache[key] = commands, kept
         if len(self._cache) > CACHED_STEPS:
             self._cache.popitem(last=False)
         return found
 
-    def _copies_before(self, step: _Step, bound: Bound) -> list[native.Copy | native.Clear]:
+    def _copies_before(self, step: Step, bound: Bound) -> list[native.Copy | native.Clear]:
         """The copies into textures, and what is cleared, before a dispatch."""
         found: list[native.Copy | native.Clear] = []
         for position in step.dispatch.clears:
@@ -412,7 +419,7 @@ class PlanRunner(Runner):
             found.append(native.Copy(memory.buffer, start, self._textures[staging.texture]))
         return found
 
-    def _group(self, step: _Step, bound: Bound) -> Any:
+    def _group(self, step: Step, bound: Bound) -> Any:
         key = tuple([bound[n].uid for n in step.buffers])
         group = step.groups.get(key)
         if group is not None:
@@ -426,8 +433,7 @@ class PlanRunner(Runner):
             memory = bound[binding.buffer]
             start = self._start(binding.buffer, memory) + binding.offset
             windows.append((memory.buffer, start, -(-binding.nbytes // 4) * 4))
-        access = self._plan.kernels[step.dispatch.kernel].access
-        group = step.groups[key] = self._device.pipelines.bind(access, windows)
+        group = step.groups[key] = self._device.pipelines.bind(step.access, windows)
         if len(step.groups) > CACHED_GROUPS:
             step.groups.popitem(last=False)
         return group

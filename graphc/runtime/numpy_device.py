@@ -58,7 +58,14 @@ class NumpyDevice(Device):
         made.bounds = bounds_of(data)
         return made
 
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
+    def prepare(
+        self,
+        graph: Graph,
+        plan: Plan | None,
+        donated: frozenset[int],
+        names: Sequence[str] = (),
+        name: str = "a program",
+    ) -> Runner:
         """The graph as a callable; the plan is not used."""
         self.check_open()
         return _GraphRunner(self, graph, donated_texts(donated, names))
@@ -104,6 +111,9 @@ class _GraphRunner(Runner):
             self._program = NumpyProgram(graph, device.pool)
         except MemoryError as error:
             raise OutOfMemoryError(f"preparing a program on numpy: {error}") from error
+
+    def settle(self) -> None:
+        """Nothing is compiled."""
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
         self._device.check_open()

@@ -29,6 +29,7 @@ from graphc.runtime import native
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, Runner, donated_texts, pauses
+from graphc.runtime.compiler import Compiler
 from graphc.runtime.interrupts import deferred
 from graphc.runtime.memory import Mailbox, Memory, Pool, StagingRing
 from graphc.runtime.pipelines import Pipelines, probe_subgroup
@@ -117,6 +118,13 @@ class WgpuDevice(Device):
             self.pool = Pool(self.create_buffer, KEEP_BYTES)
             self._staging = StagingRing(self.create_buffer)
             self.pipelines = Pipelines(self)
+            self.compiler = Compiler(self)
+
+    def twin(self) -> WgpuDevice:
+        """Another device of the same adapter, open."""
+        twin = WgpuDevice(f"{self.name}, compiling", self.adapter)
+        twin._open()
+        return twin
 
     @property
     def handle(self) -> Any:
@@ -353,18 +361,30 @@ class WgpuDevice(Device):
                     break
                 time.sleep(pause)
 
-    def prepare(self, graph: Graph, plan: Plan | None, donated: frozenset[int], names: Sequence[str] = ()) -> Runner:
+    def prepare(
+        self,
+        graph: Graph,
+        plan: Plan | None,
+        donated: frozenset[int],
+        names: Sequence[str] = (),
+        name: str = "a program",
+    ) -> Runner:
         """Pipelines and constants of a plan, ready to be called."""
         assert plan is not None
-        return self.prepare_plan(plan, list(flatten(graph).graph.constants.values()), donated, names)
+        return self.prepare_plan(plan, list(flatten(graph).graph.constants.values()), donated, names, name)
 
     def prepare_plan(
-        self, plan: Plan, constants: Sequence[NDArray], donated: frozenset[int], names: Sequence[str] = ()
+        self,
+        plan: Plan,
+        constants: Sequence[NDArray],
+        donated: frozenset[int],
+        names: Sequence[str] = (),
+        name: str = "a program",
     ) -> Runner:
         """The same for a plan alone. constants: the array of each of its constants."""
         from graphc.runtime.executor import PlanRunner
 
-        return PlanRunner(self, plan, constants, donated_texts(donated, names))
+        return PlanRunner(self, plan, constants, donated_texts(donated, names), name)
 
     def close(self) -> None:
         """Wait for running programs, then destroy every buffer of the device."""
@@ -377,6 +397,7 @@ class WgpuDevice(Device):
                     self._idle.wait()
                 self.pool.close()
                 self._staging.clear()
+                self.compiler.close()
                 self.pipelines.clear()
             self._in_flight.clear()
             self.closed = True
