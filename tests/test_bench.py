@@ -11,10 +11,12 @@ import pytest
 
 import graphc
 from graphc import cli, tuner
-from graphc.bench import CASES, harness, run_cases
+from graphc.bench import CASES, COLD_CASES, ColdResult, harness, run_cases, run_cold
 from graphc.bench.cases import Case, Goal, Workload
+from graphc.bench.cold import WAYS, First
 from graphc.bench.harness import PEER_METRICS
 from graphc.bench.peaks import BufferCopy, kernel_copy, multiply_add
+from graphc.errors import DeviceError
 from graphc.lower.matmul_tile import prefers_texels
 
 KERNELS = [case for case in CASES if case.group == "kernels"]
@@ -116,6 +118,31 @@ def test_the_command_writes_json_and_a_table(tmp_path: Path, capsys: pytest.Capt
     peaks = data["cases"][0]["peaks"]
     assert peaks["copy"] == max(peaks["buffer_copy"], peaks["kernel_copy"]) > 0
     assert "blas" in data["machine"]
+
+
+def test_first_results_are_measured_in_processes_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    path = tmp_path / "bench.json"
+    assert cli.run(["bench", "cold-mlp", "--small", "--repeat", "1", "--json", str(path)]) == 0
+    assert "cold-mlp" in capsys.readouterr().out
+    data = json.loads(path.read_text())
+    assert data["cases"] == []
+    (case,) = data["cold"]
+    assert list(case["ways"]) == list(WAYS)
+    for way in case["ways"].values():
+        assert way["seconds"] > way["compiling"] > 0
+        assert way["ops"] > way["kernels"] > 0
+    assert case["goals"] == []
+    reached = ColdResult("a", "b", {WAYS[0]: First(2.0, 1.0, 9, 3, 0.1)}, Goal("seconds", 3.0, at_least=False))
+    assert reached.to_data()["goals"] == [{"goal": "seconds <= 3", "value": 2.0, "met": True}]
+
+
+def test_a_program_whose_process_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_DEVICE", "wgpu:77")
+    with pytest.raises(DeviceError, match="cold-mlp: the process that measures it failed"):
+        run_cold([case for case in COLD_CASES if case.name == "cold-mlp"], small=True)
 
 
 def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 import graphc
 from graphc.bench.cases import Case, Goal, Workload
+from graphc.bench.cold import ColdResult
 from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
 from graphc.bench.peers import Peer, Peers
 from graphc.bench.peers.process import PeerError
@@ -124,22 +125,26 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results of a run, and what it ran on. peers: what each of them says that it is, by name."""
+    """All results of a run, and what it ran on; those of the group cold apart. peers: what each says that it is."""
 
     device: str
     machine: dict[str, Any]
     results: list[CaseResult] = field(default_factory=list)
     peers: dict[str, str] = field(default_factory=dict)
+    cold: list[ColdResult] = field(default_factory=list)
 
     def to_data(self) -> dict[str, Any]:
         """As plain data for JSON; goals: how many were reached, missed, and not measured."""
+        cold = [result.to_data() for result in self.cold]
         marks = [met for result in self.results for _, _, met in result.judged()]
+        marks += [goal["met"] for result in cold for goal in result["goals"]]
         return {
             "device": self.device,
             "machine": self.machine,
             "peers": self.peers,
             "goals": {"reached": marks.count(True), "missed": marks.count(False), "unmeasured": marks.count(None)},
             "cases": [r.to_data() for r in self.results],
+            "cold": cold,
         }
 
 

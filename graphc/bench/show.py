@@ -7,6 +7,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from graphc.bench.cold import show_cold
 from graphc.bench.harness import CaseResult, Report, Sample
 
 LEGEND: Final = (
@@ -22,9 +23,12 @@ def show(report: Report, console: Console) -> None:
     console.print(report.device, highlight=False)
     console.print(f"{machine['cores']} cores, {machine['platform']}, {machine['date']}", highlight=False)
     console.print(f"NumPy {machine['numpy']}: {'; '.join(machine['blas']) or 'unknown BLAS'}", highlight=False)
-    console.print(_table(report), highlight=False)
-    for line in LEGEND:
-        console.print(line, highlight=False)
+    if report.results:
+        console.print(_table(report), highlight=False)
+        for line in LEGEND:
+            console.print(line, highlight=False)
+    if report.cold:
+        show_cold(report.cold, console)
     for name, version in report.peers.items():
         console.print(f"{name}: {version}", highlight=False)
     for result in report.results:

@@ -18,7 +18,7 @@ PLAIN_WIDTH: Final = 120
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[kernels|models|NAME]...")
+@click.argument("names", nargs=-1, metavar="[kernels|models|cold|NAME]...")
 @click.option(
     "--json", "target", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="- for stdout."
 )
@@ -46,19 +46,23 @@ def bench(
 
     All take turns, and what the adapter can do at most stands beside them.
 
-    Without names all benchmarks run; `kernels` and `models` are groups of them. With --tune, what is found is used by
-    every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
+    Without names all benchmarks run but those of the group `cold`, which are first results with an empty cache of
+    compiled kernels, in processes of their own; `kernels` and `models` are groups too. With --tune, what is found is
+    used by every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
     """
     chosen = graphc.device(device)
     if not chosen.needs_plan:
         raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
-    from graphc.bench import CASES, find, run_cases, show
+    from graphc.bench import CASES, COLD_CASES, GROUP, find, run_cases, run_cold, show
 
-    known = {case.name for case in CASES} | {case.group for case in CASES}
+    known = (
+        {case.name for case in CASES} | {case.group for case in CASES} | {case.name for case in COLD_CASES} | {GROUP}
+    )
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"no benchmark {', '.join(unknown)}: there are {', '.join(sorted(known))}")
     cases = [case for case in CASES if not names or case.name in names or case.group in names]
+    cold = [case for case in COLD_CASES if case.name in names or GROUP in names]
 
     def note(line: str) -> None:
         click.echo(line, err=True)
@@ -68,6 +72,7 @@ def bench(
         note(found.advice)
     limit = tune_seconds if tune else 0.0
     report = run_cases(cases, chosen, repeat=repeat, small=small, peers=found, tune=limit, note=note)
+    report.cold.extend(run_cold(cold, device, rounds=repeat, small=small, note=note))
     text = json.dumps(report.to_data(), indent=1)
     if target is not None and str(target) == "-":
         click.echo(text)
