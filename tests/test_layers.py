@@ -169,7 +169,9 @@ def test_the_checks_see_the_imports() -> None:
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
-    paths = [p for folder in (*FOLDERS, "tests", "docs") for p in (ROOT / folder).rglob("*")]
+    written = ROOT / "tests" / "golden"  # by the compiler, and read as differences
+    found = [p for folder in (*FOLDERS, "tests", "docs") for p in (ROOT / folder).rglob("*")]
+    paths = [p for p in found if written not in p.parents]
     long = {
         str(p.relative_to(ROOT)): count
         for p in paths
