@@ -362,3 +362,13 @@ def _operand_names(op: Op, count: int) -> list[str]:
     if count == 1 and len(names) != 1:
         return ["x"]
     return names if len(names) == count else [chr(ord("a") + i) if i < 26 else f"operand {i}" for i in range(count)]
+
+
+def reports(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes that write to the program's faults, those in bodies too, in order."""
+    for node in nodes:
+        if "reports" in node.op.traits:
+            yield node
+        for body in node.attrs.values():
+            if isinstance(body, Graph):
+                yield from reports(body.nodes)

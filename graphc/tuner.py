@@ -2,7 +2,7 @@
 
 GRAPHC_TUNE says what is done: "off" (rules alone), "cached" (the default: what was found before is used, nothing is
 measured) or "full" (what is not known yet is measured, for a bounded time a program, and written down). What may be
-tried stands with each kernel family (`search` in graphc/lower/map.py, row.py, ...); here it is only measured. A
+tried stands with each kernel family (`search` in graphc/families/); here it is only measured. A
 candidate's results are compared with the reference before it may win, so tuning can only change the order of f32 sums.
 What was found lies in the user's cache folder (GRAPHC_TUNE_CACHE names another file), by adapter, driver and version of
 the kernels, then by kernel and class of shapes; a file that cannot be read or written is as good as none.
@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -203,12 +204,21 @@ def tuned(graph: Graph, device: Device) -> Target:
 def kernels_version() -> str:
     """A checksum of everything that writes kernels: templates, and the code that fills them."""
     sources = sorted(
-        (file.name, file.read_bytes())
-        for file in resources.files("graphc.lower").iterdir()
-        if file.name.endswith(".py")
+        (file.name, file.read_bytes()) for file in _modules("graphc.codegen", "graphc.families", "graphc.lower")
     )
     texts = [template(name).encode() for name in templates()] + [text for _, text in sources]
     return f"{zlib.crc32(b''.join(texts)):08x}"
+
+
+def _modules(*packages: str) -> Iterator[Traversable]:
+    """The Python files of packages and of the folders in them."""
+    left = [resources.files(package) for package in packages]
+    while left:
+        for entry in left.pop().iterdir():
+            if entry.is_dir():
+                left.append(entry)
+            elif entry.name.endswith(".py"):
+                yield entry
 
 
 class Tuner:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.families import FAMILIES
+from graphc.families.bodies import FAMILIES
 from graphc.ir import Graph, Node, prune
 from graphc.passes.fusion.build import rebuild
 from graphc.passes.fusion.explain import Decision, decide, reasons

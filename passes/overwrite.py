@@ -3,7 +3,7 @@
 Inside a kernel, one invocation is followed through what is on record of it (`Touch`). Invocations run in any order and
 at once, so one may only read what it alone writes, and a result is stored once, so what it has written is no operand
 any more. The stages of a chain are ordered by its barriers. Nothing is taken from the rules by which lowering lets
-results take over bytes (`graphc.lower.inplace`) and sets barriers (`graphc.lower.chain`).
+results take over bytes (`graphc.codegen.inplace`) and sets barriers (`graphc.lower.chain`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from graphc.families import check_family, family_of
+from graphc.families.bodies import check_family, family_of
 from graphc.ir import Builder, Graph, Node, Value, evaluate
 from graphc.ops import OPS
 from graphc.plan import may_be_uniform

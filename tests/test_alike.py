@@ -10,10 +10,10 @@ import pytest
 
 import graphc
 from graphc import nn
+from graphc.codegen.kernel import KernelSource
 from graphc.ir import Node
 from graphc.lower import lower
 from graphc.lower.alike import Alike
-from graphc.lower.kernel import KernelSource
 from graphc.models import MODELS
 from graphc.passes import DEFAULT, run
 from graphc.plan import Plan, Target

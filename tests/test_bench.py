@@ -16,8 +16,8 @@ from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.cold import WAYS, First
 from graphc.bench.harness import PEER_METRICS
 from graphc.bench.peaks import BufferCopy, kernel_copy, multiply_add
+from graphc.codegen.rules import prefers_texels
 from graphc.errors import DeviceError
-from graphc.lower.matmul_tile import prefers_texels
 
 KERNELS = [case for case in CASES if case.group == "kernels"]
 

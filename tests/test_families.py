@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import GraphError
-from graphc.families import check_family, column_space, family_of, kept, row_space, trailing
+from graphc.families.bodies import check_family, column_space, family_of, kept, row_space, trailing
 from graphc.ir import Node, new_value, run_node
 from graphc.op import Indexed, Op, Pointwise
 from graphc.ops import OPS

@@ -13,8 +13,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from graphc.families import reports
-from graphc.ir import Graph
+from graphc.ir import Graph, reports
 from graphc.lower import lower
 from graphc.op import apply
 from graphc.ops import by_name

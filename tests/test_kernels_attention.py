@@ -10,10 +10,11 @@ import pytest
 
 import graphc
 from graphc import nn
+from graphc.codegen.rules import prefers_texels
+from graphc.families.attention import kernel as attention
 from graphc.ir import Graph, Node, evaluate
-from graphc.lower import attention, lower
+from graphc.lower import lower
 from graphc.lower.family import searches
-from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline

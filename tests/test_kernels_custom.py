@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphc.lower import scatter
+from graphc.families.scatter import kernel as scatter
 from graphc.ops import by_name
 from tests.run_graph import graph_of, run, variants
 

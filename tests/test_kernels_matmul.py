@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from graphc.errors import DeviceError
+from graphc.families.matmul.tile import Shape, Tile, choose
 from graphc.ir import Builder
 from graphc.lower import lower
-from graphc.lower.matmul_tile import Shape, Tile, choose
 from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.types import TensorType, f32, i32

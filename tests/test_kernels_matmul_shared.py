@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphc.families.matmul.tile import Shape, Tile, can_share, candidates, choose
 from graphc.ir import Builder
 from graphc.lower import lower
-from graphc.lower.matmul_tile import Shape, Tile, can_share, candidates, choose
 from graphc.ops import by_name
 from graphc.plan import Target
 from graphc.types import TensorType, f32

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from graphc.errors import DeviceError
+from graphc.families.column.kernel import layout_of as column_layout
+from graphc.families.row.kernel import layout_of
 from graphc.ir import Graph
 from graphc.lower import lower
-from graphc.lower.column import layout_of as column_layout
-from graphc.lower.row import layout_of
 from graphc.ops import OPS
 from graphc.plan import Target
 from graphc.types import bool_, f16, i32

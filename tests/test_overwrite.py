@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import graphc.lower.inplace as rule
+import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.lower import lower

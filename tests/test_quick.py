@@ -11,13 +11,13 @@ import pytest
 
 import graphc
 from graphc import nn, random, tree
+from graphc.codegen.kernel import KernelSource, Operand
 from graphc.ir import Graph, evaluate, new_value
 from graphc.loops import flatten
 from graphc.lower import effort, lower
 from graphc.lower import quick as quick_module
 from graphc.lower.declare import rolled
 from graphc.lower.effort import seconds
-from graphc.lower.kernel import KernelSource, Operand
 from graphc.models import MODELS, train
 from graphc.passes import DEFAULT, run
 from graphc.passes.proof import check_plan

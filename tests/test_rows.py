@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphc
-import graphc.lower.inplace as rule
+import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
 from graphc.passes.chain import chain
 from tests.rows import WITHIN, Program, programs, softmax

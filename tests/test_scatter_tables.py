@@ -11,8 +11,10 @@ import pytest
 import graphc
 from graphc import reference
 from graphc.errors import GraphError
+from graphc.families.scatter import kernel as scatter
+from graphc.families.scatter import partition
 from graphc.ir import Graph
-from graphc.lower import lower, partition, scatter
+from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import pipeline
 from graphc.passes.proof import check_plan

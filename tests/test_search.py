@@ -11,12 +11,15 @@ import pytest
 
 import graphc
 from graphc import reference
+from graphc.codegen import rules
+from graphc.codegen.kernel import Search
+from graphc.families.column import kernel as column
+from graphc.families.map import kernel as map_family
+from graphc.families.row import kernel as row
 from graphc.ir import Graph, Node
 from graphc.loops import flatten
-from graphc.lower import column, lower, row, rules
-from graphc.lower import map as map_family
+from graphc.lower import lower
 from graphc.lower.family import SEARCHES, searches
-from graphc.lower.kernel import Search
 from graphc.models.train import training_step
 from graphc.ops import OPS
 from graphc.ops.structured import fused

@@ -9,13 +9,13 @@ import pytest
 
 import graphc
 from graphc import reference
+from graphc.codegen.kernel import texels
+from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
 from graphc.index import Index, variable
 from graphc.ir import Builder, Value, new_value
 from graphc.loops import flatten
 from graphc.lower import lower
-from graphc.lower.kernel import texels
-from graphc.lower.matmul_tile import prefers_texels
 from graphc.ops import by_name
 from graphc.passes import DEFAULT, pipeline, run
 from graphc.passes.proof import check_plan

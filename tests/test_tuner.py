@@ -14,10 +14,10 @@ import pytest
 import graphc
 from graphc import tuner
 from graphc.errors import DeviceError
+from graphc.families.matmul import tile as matmul_tile
+from graphc.families.matmul.tile import Shape, candidates, choose, problem_name
 from graphc.ir import Builder
 from graphc.kernels import template
-from graphc.lower import matmul_tile
-from graphc.lower.matmul_tile import Shape, candidates, choose, problem_name
 from graphc.models import MODELS
 from graphc.models.train import training_step
 from graphc.ops import by_name

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from graphc.families import reports
-from graphc.ir import Graph, Node, Value, new_value
+from graphc.codegen.kernel import KernelSource
+from graphc.ir import Graph, Node, Value, new_value, reports
 from graphc.loops import passed_through
-from graphc.lower.kernel import KernelSource
 from graphc.passes.cse import attr_key
 
 UNREAD = frozenset({"why"})

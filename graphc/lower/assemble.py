@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphc.codegen.kernel import Faults, KernelSource, Site
+from graphc.families.map.kernel import copy_kernel
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.alike import Alike
@@ -11,9 +13,7 @@ from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
-from graphc.lower.kernel import Faults, KernelSource, Site
 from graphc.lower.launches import Launches, Part, part_of
-from graphc.lower.map import copy_kernel
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
 from graphc.lower.quick import quick

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from graphc.codegen.kernel import LANES, KernelSource
 from graphc.ir import Value
 from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
-from graphc.lower.kernel import LANES, KernelSource
 from graphc.lower.place import Placement
 from graphc.lower.program import Program
 from graphc.passes.chain import marks, small

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from graphc.codegen.kernel import LANES, KernelSource, Operand
 from graphc.kernels import calls, math_source
 from graphc.lower.effort import TURNS
-from graphc.lower.kernel import LANES, KernelSource, Operand
 from graphc.plan import Access
 
 

@@ -7,15 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from graphc import families
+from graphc.codegen.kernel import FEATURE_OF, Faults, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.errors import DeviceError, GraphError
-from graphc.ir import Builder, Graph, Node, Value, prune
+from graphc.families import bodies as families
+from graphc.families.attention import kernel as attention
+from graphc.families.beside.kernel import beside, workgroup_size
+from graphc.families.column import kernel as column
+from graphc.families.cumsum.kernel import cumsum
+from graphc.families.index_update.kernel import index_update
+from graphc.families.map import kernel as map_family
+from graphc.families.matmul import kernel as matmul
+from graphc.families.put.kernel import put
+from graphc.families.row import kernel as row
+from graphc.families.scatter import kernel as scatter
+from graphc.ir import Builder, Graph, Node, Value, prune, reports
 from graphc.kernels.turns import turns
 from graphc.loops import passed_through
-from graphc.lower import attention, column, custom, matmul, row, scatter
-from graphc.lower import map as map_family
-from graphc.lower.beside import beside, workgroup_size
-from graphc.lower.kernel import FEATURE_OF, Faults, KernelBuilder, KernelSearch, KernelSource, Search, Site
 from graphc.op import Contract, Custom
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
@@ -43,6 +50,13 @@ SEARCHES: Mapping[str, KernelSearch] = {
     "custom:scatter_add": scatter.search,
 }
 """The search space of each family that has one."""
+CUSTOM: Mapping[str, KernelBuilder] = {
+    "cumsum": cumsum,
+    "scatter_add": scatter.scatter_add,
+    "index_update": index_update,
+    "put": put,
+}
+"""The builder of each `Custom` lowering, by its kernel name."""
 PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"attention": attention.parts}
 """The bodies that are tuned apart, where a family makes several kernels of one."""
 SHORT: Final = Split(terms=128, compared=128, row=1024, rows=1, longest=1024)
@@ -203,7 +217,7 @@ def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Ta
     inplace = {storage[body.inputs[k]] for _, k in node.attrs.get("inplace", ())}
     binding = target.max_binding_bytes
     buffers = sum(max(1, -(-v.type.nbytes // binding)) for v in (*inputs, *outputs)) - len(inplace)
-    buffers += any(True for _ in families.reports(body.nodes))
+    buffers += any(True for _ in reports(body.nodes))
     missing = max(0, min(buffers - target.max_storage_buffers, target.max_uniform_buffers))
     small = [v for v in inputs if may_be_uniform(v.type) and v not in inplace and v not in outputs]
     return frozenset(sorted(small, key=lambda v: v.type.nbytes)[:missing])
@@ -211,7 +225,7 @@ def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Ta
 
 def _builder(family: str) -> KernelBuilder:
     if family.startswith("custom:"):
-        return custom.BUILDERS[family.removeprefix("custom:")]
+        return CUSTOM[family.removeprefix("custom:")]
     return FAMILIES[family]
 
 

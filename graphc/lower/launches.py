@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graphc.codegen.kernel import KernelSource, Operand
 from graphc.ir import Node, Value
 from graphc.kernels.turns import turns
 from graphc.lower.chain import Chain, join
 from graphc.lower.declare import module
-from graphc.lower.kernel import KernelSource, Operand
 from graphc.lower.place import Placement
 from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from graphc.codegen.kernel import Operand
 from graphc.errors import OutOfMemoryError
 from graphc.ir import Value
-from graphc.lower.kernel import Operand
 from graphc.passes import memory
 from graphc.plan import Access, Buffer, BufferKind, Target, Tensor, padded
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from graphc.codegen.kernel import Faults, KernelSource
 from graphc.ir import Graph, Value
-from graphc.lower.kernel import Faults, KernelSource
 from graphc.plan import Loop, Target
 
 

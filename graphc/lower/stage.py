@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from graphc.lower.kernel import Operand, Texels
+from graphc.codegen.kernel import Operand, Texels
 from graphc.lower.place import Placement
 from graphc.plan import Binding, Staging, Texture
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import networkx as nx
 
-from graphc.families import family_of
+from graphc.families.bodies import family_of
 from graphc.ir import Graph, Node, Value
 from graphc.op import Indexed
 from graphc.printer import format_node, value_names

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from graphc.families import check_family
+from graphc.families.bodies import check_family
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused

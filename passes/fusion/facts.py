@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.families import column_space, family_of, kept, reduced_rows
+from graphc.families.bodies import column_space, family_of, kept, reduced_rows
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value
 from graphc.op import Indexed, Pointwise, Reduce
 from graphc.ops.movement import reshape

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.index import LANES, Index, variable
-from graphc.ir import Graph, Node, Value
-from graphc.kernels import render
-from graphc.lower.emit import Emitter
-from graphc.lower.inplace import in_place
-from graphc.lower.kernel import (
+from graphc.codegen.emit import Emitter
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import (
     FEATURE_OF,
     Bindings,
     KernelSource,
@@ -20,7 +17,10 @@ from graphc.lower.kernel import (
     settle,
     size_class,
 )
-from graphc.lower.rules import rules_of
+from graphc.codegen.rules import rules_of
+from graphc.index import LANES, Index, variable
+from graphc.ir import Graph, Node, Value
+from graphc.kernels import render
 from graphc.op import NotDifferentiable, Op, Pointwise
 from graphc.plan import Target
 

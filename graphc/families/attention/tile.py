@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from graphc.lower.kernel import size_class
-from graphc.lower.rules import rules_of
+from graphc.codegen.kernel import size_class
+from graphc.codegen.rules import rules_of
 from graphc.plan import Target
 
 Kind = Literal["forward", "queries", "keys"]

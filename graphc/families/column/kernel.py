@@ -7,14 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from graphc.families import column_space, reductions
-from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph
-from graphc.kernels import render
-from graphc.kernels.turns import turns
-from graphc.lower.emit import Emitter
-from graphc.lower.inplace import in_place
-from graphc.lower.kernel import (
+from graphc.codegen.emit import Emitter
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import (
     Bindings,
     KernelSource,
     Operand,
@@ -25,8 +20,13 @@ from graphc.lower.kernel import (
     settle,
     size_class,
 )
-from graphc.lower.reduction import Accumulator, Partial, SharedMemory
-from graphc.lower.rules import rules_of
+from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
+from graphc.codegen.rules import rules_of
+from graphc.families.bodies import column_space, reductions
+from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir import Graph
+from graphc.kernels import render
+from graphc.kernels.turns import turns
 from graphc.plan import MOST_TURNS, Target
 from graphc.types import Shape, strides_of
 

@@ -1,25 +1,21 @@
-"""Kernels of ops that belong to no family: running sums, and writing at computed indices.
+"""Kernels that write at computed indices.
 
-A body holds one node. Indices that are negative count from the end, and what is out of range writes nothing, as in the
-ops' references.
+Indices that are negative count from the end, and what is out of range writes nothing, as in the ops' references.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
+from graphc.codegen.inplace import at_once
+from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
+from graphc.codegen.launch import Launch
+from graphc.families.scatter.kernel import PART_ROWS, parts_of, slot_of
+from graphc.families.scatter.partition import Rows, clear, cleared, take_in
 from graphc.index import LANES
 from graphc.ir import Graph, new_value
-from graphc.lower.cumsum import cumsum
-from graphc.lower.inplace import at_once
-from graphc.lower.kernel import Bindings, KernelBuilder, KernelSource, Site, settle
-from graphc.lower.launch import Launch
-from graphc.lower.partition import Rows, clear, cleared, take_in
-from graphc.lower.scatter import PART_ROWS, parts_of, scatter_add, slot_of
 from graphc.plan import Touch
 from graphc.types import TensorType, u32
 
@@ -90,29 +86,3 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
         latest = Rows(ids, 1, rows, 1, slots, 1, u32, lambda bindings: "r + 1u", "max({}, {})".format)
         found = take_in(launch, latest, writers, partial(slot_of, slots=slots))
     return [*clear(launch, writers, 1), *found, settle(site, update)]
-
-
-def put(body: Graph, site: Site) -> list[KernelSource]:
-    """The kernel that writes one row of a stack; the other rows stay as they are."""
-    (node,) = body.nodes
-    stack, after, row = node.inputs
-    width = LANES if row.type.size % LANES == 0 and row.type.size else 1
-    slots = stack.type.shape[0]
-    launch = Launch(body, site, "put")
-
-    def write(bindings: Bindings) -> KernelSource:
-        new = bindings.read(row, vector=width == LANES)
-        number = bindings.read(after).load("0u")
-        written = bindings.write(body.outputs[0], vector=width == LANES)
-        items = row.type.size // width
-        store = written.store(f"slot * {items}u + item", new.load("item"))
-        holes = {"slot": f"min(u32({number} + {node.attrs['shift']}), {slots - 1}u)", "store": store}
-        return launch.kernel("put", "put", bindings, items, holes)
-
-    return [settle(site, write)]
-
-
-BUILDERS: Final[Mapping[str, KernelBuilder]] = MappingProxyType(
-    {"cumsum": cumsum, "scatter_add": scatter_add, "index_update": index_update, "put": put}
-)
-"""The builder of each `Custom` lowering, by its kernel name."""

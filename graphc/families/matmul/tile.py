@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphc.lower.kernel import size_class
-from graphc.lower.rules import rules_of
+from graphc.codegen.kernel import size_class
+from graphc.codegen.rules import rules_of
 from graphc.plan import Target
 
 
@@ -117,15 +117,6 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
     "mk": {(8, 4): 13, (8, 2): 11, (4, 4): 10, (4, 1): 5},
 }
 """The same where every invocation loads its own rows of A."""
-
-
-def prefers_texels(target: Target) -> bool:
-    """Whether large operands are read faster from textures, into which they are copied, than from buffers.
-
-    So it is on a software adapter with subgroups of 8 lanes or more (lavapipe: 90 GFLOPS for 50). With 4 lanes
-    (SwiftShader) texels are read more slowly than buffers.
-    """
-    return rules_of(target).texels and target.subgroup >= 8
 
 
 def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:

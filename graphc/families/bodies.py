@@ -16,7 +16,7 @@ answered from how an op reads its operands (`kept`), not from its name:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -214,16 +214,6 @@ def check_family(body: Graph, family: str) -> None:
         if value not in produced:
             raise GraphError(f"output {value!r} is not computed in the body")
     checks[family](body)
-
-
-def reports(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The nodes that write to the program's faults, those in bodies too, in order."""
-    for node in nodes:
-        if "reports" in node.op.traits:
-            yield node
-        for body in node.attrs.values():
-            if isinstance(body, Graph):
-                yield from reports(body.nodes)
 
 
 def dependents(body: Graph, anchors: set[Value]) -> set[Value]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final
 
+from graphc.codegen.kernel import Bindings, KernelSource, Operand, settle
+from graphc.codegen.launch import Launch
+from graphc.families.cumsum.kernel import Line, scan
 from graphc.index import LANES
 from graphc.ir import Value, new_value
-from graphc.lower.cumsum import Line, scan
-from graphc.lower.kernel import Bindings, KernelSource, Operand, settle
-from graphc.lower.launch import Launch
 from graphc.op import Lanes
 from graphc.plan import MOST_TURNS
 from graphc.types import DType, TensorType, u32

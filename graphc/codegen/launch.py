@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphc.codegen.kernel import Bindings, KernelSource, Site, Touches, grid
 from graphc.ir import Graph
 from graphc.kernels import render
-from graphc.lower.kernel import Bindings, KernelSource, Site, Touches, grid
 from graphc.op import Lanes
 from graphc.types import DType, f32
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from graphc.codegen.kernel import KernelSource, Operand
 from graphc.kernels import render
-from graphc.lower.kernel import KernelSource, Operand
 from graphc.plan import Target, Touch
 
 _MAIN: Final = re.compile(

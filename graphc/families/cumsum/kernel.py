@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from graphc.codegen.inplace import at_once
+from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
+from graphc.codegen.launch import Launch, rounded, sum_type
 from graphc.ir import Graph, Value, new_value
-from graphc.lower.inplace import at_once
-from graphc.lower.kernel import Bindings, KernelSource, Site, settle
-from graphc.lower.launch import Launch, rounded, sum_type
 from graphc.plan import Touch
 from graphc.types import DType, TensorType
 

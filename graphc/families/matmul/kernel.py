@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from graphc.codegen.emit import Emitter
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
+from graphc.codegen.launch import Launch
+from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
+from graphc.families.matmul.product import Product, product
+from graphc.families.matmul.tile import Tile, candidates, choose, problem_name, smallest
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
-from graphc.lower.emit import Emitter
-from graphc.lower.inplace import in_place
-from graphc.lower.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
-from graphc.lower.launch import Launch
-from graphc.lower.matmul_product import Product, product
-from graphc.lower.matmul_tile import Tile, candidates, choose, prefers_texels, problem_name, smallest
 from graphc.op import Lanes, Term
 from graphc.types import DType, TensorType
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphc.codegen.emit import Emitter
 from graphc.index import Idx
 from graphc.ir import Node
-from graphc.lower.emit import Emitter
 from graphc.op import Lanes, Reduce, Term
 from graphc.types import DType, f32, i32, u32
 

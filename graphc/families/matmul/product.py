@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphc.codegen.launch import sum_type
+from graphc.families.matmul.tile import Shape
 from graphc.index import Idx, Index, add, multiply
 from graphc.ir import Graph, Node
-from graphc.lower.launch import sum_type
-from graphc.lower.matmul_tile import Shape
 from graphc.op import Contract
 from graphc.types import DType, broadcast_shapes
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, settle
+from graphc.families.attention.rows import Part, RowKernel, Sum, literal, shape_of, texels_of
+from graphc.families.attention.tile import Kind, candidates, problem_name
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.kernels.turns import turns
-from graphc.lower.attention_rows import Part, RowKernel, Sum, literal, shape_of, texels_of
-from graphc.lower.attention_tile import Kind, candidates, problem_name
-from graphc.lower.kernel import Bindings, KernelSource, Search, Site, settle
 from graphc.op import Attend, Term
 from graphc.ops.attention import MAX_HEAD, attention
 from graphc.plan import MOST_TURNS, Target

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from graphc.codegen.kernel import Bindings, Operand
+from graphc.codegen.opaque import Origins, hold, is_number, special
 from graphc.errors import GraphError
 from graphc.index import LANES, Idx, Index, clamp
 from graphc.ir import Graph, Node, Value
-from graphc.lower.kernel import Bindings, Operand
-from graphc.lower.opaque import Origins, hold, is_number, special
 from graphc.op import Indexed, Lanes, Pointwise, Term
 from graphc.plan import Touch
 from graphc.types import DType, bool_, f32, f64, i32, u32

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
-from graphc.families import reports
-from graphc.ir import Graph, Node, Value, new_value
+from graphc.ir import Graph, Node, Value, new_value, reports
 from graphc.plan import RangeCheck, Target, Touch, padded
 from graphc.types import DType, TensorType, u32
 
@@ -115,7 +114,7 @@ class KernelSource:
     operands: in binding order. workgroups: at most `target.max_workgroups` in each dimension (see `grid`). flops: a
     multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
-    before it does (see `graphc.lower.inplace`). touches: how those operands are touched, by name, in the order of one
+    before it does (see `graphc.codegen.inplace`). touches: how those operands are touched, by name, in the order of one
     invocation: what the proof of a plan goes by. clears: names of operands that it writes, and that are filled with
     zeros before it. quick: launches that do the same, bit for bit, each with less text: they take a driver less time to
     compile, and more to run.

@@ -12,14 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal
 
-from graphc.families import reductions, row_space
-from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Node, Value
-from graphc.kernels import render
-from graphc.kernels.turns import turns
-from graphc.lower.emit import Emitter
-from graphc.lower.inplace import in_place
-from graphc.lower.kernel import (
+from graphc.codegen.emit import Emitter
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import (
     Bindings,
     KernelSource,
     Operand,
@@ -30,8 +25,13 @@ from graphc.lower.kernel import (
     settle,
     size_class,
 )
-from graphc.lower.reduction import Accumulator, Partial, SharedMemory
-from graphc.lower.rules import rules_of
+from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
+from graphc.codegen.rules import rules_of
+from graphc.families.bodies import reductions, row_space
+from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir import Graph, Node, Value
+from graphc.kernels import render
+from graphc.kernels.turns import turns
 from graphc.op import Reduce, Term
 from graphc.plan import MOST_TURNS, Target
 from graphc.types import Shape

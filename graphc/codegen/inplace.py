@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphc.lower.kernel import Bindings, Operand, Touches
+from graphc.codegen.kernel import Bindings, Operand, Touches
 from graphc.plan import Touch
 
 Pairs = tuple[tuple[str, str], ...]

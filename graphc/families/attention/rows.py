@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from graphc.codegen.emit import Emitter, literal_text
+from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
+from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
+from graphc.families.attention.tile import Kind, Shape, Tile, choose, smallest
 from graphc.index import LANES, Idx, Index, constant, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
-from graphc.lower.attention_tile import Kind, Shape, Tile, choose, smallest
-from graphc.lower.emit import Emitter, literal_text
-from graphc.lower.kernel import Bindings, KernelSource, Site, grid
-from graphc.lower.matmul_tile import prefers_texels
 from graphc.op import Term
 from graphc.types import TensorType, f32
 

@@ -1,0 +1,1 @@
+"""The family beside: kernels launched together."""

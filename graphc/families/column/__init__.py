@@ -1,0 +1,1 @@
+"""The column family: reductions over other axes."""

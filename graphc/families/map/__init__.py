@@ -1,0 +1,1 @@
+"""The map family: pointwise ops and index arithmetic."""

@@ -1,0 +1,1 @@
+"""The matmul family: products, with an epilogue."""

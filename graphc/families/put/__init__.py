@@ -1,0 +1,1 @@
+"""One row of a stack, written in place."""

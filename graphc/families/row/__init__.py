@@ -1,0 +1,1 @@
+"""The row family: reductions over the last axes, with what surrounds them."""

@@ -1,0 +1,1 @@
+"""Sums at computed indices: scatter_add."""
