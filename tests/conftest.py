@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -37,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def device():
+def device() -> Any:
     """The best WebGPU adapter of this machine."""
     return graphc.runtime.device("wgpu")
 

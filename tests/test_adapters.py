@@ -40,7 +40,7 @@ print(device.name, device.adapter.backend if device.name != "numpy" else "")
 """
 
 
-def test_opengl_is_not_chosen_unless_it_is_named():
+def test_opengl_is_not_chosen_unless_it_is_named() -> None:
     done = python(REMAINDERS, **{**environment("opengl"), "GRAPHC_DEVICE": ""})
     assert done.stdout.split() == ["numpy"], done.stderr
     (line,) = done.stderr.splitlines()
@@ -48,19 +48,19 @@ def test_opengl_is_not_chosen_unless_it_is_named():
 
 
 @pytest.mark.parametrize("name", ["wgpu", "wgpu:0"])
-def test_opengl_that_is_named_says_so_and_divides_integers_as_numpy(name: str):
+def test_opengl_that_is_named_says_so_and_divides_integers_as_numpy(name: str) -> None:
     done = python(REMAINDERS, **{**environment("opengl"), "GRAPHC_DEVICE": name})
     assert done.stdout.split() == ["wgpu:0", "OpenGL"], done.stderr
     assert sum("through OpenGL" in line and repr(name) in line for line in done.stderr.splitlines()) == 1
 
 
-def test_listing_the_devices_names_none():
+def test_listing_the_devices_names_none() -> None:
     done = python("import graphc; print(*graphc.devices())", **{**environment("opengl"), "GRAPHC_DEVICE": ""})
     assert done.stdout == "Device('wgpu:0') Device('numpy')\n"
     assert "running on" not in done.stderr
 
 
-def test_adapters_through_opengl_come_last():
+def test_adapters_through_opengl_come_last() -> None:
     found = [
         AdapterInfo("fast", "discrete", "OpenGL", "", 0, None),
         AdapterInfo("soft", "software", "Vulkan", "", 0, None),
@@ -70,19 +70,19 @@ def test_adapters_through_opengl_come_last():
 
 
 @pytest.mark.slow
-def test_every_op_is_right_on_opengl():
+def test_every_op_is_right_on_opengl() -> None:
     done = python("", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ops_gpu.py", **environment("opengl"))
     assert done.returncode == 0, done.stdout
 
 
-def test_the_suite_refuses_an_adapter_that_is_no_default():
+def test_the_suite_refuses_an_adapter_that_is_no_default() -> None:
     variables = {**environment("opengl"), "GRAPHC_DEVICE": ""}
     done = python("", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ops_gpu.py", **variables)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "Vulkan driver" in done.stderr
 
 
-def test_a_width_of_vectors_has_kernels_of_its_own(tmp_path: Path):
+def test_a_width_of_vectors_has_kernels_of_its_own(tmp_path: Path) -> None:
     """Mesa's cache of shaders does not know of the width: after 256 bits, 128 must not find 8 lanes."""
     found = []
     for width in (256, 128, 256):
@@ -104,7 +104,7 @@ for fn in (np.rint, np.floor, np.ceil, np.trunc):
 
 
 @pytest.mark.parametrize("driver", [name for name in DRIVERS if name.startswith("lavapipe")])
-def test_doubles_are_rounded_whatever_the_width(driver: str):
+def test_doubles_are_rounded_whatever_the_width(driver: str) -> None:
     done = python(ROUNDING, **environment(driver))
     assert done.returncode == 0, done.stderr
 
@@ -122,7 +122,7 @@ threading.Thread(target=results[2].block_until_ready, daemon=True).start()
 
 
 @pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
-def test_a_process_ends_cleanly_whatever_the_driver(driver: str):
+def test_a_process_ends_cleanly_whatever_the_driver(driver: str) -> None:
     """SwiftShader crashes where the process ends under its threads, most of the time."""
     for _ in range(3):
         done = python(UNDER_WAY, **environment(driver))

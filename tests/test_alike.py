@@ -67,7 +67,7 @@ def planned(name: str, target: Target, passes: Any) -> Plan:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_plan_is_the_same_as_if_every_kernel_had_been_written_anew(
     name: str, passes: Any, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     from graphc.passes.pipeline import LEGALIZE
 
     passes = passes or LEGALIZE
@@ -78,7 +78,7 @@ def test_a_plan_is_the_same_as_if_every_kernel_had_been_written_anew(
     assert shared == alone
 
 
-def test_the_layers_of_a_deep_model_are_written_once():
+def test_the_layers_of_a_deep_model_are_written_once() -> None:
     def deep(x: Any, ws: Any) -> Any:
         for w in ws:
             x = np.tanh(x @ w)

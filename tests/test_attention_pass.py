@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,26 +18,26 @@ SEEN = np.tril(np.ones((T, T), bool))
 ADDED = np.triu(np.full((T, T), -np.inf, np.float32), 1)
 
 
-def turned(x):
+def turned(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-def softmax(s):
+def softmax(s: Any) -> Any:
     e = np.exp(s - s.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
-def by_log(s):
+def by_log(s: Any) -> Any:
     top = np.max(s, axis=-1, keepdims=True)
     return np.exp(s - (top + np.log(np.sum(np.exp(s - top), axis=-1, keepdims=True))))
 
 
-def by_log_shifted(s):
+def by_log_shifted(s: Any) -> Any:
     s = s - graphc.stop_gradient(np.max(s, axis=-1, keepdims=True))
     return np.exp(s - np.log(np.sum(np.exp(s), axis=-1, keepdims=True)))
 
 
-def by_reshape(s):
+def by_reshape(s: Any) -> Any:
     e = np.exp(s - s.max(-1)[..., None])
     return e / np.sum(e, axis=-1)[..., None]
 
@@ -85,13 +87,13 @@ LEFT = {
 }
 
 
-def operands(*batch, t=T, s=T, d=D, seed=0):
+def operands(*batch: Any, t: Any = T, s: Any = T, d: Any = D, seed: Any = 0) -> Any:
     rng = np.random.default_rng(seed)
     return [rng.standard_normal((*batch, n, d)).astype(np.float32) for n in (t, s, s)]
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_found(name):
+def test_found(name: Any) -> None:
     fn, scale, causal = FOUND[name]
     arrays = operands(2)
     graph = graphc.trace(fn, *arrays)
@@ -107,13 +109,13 @@ def test_found(name):
 
 
 @pytest.mark.parametrize("name", LEFT)
-def test_left_alone(name):
+def test_left_alone(name: Any) -> None:
     graph = graphc.trace(LEFT[name], *operands(T))
     assert raise_attention(graph) is graph
 
 
-def test_dropout_of_weights_goes_inside():
-    def fn(key, q, k, v):
+def test_dropout_of_weights_goes_inside() -> None:
+    def fn(key: Any, q: Any, k: Any, v: Any) -> Any:
         return nn.dropout(key, softmax(np.where(SEEN, q @ turned(k), -1e9)), 0.25) @ v
 
     arrays = [np.array([3, 7], np.uint32), *operands(2)]
@@ -126,7 +128,7 @@ def test_dropout_of_weights_goes_inside():
     np.testing.assert_allclose(evaluate(raised, arrays)[0], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(evaluate(inline(raised), arrays)[0], expected, rtol=1e-5, atol=1e-6)
 
-    def another(key, q, k, v):
+    def another(key: Any, q: Any, k: Any, v: Any) -> Any:
         weights = softmax(q @ turned(k))
         return np.where(graphc.random.uniform(key, weights.shape) < weights, weights, 0) @ v
 
@@ -134,23 +136,23 @@ def test_dropout_of_weights_goes_inside():
     assert raise_attention(graph) is graph
 
 
-def test_scores_that_depend_on_each_other_are_two_attentions():
-    def fn(q, k, v):
+def test_scores_that_depend_on_each_other_are_two_attentions() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
         first = nn.attention(q, k, v, causal=True)
         return nn.attention(first, k, v)
 
     assert raise_attention(graphc.trace(fn, *operands(2))).count("attention") == 2
 
 
-def test_other_types_and_long_heads_are_left_alone():
+def test_other_types_and_long_heads_are_left_alone() -> None:
     halves = [x.astype(np.float16) for x in operands(2)]
     assert raise_attention(graphc.trace(nn.attention, *halves)).count("attention") == 0
     assert raise_attention(graphc.trace(nn.attention, *operands(2, d=129))).count("attention") == 0
     assert raise_attention(graphc.trace(nn.attention, *operands(2, d=128))).count("attention") == 1
 
 
-def test_causal_queries_are_the_last_of_the_keys():
-    def fn(q, k, v):
+def test_causal_queries_are_the_last_of_the_keys() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
         return nn.attention(q, k, v, causal=True)
 
     arrays = operands(2, t=3, s=8)
@@ -161,8 +163,8 @@ def test_causal_queries_are_the_last_of_the_keys():
     assert raise_attention(graphc.trace(fn, *operands(2, t=8, s=3))).count("attention") == 0
 
 
-def test_the_lines_of_all_it_replaces_are_kept():
-    def fn(q, k, v):
+def test_the_lines_of_all_it_replaces_are_kept() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
         scores = q @ turned(k)
         weights = softmax(scores)
         return weights @ v
@@ -174,18 +176,18 @@ def test_the_lines_of_all_it_replaces_are_kept():
     assert "weights @ v" in texts[-1]
 
 
-def loss(q, k, v):
+def loss(q: Any, k: Any, v: Any) -> Any:
     return np.sum(nn.attention(q, k, v, causal=True) ** 2)
 
 
-def test_its_gradient_is_one_node_too():
+def test_its_gradient_is_one_node_too() -> None:
     graph = graphc.trace(graphc.grad(loss, argnums=(0, 1, 2)), *operands(2))
     assert graph.count("attention") == graph.count("attention_backward") == 1
     assert not any(v.type.shape[-2:] == (T, T) for n in graph.nodes for v in n.outputs)
 
 
-def test_within_checkpoint_it_is_found():
-    def fn(q, k, v):
+def test_within_checkpoint_it_is_found() -> None:
+    def fn(q: Any, k: Any, v: Any) -> Any:
         return np.sum(graphc.checkpoint(lambda *x: nn.attention(*x, causal=True))(q, k, v))
 
     graph = dce(attention(graphc.trace(graphc.grad(fn), *operands(2))))
@@ -194,7 +196,7 @@ def test_within_checkpoint_it_is_found():
     assert forward.count("attention") == 1
 
 
-def test_unfused_programs_and_those_without_the_pass_have_plain_operations():
+def test_unfused_programs_and_those_without_the_pass_have_plain_operations() -> None:
     arrays = operands(2)
     traced = graphc.trace(graphc.grad(loss), *arrays)
     without = tuple(p for p in DEFAULT if p is not attention)
@@ -204,8 +206,8 @@ def test_unfused_programs_and_those_without_the_pass_have_plain_operations():
         np.testing.assert_allclose(evaluate(graph, arrays)[0], evaluate(traced, arrays)[0], rtol=1e-4, atol=1e-5)
 
 
-def test_heads_are_read_and_written_in_place():
-    def block(x, w, out):
+def test_heads_are_read_and_written_in_place() -> None:
+    def block(x: Any, w: Any, out: Any) -> Any:
         b, t, c = x.shape
         q, k, v = (h.reshape(b, t, 2, c // 2).transpose(0, 2, 1, 3) for h in np.split(x @ w, 3, axis=-1))
         y = nn.attention(q, k, v, causal=True)
@@ -217,7 +219,7 @@ def test_heads_are_read_and_written_in_place():
     assert sum(n.op.name not in ("reshape",) for n in fused.nodes) == 3
 
 
-def test_explain_says_what_became_of_it():
+def test_explain_says_what_became_of_it() -> None:
     compiled = graphc.compile(lambda q, k, v: nn.attention(q, k, v, causal=True), device="numpy")
     text = compiled.lower(*operands(2)).explain()
     assert "scores and weights stay in registers" in text

@@ -176,7 +176,7 @@ def test_the_command_tunes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "tuned softmax:" in capsys.readouterr().out
 
 
-def test_the_threads_of_blas_come_to_rest_before_the_next_variant(monkeypatch) -> None:
+def test_the_threads_of_blas_come_to_rest_before_the_next_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
 
     class Variant:

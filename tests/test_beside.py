@@ -34,7 +34,7 @@ def heads(x: Any, *weights: Any) -> Any:
     return [h @ w for w in weights[1:]]
 
 
-def test_projections_of_one_activation_are_one_launch():
+def test_projections_of_one_activation_are_one_launch() -> None:
     arguments = array(12, 8), array(8, 8), *(array(8, n) for n in (16, 16, 16))
     compiled = graphc.compile(heads, device="wgpu")
     plan = compiled.lower(*arguments).plan
@@ -45,7 +45,7 @@ def test_projections_of_one_activation_are_one_launch():
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-5)
 
 
-def test_no_more_than_the_buffers_allow():
+def test_no_more_than_the_buffers_allow() -> None:
     arguments = array(12, 8), array(8, 8), *(array(8, 16) for _ in range(5))
     compiled = graphc.compile(heads, device="wgpu")
     plan = compiled.lower(*arguments).plan
@@ -54,14 +54,14 @@ def test_no_more_than_the_buffers_allow():
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-5)
 
 
-def test_long_sums_in_parts_stay_kernels_of_their_own():
+def test_long_sums_in_parts_stay_kernels_of_their_own() -> None:
     arguments = array(4, 4096), array(4096, 4096), array(4096, 4), array(4096, 4)
     compiled = graphc.compile(heads, device="wgpu")
     for got, want in zip(compiled(*arguments), heads(*arguments), strict=True):
         np.testing.assert_allclose(got.numpy(), want, rtol=2e-3, atol=2e-3)
 
 
-def test_what_waits_for_the_other_is_apart():
+def test_what_waits_for_the_other_is_apart() -> None:
     def chain(x: Any, w: Any) -> Any:
         h = np.tanh(x @ w)
         first = h @ w
@@ -73,7 +73,7 @@ def test_what_waits_for_the_other_is_apart():
     assert "beside" not in families(after)
 
 
-def test_one_part_may_not_overwrite_what_another_reads():
+def test_one_part_may_not_overwrite_what_another_reads() -> None:
     make = Maker()
     x, c, a, b = make.tensor(8, 8), make.tensor(8, 8), make.tensor(8, 8), make.tensor(8, 8)
     h = make.op("exp", x)
@@ -87,7 +87,7 @@ def test_one_part_may_not_overwrite_what_another_reads():
         np.testing.assert_array_equal(got, want)
 
 
-def test_each_part_may_overwrite_what_it_alone_reads():
+def test_each_part_may_overwrite_what_it_alone_reads() -> None:
     make = Maker()
     x, a, b = make.tensor(8, 8), make.tensor(8, 8), make.tensor(8, 8)
     c, d = make.tensor(8, 8), make.tensor(8, 8)
@@ -98,7 +98,7 @@ def test_each_part_may_overwrite_what_it_alone_reads():
     assert [len(dispatch.bindings) for dispatch in plan.dispatches] == [2, 5]
 
 
-def test_parts_share_views():
+def test_parts_share_views() -> None:
     """Two weight gradients read one transposed activation."""
     make = Maker()
     x, a, b = make.tensor(8, 4), make.tensor(8, 4), make.tensor(8, 4)
@@ -114,7 +114,7 @@ def test_parts_share_views():
         np.testing.assert_array_equal(got, want)
 
 
-def test_a_body_holds_kernels_that_wait_for_nothing_of_each_other():
+def test_a_body_holds_kernels_that_wait_for_nothing_of_each_other() -> None:
     make = Maker()
     x, a, b = make.tensor(8, 8), make.tensor(8, 8), make.tensor(8, 8)
     first, second = make.op("matmul", x, a), make.op("matmul", x, b)
@@ -144,7 +144,7 @@ def layer(make: Maker, rows: int = 128, donate: bool = True) -> tuple[Graph, fro
 
 
 @pytest.mark.parametrize("software", [True, False])
-def test_weight_and_bias_have_one_gradient(software: bool):
+def test_weight_and_bias_have_one_gradient(software: bool) -> None:
     """The sum over rows is launched with the product; on a GPU, where they differ in their workgroups, after it."""
     graph, donated = layer(Maker())
     after = Fuse(donated=donated)(graph)
@@ -160,13 +160,13 @@ def test_weight_and_bias_have_one_gradient(software: bool):
         np.testing.assert_array_equal(got, want)
 
 
-def test_short_sums_stay_apart():
+def test_short_sums_stay_apart() -> None:
     """Each workgroup of a processor runs through all parts of its launch: only loops are worth a launch less."""
     graph, donated = layer(Maker(), rows=16)
     assert "beside" not in families(Fuse(donated=donated)(graph))
 
 
-def test_one_may_not_overwrite_what_another_reads():
+def test_one_may_not_overwrite_what_another_reads() -> None:
     """The gradient that goes on is computed with the old weight: both share a launch, but not the weight's bytes."""
     make = Maker()
     x, dy, w, other = make.tensor(128, 64), make.tensor(128, 64), make.tensor(64, 64), make.tensor(64, 64)
@@ -182,7 +182,7 @@ def test_one_may_not_overwrite_what_another_reads():
 
 
 @pytest.mark.parametrize("device", ["wgpu", "numpy"])
-def test_a_training_step_beside_its_reference(device: str):
+def test_a_training_step_beside_its_reference(device: str) -> None:
     """Products and sums of one launch, step after step, with parameters updated in place."""
     optimizer = optim.adamw(0.01)
     rng = np.random.default_rng(0)
@@ -212,7 +212,7 @@ def test_a_training_step_beside_its_reference(device: str):
         np.testing.assert_allclose(found[0][0][name].numpy(), found[1][0][name].numpy(), rtol=1e-4, atol=2e-5)
 
 
-def test_the_tuner_sees_each_product_once():
+def test_the_tuner_sees_each_product_once() -> None:
     """Also where an update is written in place, which the tuner's operands cannot be."""
 
     def step(w: Any, m: Any, v: Any, x: Any, s: Any) -> Any:
@@ -231,7 +231,7 @@ def test_the_tuner_sees_each_product_once():
 
 @settings(max_examples=40, deadline=None)
 @given(updates(), st.sampled_from((5, 8)), st.sets(st.integers(0, 5)))
-def test_random_launches(graph: Graph, buffers: int, kept: set[int]):
+def test_random_launches(graph: Graph, buffers: int, kept: set[int]) -> None:
     """Random graphs with donated inputs, sums of all lengths counted as long."""
     with mock.patch.object(strategy, "LONG", 1):
         planned(graph, EVERY - kept, buffers)

@@ -57,7 +57,7 @@ def step_of(model: str) -> tuple[Any, Plan]:
 
 
 @pytest.mark.parametrize("columns", [12, 9], ids=["vectors", "elements"])
-def test_kernels_of_a_small_program_share_a_launch_and_give_the_same_bits(columns: int):
+def test_kernels_of_a_small_program_share_a_launch_and_give_the_same_bits(columns: int) -> None:
     arguments = mixed_arguments(columns)
     joined, alone = graphc.compile(mixed, device="wgpu"), graphc.compile(mixed, device="wgpu", passes=WITHOUT)
     plan, before = joined.lower(*arguments).plan, alone.lower(*arguments).plan
@@ -70,7 +70,7 @@ def test_kernels_of_a_small_program_share_a_launch_and_give_the_same_bits(column
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-5, atol=1e-5)
 
 
-def test_nan_and_repetition():
+def test_nan_and_repetition() -> None:
     x, w, ids = mixed_arguments(9)
     x[2, 3] = np.nan
     call = graphc.compile(mixed, device="wgpu")
@@ -80,7 +80,7 @@ def test_nan_and_repetition():
         assert np.array_equal(np.isnan(a.numpy()), np.isnan(want))
 
 
-def test_a_loop_runs_its_chains_at_each_step():
+def test_a_loop_runs_its_chains_at_each_step() -> None:
     w = array(8, 8) / 3
 
     def fn(x: Any, rows: Any) -> Any:
@@ -105,7 +105,7 @@ def test_a_loop_runs_its_chains_at_each_step():
 
 
 @pytest.mark.parametrize("model", ["microgpt", "mlp"])
-def test_the_step_of_a_tiny_model(model: str):
+def test_the_step_of_a_tiny_model(model: str) -> None:
     graph, plan = step_of(model)
     check_plan(plan)
     assert len(plan.dispatches) < len(plan.apart().dispatches)
@@ -115,12 +115,12 @@ def test_the_step_of_a_tiny_model(model: str):
     assert lower(graph, SOFTWARE) == plan
 
 
-def test_microgpt_takes_at_most_thirty_launches():
+def test_microgpt_takes_at_most_thirty_launches() -> None:
     _, plan = step_of("microgpt")
     assert len(plan.dispatches) <= 30
 
 
-def test_the_reference_runs_the_stages_in_poisoned_memory():
+def test_the_reference_runs_the_stages_in_poisoned_memory() -> None:
     graph = run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT)
     plan = lower(graph, SOFTWARE)
     assert max(chained(plan)) > 1
@@ -129,7 +129,7 @@ def test_the_reference_runs_the_stages_in_poisoned_memory():
         np.testing.assert_array_equal(got, want)
 
 
-def test_a_barrier_stands_where_a_stage_reads_what_another_wrote_and_nowhere_else():
+def test_a_barrier_stands_where_a_stage_reads_what_another_wrote_and_nowhere_else() -> None:
     def dependent(x: Any) -> Any:
         h = np.tanh(x @ x)
         h = np.tanh(h @ h)
@@ -146,7 +146,7 @@ def test_a_barrier_stands_where_a_stage_reads_what_another_wrote_and_nowhere_els
     assert barriers(independent, (8, 8), (5, 3), (7,)) == [0]
 
 
-def test_what_is_large_or_forbidden_stays_alone():
+def test_what_is_large_or_forbidden_stays_alone() -> None:
     def fn(x: Any, w: Any) -> Any:
         h = np.tanh(x @ w)
         return h @ w
@@ -164,7 +164,7 @@ def test_what_is_large_or_forbidden_stays_alone():
     assert launches(8, target=replace(SOFTWARE, software=False)) == [1] * 4
 
 
-def test_the_mark_says_why():
+def test_the_mark_says_why() -> None:
     graph = run(trace(np.matmul, spec((8, 8)), spec((8, 8))), DEFAULT)
     assert operations(graph.nodes[0]) == 2 * 8**3
     assert small(graph.nodes[0])
@@ -176,7 +176,7 @@ def test_the_mark_says_why():
     assert "kernel chain_of_" in text
 
 
-def test_the_proof_refuses_a_stage_outside_of_what_is_bound():
+def test_the_proof_refuses_a_stage_outside_of_what_is_bound() -> None:
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     number = next(n for n, d in enumerate(plan.dispatches) if d.stages)
     launch = plan.dispatches[number]
@@ -189,7 +189,7 @@ def test_the_proof_refuses_a_stage_outside_of_what_is_bound():
         check_plan(replace(plan, dispatches=tuple(dispatches)))
 
 
-def test_the_proof_refuses_a_chain_without_one_of_its_barriers():
+def test_the_proof_refuses_a_chain_without_one_of_its_barriers() -> None:
     """Each barrier is there for two stages; the text of a chain has those that the plan says."""
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     for number, launch in enumerate(plan.dispatches):
@@ -202,7 +202,7 @@ def test_the_proof_refuses_a_chain_without_one_of_its_barriers():
     assert sum(len(launch.barriers) for launch in plan.dispatches) > 2
 
 
-def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_where_they_were():
+def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_where_they_were() -> None:
     def fn(w: Any, m: Any, rows: Any) -> Any:
         def step(carry: Any, row: Any) -> tuple[Any, Any]:
             w, m = carry
@@ -235,7 +235,7 @@ def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_
         assert a.numpy().tobytes() == b.numpy().tobytes()
 
 
-def test_tensors_of_vectors_and_of_words_lie_in_arenas_of_their_own():
+def test_tensors_of_vectors_and_of_words_lie_in_arenas_of_their_own() -> None:
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     assert sum(b.kind == "arena" for b in plan.buffers) == 2
     (text,) = [k.wgsl for k in plan.kernels if k.family == "chain"]

@@ -6,6 +6,7 @@ import gc
 import logging
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ import graphc
 
 
 @pytest.fixture(params=["wgpu", "numpy"])
-def name(request):
+def name(request: Any) -> Any:
     return request.param
 
 
-def scaled_tanh(params, x):
+def scaled_tanh(params: Any, x: Any) -> Any:
     h = np.tanh(x * params["scale"] + params["shift"])
     return {"sum": np.sum(h, axis=-1), "h": h}
 
@@ -28,7 +29,7 @@ PARAMS = {"scale": np.float32(1.5), "shift": np.linspace(-1, 1, 8, dtype=np.floa
 X = np.linspace(-2, 2, 32, dtype=np.float32).reshape(4, 8)
 
 
-def test_pytrees_in_and_out(name):
+def test_pytrees_in_and_out(name: Any) -> None:
     result = graphc.compile(scaled_tanh, device=name)(PARAMS, X)
     expected = scaled_tanh(PARAMS, X)
     assert set(result) == {"sum", "h"}
@@ -37,13 +38,13 @@ def test_pytrees_in_and_out(name):
     np.testing.assert_allclose(result["sum"], expected["sum"], rtol=1e-5, atol=1e-6)
 
 
-def test_keywords_none_and_dataclasses(name):
+def test_keywords_none_and_dataclasses(name: Any) -> None:
     @dataclass
     class State:
         x: np.ndarray
         nothing: None = None
 
-    def f(state, *, gain):
+    def f(state: Any, *, gain: Any) -> Any:
         return State(state.x * gain), None
 
     out, nothing = graphc.compile(f, device=name)(State(X), gain=np.float32(3))
@@ -52,7 +53,7 @@ def test_keywords_none_and_dataclasses(name):
     np.testing.assert_array_equal(out.x, X * 3)
 
 
-def test_one_signature_for_ndarrays_arrays_and_narrowed_types(name):
+def test_one_signature_for_ndarrays_arrays_and_narrowed_types(name: Any) -> None:
     f = graphc.compile(lambda x: x + 1, device=name)
     f(X)
     f(graphc.asarray(X, device=name))
@@ -64,7 +65,7 @@ def test_one_signature_for_ndarrays_arrays_and_narrowed_types(name):
     assert len(f.signatures) == 3
 
 
-def test_python_scalars_are_arguments_by_type(name):
+def test_python_scalars_are_arguments_by_type(name: Any) -> None:
     f = graphc.compile(lambda x, s: x * s, device=name)
     for s in (2.0, 3.0, -1.5):
         np.testing.assert_array_equal(f(X, s), X * np.float32(s))
@@ -75,15 +76,15 @@ def test_python_scalars_are_arguments_by_type(name):
     assert f(np.arange(3), 2).dtype == np.int32
 
 
-def test_a_python_integer_that_does_not_fit_is_refused(name):
+def test_a_python_integer_that_does_not_fit_is_refused(name: Any) -> None:
     f = graphc.compile(lambda x, s: x + s, device=name)
     f(np.arange(3), 1)
     with pytest.raises(graphc.DTypeError, match="does not fit"):
         f(np.arange(3), 2**40)
 
 
-def test_static_arguments_are_compiled_in(name):
-    def f(x, times, mode="add"):
+def test_static_arguments_are_compiled_in(name: Any) -> None:
+    def f(x: Any, times: Any, mode: Any = "add") -> Any:
         for _ in range(times):
             x = x + x if mode == "add" else x * x
         return x
@@ -100,8 +101,8 @@ def test_static_arguments_are_compiled_in(name):
         graphc.compile(f, device=name)(X, 2, mode="mul")
 
 
-def test_options_that_name_no_argument():
-    def f(x, times=1, *, mode: str = "add"):
+def test_options_that_name_no_argument() -> None:
+    def f(x: Any, times: Any = 1, *, mode: str = "add") -> Any:
         return x * times
 
     for option in ({"static": "nothing"}, {"donate": ["x", "nothing"]}):
@@ -117,14 +118,14 @@ def test_options_that_name_no_argument():
     graphc.compile(lambda *rest, **named: rest[2], static=(7, "anything"))
 
 
-def test_static_values_differ_by_type(name):
+def test_static_values_differ_by_type(name: Any) -> None:
     f = graphc.compile(lambda x, k: x * k, device=name, static="k")
     assert f(np.arange(3), 1).dtype == np.int32
     assert f(np.arange(3), 1.0).dtype == np.float32
     assert len(f.signatures) == 2
 
 
-def test_retrace_is_logged_with_its_reason(name, caplog):
+def test_retrace_is_logged_with_its_reason(name: Any, caplog: pytest.LogCaptureFixture) -> None:
     f = graphc.compile(scaled_tanh, device=name)
     with caplog.at_level(logging.INFO, logger="graphc"):
         f(PARAMS, X)
@@ -137,8 +138,8 @@ def test_retrace_is_logged_with_its_reason(name, caplog):
     assert 'argument params["shift"] is i32[8], was f32[8]' in texts[1]
 
 
-def test_donation_by_position_or_name(name):
-    def step(state, x):
+def test_donation_by_position_or_name(name: Any) -> None:
+    def step(state: Any, x: Any) -> Any:
         return {k: v + x for k, v in state.items()}
 
     for donate in ((0,), "state"):
@@ -159,7 +160,7 @@ def test_donation_by_position_or_name(name):
         np.testing.assert_array_equal(again["b"], 4 * X)
 
 
-def test_donated_training_reuses_its_buffers(device):
+def test_donated_training_reuses_its_buffers(device: Any) -> None:
     f = graphc.compile(lambda p, g: p - 0.5 * g, device=device, donate=0)
     p = graphc.asarray(X, device=device)
     uid = p._content.uid
@@ -169,7 +170,7 @@ def test_donated_training_reuses_its_buffers(device):
     np.testing.assert_allclose(p, X - 2.5 * X, rtol=1e-5)
 
 
-def test_arguments_may_change_after_the_call(name):
+def test_arguments_may_change_after_the_call(name: Any) -> None:
     big = np.ones((1000, 500), np.float32)
     small = np.ones(500, np.float32)
     f = graphc.compile(lambda a, b: a + b, device=name)
@@ -179,7 +180,7 @@ def test_arguments_may_change_after_the_call(name):
     np.testing.assert_array_equal(out, np.full((1000, 500), 2, np.float32))
 
 
-def test_results_do_not_alias_arguments_constants_or_each_other(name):
+def test_results_do_not_alias_arguments_constants_or_each_other(name: Any) -> None:
     constant = np.arange(4, dtype=np.float32)
     f = graphc.compile(lambda x: (x, x, x.reshape(-1), constant), device=name)
     source = np.ones((2, 2), np.float32)
@@ -189,7 +190,7 @@ def test_results_do_not_alias_arguments_constants_or_each_other(name):
         np.testing.assert_array_equal(out, expected)
 
 
-def test_zero_size_and_no_results(name):
+def test_zero_size_and_no_results(name: Any) -> None:
     f = graphc.compile(lambda x: (x * 2, np.sum(x, axis=0)), device=name)
     doubled, total = f(np.zeros((0, 3), np.float32))
     assert doubled.shape == (0, 3)
@@ -197,14 +198,14 @@ def test_zero_size_and_no_results(name):
     assert graphc.compile(lambda x: None, device=name)(X) is None
 
 
-def test_a_compiled_function_inside_another_is_inlined(name):
+def test_a_compiled_function_inside_another_is_inlined(name: Any) -> None:
     inner = graphc.compile(lambda x: x * 2, device=name)
     outer = graphc.compile(lambda x: inner(x) + 1, device=name)
     np.testing.assert_array_equal(outer(X), X * 2 + 1)
     assert len(inner.signatures) == 0
 
 
-def test_lower_takes_specs_and_runs_nothing(name):
+def test_lower_takes_specs_and_runs_nothing(name: Any) -> None:
     f = graphc.compile(scaled_tanh, device=name)
     specs = {"scale": graphc.spec(()), "shift": graphc.spec((8,))}
     executable = f.lower(specs, graphc.spec((4, 8)))
@@ -219,15 +220,15 @@ def test_lower_takes_specs_and_runs_nothing(name):
         executable(PARAMS)
 
 
-def test_unfused_and_default_agree(device):
+def test_unfused_and_default_agree(device: Any) -> None:
     fused = graphc.compile(scaled_tanh, device=device)
     unfused = graphc.compile(scaled_tanh, device=device, passes=())
     np.testing.assert_allclose(fused(PARAMS, X)["h"], unfused(PARAMS, X)["h"], rtol=1e-6)
     assert len(unfused.lower(PARAMS, X).plan.dispatches) >= len(fused.lower(PARAMS, X).plan.dispatches)
 
 
-def test_memory_report_is_consistent(device):
-    def chain(x):
+def test_memory_report_is_consistent(device: Any) -> None:
+    def chain(x: Any) -> Any:
         for _ in range(6):
             x = np.sum(np.tanh(x), axis=0, keepdims=True) + x
         return x
@@ -247,8 +248,8 @@ def test_memory_report_is_consistent(device):
     assert "peak" in str(memory)
 
 
-def test_memory_limit(device):
-    def chain(x):
+def test_memory_limit(device: Any) -> None:
+    def chain(x: Any) -> Any:
         return np.sum(np.tanh(x), axis=0) + np.sum(np.exp(x), axis=0)
 
     big = np.ones((64, 1024), np.float32)
@@ -259,7 +260,7 @@ def test_memory_limit(device):
         graphc.compile(chain, memory_limit="lots")
 
 
-def test_explain_names_each_op_its_line_and_kernel(device):
+def test_explain_names_each_op_its_line_and_kernel(device: Any) -> None:
     executable = graphc.compile(scaled_tanh, device=device).lower(PARAMS, X)
     text = executable.explain()
     assert "tanh(" in text
@@ -269,14 +270,14 @@ def test_explain_names_each_op_its_line_and_kernel(device):
     assert unfused.count("not fused") == unfused.count("kernel ")
 
 
-def test_check_passes_what_is_right(name):
+def test_check_passes_what_is_right(name: Any) -> None:
     f = graphc.compile(scaled_tanh, device=name, check=True)
     np.testing.assert_allclose(f(PARAMS, X)["h"], scaled_tanh(PARAMS, X)["h"], rtol=1e-5)
     f(PARAMS, X)
 
 
-def test_check_lets_noise_and_ties_pass(name):
-    def f(x, w):
+def test_check_lets_noise_and_ties_pass(name: Any) -> None:
+    def f(x: Any, w: Any) -> Any:
         shares = np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
         zero = np.sum(np.sum(shares, axis=-1) - 1, keepdims=True)  # nothing but rounding
         return zero, np.argmax(w @ w.T, axis=-1), (x @ w.T) * 1e-20
@@ -285,8 +286,8 @@ def test_check_lets_noise_and_ties_pass(name):
     graphc.compile(f, device=name, check=True)(rng.normal(size=(50, 7)), rng.normal(size=(20, 7)))
 
 
-def test_check_names_the_wrong_pass_and_node(name):
-    def evil(graph):
+def test_check_names_the_wrong_pass_and_node(name: Any) -> None:
+    def evil(graph: Any) -> Any:
         """Turns additions into subtractions."""
         from graphc.ops import by_name
 
@@ -304,12 +305,12 @@ def test_check_names_the_wrong_pass_and_node(name):
         f(PARAMS, X)
 
 
-def looped(x):
+def looped(x: Any) -> Any:
     return graphc.scan(lambda c, row: (np.sum(c * row) + c, np.max(c) - np.min(row)), np.ones_like(x[0]), x)
 
 
-def test_check_names_the_node_in_the_body_of_a_loop(name):
-    def evil(graph):
+def test_check_names_the_node_in_the_body_of_a_loop(name: Any) -> None:
+    def evil(graph: Any) -> Any:
         """x - y becomes y - x, in the loop, where x and y are not the same."""
         nodes = tuple(replace(n, inputs=n.inputs[::-1]) if n.op.name == "sub" else n for n in graph.nodes)
         return replace(graph, nodes=nodes)
@@ -321,22 +322,22 @@ def test_check_names_the_node_in_the_body_of_a_loop(name):
     assert re.search(r"first wrong pass: evil\n  first wrong node: .* = sub\(.*\n  in step 0 of 4 of the scan", text)
 
 
-def test_an_array_of_another_device_is_copied():
+def test_an_array_of_another_device_is_copied() -> None:
     f = graphc.compile(lambda x: x + 1, device="wgpu")
     np.testing.assert_array_equal(f(graphc.asarray(X, device="numpy")), X + 1)
     g = graphc.compile(lambda x: x + 1, device="numpy")
     np.testing.assert_array_equal(g(graphc.asarray(X, device="wgpu")), X + 1)
 
 
-def test_live_objects_stay_flat_over_500_calls(device):
+def test_live_objects_stay_flat_over_500_calls(device: Any) -> None:
     f = graphc.compile(scaled_tanh, device=device)
     shift = graphc.asarray(PARAMS["shift"], device=device)
 
-    def call():
+    def call() -> Any:
         out = f({"scale": 1.5, "shift": shift}, X)
         return float(out["sum"][0])
 
-    def count():
+    def count() -> Any:
         gc.collect()
         report = wgpu.diagnostics.wgpu_native_counts.get_dict()
         return {k: report[k]["count"] for k in ("Buffer", "BindGroup", "ComputePipeline", "CommandBuffer")}
@@ -350,14 +351,14 @@ def test_live_objects_stay_flat_over_500_calls(device):
     assert all(after[k] <= before[k] + 2 for k in before), (before, after)
 
 
-def test_failed_compilation_leaves_no_signature(name):
+def test_failed_compilation_leaves_no_signature(name: Any) -> None:
     f = graphc.compile(lambda x: float(x), device=name)
     with pytest.raises(graphc.TraceError):
         f(np.float32(1))
     assert len(f.signatures) == 0
 
 
-def test_indices_out_of_range_among_the_arguments_are_refused(name):
+def test_indices_out_of_range_among_the_arguments_are_refused(name: Any) -> None:
     table = np.arange(12, dtype=np.float32).reshape(4, 3)
     f = graphc.compile(lambda table, ids: np.take(table, ids.reshape(-1), axis=0) * 2, device=name)
     np.testing.assert_array_equal(f(table, np.array([[0, -1], [3, -4]])), table[[0, -1, 3, -4]] * 2)
@@ -369,7 +370,7 @@ def test_indices_out_of_range_among_the_arguments_are_refused(name):
             f(table, graphc.asarray(np.array([0, bad]), name))
 
 
-def test_indices_out_of_range_that_the_host_has_not_seen(name):
+def test_indices_out_of_range_that_the_host_has_not_seen(name: Any) -> None:
     """NumPy raises, and so does the first call where it is checked against NumPy; else reading a result does."""
     table = np.arange(12, dtype=np.float32).reshape(4, 3)
     shift = graphc.compile(lambda ids: ids + 2, device=name)
@@ -387,7 +388,7 @@ def test_indices_out_of_range_that_the_host_has_not_seen(name):
         np.asarray(f(table, wrong)[0])
 
 
-def test_labels_out_of_range_are_refused(name):
+def test_labels_out_of_range_are_refused(name: Any) -> None:
     step = graphc.compile(graphc.value_and_grad(graphc.nn.cross_entropy), device=name)
     logits = np.zeros((2, 5), np.float32)
     step(logits, np.array([0, 4]))
@@ -395,15 +396,15 @@ def test_labels_out_of_range_are_refused(name):
         step(logits, np.array([0, 5]))
 
 
-def broken(change):
+def broken(change: Any) -> Any:
     """`lower` with every plan changed by `change`."""
     from graphc.lower import lower
 
     return lambda *args, **options: change(lower(*args, **options))
 
 
-def test_check_names_the_node_whose_kernel_is_wrong(device, monkeypatch):
-    def change(plan):
+def test_check_names_the_node_whose_kernel_is_wrong(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(plan: Any) -> Any:
         products = re.compile(r"\((v\d+) \* (v\d+)\)")
         kernels = tuple(replace(k, wgsl=products.sub(r"(\1 * \2 * 1.5)", k.wgsl)) for k in plan.kernels)
         assert kernels != plan.kernels
@@ -421,8 +422,8 @@ def test_check_names_the_node_whose_kernel_is_wrong(device, monkeypatch):
     assert "scan(" not in str(caught.value)
 
 
-def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
-    def change(plan):
+def test_check_blames_memory_where_tensors_overlap(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(plan: Any) -> Any:
         arenas = {n for n, b in enumerate(plan.buffers) if b.kind == "arena"}
         dispatches = tuple(
             replace(d, bindings=tuple(replace(b, offset=0) if b.buffer in arenas else b for b in d.bindings))
@@ -433,7 +434,7 @@ def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
     monkeypatch.setattr("graphc.executable.lower", broken(change))
     monkeypatch.setattr("graphc.check.lower", broken(change))
 
-    def f(x):
+    def f(x: Any) -> Any:
         low, high = np.sum(x, axis=0), np.sum(x * 2, axis=0)
         return np.tanh(low) - np.tanh(high)
 
@@ -441,8 +442,8 @@ def test_check_blames_memory_where_tensors_overlap(device, monkeypatch):
         graphc.compile(f, device=device, passes=(), check=True)(X)
 
 
-def test_a_dropped_program_gives_its_memory_back(device):
-    def use():
+def test_a_dropped_program_gives_its_memory_back(device: Any) -> None:
+    def use() -> Any:
         x = np.ones((300, 100), np.float32)
         f = graphc.compile(lambda x: np.tanh(x).T @ np.exp(x), device=device)
         return float(f(x)[0, 0])

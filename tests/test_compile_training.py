@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +12,20 @@ import graphc
 
 
 @pytest.fixture(params=["wgpu", "numpy"])
-def name(request):
+def name(request: Any) -> Any:
     return request.param
 
 
-def mlp(params, x):
+def mlp(params: Any, x: Any) -> Any:
     h = np.tanh(x @ params["w1"] + params["b1"])
     return h @ params["w2"] + params["b2"]
 
 
-def loss(params, x, y):
+def loss(params: Any, x: Any, y: Any) -> Any:
     return graphc.nn.cross_entropy(mlp(params, x), y)
 
 
-def data(batch=32, features=12, hidden=16, classes=5):
+def data(batch: Any = 32, features: Any = 12, hidden: Any = 16, classes: Any = 5) -> Any:
     rng = np.random.default_rng(0)
     params = {
         "w1": rng.normal(scale=0.3, size=(features, hidden)).astype(np.float32),
@@ -36,7 +37,7 @@ def data(batch=32, features=12, hidden=16, classes=5):
     return params, x, rng.integers(0, classes, batch)
 
 
-def numeric_gradient(params, key, index, x, y):
+def numeric_gradient(params: Any, key: Any, index: Any, x: Any, y: Any) -> Any:
     """Central difference of the loss in float64."""
     wide = {k: v.astype(np.float64) for k, v in params.items()}
     values = []
@@ -50,7 +51,7 @@ def numeric_gradient(params, key, index, x, y):
 
 
 @pytest.mark.parametrize("passes", ["default", "none"])
-def test_value_and_grad_of_an_mlp(name, passes):
+def test_value_and_grad_of_an_mlp(name: Any, passes: Any) -> None:
     options = {} if passes == "default" else {"passes": ()}
     params, x, y = data()
     value, grads = graphc.compile(graphc.value_and_grad(loss), device=name, **options)(params, x, y)
@@ -62,7 +63,7 @@ def test_value_and_grad_of_an_mlp(name, passes):
         np.testing.assert_allclose(np.asarray(grads[key])[index], expected, rtol=1e-3, atol=1e-6)
 
 
-def test_three_ways_to_wait(name):
+def test_three_ways_to_wait(name: Any) -> None:
     params, x, y = data()
     step = graphc.compile(graphc.value_and_grad(loss), device=name)
 
@@ -76,10 +77,10 @@ def test_three_ways_to_wait(name):
     assert first == second == float(third)
 
 
-def test_a_donated_training_step_learns_the_same_everywhere():
+def test_a_donated_training_step_learns_the_same_everywhere() -> None:
     params, x, y = data()
 
-    def step(params, x, y, rate):
+    def step(params: Any, x: Any, y: Any, rate: Any) -> Any:
         value, grads = graphc.value_and_grad(loss)(params, x, y)
         return graphc.tree.map(lambda p, g: p - rate * g, params, grads), value
 
@@ -96,13 +97,13 @@ def test_a_donated_training_step_learns_the_same_everywhere():
     assert histories["wgpu"][-1] < 0.8 * histories["wgpu"][0]
 
 
-def test_check_accepts_forward_and_backward(name):
+def test_check_accepts_forward_and_backward(name: Any) -> None:
     params, x, y = data()
     step = graphc.compile(graphc.value_and_grad(loss), device=name, check=True)
     assert np.isfinite(float(step(params, x, y)[0]))
 
 
-def test_every_stage_and_the_plan_say_the_same(device):
+def test_every_stage_and_the_plan_say_the_same(device: Any) -> None:
     params, x, y = data()
     executable = graphc.compile(graphc.value_and_grad(loss), device=device).lower(params, x, y)
     leaves = graphc.tree.leaves(((params, x, y), {}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,8 +17,8 @@ from tests.planning import transformer
 RUN = RunConfig(model="mlp", data=None, steps=2, batch_size=64, optimizer="sgd", rate=0.1, decay="constant", seed=0)
 
 
-def test_numbers_of_a_known_program(device):
-    def predict(params, x):
+def test_numbers_of_a_known_program(device: Any) -> None:
+    def predict(params: Any, x: Any) -> Any:
         return np.tanh(x @ params["w"]) @ params["v"]
 
     params = {"w": graphc.spec((32, 64)), "v": graphc.spec((64, 16))}
@@ -34,7 +36,7 @@ def test_numbers_of_a_known_program(device):
         assert word in str(contract)
 
 
-def test_without_an_argument_called_params_the_first_one_counts():
+def test_without_an_argument_called_params_the_first_one_counts() -> None:
     contract = (
         graphc.compile(lambda w, x: x @ w, device="numpy").lower(graphc.spec((4, 3)), graphc.spec((2, 4))).contract
     )
@@ -42,7 +44,7 @@ def test_without_an_argument_called_params_the_first_one_counts():
     assert graphc.compile(lambda: np.zeros(3), device="numpy").lower().contract.parameters == 0
 
 
-def test_a_gpt_is_described_without_an_allocation():
+def test_a_gpt_is_described_without_an_allocation() -> None:
     step, abstract = transformer(width=384, heads=6, layers=6, length=256, batch=64)
     contract = graphc.compile(step, device="numpy", donate=(0, 1)).lower(*abstract).contract
     assert 10e6 < contract.parameters < 12e6
@@ -51,10 +53,10 @@ def test_a_gpt_is_described_without_an_allocation():
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 5, 31, 63])
-def test_the_largest_batch_is_found(most):
+def test_the_largest_batch_is_found(most: Any) -> None:
     asked = []
 
-    def fits(size):
+    def fits(size: Any) -> Any:
         asked.append(size)
         return size <= most
 
@@ -64,9 +66,9 @@ def test_the_largest_batch_is_found(most):
 
 @pytest.mark.parametrize("name", ["wgpu", "numpy"])
 @pytest.mark.parametrize("inner", [1, 7])
-def test_the_steps_of_a_loop_are_counted_one_by_one(name, inner):
-    def loop(x, steps):
-        def one(c, _):
+def test_the_steps_of_a_loop_are_counted_one_by_one(name: Any, inner: Any) -> None:
+    def loop(x: Any, steps: Any) -> Any:
+        def one(c: Any, _: Any) -> Any:
             return graphc.scan(lambda c, _: (np.tanh(c @ c), None), c, length=inner)[0], None
 
         return graphc.scan(one, x, length=steps)[0]
@@ -81,20 +83,22 @@ def test_the_steps_of_a_loop_are_counted_one_by_one(name, inner):
 
 
 class Notes(Silent):
-    def __init__(self):
+    def __init__(self) -> None:
         self.lines = []
 
-    def note(self, text):
+    def note(self, text: Any) -> None:
         self.lines.append(text)
 
 
-def test_training_says_the_contract_first():
+def test_training_says_the_contract_first() -> None:
     notes = Notes()
     train(RUN, data.load(None), device="numpy", reporter=notes)
     assert "parameters" in notes.lines[0]
 
 
-def test_a_step_that_the_device_cannot_hold_is_refused_with_the_batch_that_fits(monkeypatch):
+def test_a_step_that_the_device_cannot_hold_is_refused_with_the_batch_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model, corpus = MODELS["mlp"], data.load(None)
     config, _ = model.configure(corpus)
     params, optimizer = model.init(graphc.random.key(0), config), RUN.make_optimizer()
@@ -113,7 +117,7 @@ def test_a_step_that_the_device_cannot_hold_is_refused_with_the_batch_that_fits(
         train(RUN, data.load(None), device="numpy")
 
 
-def test_the_capacity_of_what_runs_on_the_host_is_its_memory(device):
+def test_the_capacity_of_what_runs_on_the_host_is_its_memory(device: Any) -> None:
     memory = graphc.device("numpy").capacity
     assert memory is None or memory > 1 << 28
     assert device.capacity == (memory if device.software else None)

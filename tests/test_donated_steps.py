@@ -104,20 +104,20 @@ def check(pair: tuple[str, str], passes: Any) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=" ".join)
-def test_steps(pair: tuple[str, str]):
+def test_steps(pair: tuple[str, str]) -> None:
     """A launch for each kernel: it is compiled sooner."""
     check(pair, tuple(p for p in graphc.passes.DEFAULT if p is not chain))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
-def test_steps_in_chains(pair: tuple[str, str]):
+def test_steps_in_chains(pair: tuple[str, str]) -> None:
     check(pair, graphc.passes.DEFAULT)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
 @pytest.mark.parametrize("size", [1, 5, 65])
-def test_an_update_of_many_arrays(count: int, size: int):
+def test_an_update_of_many_arrays(count: int, size: int) -> None:
     """The first of them needs a sum of the next, and all have successors: 3 to 21 tensors in one launch."""
     arrays = [np.linspace(-1, k, size, dtype="f") for k in range(count)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from tests.fusing import Maker
 MAPPED = [op for op in OPS.values() if isinstance(op.lowering, Pointwise | Indexed) and op.cases()]
 
 
-def changed(array, rows, row):
+def changed(array: Any, rows: Any, row: Any) -> Any:
     """The array with every element of one of its `rows` rows changed."""
     copy = np.array(array)
     part = copy.reshape(rows, -1)[row]
@@ -25,7 +27,7 @@ def changed(array, rows, row):
 
 
 @pytest.mark.parametrize("op", MAPPED, ids=lambda op: op.name)
-def test_kept_rows_depend_on_their_own_row_only(op: Op):
+def test_kept_rows_depend_on_their_own_row_only(op: Op) -> None:
     for case in op.cases():
         arrays = [np.asarray(a) for a in case.inputs]
         inputs = tuple(new_value(type_of(a)) for a in arrays)
@@ -43,7 +45,7 @@ def test_kept_rows_depend_on_their_own_row_only(op: Op):
                 np.testing.assert_array_equal(*same)
 
 
-def node_of(name: str, *shapes: tuple[int, ...], **attrs) -> Node:
+def node_of(name: str, *shapes: tuple[int, ...], **attrs: Any) -> Node:
     b = Maker()
     dtypes = [f32] * len(shapes)
     if name in ("take", "take_along_axis"):
@@ -70,11 +72,11 @@ def node_of(name: str, *shapes: tuple[int, ...], **attrs) -> Node:
     ],
     ids=lambda x: x.op.name if isinstance(x, Node) else "",
 )
-def test_kept_finds_all_rows(node: Node, expected: tuple[int, ...]):
+def test_kept_finds_all_rows(node: Node, expected: tuple[int, ...]) -> None:
     assert kept(node) == expected
 
 
-def test_trailing_ignores_axes_of_one_element():
+def test_trailing_ignores_axes_of_one_element() -> None:
     assert trailing((4, 3, 2), (1, 2)) == (4, 6)
     assert trailing((4, 1, 3, 1), (1, 2)) == (4, 3)
     assert trailing((4, 3, 1), (1,)) == (4, 3)
@@ -84,13 +86,13 @@ def test_trailing_ignores_axes_of_one_element():
     assert trailing((2, 3, 4), (0, 2)) is None
 
 
-def refused(b: Maker, family: str, *outputs) -> str:
+def refused(b: Maker, family: str, *outputs: Any) -> str:
     with pytest.raises(GraphError) as error:
         check_family(b.build(outputs), family)
     return str(error.value)
 
 
-def test_row_bodies():
+def test_row_bodies() -> None:
     b = Maker()
     x = b.tensor(4, 6)
     p = b.softmax(x)
@@ -106,7 +108,7 @@ def test_row_bodies():
     assert "one row space" in refused(b, "row", s)
 
 
-def test_column_bodies():
+def test_column_bodies() -> None:
     b = Maker()
     x = b.tensor(4, 6)
     s = b.reduce("sum", b.op("exp", x), 0)
@@ -118,7 +120,7 @@ def test_column_bodies():
     assert "not the last ones" in refused(b, "column", b.reduce("sum", b.tensor(4, 6), 1))
 
 
-def test_matmul_bodies():
+def test_matmul_bodies() -> None:
     b = Maker()
     x, w = b.tensor(4, 6), b.tensor(5, 6)
     h = b.op("matmul", x, b.op("transpose", w, perm=(1, 0)))
@@ -130,7 +132,7 @@ def test_matmul_bodies():
     assert "holds one matmul, got 0" in refused(b, "matmul", b.op("exp", b.tensor(2, 3)))
 
 
-def test_map_bodies():
+def test_map_bodies() -> None:
     b = Maker()
     x = b.op("exp", b.tensor(2, 3))
     check_family(b.build([x, b.op("neg", x)]), "map")
@@ -144,7 +146,7 @@ def test_map_bodies():
     assert "no kernel family" in refused(b, "column major")
 
 
-def test_family_of_single_nodes():
+def test_family_of_single_nodes() -> None:
     assert family_of(node_of("exp", (4,))) == "map"
     assert family_of(node_of("sum", (4, 6), axes=(1,), keepdims=False)) == "row"
     assert family_of(node_of("sum", (4, 6), axes=(0,), keepdims=False)) == "column"

@@ -54,7 +54,7 @@ def planned(graph: Graph, donated: frozenset[int], buffers: int = 8) -> Graph:
     return after
 
 
-def test_an_adam_step_is_written_from_the_matmul_of_its_gradient():
+def test_an_adam_step_is_written_from_the_matmul_of_its_gradient() -> None:
     make = Maker()
     graph = make.build(adam_step(make, make.tensor(16, 8), make.tensor(16, 12), weight_and_moments(make)))
     donated = frozenset(slot for slot, v in enumerate(graph.inputs) if v.type.shape == (8, 12))
@@ -62,7 +62,7 @@ def test_an_adam_step_is_written_from_the_matmul_of_its_gradient():
     assert len(kernels(fuse(graph))) == 2, "what is not donated takes nine buffers"
 
 
-def test_it_waits_for_whoever_reads_the_weight():
+def test_it_waits_for_whoever_reads_the_weight() -> None:
     make = Maker()
     x, dy, state = make.tensor(16, 8), make.tensor(16, 12), weight_and_moments(make)
     updated = adam_step(make, x, dy, state)
@@ -72,7 +72,7 @@ def test_it_waits_for_whoever_reads_the_weight():
     assert len(kernels(after)[1].attrs["inplace"]) == 3
 
 
-def test_an_update_that_the_weight_is_read_with_again_takes_other_bytes():
+def test_an_update_that_the_weight_is_read_with_again_takes_other_bytes() -> None:
     make = Maker()
     x, dy, state = make.tensor(16, 8), make.tensor(16, 12), weight_and_moments(make)
     updated = adam_step(make, x, dy, state)
@@ -81,13 +81,13 @@ def test_an_update_that_the_weight_is_read_with_again_takes_other_bytes():
     assert all(v is not state[0] for n in after.nodes for v in (n.inputs[k] for _, k in n.attrs.get("inplace", ())))
 
 
-def test_rows_that_end_within_a_vector_are_not_claimed():
+def test_rows_that_end_within_a_vector_are_not_claimed() -> None:
     make = Maker()
     graph = make.build(adam_step(make, make.tensor(16, 8), make.tensor(16, 9), weight_and_moments(make, 8, 9)))
     assert len(kernels(planned(graph, EVERY))) == 2
 
 
-def test_two_results_that_wait_for_each_other_are_not_both_claimed():
+def test_two_results_that_wait_for_each_other_are_not_both_claimed() -> None:
     """Each update reads the other's weight: whichever overwrites first, the other one has to have read it."""
     make = Maker()
     x, dy, a, b = make.tensor(16, 8), make.tensor(16, 12), weight_and_moments(make), weight_and_moments(make)
@@ -97,7 +97,7 @@ def test_two_results_that_wait_for_each_other_are_not_both_claimed():
 
 
 @pytest.mark.parametrize("shape", [(32, 16, 12), (64, 20, 8), (2048, 8, 4)])
-def test_training_steps_on_the_device(shape: tuple[int, int, int]):
+def test_training_steps_on_the_device(shape: tuple[int, int, int]) -> None:
     """Weights and biases updated in place, also where the sum is split: the reference's numbers, step after step."""
     batch, inputs, outputs = shape
     rng = np.random.default_rng(0)
@@ -120,7 +120,7 @@ def test_training_steps_on_the_device(shape: tuple[int, int, int]):
         np.testing.assert_allclose(found[0][0][name].numpy(), found[1][0][name].numpy(), rtol=2e-5, atol=2e-6)
 
 
-def test_check_runs_such_programs():
+def test_check_runs_such_programs() -> None:
     def step(w: Any, m: Any, v: Any, x: Any, y: Any) -> Any:
         g = graphc.grad(lambda w: nn.cross_entropy(x @ w, y))(w)
         m, v = 0.9 * m + 0.1 * g, 0.9 * v + 0.1 * g * g
@@ -156,5 +156,5 @@ def updates(draw: st.DrawFn) -> Graph:
 
 @settings(max_examples=100, deadline=None)
 @given(updates(), st.sampled_from((4, 5, 8)), st.sets(st.integers(0, 5)))
-def test_random_updates(graph: Graph, buffers: int, kept: set[int]):
+def test_random_updates(graph: Graph, buffers: int, kept: set[int]) -> None:
     planned(graph, EVERY - kept, buffers)

@@ -117,7 +117,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 @settings(max_examples=150, deadline=None)
 @given(graphs(), st.sampled_from((4, 8)), st.sampled_from((6, 96)))
-def test_random_graphs(graph: Graph, max_buffers: int, max_nodes: int):
+def test_random_graphs(graph: Graph, max_buffers: int, max_nodes: int) -> None:
     options = Fuse(max_buffers=max_buffers, max_nodes=max_nodes)
     after = options(graph)
     assert_sound(graph, after, max_buffers)
@@ -126,7 +126,7 @@ def test_random_graphs(graph: Graph, max_buffers: int, max_nodes: int):
 
 @settings(max_examples=30, deadline=None)
 @given(graphs())
-def test_kernels_never_hold_more_work_than_the_ops(graph: Graph):
+def test_kernels_never_hold_more_work_than_the_ops(graph: Graph) -> None:
     """Without fusion every float op is computed once an element; matmuls and reductions still are."""
     after = fuse(graph)
     for name in ("matmul", "sum", "max", "mean", "exp", "sin", "sigmoid"):

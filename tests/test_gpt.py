@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_evaluation_spreads_over_both_parts() -> None:
         gpt.evaluation(data.Corpus("short", "abcdefghij" * 2), config, 1, 0)
 
 
-def test_the_command_line_writes_on(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_writes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     run, fast = str(tmp_path / "run"), ["--device", "numpy"]
     sizes = [part for pair in ("context=8", "width=12", "heads=2", "layers=1") for part in ("--set", pair)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ CASES = [(VECTOR, range(0, 96, 4)), (SCALAR, range(96))]
 
 @pytest.mark.parametrize("c", [1, 2, 3, 4, 5, 8, 12, 24, 96, 100])
 @pytest.mark.parametrize(("base", "starts"), CASES)
-def test_divide_and_modulo_agree_with_integers(c, base, starts):
+def test_divide_and_modulo_agree_with_integers(c: Any, base: Any, starts: Any) -> None:
     for scaled, factor in ((base, 1), (ix.multiply(base, 4), 4), (ix.multiply(base, 3), 3), (ix.add(base, base), 2)):
         quotient, rest = ix.divide(scaled, c), ix.modulo(scaled, c)
         for i in starts:
@@ -57,7 +58,7 @@ def test_divide_and_modulo_agree_with_integers(c, base, starts):
 
 
 @pytest.mark.parametrize(("base", "starts"), CASES)
-def test_reverse_and_clamp(base, starts):
+def test_reverse_and_clamp(base: Any, starts: Any) -> None:
     for i in starts:
         values = [i + k * (base.lane or 0) for k in range(4)]
         assert lanes_of(ix.reverse(base, 96), i=i) == [95 - v for v in values]
@@ -65,7 +66,7 @@ def test_reverse_and_clamp(base, starts):
         assert lanes_of(ix.clamp(ix.subtract(base, 7), 96), i=i) == [v - 7 if v >= 7 else 95 for v in values]
 
 
-def test_constants_are_folded():
+def test_constants_are_folded() -> None:
     assert ix.add(constant(3), constant(4)).const == 7
     assert ix.divide(constant(9), 2).const == 4
     assert ix.modulo(constant(9), 2).const == 1
@@ -73,7 +74,7 @@ def test_constants_are_folded():
     assert ix.clamp(constant(9), 0).const == 0
 
 
-def test_a_vector_inside_one_row_stays_a_vector():
+def test_a_vector_inside_one_row_stays_a_vector() -> None:
     """The bias of a [24, 4] tensor is read with one vec4 load: its index has consecutive, aligned lanes."""
     column = ix.modulo(VECTOR, 8)
     assert (column.lane, column.align % 4) == (1, 0)
@@ -82,7 +83,7 @@ def test_a_vector_inside_one_row_stays_a_vector():
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_chains_of_views_read_the_right_element(seed):
+def test_chains_of_views_read_the_right_element(seed: Any) -> None:
     """Follow one element through random views, in Python integers beside the generated expressions."""
     rng = np.random.default_rng(seed)
     shapes = [(4, 6, 4), (2, 3, 16), (96,), (8, 12), (24, 4), (3, 32), (1, 96), (6, 1, 16)]
@@ -111,7 +112,7 @@ def test_chains_of_views_read_the_right_element(seed):
         assert lanes_of(index.map(lambda idx: idx).flat, i=i) == expected
 
 
-def test_broadcast_reads_the_operand_of_lower_rank():
+def test_broadcast_reads_the_operand_of_lower_rank() -> None:
     index = Index((4, 6, 4), flat=SCALAR)
     row = index.broadcast_from((6, 1))
     column = index.broadcast_from((4,))
@@ -123,14 +124,14 @@ def test_broadcast_reads_the_operand_of_lower_rank():
     assert math.prod(index.shape) == 96
 
 
-def test_equal_positions_have_equal_keys_whatever_they_are_made_of():
+def test_equal_positions_have_equal_keys_whatever_they_are_made_of() -> None:
     a = Index((4, 8), [variable("r", 4), variable("c", 8, 4, 1)])
     b = Index((4, 8), [variable("r", 4), variable("c", 8, 4, 1)])
     assert a.key == b.key
     assert a.key != Index((4, 8), [variable("r", 4), variable("c", 8, 4, 0)]).key
 
 
-def test_axes_that_a_reshape_merges_cost_no_division():
+def test_axes_that_a_reshape_merges_cost_no_division() -> None:
     dims = [variable(name, n) for name, n in zip("bthd", (2, 5, 3, 4), strict=True)]
     for shape in ((2, 5, 12), (10, 12), (2, 15, 4), (1, 10, 12), (120,), (2, 5, 1, 12)):
         index = Index((2, 5, 3, 4), dims).reshaped(shape)
@@ -154,7 +155,7 @@ def test_axes_that_a_reshape_merges_cost_no_division():
         ((2, 3, 4, 2), (2, 12, 2)),
     ],
 )
-def test_reshapes_of_known_coordinates_agree_with_numpy(old, new):
+def test_reshapes_of_known_coordinates_agree_with_numpy(old: Any, new: Any) -> None:
     variables = [variable(name, n) for name, n in zip("abcd", old, strict=False)]
     index = Index(old, variables).reshaped(new)
     for place in np.ndindex(*old):
@@ -164,14 +165,14 @@ def test_reshapes_of_known_coordinates_agree_with_numpy(old, new):
         assert int(evaluate(index.flat.text, **named)) == np.ravel_multi_index(place, old)
 
 
-def test_axes_that_a_reshape_keeps_apart_are_not_mixed():
+def test_axes_that_a_reshape_keeps_apart_are_not_mixed() -> None:
     rows, column = variable("m", 1024), Idx("(k * 4u)", 1, 4, 384)
     merged = Index((1024, 384), [rows, column]).reshaped((4, 256, 384)).reshaped((4, 256, 6, 64))
     assert [d.text for d in merged.dims] == ["(m / 256u)", "(m % 256u)", "((k * 4u) / 64u)", "((k * 4u) % 64u)"]
     assert (merged.dims[-1].lane, merged.dims[-1].align) == (1, 4)
 
 
-def test_axes_of_length_one_keep_the_flat_position():
+def test_axes_of_length_one_keep_the_flat_position() -> None:
     """What computes in place relies on it: the element at a position is read from the same one."""
     flat = variable("i", 6)
     assert Index((1, 2, 3), flat=flat).broadcast_from((2, 3)).flat.text == "i"

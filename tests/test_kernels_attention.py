@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,16 +39,16 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def operands(batch, t, s, d, e):
+def operands(batch: Any, t: Any, s: Any, d: Any, e: Any) -> Any:
     return [normal(*batch, t, d), normal(*batch, s, d, seed=1), normal(*batch, s, e, seed=2)]
 
 
-def exact(op, arrays, **attrs):
+def exact(op: Any, arrays: Any, **attrs: Any) -> Any:
     """The result in float64."""
     return op.reference(*(a.astype(np.float64) for a in arrays), **attrs)
 
 
-def backward_operands(batch, t, s, d, e, **attrs):
+def backward_operands(batch: Any, t: Any, s: Any, d: Any, e: Any, **attrs: Any) -> Any:
     q, k, v = operands(batch, t, s, d, e)
     dout = normal(*batch, t, e, seed=3)
     out, lse = ATTENTION.reference(q, k, v, **attrs)
@@ -68,7 +70,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), SHAPES)
-def test_forward(device, batch, t, s, d, e, causal):
+def test_forward(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any) -> None:
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = operands(batch, t, s, d, e)
     got, plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
@@ -79,11 +81,11 @@ def test_forward(device, batch, t, s, d, e, causal):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 1, 1), (1, 4), (4, 1), (2, 2)])
-def test_gradients_that_are_one(device, shape):
+def test_gradients_that_are_one(device: Any, shape: Any) -> None:
     """Of an attention to itself with sides of one, gradients are the same numbers: each is written all the same."""
     x = normal(*shape)
 
-    def loss(x):
+    def loss(x: Any) -> Any:
         return np.sum(nn.attention(x, x, x) * np.cos(np.arange(x.size)).reshape(x.shape))
 
     graph = pipeline.run(graphc.trace(graphc.grad(loss), x), DEFAULT)
@@ -92,7 +94,7 @@ def test_gradients_that_are_one(device, shape):
 
 
 @pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), SHAPES)
-def test_backward(device, batch, t, s, d, e, causal):
+def test_backward(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any) -> None:
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = backward_operands(batch, t, s, d, e, **attrs)
     got, plan = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
@@ -103,7 +105,7 @@ def test_backward(device, batch, t, s, d, e, causal):
 
 
 @pytest.mark.parametrize("variant", ["no subgroups", "small grid", "hardware"])
-def test_other_devices(device, variant):
+def test_other_devices(device: Any, variant: Any) -> None:
     batch, t, s, d, e = (3,), 19, 37, 8, 8
     attrs = {"causal": variant == "small grid", "scale": 0.3}
     target = (variants(device) | {"hardware": replace(device.target, software=False)})[variant]
@@ -127,7 +129,9 @@ PARTED = [
 
 
 @pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal", "keep"), PARTED)
-def test_kernels_that_visit_some_columns_each_make_the_same(device, monkeypatch, batch, t, s, d, e, causal, keep):
+def test_kernels_that_visit_some_columns_each_make_the_same(
+    device: Any, monkeypatch: pytest.MonkeyPatch, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any, keep: Any
+) -> None:
     attrs = {"causal": causal, "scale": 0.3} | ({} if keep is None else {"keep": keep, "boost": 1 / keep})
     more = [] if keep is None else [np.array([5, 11], np.uint32)]
     arrays = [*operands(batch, t, s, d, e), *more]
@@ -149,14 +153,14 @@ def test_kernels_that_visit_some_columns_each_make_the_same(device, monkeypatch,
 
 
 @pytest.mark.parametrize("keys", [70_001, pytest.param(1_000_000, marks=pytest.mark.slow)])
-def test_a_few_queries_over_more_keys_than_a_loop_turns(device, keys):
+def test_a_few_queries_over_more_keys_than_a_loop_turns(device: Any, keys: Any) -> None:
     arrays = operands((), 3, keys, 8, 4)
     got, _ = run(device, graph_of(ATTENTION, arrays, causal=True, scale=0.3), arrays)
     for found, want in zip(got, exact(ATTENTION, arrays, causal=True, scale=0.3), strict=True):
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=1e-6)
 
 
-def test_dropout(device):
+def test_dropout(device: Any) -> None:
     attrs = {"causal": True, "scale": 0.5, "keep": 0.8, "boost": 1.25}
     key = np.array([5, 11], np.uint32)
     q, k, v = operands((2, 2), 21, 38, 8, 8)
@@ -173,7 +177,7 @@ def test_dropout(device):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
 
-def test_what_the_kernels_do_not_compute_is_expanded(device):
+def test_what_the_kernels_do_not_compute_is_expanded(device: Any) -> None:
     attrs = {"causal": True, "scale": 0.1}
     arrays = operands((2,), 9, 9, 130, 5)
     (got, lse), plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
@@ -183,18 +187,18 @@ def test_what_the_kernels_do_not_compute_is_expanded(device):
     np.testing.assert_allclose(lse, want_lse, rtol=1e-5, atol=3e-6)
 
 
-def block(x, w, out):
+def block(x: Any, w: Any, out: Any) -> Any:
     """Attention of heads side by side in the last axis, its result merged likewise."""
     b, t, c = x.shape
     q, k, v = (h.reshape(b, t, 3, c // 3).transpose(0, 2, 1, 3) for h in np.split(x @ w, 3, axis=-1))
     return nn.attention(q, k, v, causal=True).transpose(0, 2, 1, 3).reshape(b, t, c) @ out
 
 
-def block_loss(x, w, out):
+def block_loss(x: Any, w: Any, out: Any) -> Any:
     return np.mean(block(x, w, out) ** 2)
 
 
-def test_heads_are_read_in_place(device):
+def test_heads_are_read_in_place(device: Any) -> None:
     arrays = [normal(2, 21, 24), normal(24, 72, seed=1) * 0.3, normal(24, 24, seed=2) * 0.3]
     for fn in (block, graphc.value_and_grad(block_loss, argnums=(0, 1, 2))):
         traced = graphc.trace(fn, *arrays)
@@ -207,7 +211,7 @@ def test_heads_are_read_in_place(device):
             np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
 
 
-def test_nan_and_infinity_reach_the_rows_that_see_them(device):
+def test_nan_and_infinity_reach_the_rows_that_see_them(device: Any) -> None:
     q, k, v = operands((2,), 20, 20, 8, 8)
     q[0, 3, 2] = np.nan
     k[1, 11, 0] = np.inf
@@ -226,7 +230,7 @@ def test_nan_and_infinity_reach_the_rows_that_see_them(device):
     np.testing.assert_array_equal(np.isnan(got[1]), np.isnan(want[1]))
 
 
-def test_large_scores_do_not_overflow(device):
+def test_large_scores_do_not_overflow(device: Any) -> None:
     arrays = operands((), 40, 40, 16, 16)
     arrays[0] *= 1000
     attrs = {"causal": True, "scale": 1.0}
@@ -237,7 +241,7 @@ def test_large_scores_do_not_overflow(device):
     assert np.abs(got - want).max() < 0.02
 
 
-def test_results_are_the_same_each_time(device):
+def test_results_are_the_same_each_time(device: Any) -> None:
     attrs = {"causal": True, "scale": 0.25}
     arrays = backward_operands((2, 2), 45, 45, 16, 16, **attrs)
     first, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
@@ -246,8 +250,8 @@ def test_results_are_the_same_each_time(device):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_gradient_that_nobody_needs_is_not_computed(device):
-    def loss(q, k, v):
+def test_a_gradient_that_nobody_needs_is_not_computed(device: Any) -> None:
+    def loss(q: Any, k: Any, v: Any) -> Any:
         return np.sum(nn.attention(q, k, v, causal=True) ** 2)
 
     arrays = operands((2,), 9, 9, 8, 8)
@@ -272,7 +276,7 @@ def marked(graph: Graph) -> Graph:
     return replace(graph, nodes=(Node(fused, graph.inputs, graph.outputs, attrs),))
 
 
-def textured(batch=(2,), t=45, s=70, d=64, e=64, **attrs):
+def textured(batch: Any = (2,), t: Any = 45, s: Any = 70, d: Any = 64, e: Any = 64, **attrs: Any) -> Iterator[Any]:
     """Both ops with the operands that they would read from textures, and dropout with a key."""
     key = [np.array([5, 11], np.uint32)] if "keep" in attrs else []
     q, k, v = operands(batch, t, s, d, e)
@@ -284,7 +288,7 @@ def textured(batch=(2,), t=45, s=70, d=64, e=64, **attrs):
 
 
 @pytest.mark.parametrize("dropout", [{}, {"keep": 0.8, "boost": 1.25}], ids=["plain", "dropout"])
-def test_operands_in_textures(device, dropout):
+def test_operands_in_textures(device: Any, dropout: Any) -> None:
     attrs = {"causal": True, "scale": 0.125, **dropout}
     for op, arrays, graph in textured(**attrs):
         got, plan = run(device, graph, arrays)
@@ -294,7 +298,7 @@ def test_operands_in_textures(device, dropout):
 
 
 @pytest.mark.slow
-def test_every_tile_computes_the_same(device):
+def test_every_tile_computes_the_same(device: Any) -> None:
     attrs = {"causal": False, "scale": 0.125}
     for op, arrays, graph in textured(**attrs):
         want = exact(op, arrays, **attrs)
@@ -309,7 +313,7 @@ def test_every_tile_computes_the_same(device):
                     np.testing.assert_allclose(result, wanted, rtol=5e-5, atol=5e-5)
 
 
-def test_which_operands_are_read_from_textures():
+def test_which_operands_are_read_from_textures() -> None:
     attrs = {"causal": True, "scale": 0.125}
     for op, _, graph in textured(**attrs):
         plan = lower(graph, SOFTWARE)
@@ -324,7 +328,7 @@ def test_which_operands_are_read_from_textures():
         assert {len(d.stagings) for d in lower(graph, SOFTWARE).dispatches} <= {0, 1, 2}
 
 
-def test_heads_are_read_from_one_texture(device):
+def test_heads_are_read_from_one_texture(device: Any) -> None:
     arrays = [normal(2, 24, 192), normal(192, 576, seed=1) * 0.1, normal(192, 192, seed=2) * 0.1]
     traced = graphc.trace(block, *arrays)
     graph = pipeline.run(traced, DEFAULT)
@@ -339,8 +343,8 @@ def _alone(node: Node) -> Graph:
     return Graph(node.inputs, {}, (node,), node.outputs)
 
 
-def test_large_attention_is_marked():
-    def attend(q, k, v):
+def test_large_attention_is_marked() -> None:
+    def attend(q: Any, k: Any, v: Any) -> Any:
         return nn.attention(q, k, v, causal=True)
 
     for length, found in ((256, True), (32, False)):
@@ -349,7 +353,7 @@ def test_large_attention_is_marked():
         assert bool(lower(graph, SOFTWARE).textures) == found
 
 
-def test_browsers_accept_kernels_that_read_textures():
+def test_browsers_accept_kernels_that_read_textures() -> None:
     for _, _, graph in textured(causal=True, scale=0.125, keep=0.8, boost=1.25):
         plan = lower(graph, SOFTWARE)
         assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}

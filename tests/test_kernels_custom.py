@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     ("shape", "axis"),
     [((1,), 0), ((513,), 0), ((70_001,), 0), ((3, 1000, 5), 1), ((2, 3, 7), 2), ((600, 64), 0), ((3, 2, 2000), 2)],
 )
-def test_cumsum(device, shape, axis, reverse):
+def test_cumsum(device: Any, shape: Any, axis: Any, reverse: Any) -> None:
     x = rng().uniform(0, 1, shape).astype(np.float32)
     target = replace(device.target, max_workgroups=3, max_binding_bytes=1 << 17)
     (got,), _ = run(device, graph_of(CUMSUM, [x], axis=axis, reverse=reverse), [x], target)
@@ -33,7 +34,7 @@ def test_cumsum(device, shape, axis, reverse):
     assert np.abs(got - want).max() <= 3e-6 * want.max()
 
 
-def test_cumsum_of_integers_wraps(device):
+def test_cumsum_of_integers_wraps(device: Any) -> None:
     x = rng().integers(-(2**31), 2**31, (5, 700)).astype(np.int32)
     (got,), _ = run(device, graph_of(CUMSUM, [x], axis=1, reverse=False), [x])
     with np.errstate(over="ignore"):
@@ -51,7 +52,9 @@ def want_scatter(ids: np.ndarray, updates: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32])
 @pytest.mark.parametrize("alone", [0, 1 << 20], ids=["clear apart", "clear in place"])
 @pytest.mark.parametrize(("rows", "size", "inner"), [(1, 1, 1), (50, 7, 4), (700, 40, 3), (2000, 5, 8), (3, 900, 16)])
-def test_scatter_add(device, monkeypatch, rows, size, inner, alone, dtype):
+def test_scatter_add(
+    device: Any, monkeypatch: pytest.MonkeyPatch, rows: Any, size: Any, inner: Any, alone: Any, dtype: Any
+) -> None:
     monkeypatch.setattr(scatter, "CLEAR_ALONE", alone)
     low = -2 * size if dtype is np.int32 else 0
     ids = rng().integers(low, 2 * size, rows).astype(dtype)
@@ -65,7 +68,7 @@ def test_scatter_add(device, monkeypatch, rows, size, inner, alone, dtype):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=3e-6 * np.abs(want).max())
 
 
-def test_scatter_add_on_a_middle_axis(device):
+def test_scatter_add_on_a_middle_axis(device: Any) -> None:
     ids = rng().integers(-6, 6, (40, 30)).astype(np.int32)
     updates = rng(1).standard_normal((3, 40, 30, 2, 2)).astype(np.float32)
     graph = graph_of(SCATTER, [ids, updates], axis=1, size=6)
@@ -74,7 +77,7 @@ def test_scatter_add_on_a_middle_axis(device):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
-def test_scatter_add_keeps_its_accuracy_over_many_rows_and_repeats_to_the_bit(device):
+def test_scatter_add_keeps_its_accuracy_over_many_rows_and_repeats_to_the_bit(device: Any) -> None:
     rows = 228_146
     ids = rng().integers(0, 27, rows).astype(np.int32)
     updates = rng(1).uniform(0, 1, (rows, 4)).astype(np.float32)
@@ -86,7 +89,7 @@ def test_scatter_add_keeps_its_accuracy_over_many_rows_and_repeats_to_the_bit(de
     np.testing.assert_array_equal(first, second)
 
 
-def test_scatter_add_of_integers(device):
+def test_scatter_add_of_integers(device: Any) -> None:
     ids = rng().integers(0, 9, 800).astype(np.int32)
     updates = rng(1).integers(-(2**31), 2**31, (800, 3)).astype(np.int32)
     (got,), _ = run(device, graph_of(SCATTER, [ids, updates], axis=0, size=9), [ids, updates])
@@ -99,7 +102,7 @@ def test_scatter_add_of_integers(device):
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32])
 @pytest.mark.parametrize("rows", [0, 1, 8, 9, 1300])
 @pytest.mark.parametrize(("shape", "axis"), [((11, 4), 0), ((2, 7, 3), 1), ((5,), 0), ((3, 6), 1)])
-def test_index_update_last_write_wins(device, rows, shape, axis, dtype):
+def test_index_update_last_write_wins(device: Any, rows: Any, shape: Any, axis: Any, dtype: Any) -> None:
     size = shape[axis]
     ids = rng().integers(-2 * size if dtype is np.int32 else 0, 2 * size, rows).astype(dtype)
     x = rng(1).standard_normal(shape).astype(np.float32)
@@ -112,7 +115,7 @@ def test_index_update_last_write_wins(device, rows, shape, axis, dtype):
     np.testing.assert_array_equal(got, want)
 
 
-def test_index_update_of_bool_and_of_itself(device):
+def test_index_update_of_bool_and_of_itself(device: Any) -> None:
     x, values = rng().random((6, 3)) < 0.5, rng(1).random((2, 3)) < 0.5
     ids = np.array([4, -6], np.int32)
     (got,), _ = run(device, graph_of(UPDATE, [x, ids, values], axis=0), [x, ids, values])
@@ -121,7 +124,7 @@ def test_index_update_of_bool_and_of_itself(device):
     np.testing.assert_array_equal(got, want)
 
 
-def test_large_tables_are_bound_in_windows(device):
+def test_large_tables_are_bound_in_windows(device: Any) -> None:
     target = replace(device.target, max_binding_bytes=4096, max_workgroups=5)
     ids = rng().integers(0, 150, 90).astype(np.int32)
     updates = rng(1).standard_normal((90, 12)).astype(np.float32)

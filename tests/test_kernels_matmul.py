@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def check(got: np.ndarray, want: np.ndarray, terms: int) -> None:
     np.testing.assert_allclose(got, want, rtol=2e-6, atol=2e-6 * max(4, terms) ** 0.5 + 1e-7 * terms)
 
 
-def fused_body(a_shape, b_shape, swap_a=False, swap_b=False, epilogue=None):
+def fused_body(a_shape: Any, b_shape: Any, swap_a: Any = False, swap_b: Any = False, epilogue: Any = None) -> Any:
     """A fused matmul whose operands are read through transposes; epilogue(builder, product) -> outputs."""
     body = Builder()
     operands = []
@@ -46,7 +47,7 @@ def fused_body(a_shape, b_shape, swap_a=False, swap_b=False, epilogue=None):
     return body.build(outputs)
 
 
-def graph_around(body):
+def graph_around(body: Any) -> Any:
     outer = Builder()
     inputs = [outer.input(v.type) for v in body.inputs]
     return outer.build(outer.add(fused, *inputs, body=body, family="matmul", why=()))
@@ -68,7 +69,7 @@ SIZES = [
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("swap_a", "swap_b"), list(itertools.product((False, True), repeat=2)))
-def test_transposed_operands_are_read_in_place(device, variant, swap_a, swap_b):
+def test_transposed_operands_are_read_in_place(device: Any, variant: Any, swap_a: Any, swap_b: Any) -> None:
     for m, k, n in SIZES:
         a, b = normal(m, k), normal(k, n, seed=1)
         graph = graph_around(fused_body((m, k), (k, n), swap_a, swap_b))
@@ -79,7 +80,7 @@ def test_transposed_operands_are_read_in_place(device, variant, swap_a, swap_b):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_batches_broadcast(device, variant):
+def test_batches_broadcast(device: Any, variant: Any) -> None:
     shapes = [((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 4)), ((3, 5), (2, 5, 4)), ((2, 1, 3, 5), (3, 5, 4))]
     shapes += [((2, 3, 5, 16), (3, 16, 4)), ((4, 1, 8, 12), (1, 3, 12, 8)), ((70, 1, 9), (9, 5))]
     for a_shape, b_shape in shapes:
@@ -89,13 +90,13 @@ def test_batches_broadcast(device, variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_empty_sums_are_zero(device, variant):
+def test_empty_sums_are_zero(device: Any, variant: Any) -> None:
     a, b = np.zeros((3, 0), np.float32), np.zeros((0, 5), np.float32)
     (got,), _ = run(device, graph_of(MATMUL, [a, b]), [a, b], variants(device)[variant])
     np.testing.assert_array_equal(got, np.zeros((3, 5)))
 
 
-def test_integers_wrap_around(device):
+def test_integers_wrap_around(device: Any) -> None:
     a = np.random.default_rng(0).integers(-(2**31), 2**31, (9, 13)).astype(np.int32)
     b = np.random.default_rng(1).integers(-(2**31), 2**31, (13, 6)).astype(np.int32)
     (got,), _ = run(device, graph_of(MATMUL, [a, b]), [a, b])
@@ -106,10 +107,10 @@ def test_integers_wrap_around(device):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shape", [(34, 12, 20), (16, 7, 27), (3, 1100, 8)])
-def test_epilogue_with_bias_residual_and_two_outputs(device, variant, shape):
+def test_epilogue_with_bias_residual_and_two_outputs(device: Any, variant: Any, shape: Any) -> None:
     m, k, n = shape
 
-    def epilogue(body, product):
+    def epilogue(body: Any, product: Any) -> Any:
         bias = body.input(TensorType((n,), f32))
         residual = body.input(TensorType((m, n), f32))
         zero = body.constant(np.float32(0))
@@ -125,7 +126,7 @@ def test_epilogue_with_bias_residual_and_two_outputs(device, variant, shape):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_heads_are_split_and_merged_by_index_arithmetic(device, variant):
+def test_heads_are_split_and_merged_by_index_arithmetic(device: Any, variant: Any) -> None:
     # q [B, T, H * D] is read as [B, H, T, D]; k likewise, transposed: scores [B, H, T, T] in one kernel.
     b, t, h, d = 2, 6, 3, 8
     body, reshape = Builder(), by_name("reshape")
@@ -141,7 +142,7 @@ def test_heads_are_split_and_merged_by_index_arithmetic(device, variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_long_sums_are_split(device, variant):
+def test_long_sums_are_split(device: Any, variant: Any) -> None:
     rows = 20_001
     a, b = np.abs(normal(rows, 5)), np.abs(normal(rows, 12, seed=1))
     graph = graph_around(fused_body((5, rows), (rows, 12), swap_a=True))
@@ -152,7 +153,7 @@ def test_long_sums_are_split(device, variant):
 
 
 @pytest.mark.parametrize("swap", [False, True])
-def test_operands_and_results_larger_than_a_binding_are_bound_in_windows(device, swap):
+def test_operands_and_results_larger_than_a_binding_are_bound_in_windows(device: Any, swap: Any) -> None:
     a, b = normal(40, 100), normal(100, 68, seed=1)
     target = replace(device.target, max_binding_bytes=8192)
     stored = [np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)] if swap else [a, b]
@@ -163,7 +164,7 @@ def test_operands_and_results_larger_than_a_binding_are_bound_in_windows(device,
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_float16_operands_are_added_in_float32(device, variant):
+def test_float16_operands_are_added_in_float32(device: Any, variant: Any) -> None:
     target = variants(device)[variant]
     a, b = normal(20, 300).astype(np.float16), normal(300, 24, seed=1).astype(np.float16)
     graph = graph_of(MATMUL, [a, b])
@@ -175,7 +176,7 @@ def test_float16_operands_are_added_in_float32(device, variant):
     np.testing.assert_allclose(got, a.astype(float) @ b.astype(float), rtol=1e-3, atol=1e-3)
 
 
-def test_nan_and_infinity_stay_in_their_rows_and_columns(device):
+def test_nan_and_infinity_stay_in_their_rows_and_columns(device: Any) -> None:
     a, b = normal(20, 10), normal(10, 30, seed=1)
     a[3, 4], b[2, 29] = np.nan, np.inf
     (got,), _ = run(device, graph_of(MATMUL, [a, b]), [a, b])
@@ -185,7 +186,7 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(device):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 9), (9, 1, 1)])
-def test_each_element_is_written_by_one_invocation(device, variant, shape):
+def test_each_element_is_written_by_one_invocation(device: Any, variant: Any, shape: Any) -> None:
     # x @ w + x in the bytes of x: a second invocation of the same element would read what the first has written.
     m, k, n = shape
     texts = [
@@ -198,7 +199,7 @@ def test_each_element_is_written_by_one_invocation(device, variant, shape):
     assert tile_columns == n or f"column < {n}u" in stores
 
 
-def test_tiles_cover_every_shape(device):
+def test_tiles_cover_every_shape(device: Any) -> None:
     rng = np.random.default_rng(0)
     for target in variants(device).values():
         for _ in range(200):
@@ -211,7 +212,7 @@ def test_tiles_cover_every_shape(device):
             assert tile.lanes * tile.groups <= target.max_invocations
 
 
-def test_large_products_take_the_measured_tile(device):
+def test_large_products_take_the_measured_tile(device: Any) -> None:
     target = variants(device)["own"]
     if not target.software or target.subgroup != 8:
         target = variants(device)["no subgroups"]

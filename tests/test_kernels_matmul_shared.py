@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ LAYOUTS = list(itertools.product((False, True), repeat=2))
 SIZES = [(128, 64, 128), (130, 68, 132), (127, 100, 140), (512, 80, 516)]
 
 
-def product(device, m, k, n, swap_a=False, swap_b=False, epilogue=None, extra=()):
+def product(
+    device: Any, m: Any, k: Any, n: Any, swap_a: Any = False, swap_b: Any = False, epilogue: Any = None, extra: Any = ()
+) -> Any:
     a, b = normal(m, k), normal(k, n, seed=1)
     graph = graph_around(fused_body((m, k), (k, n), swap_a, swap_b, epilogue))
     stored = [np.ascontiguousarray(a.T) if swap_a else a, np.ascontiguousarray(b.T) if swap_b else b]
@@ -32,28 +35,28 @@ def product(device, m, k, n, swap_a=False, swap_b=False, epilogue=None, extra=()
 
 
 @pytest.mark.parametrize(("swap_a", "swap_b"), LAYOUTS)
-def test_every_layout_at_every_edge(device, swap_a, swap_b):
+def test_every_layout_at_every_edge(device: Any, swap_a: Any, swap_b: Any) -> None:
     for m, k, n in SIZES:
         (got,), plan, want = product(device, m, k, n, swap_a, swap_b)
         assert "var<workgroup>" in plan.kernels[0].wgsl
         check(got, want, k)
 
 
-def test_odd_sums_are_shared_where_no_vector_runs_along_k(device):
+def test_odd_sums_are_shared_where_no_vector_runs_along_k(device: Any) -> None:
     for swaps in LAYOUTS:
         (got,), plan, want = product(device, 132, 71, 136, *swaps)
         assert ("var<workgroup>" in plan.kernels[0].wgsl) == swaps[0]
         check(got, want, 71)
 
 
-def test_batches_epilogues_and_integers(device):
+def test_batches_epilogues_and_integers(device: Any) -> None:
     wide = variants(device)["wide"]
     a, b = normal(3, 80, 64), normal(3, 64, 96, seed=1)
     (got,), plan = run(device, graph_of(by_name("matmul"), [a, b]), [a, b], wide)
     assert "var<workgroup>" in plan.kernels[0].wgsl
     check(got, a.astype(float) @ b, 64)
 
-    def epilogue(body, sums):
+    def epilogue(body: Any, sums: Any) -> Any:
         return [body.apply(by_name("add"), sums, body.input(TensorType((130,), f32)))]
 
     bias = normal(130, seed=5)
@@ -65,7 +68,7 @@ def test_batches_epilogues_and_integers(device):
         np.testing.assert_array_equal(got, x @ x.T)
 
 
-def test_what_lies_beyond_a_sum_is_not_added(device):
+def test_what_lies_beyond_a_sum_is_not_added(device: Any) -> None:
     # 68 terms are 4 blocks and a quarter: the other twelve read NaN, of a row that is not in the product.
     wide = variants(device)["wide"]
     builder = Builder()
@@ -78,14 +81,14 @@ def test_what_lies_beyond_a_sum_is_not_added(device):
         np.testing.assert_array_equal(np.isnan(got), np.isnan(x @ y))
 
 
-def test_long_sums_are_split_at_whole_blocks(device):
+def test_long_sums_are_split_at_whole_blocks(device: Any) -> None:
     (got,), plan, want = product(device, 128, 1100, 132)
     assert len(plan.dispatches) == 2
     assert "var<workgroup>" in plan.kernels[0].wgsl
     check(got, want, 1100)
 
 
-def test_the_tile_stays_within_the_limits():
+def test_the_tile_stays_within_the_limits() -> None:
     gpu = Target("gpu", max_storage_buffers=8)
     shape = Shape(1, 1024, 1024, 1024)
     tile = choose(shape, "k", "n", gpu)
@@ -100,7 +103,7 @@ def test_the_tile_stays_within_the_limits():
 @pytest.mark.slow
 @pytest.mark.parametrize(("swap_a", "swap_b"), LAYOUTS)
 @pytest.mark.parametrize("variant", ["own", "wide"])
-def test_every_candidate_of_the_tuner_is_right(device, variant, swap_a, swap_b):
+def test_every_candidate_of_the_tuner_is_right(device: Any, variant: Any, swap_a: Any, swap_b: Any) -> None:
     from graphc.tuner import problems
 
     m, k, n = 200, 640, 196
@@ -115,7 +118,7 @@ def test_every_candidate_of_the_tuner_is_right(device, variant, swap_a, swap_b):
         check(got, a.astype(float) @ b, k)
 
 
-def test_browsers_accept_the_kernels():
+def test_browsers_accept_the_kernels() -> None:
     texts = {}
     for swaps, size in itertools.product(LAYOUTS, [(128, 64, 128), (512, 68, 516)]):
         m, k, n = size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ TARGETS = ["own", "no subgroups", "gpu", "small grid"]
 
 
 @pytest.mark.parametrize("name", LOWERED)
-def test_every_case_of_every_op(device, name):
+def test_every_case_of_every_op(device: Any, name: Any) -> None:
     for case in OPS[name].cases():
         arrays = [np.asarray(a) for a in case.inputs]
         graph = one_op(name, arrays, case.attrs)
@@ -59,18 +60,18 @@ SHAPES = [
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_softmax_in_one_kernel(device, shape, target):
+def test_softmax_in_one_kernel(device: Any, shape: Any, target: Any) -> None:
     plan = check(device, as_kernel(softmax(*shape), "row"), targets(device)[target])
     assert len(plan.dispatches) == 1
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("size", [4, 16, 31, 64])
-def test_causal_softmax(device, size, target):
+def test_causal_softmax(device: Any, size: Any, target: Any) -> None:
     check(device, as_kernel(softmax(2, 3, size, size, causal=True), "row"), targets(device)[target])
 
 
-def test_softmax_propagates_nan_and_infinity(device):
+def test_softmax_propagates_nan_and_infinity(device: Any) -> None:
     arrays = [np.array([[0, 1, 2, np.nan], [0, np.inf, 1, 1], [-np.inf, 0, 1, 2], [9e37, 0, 1, 2]], np.float32)]
     for target in targets(device).values():
         check(device, as_kernel(softmax(4, 4), "row"), target, arrays)
@@ -89,7 +90,7 @@ def layer_norm(*shape: int) -> Graph:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("shape", [(4, 16), (6, 37), (2, 3, 384), (2, 3, 1030), (65, 8)])
-def test_layer_norm_in_one_kernel(device, shape, target):
+def test_layer_norm_in_one_kernel(device: Any, shape: Any, target: Any) -> None:
     check(device, as_kernel(layer_norm(*shape), "row"), targets(device)[target])
 
 
@@ -108,13 +109,13 @@ def cross_entropy(rows: int, classes: int) -> Graph:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("rows", "classes"), [(16, 27), (5, 256), (3, 1001), (7, 5)])
-def test_cross_entropy_in_one_kernel(device, rows, classes, target):
+def test_cross_entropy_in_one_kernel(device: Any, rows: Any, classes: Any, target: Any) -> None:
     check(device, as_kernel(cross_entropy(rows, classes), "row"), targets(device)[target])
 
 
 @pytest.mark.parametrize("length", [1, 3, 8, 27, 64, 257, 1024, 3000])
 @pytest.mark.parametrize("name", ["argmax", "argmin", "max", "min"])
-def test_extremes_take_the_first_of_equals_and_the_first_nan(device, name, length):
+def test_extremes_take_the_first_of_equals_and_the_first_nan(device: Any, name: Any, length: Any) -> None:
     rng = np.random.default_rng(length)
     x = rng.integers(-3, 4, (6, length)).astype(np.float32)
     x[1] = -np.inf
@@ -128,7 +129,7 @@ def test_extremes_take_the_first_of_equals_and_the_first_nan(device, name, lengt
 
 
 @pytest.mark.parametrize("length", [1, 5, 32, 100, 1000])
-def test_bool_reductions_are_any_and_all(device, length):
+def test_bool_reductions_are_any_and_all(device: Any, length: Any) -> None:
     rng = np.random.default_rng(length)
     x = rng.random((9, length)) < np.linspace(0, 1, 9)[:, None]
     for name in ("max", "min"):
@@ -161,14 +162,14 @@ COLUMNS = [
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("shape", "axes"), COLUMNS)
-def test_columns(device, shape, axes, target):
+def test_columns(device: Any, shape: Any, axes: Any, target: Any) -> None:
     check(device, as_kernel(column(shape, axes, "sum"), "column"), targets(device)[target], atol=1e-4)
     if len(axes) == 1 and shape[0]:
         check(device, as_kernel(column(shape, axes, "argmax"), "column"), targets(device)[target], atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint32", "int32"])
-def test_positions_of_integers_and_bools(device, dtype):
+def test_positions_of_integers_and_bools(device: Any, dtype: Any) -> None:
     """The accumulator of a bool is u32, as positions are: they must not share memory."""
     x = np.random.default_rng(3).integers(0, 2, (90, 400)).astype(dtype)
     for name in ("argmax", "argmin"):
@@ -178,7 +179,7 @@ def test_positions_of_integers_and_bools(device, dtype):
                 check(device, graph, target, [x])
 
 
-def test_a_gpu_shares_out_the_terms_of_a_column():
+def test_a_gpu_shares_out_the_terms_of_a_column() -> None:
     gpu, cpu = Target(), Target(software=True)
     assert column_layout(96, 1024, cpu).down == 1
     wide = column_layout(96, 1024, gpu)
@@ -206,19 +207,19 @@ def mapped(*shape: int) -> dict[str, Graph]:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("shape", [(3,), (1,), (7, 13), (128, 64), (17, 5, 4), (300, 700)])
-def test_maps(device, shape, target):
+def test_maps(device: Any, shape: Any, target: Any) -> None:
     for body in mapped(*shape).values():
         check(device, as_kernel(body, "map"), targets(device)[target])
 
 
-def test_a_tensor_read_as_vectors_and_as_scalars_is_declared_as_scalars(device):
+def test_a_tensor_read_as_vectors_and_as_scalars_is_declared_as_scalars(device: Any) -> None:
     plan = lower(as_kernel(mapped(8, 16)["both ways"], "map"), device.target)
     assert "x0: array<f32>" in plan.kernels[0].wgsl
     plan = lower(as_kernel(mapped(8, 16)["pointwise"], "map"), device.target)
     assert "x0: array<vec4<f32>>" in plan.kernels[0].wgsl
 
 
-def test_more_workgroups_than_a_dimension_holds(device):
+def test_more_workgroups_than_a_dimension_holds(device: Any) -> None:
     """70,001 rows of a workgroup each are folded into y."""
     b = Body()
     x = b.tensor(70001, 9)
@@ -232,7 +233,7 @@ def test_more_workgroups_than_a_dimension_holds(device):
 
 
 @pytest.mark.parametrize("limit", [1024, 1536])
-def test_tensors_larger_than_a_binding_are_bound_as_windows(device, limit):
+def test_tensors_larger_than_a_binding_are_bound_as_windows(device: Any, limit: Any) -> None:
     base = targets(device)
     for name in ("own", "no subgroups"):
         target = replace(base[name], max_binding_bytes=limit)
@@ -245,13 +246,13 @@ def test_tensors_larger_than_a_binding_are_bound_as_windows(device, limit):
         check(device, as_kernel(softmax(8, 61), "row"), target)
 
 
-def test_too_many_bindings_is_an_error_that_names_the_kernel_and_the_counts():
+def test_too_many_bindings_is_an_error_that_names_the_kernel_and_the_counts() -> None:
     body = softmax(80, 64)
     with pytest.raises(DeviceError, match=r"row_.* needs 40 storage buffers.* binds 8"):
         lower(as_kernel(body, "row"), Target(max_binding_bytes=1024))
 
 
-def test_half_precision_needs_the_feature(device):
+def test_half_precision_needs_the_feature(device: Any) -> None:
     graph = one_op("add", [np.ones(5, np.float16)] * 2, {})
     with pytest.raises(DeviceError, match="f16"):
         lower(graph, Target())
@@ -265,7 +266,7 @@ def test_half_precision_needs_the_feature(device):
 @pytest.mark.parametrize(
     "value", [np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4028234e38, -3.4028234e38, 1e-38, 0.1, 16777217]
 )
-def test_float_literals_are_exact(device, value):
+def test_float_literals_are_exact(device: Any, value: Any) -> None:
     b = Body()
     x = b.tensor(5)
     zero = np.zeros(5, np.float32)
@@ -281,7 +282,7 @@ def test_float_literals_are_exact(device, value):
     assert "3.4028" not in plan.kernels[0].wgsl
 
 
-def test_integer_literals_at_the_ends(device):
+def test_integer_literals_at_the_ends(device: Any) -> None:
     b = Body()
     x = b.tensor(3, dtype=i32)
     ends = [b.constant(np.int32(v)) for v in (-(2**31), 2**31 - 1)]
@@ -289,7 +290,7 @@ def test_integer_literals_at_the_ends(device):
     check(device, graph, device.target)
 
 
-def test_layouts_of_rows():
+def test_layouts_of_rows() -> None:
     """Short rows take a thread, others a subgroup; very long ones on a GPU a workgroup."""
     gpu = Target(subgroup=32)
     assert layout_of(16, gpu).team == "thread"
@@ -301,7 +302,7 @@ def test_layouts_of_rows():
     assert not layout_of(256, gpu).masked(1, 256)
 
 
-def test_bool_tensors_are_stored_as_words(device):
+def test_bool_tensors_are_stored_as_words(device: Any) -> None:
     b = Body()
     x = b.tensor(6, 8, dtype=bool_)
     graph = b.build([b("not", x), b("transpose", x, perm=(1, 0)), b("cast", x, dtype=i32)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def chain(*names: str, shape: tuple[int, ...] = (5, 7)) -> Body:
     return b
 
 
-def test_a_reshape_costs_nothing(device):
+def test_a_reshape_costs_nothing(device: Any) -> None:
     b = Body()
     x = b.tensor(4, 6)
     y = b("reshape", b("neg", x), shape=(3, 8))
@@ -42,7 +43,7 @@ def test_a_reshape_costs_nothing(device):
     assert sum(t.alias is not None for t in plan.tensors) >= 1
 
 
-def test_a_chain_runs_in_place_in_one_arena_slot(device):
+def test_a_chain_runs_in_place_in_one_arena_slot(device: Any) -> None:
     b = chain("neg", "tanh", "neg", "abs")
     graph = b.build([b("exp", b.last)])
     plan = check(device, graph, device.target)
@@ -51,7 +52,7 @@ def test_a_chain_runs_in_place_in_one_arena_slot(device):
     assert [len(d.bindings) for d in plan.dispatches] == [2, 1, 1, 1, 2]
 
 
-def test_nothing_is_overwritten_that_is_read_later(device):
+def test_nothing_is_overwritten_that_is_read_later(device: Any) -> None:
     b = Body()
     x = b.tensor(6, 6)
     y = b("neg", x)
@@ -62,7 +63,7 @@ def test_nothing_is_overwritten_that_is_read_later(device):
     assert len({(d.bindings[-1].buffer, d.bindings[-1].offset) for d in plan.dispatches[:3]}) == 3
 
 
-def test_an_output_that_is_an_input_or_given_twice_or_a_constant_is_copied(device):
+def test_an_output_that_is_an_input_or_given_twice_or_a_constant_is_copied(device: Any) -> None:
     b = Body()
     x = b.tensor(3, 4)
     y = b("neg", x)
@@ -75,7 +76,7 @@ def test_an_output_that_is_an_input_or_given_twice_or_a_constant_is_copied(devic
     assert plan.tensors[plan.outputs[3]].shape == (12,)
 
 
-def test_an_output_that_is_a_reshape_has_its_own_shape(device):
+def test_an_output_that_is_a_reshape_has_its_own_shape(device: Any) -> None:
     b = Body()
     graph = b.build([b("reshape", b("neg", b.tensor(3, 4)), shape=(2, 6))])
     plan = check(device, graph, device.target)
@@ -83,7 +84,7 @@ def test_an_output_that_is_a_reshape_has_its_own_shape(device):
     assert len(plan.dispatches) == 1
 
 
-def test_empty_tensors_have_no_kernel(device):
+def test_empty_tensors_have_no_kernel(device: Any) -> None:
     b = Body()
     x = b.tensor(0, 4)
     graph = b.build([b("neg", x), b("sum", x, axes=(0,), keepdims=False), x, b("sum", x, axes=(1,), keepdims=False)])
@@ -99,7 +100,7 @@ def update() -> Body:
     return b
 
 
-def test_a_donated_input_is_updated_in_place(device):
+def test_a_donated_input_is_updated_in_place(device: Any) -> None:
     b = update()
     graph = as_kernel(b.build([b.new]), "map")
     plan = lower(graph, device.target, frozenset({0}))
@@ -113,7 +114,7 @@ def test_a_donated_input_is_updated_in_place(device):
     assert lower(graph, device.target).donated == ()
 
 
-def test_a_donated_input_that_is_dead_before_gives_its_buffer():
+def test_a_donated_input_that_is_dead_before_gives_its_buffer() -> None:
     b = Body()
     x = b.tensor(8, 8)
     total = b("sum", x, axes=(0,), keepdims=False)
@@ -121,7 +122,7 @@ def test_a_donated_input_that_is_dead_before_gives_its_buffer():
     assert lower(graph, TARGET, frozenset({0})).donated == ((0, 0),)
 
 
-def test_a_donated_input_that_is_read_after_is_kept():
+def test_a_donated_input_that_is_read_after_is_kept() -> None:
     b = Body()
     x = b.tensor(8, 8)
     y = b("neg", x)
@@ -129,7 +130,7 @@ def test_a_donated_input_that_is_read_after_is_kept():
     assert lower(graph, TARGET, frozenset({0})).donated == ()
 
 
-def test_a_donated_input_passed_through_needs_no_copy(device):
+def test_a_donated_input_passed_through_needs_no_copy(device: Any) -> None:
     b = Body()
     x = b.tensor(8, 8)
     graph = b.build([x])
@@ -139,7 +140,7 @@ def test_a_donated_input_passed_through_needs_no_copy(device):
     np.testing.assert_array_equal(execute(device, graph, plan, [array], frozenset({0}))[0], array)
 
 
-def test_each_donated_buffer_is_taken_once(device):
+def test_each_donated_buffer_is_taken_once(device: Any) -> None:
     b = Body()
     x, y = b.tensor(6, 6), b.tensor(6, 6)
     graph = b.build([b("neg", x), b("exp", y), b("add", b("abs", x), 1.0)])
@@ -151,7 +152,7 @@ def test_each_donated_buffer_is_taken_once(device):
         np.testing.assert_allclose(a, want, 1e-6)
 
 
-def test_a_tensor_given_twice_to_a_fused_node_is_bound_once(device):
+def test_a_tensor_given_twice_to_a_fused_node_is_bound_once(device: Any) -> None:
     b = Body()
     x, y, z = b.tensor(4, 6), b.tensor(4, 6), b.tensor(24)
     body = b.build([b("add", b("mul", x, y), b("reshape", b("exp", z), shape=(4, 6)))])
@@ -162,7 +163,7 @@ def test_a_tensor_given_twice_to_a_fused_node_is_bound_once(device):
     assert len(plan.dispatches[0].bindings) == 2
 
 
-def test_equal_kernels_are_one():
+def test_equal_kernels_are_one() -> None:
     b = chain("neg", "neg")
     graph = b.build([b("exp", b.last)])
     plan = lower(graph, TARGET)
@@ -173,7 +174,7 @@ def test_equal_kernels_are_one():
     assert len(lower(wide.build(outputs), TARGET).kernels) == 1
 
 
-def test_kernel_names_are_distinct_identifiers():
+def test_kernel_names_are_distinct_identifiers() -> None:
     b = Body()
     graph = b.build([b("exp", b.tensor(n)) for n in (3, 8, 9)])
     names = [k.name for k in lower(graph, TARGET).kernels]
@@ -181,7 +182,7 @@ def test_kernel_names_are_distinct_identifiers():
     assert all(name.isidentifier() and name.startswith("map_exp") for name in names)
 
 
-def test_dispatches_tell_what_they_compute():
+def test_dispatches_tell_what_they_compute() -> None:
     b = update()
     plan = lower(as_kernel(b.build([b.new]), "map"), TARGET)
     (dispatch,) = plan.dispatches
@@ -192,7 +193,7 @@ def test_dispatches_tell_what_they_compute():
     assert Plan.from_json(plan.to_json()) == plan
 
 
-def test_two_arenas_where_one_buffer_would_be_too_large(device):
+def test_two_arenas_where_one_buffer_would_be_too_large(device: Any) -> None:
     b = Body()
     xs = [b("exp", b.tensor(16, 16)) for _ in range(4)]
     ys = [b("transpose", x, perm=(1, 0)) for x in xs]
@@ -203,14 +204,14 @@ def test_two_arenas_where_one_buffer_would_be_too_large(device):
     assert all(buffer.nbytes <= 2048 for buffer in plan.buffers)
 
 
-def test_a_tensor_larger_than_any_buffer_is_an_error():
+def test_a_tensor_larger_than_any_buffer_is_an_error() -> None:
     b = Body()
     graph = b.build([b("exp", b.tensor(1000))])
     with pytest.raises(OutOfMemoryError, match=r"input %0: f32\[1000\] needs 4000 bytes, and a buffer .* 2048"):
         lower(graph, replace(TARGET, max_buffer_bytes=2048))
 
 
-def test_a_value_larger_than_any_buffer_names_its_line():
+def test_a_value_larger_than_any_buffer_names_its_line() -> None:
     graph = graphc.trace(lambda x: np.exp(x[:, None] @ x[None]) @ x, graphc.spec(100))
     with pytest.raises(
         OutOfMemoryError, match=r"f32\[100,100\] needs 40000 bytes(.*\n)+  at  test_lower_plan.py:\d+: "
@@ -218,7 +219,7 @@ def test_a_value_larger_than_any_buffer_names_its_line():
         lower(graph, replace(TARGET, max_buffer_bytes=2048))
 
 
-def test_a_node_that_was_not_inlined_is_an_error():
+def test_a_node_that_was_not_inlined_is_an_error() -> None:
     b = Body()
     body = b.build([b("exp", b.tensor(3))])
     outer = Builder()
@@ -227,12 +228,12 @@ def test_a_node_that_was_not_inlined_is_an_error():
         lower(graph, TARGET)
 
 
-def test_long_chains_lower_without_recursion():
+def test_long_chains_lower_without_recursion() -> None:
     b = chain(*["neg", "tanh"] * 1000, shape=(8,))
     assert len(lower(b.build([b.last]), TARGET).dispatches) == 2000
 
 
-def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_own(device):
+def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_own(device: Any) -> None:
     b = Body()
     x, y = b.tensor(4, 5), b.tensor(4, 5, dtype=i32)
     z = b("neg", x)
@@ -245,13 +246,13 @@ def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_
 
 
 @pytest.mark.parametrize("passes", [(), graphc.passes.DEFAULT])
-def test_a_concatenation_of_many_arrays_fits_the_buffers_of_a_kernel(passes):
+def test_a_concatenation_of_many_arrays_fits_the_buffers_of_a_kernel(passes: Any) -> None:
     arrays = [np.full((3, 2), i, np.float32) for i in range(40)]
     got = graphc.compile(lambda *xs: np.concatenate(xs, axis=1), passes=passes)(*arrays)
     np.testing.assert_array_equal(np.asarray(got), np.concatenate(arrays, axis=1))
 
 
-def test_a_result_of_the_row_does_not_overwrite_what_the_row_still_needs(device):
+def test_a_result_of_the_row_does_not_overwrite_what_the_row_still_needs(device: Any) -> None:
     b = Body()
     x, s = b.tensor(4, 3), b.tensor(4, 1)
     offset = b("cumsum", s, axis=0, reverse=False)

@@ -18,14 +18,14 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in DRIVERS if name n
 
 
 @pytest.mark.parametrize("driver", ["lavapipe", "swiftshader", *SLOW])
-def test_functions_are_within_4_ulp_of_float64(driver: str):
+def test_functions_are_within_4_ulp_of_float64(driver: str) -> None:
     report = json.loads(run_on(driver, "tests.math_accuracy"))
     assert DRIVERS[driver] in report["adapter"]
     assert len(report["worst"]) == 48
     assert {name: found for name, found in report["worst"].items() if found["ulp"] > LIMIT} == {}
 
 
-def test_the_measure_sees_wrong_results():
+def test_the_measure_sees_wrong_results() -> None:
     want = np.array([1.0, 1.0, np.nan, np.inf, 0.0, 1e-40, np.finfo(np.float32).max])
     got = np.array([1.0 + 5 * 2.0**-23, np.nan, 1.0, 3e38, 1e-37, 0.0, np.inf], np.float32)
     assert math_accuracy.ulps(got, want).round().tolist()[:4] == [5.0, np.inf, np.inf, np.inf]
@@ -48,7 +48,7 @@ BINARY = {"max": np.maximum, "min": np.minimum, "copysign": np.copysign}
 
 @pytest.mark.parametrize("width", [1, 4])
 @pytest.mark.parametrize("name", [*UNARY, *BINARY])
-def test_special_values_agree_with_numpy(name: str, width: int):
+def test_special_values_agree_with_numpy(name: str, width: int) -> None:
     a, b = (v.ravel().astype(np.float32) for v in np.meshgrid(SPECIAL, SPECIAL))
     arguments = (a, b) if name in BINARY else (a,)
     with np.errstate(invalid="ignore"):
@@ -89,14 +89,14 @@ def threefry(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
     return x, y
 
 
-def test_threefry_known_answers():
+def test_threefry_known_answers() -> None:
     # the Random123 distribution's known-answer vectors
     assert threefry((0, 0), (0, 0)) == (0x6B200159, 0x99BA4EFE)
     assert threefry((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3)) == (0xC4923A9C, 0x483DF7A0)
 
 
 @pytest.mark.parametrize("width", [1, 4])
-def test_threefry_bits(width: int):
+def test_threefry_bits(width: int) -> None:
     key = (0x13198A2E, 0x03707344)
     count = 64
     element = "u32" if width == 1 else "vec4<u32>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_sampling_agrees_with_apply(model: Any, width: int) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_model_trains_on_the_default_device(name: str, tmp_path: Any) -> None:
+def test_every_model_trains_on_the_default_device(name: str, tmp_path: Path) -> None:
     defaults = MODELS[name].DEFAULTS
     rate = 0.3 if name == "gpt" else min(defaults.rate, 1.0)
     settings = {"gpt": SMALL, "bigram": {"held_out": True}}.get(name, {})

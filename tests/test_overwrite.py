@@ -70,7 +70,9 @@ LONG = {"flip": flipped(99), "roll": rolled(61), "outputs": in_turn(51)}
 
 @pytest.mark.parametrize("graph", SHORT.values(), ids=SHORT)
 @pytest.mark.parametrize("wrong", [sets_of_places, anything])
-def test_a_plan_by_a_wrong_rule_is_refused(monkeypatch, graph: Graph, wrong: Callable[..., bool]):
+def test_a_plan_by_a_wrong_rule_is_refused(
+    monkeypatch: pytest.MonkeyPatch, graph: Graph, wrong: Callable[..., bool]
+) -> None:
     lower(graph, Target())
     monkeypatch.setattr(rule, "_read_first", wrong)
     with pytest.raises(GraphError, match=r"into the bytes of .* an invocation reads .* after it has written"):
@@ -79,7 +81,7 @@ def test_a_plan_by_a_wrong_rule_is_refused(monkeypatch, graph: Graph, wrong: Cal
 
 @pytest.mark.parametrize("graph", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("subgroup", [0, 8])
-def test_rows_of_several_invocations(monkeypatch, graph: Graph, subgroup: int):
+def test_rows_of_several_invocations(monkeypatch: pytest.MonkeyPatch, graph: Graph, subgroup: int) -> None:
     target = Target(software=True, subgroup=subgroup)
     lower(graph, target)
     monkeypatch.setattr(rule, "_read_first", anything)
@@ -87,7 +89,7 @@ def test_rows_of_several_invocations(monkeypatch, graph: Graph, subgroup: int):
         lower(graph, target)
 
 
-def test_a_number_of_each_row_that_all_its_lanes_read(monkeypatch):
+def test_a_number_of_each_row_that_all_its_lanes_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """One lane writes the sum of a row over a number that the other lanes still read."""
     body, donated = Body(), frozenset({1})
     x, scale = body.tensor(32, 64), body.tensor(32, 1)
@@ -99,7 +101,7 @@ def test_a_number_of_each_row_that_all_its_lanes_read(monkeypatch):
         lower(kernel, Target(software=True, subgroup=8), donated)
 
 
-def test_terms_of_a_sum_that_invocations_share_out(monkeypatch):
+def test_terms_of_a_sum_that_invocations_share_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where several invocations add the terms of one result, one of them writes it, and all read what it scales."""
 
     body, donated = Body(), frozenset({1})
@@ -113,7 +115,7 @@ def test_terms_of_a_sum_that_invocations_share_out(monkeypatch):
         lower(kernel, Target(), donated)
 
 
-def test_a_variable_of_a_loop(monkeypatch):
+def test_a_variable_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next value of a variable is written over this one, which the kernel reads from its end."""
     import graphc
 
@@ -170,7 +172,7 @@ BY_HAND: dict[str, tuple[Callable[[Dispatch, TakeOver], Dispatch], str]] = {
 
 
 @pytest.mark.parametrize("spoil", BY_HAND)
-def test_a_plan_that_was_made_wrong_by_hand_is_refused(spoil: str):
+def test_a_plan_that_was_made_wrong_by_hand_is_refused(spoil: str) -> None:
     plan = updated()
     check_plan(plan)
     change, message = BY_HAND[spoil]
@@ -178,21 +180,21 @@ def test_a_plan_that_was_made_wrong_by_hand_is_refused(spoil: str):
         check_plan(spoiled(plan, change))
 
 
-def test_a_plan_that_does_not_say_how_is_refused():
+def test_a_plan_that_does_not_say_how_is_refused() -> None:
     plan = lower(fused(lambda x, w: np.tanh(softmax(x @ w) * 2) @ w, (8, 20), (20, 20)), Target())
     assert taken(plan)
     with pytest.raises(GraphError, match="does not say how"):
         check_plan(spoiled(plan, lambda d, t: replace(d, taken=())))
 
 
-def test_plans_say_what_they_take_over():
+def test_plans_say_what_they_take_over() -> None:
     plan = updated()
     assert taken(plan)
     assert "@0+0* over %w" in str(plan)
     assert Plan.from_json(plan.to_json()) == plan
 
 
-def test_loads_in_a_loop_before_the_store_after_it():
+def test_loads_in_a_loop_before_the_store_after_it() -> None:
     """A number that is read in every turn, and written when the loop is over, is taken over."""
     stores = [(9, Touch(True, "row"))]
     assert rule._read_first([(1, Touch(False, "row", loops=(1,)))], stores)

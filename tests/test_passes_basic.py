@@ -300,7 +300,7 @@ def test_default_passes_keep_the_results_of_a_network() -> None:
         np.testing.assert_allclose(new, old, rtol=1e-6)
 
 
-def test_a_node_that_a_pass_makes_wrong_is_found_though_others_were_verified_before():
+def test_a_node_that_a_pass_makes_wrong_is_found_though_others_were_verified_before() -> None:
     b = Builder()
     x = b.input(TensorType((3,), f32))
     first = b.apply(by_name("exp"), x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,11 +140,11 @@ def test_results_do_not_change() -> None:
 def test_a_checkpoint_lowers_the_peak() -> None:
     """What is computed again is computed late: wide activations of one block at a time, not of all."""
 
-    def block(x, w1, w2):
+    def block(x: Any, w1: Any, w2: Any) -> Any:
         return x + np.tanh(np.sin(x @ w1)) @ w2
 
-    def gradient(body):
-        def loss(weights, x):
+    def gradient(body: Any) -> Any:
+        def loss(weights: Any, x: Any) -> Any:
             for w1, w2 in weights:
                 x = body(x, w1, w2)
             return np.mean(x * x)

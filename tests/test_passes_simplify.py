@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.handmade import Hand, assert_same, ops
 Make = Callable[[Hand], Value]
 
 
-def x(h: Hand, *shape: int, dtype=f32) -> Value:
+def x(h: Hand, *shape: int, dtype: Any = f32) -> Value:
     return h.input(*(shape or (3, 4)), dtype=dtype)
 
 

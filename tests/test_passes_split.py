@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from graphc.types import DType, bool_, dtype_of, f16, f32, i32, i64, u32
 from tests.handmade import Hand, ops
 
 
-def reduction(name: str, shape: tuple[int, ...], axes: tuple[int, ...], dtype=f32, keepdims: bool = False) -> Graph:
+def reduction(
+    name: str, shape: tuple[int, ...], axes: tuple[int, ...], dtype: Any = f32, keepdims: bool = False
+) -> Graph:
     h = Hand()
     return h.graph(h.op(name, h.input(*shape, dtype=dtype), axes=axes, keepdims=keepdims))
 
@@ -95,7 +98,7 @@ def test_few_long_rows_are_cut_into_many() -> None:
 
 @pytest.mark.parametrize("dtype", [i32, u32, bool_, f16])
 @pytest.mark.parametrize("name", ["max", "min"])
-def test_padding_never_shows(name: str, dtype) -> None:
+def test_padding_never_shows(name: str, dtype: Any) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (1033, 2)).astype(dtype.numpy) if dtype == bool_ else None
     if x is None:

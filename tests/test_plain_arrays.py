@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_call_after_a_plain_one_is_refused_too() -> None:
             call(np.ma.array(X, mask=X > 2))
 
 
-def test_subclasses_that_compute_as_ndarray_does_are_taken(tmp_path: Any) -> None:
+def test_subclasses_that_compute_as_ndarray_does_are_taken(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(2, 3))
     mapped[:] = X
     for value in (X.view(Tagged), mapped):

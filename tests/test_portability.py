@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -50,14 +51,14 @@ def op_graphs() -> dict[str, Graph]:
     return found
 
 
-def attention(q, k, v, mask):
+def attention(q: Any, k: Any, v: Any, mask: Any) -> Any:
     scores = q @ np.swapaxes(k, -1, -2) * 0.25
     scores = np.where(mask, scores, -1e9)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return (weights / weights.sum(-1, keepdims=True)) @ v
 
 
-def network(params, x, y, mask):
+def network(params: Any, x: Any, y: Any, mask: Any) -> Any:
     """A little of everything: embedding, attention, norms, activations, cross-entropy."""
     h = np.take(params["table"], x, axis=0)
     h = graphc.nn.layer_norm(h, params["gain"], params["bias"])
@@ -74,7 +75,7 @@ def training_graph() -> Graph:
     params = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     x, y = (rng.integers(0, 27, (4, 9)).astype(np.int32) for _ in range(2))
 
-    def step(params, state, x, y, mask):
+    def step(params: Any, state: Any, x: Any, y: Any, mask: Any) -> Any:
         loss, grads = graphc.value_and_grad(network)(params, x, y, mask)
         new_params, new_state = optimizer.update(grads, state, params)
         return loss, new_params, new_state
@@ -84,13 +85,13 @@ def training_graph() -> Graph:
     return graphc.trace(step, params, optimizer.init(params), x, y, mask)
 
 
-def test_kernels_of_every_op_compile():
+def test_kernels_of_every_op_compile() -> None:
     texts = plan_texts(op_graphs())
     assert len(texts) > len(OPS)
     assert tint.errors(texts) == {}
 
 
-def test_kernels_of_every_family_and_layout_compile():
+def test_kernels_of_every_family_and_layout_compile() -> None:
     rows = [softmax(4, 6), softmax(4, 100), softmax(3, 1001), softmax(2, 3, 64, 64, causal=True), layer_norm(4, 384)]
     rows += [cross_entropy(16, 27), cross_entropy(3, 1001)]
     columns = [column((64, 48), (0,), "sum"), column((4, 7, 13), (1,), "argmax")]
@@ -102,7 +103,7 @@ def test_kernels_of_every_family_and_layout_compile():
     assert tint.errors(texts) == {}
 
 
-def test_kernels_of_a_training_step_compile():
+def test_kernels_of_a_training_step_compile() -> None:
     guarded = [Ranges(trust=False) if isinstance(p, Ranges) else p for p in pipeline.DEFAULT]
     graphs = {name: pipeline.run(training_graph(), p) for name, p in (("step", pipeline.DEFAULT), ("guarded", guarded))}
     texts = plan_texts({**graphs, "unfused": training_graph()})
@@ -112,7 +113,7 @@ def test_kernels_of_a_training_step_compile():
     assert tint.errors(texts) == {}
 
 
-def test_every_library_function_compiles():
+def test_every_library_function_compiles() -> None:
     # No browser has f64: double.wgsl is for native devices.
     names = [(name, width) for name in kernels.math_functions() if not name.endswith("64") for width in (1, 4)]
     declared = "@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n"
@@ -120,7 +121,7 @@ def test_every_library_function_compiles():
     assert tint.errors({"library": (text, ())}) == {}
 
 
-def test_tint_rejects_what_naga_lets_pass():
+def test_tint_rejects_what_naga_lets_pass() -> None:
     divergent = """
 @group(0) @binding(0) var<storage, read_write> y: array<u32>;
 @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from tests.handmade import Hand
 def training_graph() -> Graph:
     """Value, gradients and updated weights of a small network."""
 
-    def loss(w1, w2, x):
+    def loss(w1: Any, w2: Any, x: Any) -> Any:
         return np.mean((np.tanh(x @ w1) @ w2) ** 2)
 
     graph = differentiate(trace(loss, spec((6, 8)), spec((8, 5)), spec((20, 6))), [0, 1])

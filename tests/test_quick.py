@@ -140,7 +140,7 @@ def bits(array: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_both_ways_give_the_same_bits(name: str, device: Any):
+def test_both_ways_give_the_same_bits(name: str, device: Any) -> None:
     fn, arguments = PROGRAMS[name]
     graph, plan, quick = planned(fn, arguments, device.target)
     arrays = [np.asarray(a) for a in arguments]
@@ -151,7 +151,7 @@ def test_both_ways_give_the_same_bits(name: str, device: Any):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_training_step_gives_the_same_bits_both_ways(name: str, device: Any):
+def test_a_training_step_gives_the_same_bits_both_ways(name: str, device: Any) -> None:
     case: Case = CASES[name]
     optimizer = graphc.optim.adam(1e-2)
     step = train.training_step(MODELS[case.model], case.config, optimizer)
@@ -164,7 +164,7 @@ def test_a_training_step_gives_the_same_bits_both_ways(name: str, device: Any):
 
 
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if "large" not in n and "long" not in n])
-def test_the_plan_of_a_start_is_proved_and_computes_what_the_graph_says(name: str):
+def test_the_plan_of_a_start_is_proved_and_computes_what_the_graph_says(name: str) -> None:
     fn, arguments = PROGRAMS[name]
     graph, _, quick = planned(fn, arguments, SOFTWARE)
     check_plan(quick.plan)
@@ -174,7 +174,7 @@ def test_the_plan_of_a_start_is_proved_and_computes_what_the_graph_says(name: st
 
 
 @pytest.mark.parametrize("model", ["mlp", "batchnorm_mlp", "microgpt"])
-def test_a_start_compiles_sooner_and_covers_every_dispatch(model: str):
+def test_a_start_compiles_sooner_and_covers_every_dispatch(model: str) -> None:
     fn, arguments = model_step(model, 1)
     _, plan, quick = planned(fn, arguments, SOFTWARE)
     assert [first for first, _ in quick.spans] == [0, *(end for _, end in quick.spans[:-1])]
@@ -189,19 +189,19 @@ def test_a_start_compiles_sooner_and_covers_every_dispatch(model: str):
         assert saved > 0 or cost == 0
 
 
-def test_a_gpu_starts_with_its_own_kernels():
+def test_a_gpu_starts_with_its_own_kernels() -> None:
     fn, arguments = PROGRAMS["products"]
     plan = lower(run(trace(fn, *arguments), DEFAULT), replace(SOFTWARE, software=False))
     assert plan.quick is None
 
 
-def test_what_is_compiled_soon_enough_has_no_other_launches(monkeypatch: pytest.MonkeyPatch):
+def test_what_is_compiled_soon_enough_has_no_other_launches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     plan = lower(run(trace(lambda x: np.tanh(x) + 1, array(64)), DEFAULT), SOFTWARE)
     assert plan.quick is None
 
 
-def test_short_loops_are_hidden_and_long_ones_stay():
+def test_short_loops_are_hidden_and_long_ones_stay() -> None:
     text = "for (var k = 0u; k < 8u; k++) { a(); }\nfor (var k = 0u; k < 640u; k += 4u) { b(); }"
     operand = Operand("x0", new_value(TensorType((4,), f32)), "read", False)
     source = KernelSource("k", "map", text, (operand,), (1, 1, 1))
@@ -210,7 +210,7 @@ def test_short_loops_are_hidden_and_long_ones_stay():
     assert "k < 640u;" in rolled(source).wgsl
 
 
-def test_effort_counts_what_compilers_do():
+def test_effort_counts_what_compilers_do() -> None:
     def kernel(body: str) -> str:
         return (
             "@group(0) @binding(0) var<storage, read_write> x0: array<f32>;\n"

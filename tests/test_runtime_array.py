@@ -6,6 +6,7 @@ import asyncio
 import copy
 import operator
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ DEVICES = ("wgpu", "numpy")
 
 
 @pytest.fixture(params=DEVICES)
-def name(request):
+def name(request: Any) -> Any:
     return request.param
 
 
@@ -32,7 +33,7 @@ def name(request):
     ],
     ids=["matrix", "bool", "scalar", "uint32", "empty", "strided"],
 )
-def test_what_goes_in_comes_out(name, value):
+def test_what_goes_in_comes_out(name: Any, value: Any) -> None:
     array = graphc.asarray(value, device=name)
     host = np.asarray(array)
     assert (array.shape, array.dtype, array.nbytes) == (value.shape, value.dtype, value.nbytes)
@@ -40,7 +41,7 @@ def test_what_goes_in_comes_out(name, value):
     assert host.dtype == value.dtype
 
 
-def test_float16_where_the_device_has_it(name):
+def test_float16_where_the_device_has_it(name: Any) -> None:
     value = np.array([1.5, -2.5, 6e4], np.float16)
     if "shader-f16" in graphc.device(name).features:
         array = graphc.asarray(value, device=name)
@@ -51,14 +52,14 @@ def test_float16_where_the_device_has_it(name):
             graphc.asarray(value, device=name)
 
 
-def test_64_bits_are_narrowed_and_overflow_refused(name):
+def test_64_bits_are_narrowed_and_overflow_refused(name: Any) -> None:
     assert graphc.asarray(np.float64(0.1), device=name).dtype == np.float32
     assert graphc.asarray([1, 2, 3], device=name).dtype == np.int32
     with pytest.raises(graphc.DTypeError, match="9999999999"):
         graphc.asarray([1, 9999999999], device=name)
 
 
-def test_a_one_element_array_is_a_number(name):
+def test_a_one_element_array_is_a_number(name: Any) -> None:
     x = graphc.asarray(2.5, device=name)
     assert float(x) == 2.5
     assert int(x) == 2
@@ -74,7 +75,7 @@ def test_a_one_element_array_is_a_number(name):
         bool(graphc.asarray([1.0, 2.0], device=name))
 
 
-def test_a_vector_behaves_as_a_sequence(name):
+def test_a_vector_behaves_as_a_sequence(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0, 3.0], device=name)
     assert len(x) == 3
     assert list(x) == [1.0, 2.0, 3.0]
@@ -86,7 +87,7 @@ def test_a_vector_behaves_as_a_sequence(name):
         len(graphc.asarray(1.0, device=name))
 
 
-def test_conversion_follows_numpy(name):
+def test_conversion_follows_numpy(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0], device=name)
     assert np.asarray(x, dtype=np.int64).dtype == np.int64
     with pytest.raises(ValueError, match="copy"):
@@ -96,14 +97,14 @@ def test_conversion_follows_numpy(name):
     np.testing.assert_array_equal(x, [1.0, 2.0])
 
 
-def test_the_source_may_change_afterwards(name):
+def test_the_source_may_change_afterwards(name: Any) -> None:
     source = np.ones(100, np.float32)
     x = graphc.asarray(source, device=name)
     source[:] = 0
     np.testing.assert_array_equal(x, np.ones(100))
 
 
-def test_waiting_is_possible_in_three_ways(name):
+def test_waiting_is_possible_in_three_ways(name: Any) -> None:
     x = graphc.asarray(np.ones(8, np.float32), device=name)
 
     async def wait():
@@ -114,7 +115,7 @@ def test_waiting_is_possible_in_three_ways(name):
     assert x.is_ready()
 
 
-def test_asarray_copies_between_devices_only():
+def test_asarray_copies_between_devices_only() -> None:
     x = graphc.asarray([1.0], device="numpy")
     assert graphc.asarray(x, device="numpy") is x
     moved = graphc.asarray(x, device="wgpu")
@@ -122,14 +123,14 @@ def test_asarray_copies_between_devices_only():
     np.testing.assert_array_equal(moved, x)
 
 
-def test_repr_shows_values_type_and_device(name):
+def test_repr_shows_values_type_and_device(name: Any) -> None:
     text = repr(graphc.asarray([1.0, 2.0], device=name))
     assert "[1., 2.]" in text
     assert "float32" in text
     assert graphc.device(name).name in text
 
 
-def test_copies_are_independent_of_donation(name):
+def test_copies_are_independent_of_donation(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0], device=name)
     copies = (copy.copy(x), copy.deepcopy({"a": x})["a"], pickle.loads(pickle.dumps(x)))
     graphc.compile(lambda x: x + 1, device=name, donate=0)(x)
@@ -138,7 +139,7 @@ def test_copies_are_independent_of_donation(name):
     assert copies[0].device is graphc.device(name)
 
 
-def test_numpy_functions_work_on_the_host(name):
+def test_numpy_functions_work_on_the_host(name: Any) -> None:
     x = graphc.asarray([[1.0, 2.0], [3.0, 4.0]], device=name)
     host = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
     for function in (
@@ -157,7 +158,7 @@ def test_numpy_functions_work_on_the_host(name):
         x.nonsense()
 
 
-def test_an_array_in_a_closure_is_a_constant(name):
+def test_an_array_in_a_closure_is_a_constant(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0], device=name)
     f = graphc.compile(lambda y: x * y + np.where(y > 1, x, y) - (y / x), device=name)
     y = np.array([3.0, 0.5], np.float32)
@@ -171,7 +172,7 @@ IN_PLACE = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", 
 @pytest.mark.parametrize("op", IN_PLACE)
 @pytest.mark.parametrize("right", ["ndarray", "Array", "number", "float64", "wider", "narrower", "bool"])
 @pytest.mark.parametrize("left", ["float32", "int32", "bool", "0-d"])
-def test_operators_in_place_bind_a_new_array(name, op, left, right):
+def test_operators_in_place_bind_a_new_array(name: Any, op: Any, left: Any, right: Any) -> None:
     """What NumPy's operator leaves in the left operand is what the name stands for; the Array itself never changes."""
     start = {
         "float32": np.array([[1.5, -2.0], [3.0, 4.0]], np.float32),
@@ -204,7 +205,7 @@ def test_operators_in_place_bind_a_new_array(name, op, left, right):
     np.testing.assert_array_equal(kept, start)
 
 
-def in_place(function, left, right):
+def in_place(function: Any, left: Any, right: Any) -> Any:
     """What NumPy's operator leaves, and the error of graphc's that stands for one of NumPy's."""
     with np.errstate(all="ignore"):
         try:
@@ -215,7 +216,7 @@ def in_place(function, left, right):
             return None, graphc.ShapeError
 
 
-def test_an_array_is_not_changed(name):
+def test_an_array_is_not_changed(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0, 3.0], device=name)
     for call in (
         lambda: np.add(1, 2, out=x),
@@ -233,7 +234,7 @@ def test_an_array_is_not_changed(name):
     np.testing.assert_array_equal(masked + x, np.ma.array([2.0, 0, 6], mask=masked.mask))
 
 
-def test_parameters_are_updated_in_place_in_a_loop_of_ones_own(name):
+def test_parameters_are_updated_in_place_in_a_loop_of_ones_own(name: Any) -> None:
     params = {"w": graphc.asarray(np.ones(3, np.float32), device=name)}
     slope = graphc.compile(graphc.grad(lambda p: np.sum(p["w"] * p["w"])), device=name)
     for _ in range(3):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from graphc.runtime import adapters, native, wgpu_device
 from graphc.runtime.wgpu_device import IN_FLIGHT, WgpuDevice
 
 
-def heavy(x):
+def heavy(x: Any) -> Any:
     """Some tenths of a second on a processor."""
     for _ in range(12):
         x = x @ x * np.float32(0.002)
@@ -33,7 +34,7 @@ def heavy(x):
 HEAVY = np.full((384, 384), 0.01, np.float32)
 
 
-def numbers():
+def numbers() -> Any:
     """Live objects of wgpu, resident bytes of this process where the system tells, and device bytes."""
     gc.collect()
     report = wgpu.diagnostics.wgpu_native_counts.get_dict()
@@ -45,7 +46,7 @@ def numbers():
     return report["total"]["count"], resident, pool.in_use_bytes + pool.free_bytes
 
 
-def train_flat(name, steps, warm_up):
+def train_flat(name: Any, steps: Any, warm_up: Any) -> None:
     model, corpus = MODELS[name], data.load(None)
     config, _ = model.configure(corpus)
     batch, optimizer = model.batches(corpus, config, 8, 0), optim.adam(1e-3)
@@ -66,33 +67,33 @@ def train_flat(name, steps, warm_up):
     assert after[2] <= 1.01 * before[2], "device memory"
 
 
-def test_memory_stays_flat_over_200_steps():
+def test_memory_stays_flat_over_200_steps() -> None:
     train_flat("mlp", 200, 50)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "microgpt"])
-def test_memory_stays_flat_over_2000_steps(name):
+def test_memory_stays_flat_over_2000_steps(name: Any) -> None:
     train_flat(name, 2000, 200)
 
 
 class Polls:
     """wgpu-native's functions, with a record of polls: whether each blocked inside of it, and until which submit."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.blocked = []
         self.until = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> Any:
         return getattr(lib, name)
 
-    def wgpuDevicePoll(self, device, wait, index):
+    def wgpuDevicePoll(self, device: Any, wait: Any, index: Any) -> Any:
         self.blocked.append(bool(wait))
         self.until.append(index[0] if wait and index else None)
         return lib.wgpuDevicePoll(device, wait, index)
 
 
-def test_back_pressure_waits_without_spinning(monkeypatch):
+def test_back_pressure_waits_without_spinning(monkeypatch: pytest.MonkeyPatch) -> None:
     device = WgpuDevice("wgpu:test", adapters()[0])
     program = graphc.compile(heavy, device=device)
     x = graphc.asarray(HEAVY, device)
@@ -108,7 +109,7 @@ def test_back_pressure_waits_without_spinning(monkeypatch):
     device.close()
 
 
-def test_who_shares_a_device_does_not_block_inside_wgpu(monkeypatch):
+def test_who_shares_a_device_does_not_block_inside_wgpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """wgpu holds a lock while a thread waits in it, and no other thread can submit."""
     device = WgpuDevice("wgpu:test", adapters()[0])
     program = graphc.compile(heavy, device=device)
@@ -127,7 +128,9 @@ def test_who_shares_a_device_does_not_block_inside_wgpu(monkeypatch):
     device.close()
 
 
-def test_a_small_result_is_read_without_waiting_for_what_came_later(device, monkeypatch):
+def test_a_small_result_is_read_without_waiting_for_what_came_later(
+    device: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program, total = graphc.compile(heavy, device=device), graphc.compile(np.sum, device=device)
     x = graphc.asarray(HEAVY, device)
     program(x).block_until_ready()
@@ -146,7 +149,7 @@ def test_a_small_result_is_read_without_waiting_for_what_came_later(device, monk
     assert float(loss) == float(loss)
 
 
-def test_losses_kept_for_long_are_all_right(device):
+def test_losses_kept_for_long_are_all_right(device: Any) -> None:
     square = graphc.compile(lambda x: (x * x, np.sum(x), x[:3]), device=device)
     kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_device.MAILBOXES)]
     for i, (squares, total, part) in reversed(list(enumerate(kept))):
@@ -159,7 +162,7 @@ def test_losses_kept_for_long_are_all_right(device):
     assert device._staging.lent <= 1
 
 
-def test_a_small_state_that_is_donated_reads_as_it_is_now(device):
+def test_a_small_state_that_is_donated_reads_as_it_is_now(device: Any) -> None:
     step = graphc.compile(lambda n, x: (n + 1, x * 2), device=device, donate=("n", "x"))
     n, x = np.float32(0), np.ones(8, np.float32)
     for i in range(1, 8):
@@ -168,7 +171,7 @@ def test_a_small_state_that_is_donated_reads_as_it_is_now(device):
         np.testing.assert_array_equal(x, np.full(8, 2.0**i))
 
 
-def test_programs_are_interleaved_under_asyncio(device, monkeypatch):
+def test_programs_are_interleaved_under_asyncio(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each task awaits its own steps; the event loop turns while it waits."""
     slow, quick = graphc.compile(heavy, device=device), graphc.compile(lambda x, y: x * 0.5 + y, device=device)
     x = graphc.asarray(HEAVY, device)
@@ -209,7 +212,7 @@ def test_programs_are_interleaved_under_asyncio(device, monkeypatch):
     np.testing.assert_allclose(last, heavy(HEAVY), rtol=1e-3)
 
 
-def test_an_await_that_is_cancelled_leaves_the_array_usable(device):
+def test_an_await_that_is_cancelled_leaves_the_array_usable(device: Any) -> None:
     program = graphc.compile(heavy, device=device)
 
     async def main():
@@ -225,8 +228,8 @@ def test_an_await_that_is_cancelled_leaves_the_array_usable(device):
     np.testing.assert_allclose(asyncio.run(main()), heavy(HEAVY), rtol=1e-3)
 
 
-def test_threads_train_side_by_side(device):
-    def step(w, x):
+def test_threads_train_side_by_side(device: Any) -> None:
+    def step(w: Any, x: Any) -> Any:
         return w - 0.1 * graphc.grad(lambda w: np.mean((x @ w - 1) ** 2))(w)
 
     rng = np.random.default_rng(0)
@@ -234,14 +237,14 @@ def test_threads_train_side_by_side(device):
     starts = rng.normal(size=(4, 300)).astype(np.float32)
     shared = graphc.compile(step, device=device, donate=("w",))
 
-    def run(w, program, steps=25):
+    def run(w: Any, program: Any, steps: Any = 25) -> Any:
         for _ in range(steps):
             w = program(w, x)
         return w.numpy()
 
     found = {}
 
-    def work(i):
+    def work(i: Any) -> None:
         own = graphc.compile(step, device=device) if i % 2 else shared
         found[i] = run(starts[i], own)
 
@@ -255,7 +258,7 @@ def test_threads_train_side_by_side(device):
 
 
 @pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 10_000])
-def test_transfers_go_in_chunks(count, device, monkeypatch):
+def test_transfers_go_in_chunks(count: Any, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wgpu_device, "CHUNK_BYTES", 4096)
     sizes = []
     take = device._staging.take
@@ -268,14 +271,14 @@ def test_transfers_go_in_chunks(count, device, monkeypatch):
     np.testing.assert_array_equal(graphc.asarray(host > 5, device), host > 5)
 
 
-def test_a_large_array_goes_there_and_back(device):
+def test_a_large_array_goes_there_and_back(device: Any) -> None:
     host = np.random.default_rng(0).random((10_500_001,), np.float32)
     lent = device._staging.lent
     np.testing.assert_array_equal(graphc.asarray(host, device), host)
     assert device._staging.lent == lent
 
 
-def test_what_is_being_read_is_not_overwritten(device):
+def test_what_is_being_read_is_not_overwritten(device: Any) -> None:
     double = graphc.compile(lambda x: x * 2, device=device, donate=("x",))
     x = graphc.asarray(np.ones(1000, np.float32), device)
     memory = x._content
@@ -285,7 +288,7 @@ def test_what_is_being_read_is_not_overwritten(device):
     np.testing.assert_array_equal(device.read(memory, 4000).view(np.float32), np.ones(1000))
 
 
-def test_closing_waits_for_a_reader():
+def test_closing_waits_for_a_reader() -> None:
     device = WgpuDevice("wgpu:test", adapters()[0])
     program = graphc.compile(heavy, device=device)
     array = program(HEAVY)
@@ -324,7 +327,7 @@ threading.Thread(target=results[2].block_until_ready, daemon=True).start()
         ("class Cycle: pass\nc = Cycle(); c.me = c; c.kept = results", 0),
     ],
 )
-def test_a_process_ends_cleanly_with_work_under_way(end, status):
+def test_a_process_ends_cleanly_with_work_under_way(end: Any, status: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-c", EXIT.format(end=end)], capture_output=True, text=True, timeout=120, check=False
     )

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,12 @@ from graphc.runtime import adapters
 from graphc.runtime.wgpu_device import BASELINE, WgpuDevice, translate
 
 
-def fresh():
+def fresh() -> Any:
     """A device that nobody else uses, so that a test may close or lose it."""
     return WgpuDevice("wgpu:test", adapters()[0])
 
 
-def in_new_process(code, **environment):
+def in_new_process(code: Any, **environment: Any) -> Any:
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **environment},
@@ -32,7 +33,7 @@ def in_new_process(code, **environment):
     )
 
 
-def test_names():
+def test_names() -> None:
     assert graphc.device("wgpu") is graphc.device("wgpu:0")
     assert graphc.device("numpy").name == "numpy"
     listed = graphc.devices()
@@ -42,12 +43,12 @@ def test_names():
 
 
 @pytest.mark.parametrize("name", ["cuda", "wgpu:99", "wgpu:x", "", "numpy:1"])
-def test_unknown_names_say_what_there_is(name):
+def test_unknown_names_say_what_there_is(name: Any) -> None:
     with pytest.raises(graphc.DeviceError, match="numpy"):
         graphc.device(name)
 
 
-def test_environment_chooses_the_default(monkeypatch):
+def test_environment_chooses_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_DEVICE", "numpy")
     assert graphc.asarray([1.0]).device.name == "numpy"
     monkeypatch.setenv("GRAPHC_DEVICE", "nonsense")
@@ -55,7 +56,7 @@ def test_environment_chooses_the_default(monkeypatch):
         graphc.asarray([1.0])
 
 
-def test_without_an_adapter_the_reference_runs_and_says_so_once():
+def test_without_an_adapter_the_reference_runs_and_says_so_once() -> None:
     code = (
         "import graphc.runtime.adapter as a; a._enumerate = lambda: []\n"
         "import graphc, numpy as np\n"
@@ -70,7 +71,7 @@ def test_without_an_adapter_the_reference_runs_and_says_so_once():
     assert done.stderr.count("no WebGPU adapter, running on the NumPy reference") == 1
 
 
-def test_a_software_adapter_is_named_as_such():
+def test_a_software_adapter_is_named_as_such() -> None:
     adapter = graphc.device("wgpu").adapter
     if adapter.software:
         assert "software adapter" in str(adapter)
@@ -79,14 +80,14 @@ def test_a_software_adapter_is_named_as_such():
         assert "GPU" in str(adapter)
 
 
-def test_baseline_limits_are_asked_for(device):
+def test_baseline_limits_are_asked_for(device: Any) -> None:
     for name, value in BASELINE.items():
         assert device.limits[name] <= value or name.startswith("min")
     assert device.target.max_storage_buffers <= 8
     assert device.target.alignment >= 256
 
 
-def test_the_subgroup_size_is_what_a_kernel_finds(device):
+def test_the_subgroup_size_is_what_a_kernel_finds(device: Any) -> None:
     assert device.target.subgroup in (0, 4, 8, 16, 32, 64)
     if "subgroup" not in device.features:
         assert device.target.subgroup == 0
@@ -95,7 +96,7 @@ def test_the_subgroup_size_is_what_a_kernel_finds(device):
         assert device.target.subgroup == int(bits[1]) // 32
 
 
-def test_closed_device_refuses_everything():
+def test_closed_device_refuses_everything() -> None:
     device = fresh()
     double = graphc.compile(lambda x: x * 2, device=device)
     x = np.ones(4, np.float32)
@@ -112,7 +113,7 @@ def test_closed_device_refuses_everything():
     assert "closed" in repr(array)
 
 
-def test_a_closed_default_device_is_replaced():
+def test_a_closed_default_device_is_replaced() -> None:
     first = graphc.device("numpy")
     first.close()
     second = graphc.device("numpy")
@@ -120,7 +121,7 @@ def test_a_closed_default_device_is_replaced():
     np.testing.assert_array_equal(graphc.asarray([1.0], device="numpy"), [1.0])
 
 
-def test_a_lost_device_is_an_error_and_not_an_abort():
+def test_a_lost_device_is_an_error_and_not_an_abort() -> None:
     device = fresh()
     double = graphc.compile(lambda x: x * 2, device=device)
     x = np.ones(4, np.float32)
@@ -133,22 +134,22 @@ def test_a_lost_device_is_an_error_and_not_an_abort():
     device.close()
 
 
-def test_binding_errors_become_ours():
+def test_binding_errors_become_ours() -> None:
     assert isinstance(translate(Exception("Not enough memory left."), "x"), graphc.OutOfMemoryError)
     assert isinstance(translate(Exception("Parent device is lost"), "x"), graphc.DeviceLostError)
     assert "compiling" in str(translate(Exception("Validation Error\n\nbad"), "compiling"))
 
 
-def test_a_tensor_larger_than_a_buffer_is_refused(device):
+def test_a_tensor_larger_than_a_buffer_is_refused(device: Any) -> None:
     with pytest.raises(graphc.DeviceError, match="at most"):
         graphc.asarray(np.broadcast_to(np.float32(0), (1 << 27,)), device=device)
 
 
-def test_threads_share_a_device(device):
+def test_threads_share_a_device(device: Any) -> None:
     double = graphc.compile(lambda x, y: x * 2 + y, device=device)
     wrong = []
 
-    def work(seed):
+    def work(seed: Any) -> None:
         rng = np.random.default_rng(seed)
         for _ in range(20):
             x, y = rng.normal(size=(2, 100)).astype(np.float32)
@@ -180,7 +181,7 @@ for name in ("numpy", "wgpu"):
 """
 
 
-def test_x64_computes_in_64_bits_or_names_the_device_that_can():
+def test_x64_computes_in_64_bits_or_names_the_device_that_can() -> None:
     done = in_new_process(X64)
     lines = done.stdout.splitlines()
     assert lines[:1] == ["right"], done.stderr
@@ -205,6 +206,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), x.numpy())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_process_is_told_to_spawn():
+def test_a_forked_process_is_told_to_spawn() -> None:
     done = in_new_process(FORK)
     assert done.stdout.split() == ["7", "[1.]"], done.stderr

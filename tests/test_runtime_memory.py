@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,12 @@ from graphc.runtime.memory import Mailbox, Pool, StagingRing
 class Heap:
     """Makes buffers, and counts the bytes that are not destroyed."""
 
-    def __init__(self, limit=1 << 60):
+    def __init__(self, limit: Any = 1 << 60) -> None:
         self.bytes = 0
         self.made = 0
         self.limit = limit
 
-    def create(self, size, usage):
+    def create(self, size: Any, usage: Any) -> Any:
         if self.bytes + size > self.limit:
             raise OutOfMemoryError("full")
         self.bytes += size
@@ -26,13 +27,13 @@ class Heap:
         heap = self
 
         class Buffer:
-            def destroy(self):
+            def destroy(self) -> None:
                 heap.bytes -= size
 
         return Buffer()
 
 
-def test_a_buffer_comes_back_when_its_memory_is_dropped():
+def test_a_buffer_comes_back_when_its_memory_is_dropped() -> None:
     heap = Heap()
     pool = Pool(heap.create, keep_bytes=1 << 20)
     first = pool.take(1000)
@@ -46,7 +47,7 @@ def test_a_buffer_comes_back_when_its_memory_is_dropped():
     assert pool.take(5000).buffer is not buffer
 
 
-def test_the_same_tag_gets_its_buffer_back():
+def test_the_same_tag_gets_its_buffer_back() -> None:
     pool = Pool(Heap().create, keep_bytes=1 << 20)
     held = {tag: pool.take(256, tag) for tag in "abcd"}
     uids = {tag: memory.uid for tag, memory in held.items()}
@@ -57,7 +58,7 @@ def test_the_same_tag_gets_its_buffer_back():
         del kept
 
 
-def test_a_buffer_in_use_is_never_handed_out_twice():
+def test_a_buffer_in_use_is_never_handed_out_twice() -> None:
     pool = Pool(Heap().create, keep_bytes=1 << 20)
     held = []
     for n in range(200):
@@ -67,7 +68,7 @@ def test_a_buffer_in_use_is_never_handed_out_twice():
             held.pop(n % len(held))
 
 
-def test_unused_bytes_are_bounded():
+def test_unused_bytes_are_bounded() -> None:
     heap = Heap()
     pool = Pool(heap.create, keep_bytes=10_000)
     for n in range(1, 60):
@@ -81,7 +82,7 @@ def test_unused_bytes_are_bounded():
     assert heap.bytes == held.nbytes
 
 
-def test_a_full_device_gives_up_unused_buffers_first():
+def test_a_full_device_gives_up_unused_buffers_first() -> None:
     heap = Heap(limit=4096)
     pool = Pool(heap.create, keep_bytes=1 << 20)
     small = [pool.take(512) for _ in range(8)]
@@ -92,7 +93,7 @@ def test_a_full_device_gives_up_unused_buffers_first():
         pool.take(256)
 
 
-def test_the_ring_keeps_a_few_of_each_size_and_no_giant():
+def test_the_ring_keeps_a_few_of_each_size_and_no_giant() -> None:
     heap = Heap()
     ring = StagingRing(heap.create, largest=4096, keep_bytes=2048)
     for _ in range(10):
@@ -108,15 +109,15 @@ def test_the_ring_keeps_a_few_of_each_size_and_no_giant():
     assert heap.bytes == 0
 
 
-def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole():
+def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole() -> None:
     """A traceback holds what was read when it was raised; the collector finalises all of a cycle at once."""
     finalized = []
 
     class Buffer:
-        def destroy(self):
+        def destroy(self) -> None:
             raise AssertionError("it is kept")
 
-        def __del__(self):
+        def __del__(self) -> None:
             finalized.append(self)
 
     ring = StagingRing(lambda size, usage: Buffer())

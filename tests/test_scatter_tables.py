@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -251,7 +252,7 @@ def test_scatters_in_a_loop_clear_in_each_step(device: Any) -> None:
     np.testing.assert_allclose(sums.numpy(), sums_wanted, rtol=1e-5)
 
 
-def test_a_saved_program_clears(device: Any, tmp_path: Any) -> None:
+def test_a_saved_program_clears(device: Any, tmp_path: Path) -> None:
     ids = ids_of("two", 900, 100_000)
     fn = graphc.compile(graphc.grad(lambda w, i: np.sum(w[i])), device=device)
     w = np.zeros(100_000, np.float32)

@@ -60,7 +60,7 @@ ENDS: dict[str, Callable[[Any], Any]] = {
     st.sampled_from(sorted(ENDS)),
     st.sampled_from(("a", "b", "none")),
 )
-def test_products_with_constants(sides: tuple[int, int, int], product: str, end: str, fixed: str):
+def test_products_with_constants(sides: tuple[int, int, int], product: str, end: str, fixed: str) -> None:
     """Value and gradient, fused, of a product of m x k and k x n of which one side may be a constant."""
     m, k, n = sides
     a, b = constant(m, k) - 0.5, 1 - constant(k, n)
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_gradients_on_the_device(case: str):
+def test_gradients_on_the_device(case: str) -> None:
     fn, shapes = CASES[case]
     args = [constant(*shape) for shape in shapes]
     wanted = graphc.compile(graphc.grad(fn, argnums=(0, 1)), device="numpy", passes=())(*args)
@@ -101,7 +101,7 @@ def test_gradients_on_the_device(case: str):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1)])
-def test_a_constant_that_is_both_factor_and_literal(shape: tuple[int, ...]):
+def test_a_constant_that_is_both_factor_and_literal(shape: tuple[int, ...]) -> None:
     b = Body()
     one = b.constant(np.full(shape, 2, np.float32))
     x = b.tensor(*shape[:-2], 6, 1)
@@ -114,7 +114,7 @@ def test_a_constant_that_is_both_factor_and_literal(shape: tuple[int, ...]):
         np.testing.assert_array_equal(got, want)
 
 
-def test_a_literal_takes_no_buffer():
+def test_a_literal_takes_no_buffer() -> None:
     """What is read element by element stays in the text of the kernel, whatever its rank."""
     graph = fuse(trace(lambda x: np.tanh(x * constant(1, 1, 1)) + constant(1), spec((3, 4))))
     assert not graph.constants

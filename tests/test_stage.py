@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def traced(rows: int = 256) -> Graph:
 
 
 @pytest.mark.parametrize("passes", [DEFAULT, UNFUSED], ids=["fused", "unfused"])
-def test_the_large_product_is_marked_with_its_reason(passes) -> None:
+def test_the_large_product_is_marked_with_its_reason(passes: Any) -> None:
     graph = run(traced(), passes)
     (marked,) = (node for node in graph.nodes if staged(node))
     assert marked.attrs["family"] == "matmul"

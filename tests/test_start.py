@@ -60,7 +60,7 @@ def trained(step: Any, p: Any, x: Any, calls: int) -> list[bytes]:
     return [np.asarray(a).tobytes() for a in (*p, value)]
 
 
-def test_results_are_the_same_before_and_after_its_own_kernels_are_there(fresh: Any):
+def test_results_are_the_same_before_and_after_its_own_kernels_are_there(fresh: Any) -> None:
     p, x = parameters(40)
     step = graphc.compile(layer, device=fresh)
     executable = step.lower(p, x)
@@ -82,7 +82,7 @@ def test_results_are_the_same_before_and_after_its_own_kernels_are_there(fresh: 
     assert trained(step, p, x, 6) == trained(graphc.compile(layer, device=fresh), p, x, 6)
 
 
-def test_a_donated_loop_goes_over_on_the_way(fresh: Any, monkeypatch: pytest.MonkeyPatch):
+def test_a_donated_loop_goes_over_on_the_way(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     p, x = parameters(48)
     step = graphc.compile(layer, device=fresh, donate=(0,))
     executable = step.lower(p, x)
@@ -103,7 +103,7 @@ def test_a_donated_loop_goes_over_on_the_way(fresh: Any, monkeypatch: pytest.Mon
     assert compiled.waiting == 0
 
 
-def test_what_an_executable_says(fresh: Any):
+def test_what_an_executable_says(fresh: Any) -> None:
     p, x = parameters(56)
     executable = graphc.compile(layer, device=fresh).lower(p, x)
     assert str(executable).endswith("not compiled yet")
@@ -116,7 +116,9 @@ def test_what_an_executable_says(fresh: Any):
     assert str(graphc.compile(layer, device="numpy").lower(p, x)) == "layer of 3 arguments on numpy"
 
 
-def test_long_waits_are_said_on_stderr(fresh: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any):
+def test_long_waits_are_said_on_stderr(
+    fresh: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(compiler_module, "PATIENCE", 0.0)
     p, x = parameters(60)
     graphc.compile(layer, device=fresh)(p, x)
@@ -125,7 +127,7 @@ def test_long_waits_are_said_on_stderr(fresh: Any, monkeypatch: pytest.MonkeyPat
     assert " kernels for layer\n" in said
 
 
-def test_a_kernel_that_is_refused_names_itself(fresh: Any):
+def test_a_kernel_that_is_refused_names_itself(fresh: Any) -> None:
     bad = Kernel("bad", "@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }", (), "map")
     with pytest.raises(DeviceError, match="compiling kernel bad"):
         fresh.compiler.compile([Job(bad)], "a test", compiler_module.Report())
@@ -135,13 +137,13 @@ def test_a_kernel_that_is_refused_names_itself(fresh: Any):
     assert np.asarray(good(array(3))).tolist() == (array(3) + 1).tolist()
 
 
-def test_how_programs_start_is_one_of_two(monkeypatch: pytest.MonkeyPatch):
+def test_how_programs_start_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_START", "slowly")
     with pytest.raises(DeviceError, match="write quick or full"):
         graphc.compile(lambda x: x + 1, device="wgpu")(array(3))
 
 
-def test_notes_lie_in_the_drivers_cache_and_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_notes_lie_in_the_drivers_cache_and_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESA_SHADER_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("MESA_SHADER_CACHE_DISABLE", raising=False)
     cache = DriverCache("driver 1")
@@ -197,7 +199,7 @@ def run_script(cache: Path, *arguments: str, **environment: str) -> dict[str, An
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_an_empty_cache_a_full_one_and_none_give_the_same_bits(tmp_path: Path):
+def test_an_empty_cache_a_full_one_and_none_give_the_same_bits(tmp_path: Path) -> None:
     tmp_path.joinpath("a").mkdir()
     empty = run_script(tmp_path / "a")
     settled = run_script(tmp_path / "a", "settle")
@@ -211,7 +213,7 @@ def test_an_empty_cache_a_full_one_and_none_give_the_same_bits(tmp_path: Path):
     assert empty["bits"] == settled["bits"] == again["bits"] == none["bits"] == whole["bits"]
 
 
-def test_a_closed_device_compiles_no_more(device: Any):
+def test_a_closed_device_compiles_no_more(device: Any) -> None:
     twin = device.twin()
     assert isinstance(twin, WgpuDevice)
     twin.close()

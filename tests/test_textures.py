@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def projections(shape=(2, 96, 192), width=256):
+def projections(shape: Any = (2, 96, 192), width: Any = 256) -> Any:
     """Two products of one activation, and the gradient of the first one's weight: x @ u, x @ v, x.T @ (x @ u)."""
     builder = Builder()
     matmul, reshape, transpose = (by_name(n) for n in ("matmul", "reshape", "transpose"))
@@ -46,7 +47,7 @@ def projections(shape=(2, 96, 192), width=256):
     return stage(builder.build([right, gradient]))
 
 
-def lowered(**change):
+def lowered(**change: Any) -> Any:
     graph = projections()
     return graph, lower(graph, replace(SOFTWARE, **change))
 
@@ -55,12 +56,12 @@ def arrays() -> list[np.ndarray]:
     return [normal(2, 96, 192), normal(192, 256, seed=1), normal(192, 256, seed=2)]
 
 
-def wanted(x, u, v):
+def wanted(x: Any, u: Any, v: Any) -> Any:
     x, u, v = (a.astype(float) for a in (x, u, v))
     return x @ v, x.reshape(-1, x.shape[-1]).T @ (x @ u).reshape(-1, u.shape[-1])
 
 
-def test_an_operand_of_several_products_is_copied_once():
+def test_an_operand_of_several_products_is_copied_once() -> None:
     _, plan = lowered()
     first = plan.tensors[plan.inputs[0]].name
     copied = [plan.tensors[s.tensor].name for d in plan.dispatches for s in d.stagings]
@@ -71,10 +72,10 @@ def test_an_operand_of_several_products_is_copied_once():
     assert "to texture 0" in str(plan)
 
 
-def test_heads_are_merged_where_texels_are_read(device):
+def test_heads_are_merged_where_texels_are_read(device: Any) -> None:
     """Attention's result [batch, heads, time, 64] as rows of the next product: only divisions by powers of two."""
 
-    def project(heads, weight):
+    def project(heads: Any, weight: Any) -> Any:
         return np.reshape(np.transpose(heads, (0, 2, 1, 3)), (2, 256, 192)) @ weight
 
     heads, weight = normal(2, 3, 256, 64), normal(192, 192, seed=1)
@@ -85,7 +86,7 @@ def test_heads_are_merged_where_texels_are_read(device):
     np.testing.assert_allclose(got, project(heads.astype(float), weight), rtol=1e-4, atol=1e-4)
 
 
-def test_the_device_computes_the_same_with_and_without_textures(device):
+def test_the_device_computes_the_same_with_and_without_textures(device: Any) -> None:
     graph = projections()
     for target in (device.target, replace(device.target, max_texture=0)):
         plan = lower(graph, target)
@@ -94,7 +95,7 @@ def test_the_device_computes_the_same_with_and_without_textures(device):
             np.testing.assert_allclose(np.asarray(result), want, rtol=1e-4, atol=2e-3)
 
 
-def test_a_saved_plan_is_the_same_plan_and_replays():
+def test_a_saved_plan_is_the_same_plan_and_replays() -> None:
     graph, plan = lowered()
     again = Plan.from_json(plan.to_json())
     assert again == plan
@@ -103,7 +104,7 @@ def test_a_saved_plan_is_the_same_plan_and_replays():
         np.testing.assert_allclose(result, want, rtol=1e-4, atol=2e-3)
 
 
-def test_profiling_times_every_dispatch_between_the_copies(device):
+def test_profiling_times_every_dispatch_between_the_copies(device: Any) -> None:
     w = normal(384, 384, seed=1)
     profile = graphc.compile(lambda x: np.maximum(x @ w, 0) @ w, device=device).lower(normal(128, 384))
     assert profile.plan.textures or not prefers_texels(device.target)
@@ -112,7 +113,7 @@ def test_profiling_times_every_dispatch_between_the_copies(device):
 
 
 @pytest.mark.parametrize("edit", ["no copy", "wrong tensor", "wrong place", "wrong size"])
-def test_a_texture_that_does_not_hold_its_operand_is_found(edit):
+def test_a_texture_that_does_not_hold_its_operand_is_found(edit: Any) -> None:
     graph, plan = lowered()
     first = plan.dispatches[0]
     staging = first.stagings[0]
@@ -134,7 +135,7 @@ def test_a_texture_that_does_not_hold_its_operand_is_found(edit):
             reference.run_plan(broken, graph, arrays())
 
 
-def test_small_or_ragged_products_and_other_targets_read_buffers():
+def test_small_or_ragged_products_and_other_targets_read_buffers() -> None:
     builder = Builder()
     a, b = builder.input(TensorType((16, 64), f32)), builder.input(TensorType((64, 64), f32))
     small = stage(builder.build([builder.apply(by_name("matmul"), a, b)]))
@@ -151,7 +152,7 @@ def tensor(*shape: int) -> Value:
 
 
 @pytest.mark.parametrize("rows", [8192, 8194, 16384, 40000])
-def test_long_matrices_are_folded_into_the_limit(rows):
+def test_long_matrices_are_folded_into_the_limit(rows: Any) -> None:
     layout = texels(tensor(rows, 64), SOFTWARE)
     assert layout is not None
     assert layout.height <= 8192 >= layout.width
@@ -160,7 +161,7 @@ def test_long_matrices_are_folded_into_the_limit(rows):
     assert texels(tensor(16, 96), SOFTWARE) is None
 
 
-def test_a_folded_operand_is_read_where_it_lies(device):
+def test_a_folded_operand_is_read_where_it_lies(device: Any) -> None:
     target = replace(device.target, max_texture=128)
     graph = projections(shape=(2, 160, 128), width=256)
     plan = lower(graph, target)
@@ -171,22 +172,22 @@ def test_a_folded_operand_is_read_where_it_lies(device):
         np.testing.assert_allclose(np.asarray(result), want, rtol=1e-4, atol=2e-3)
 
 
-def test_a_reshape_that_keeps_rows_keeps_the_matrix_position():
+def test_a_reshape_that_keeps_rows_keeps_the_matrix_position() -> None:
     index = Index((160, 192), [variable("m", 160), variable("k", 192)]).reshaped((2, 80, 192))
     assert [i.text for i in index.matrix] == ["m", "k"]
     assert [i.text for i in Index((2, 3), flat=variable("i", 6)).matrix] == ["(i / 3u)", "(i % 3u)"]
 
 
-def test_browsers_accept_the_kernels():
+def test_browsers_accept_the_kernels() -> None:
     _, plan = lowered()
     assert tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels}) == {}
 
 
-def test_a_loop_copies_what_its_steps_change(device):
+def test_a_loop_copies_what_its_steps_change(device: Any) -> None:
     w = normal(128, 256, seed=1) / 16
     back = normal(256, 128, seed=2) / 16
 
-    def loop(x):
+    def loop(x: Any) -> Any:
         return graphc.scan(lambda h, _: (np.tanh(h @ w) @ back, h.sum()), x, np.zeros(3, np.float32))
 
     x = normal(512, 128)
@@ -200,10 +201,10 @@ def test_a_loop_copies_what_its_steps_change(device):
     np.testing.assert_allclose(np.asarray(compiled(x)[0]), h, rtol=1e-4, atol=1e-4)
 
 
-def chain(length: int = 3, rows: int = 320, width: int = 256):
+def chain(length: int = 3, rows: int = 320, width: int = 256) -> Any:
     """tanh(... tanh(x @ w0) @ w1 ...): each product needs the one before, no weight needs anything."""
 
-    def layers(x, *weights):
+    def layers(x: Any, *weights: Any) -> Any:
         for w in weights:
             x = np.tanh(x @ w)
         return x
@@ -212,8 +213,8 @@ def chain(length: int = 3, rows: int = 320, width: int = 256):
     return run(trace(layers, *shapes), DEFAULT)
 
 
-def test_copies_are_gathered_where_one_of_them_has_to_be():
-    def program(x, y, u, v):
+def test_copies_are_gathered_where_one_of_them_has_to_be() -> None:
+    def program(x: Any, y: Any, u: Any, v: Any) -> Any:
         return np.tanh(x @ u) @ v + y @ v
 
     graph = run(trace(program, *(graphc.spec(s) for s in ((320, 256), (320, 256), (256, 256), (256, 256)))), UNFUSED)
@@ -228,7 +229,7 @@ def test_copies_are_gathered_where_one_of_them_has_to_be():
         np.testing.assert_array_equal(result, want)
 
 
-def test_a_tensor_that_is_copied_before_it_is_written_is_found():
+def test_a_tensor_that_is_copied_before_it_is_written_is_found() -> None:
     graph = chain()
     plan = lower(graph, SOFTWARE)
     first, second, third = plan.dispatches
@@ -240,7 +241,7 @@ def test_a_tensor_that_is_copied_before_it_is_written_is_found():
         reference.run_plan(broken, graph, [normal(*v.type.shape) for v in graph.inputs])
 
 
-def test_a_texture_that_is_overwritten_too_early_is_found():
+def test_a_texture_that_is_overwritten_too_early_is_found() -> None:
     graph = chain()
     plan = lower(graph, SOFTWARE)
     first, second, third = plan.dispatches
@@ -254,10 +255,10 @@ def test_a_texture_that_is_overwritten_too_early_is_found():
         reference.run_plan(broken, graph, [normal(*v.type.shape) for v in graph.inputs])
 
 
-def test_no_copy_is_moved_into_a_loop_or_out_of_one():
+def test_no_copy_is_moved_into_a_loop_or_out_of_one() -> None:
     w, u = normal(256, 256, seed=1) / 16, normal(256, 256, seed=2) / 16
 
-    def program(x):
+    def program(x: Any) -> Any:
         x = np.tanh(x @ w)
         x = graphc.scan(lambda h, _: (np.tanh(h @ u) @ w, h[0, 0]), x, np.zeros(3, np.float32))[0]
         return x @ u
@@ -280,7 +281,7 @@ def test_no_copy_is_moved_into_a_loop_or_out_of_one():
     np.testing.assert_allclose(result, program_in_numpy(x.astype(float), w, u), rtol=1e-4, atol=1e-4)
 
 
-def program_in_numpy(x, w, u):
+def program_in_numpy(x: Any, w: Any, u: Any) -> Any:
     x = np.tanh(x @ w)
     for _ in range(3):
         x = np.tanh(x @ u) @ w

@@ -6,6 +6,8 @@ import itertools
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -30,33 +32,35 @@ from tests.systems import CASES
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 
 
-def product(m=96, k=192, n=160):
+def product(m: Any = 96, k: Any = 192, n: Any = 160) -> Any:
     builder = Builder()
     a, b = builder.input(TensorType((m, k), f32)), builder.input(TensorType((k, n), f32))
     return builder.build([builder.apply(by_name("matmul"), a, b)])
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path) -> Any:
     return Cache(tmp_path / "folder" / "tuned.json")
 
 
-def problem(device):
+def problem(device: Any) -> Any:
     (found,) = problems(product(), device.target)
     return found
 
 
-def ticking(step):
+def ticking(step: Any) -> Any:
     """A clock that advances by `step` each time it is read."""
     return map(float, itertools.count(0, step)).__next__
 
 
-def test_a_candidate_that_computes_something_else_is_rejected(device, cache, monkeypatch, caplog):
+def test_a_candidate_that_computes_something_else_is_rejected(
+    device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     found = problem(device)
     wrong, right = found.candidates[:2]
     lower = tuner.lower
 
-    def broken(graph, target, *more):
+    def broken(graph: Any, target: Any, *more: Any) -> Any:
         plan = lower(graph, target, *more)
         if target.choices[found.name] != wrong:
             return plan
@@ -72,11 +76,11 @@ def test_a_candidate_that_computes_something_else_is_rejected(device, cache, mon
     assert Tuner(device, cache).best(replace(found, candidates=(wrong,)), float("inf")) is None
 
 
-def test_a_candidate_that_does_not_compile_loses(device, cache, monkeypatch):
+def test_a_candidate_that_does_not_compile_loses(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = problem(device)
     lower = tuner.lower
 
-    def broken(graph, target, *more):
+    def broken(graph: Any, target: Any, *more: Any) -> Any:
         plan = lower(graph, target, *more)
         if target.choices[found.name] != found.candidates[0]:
             return plan
@@ -87,7 +91,7 @@ def test_a_candidate_that_does_not_compile_loses(device, cache, monkeypatch):
     assert Tuner(device, cache).best(few, float("inf")).choice == found.candidates[1]
 
 
-def test_time_is_bounded(device, cache, monkeypatch):
+def test_time_is_bounded(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
     monkeypatch.setattr(Tuner, "measure", lambda self, trial, least: measured.append(trial) or 1.0)
     said = []
@@ -102,12 +106,12 @@ def test_time_is_bounded(device, cache, monkeypatch):
     assert "time is up, 1 of 1" in said[-1]
 
 
-def test_hopeless_candidates_run_once(device, cache):
+def test_hopeless_candidates_run_once(device: Any, cache: Any) -> None:
     found = problem(device)
     runs = []
     clock = ticking(1.0)
 
-    def counted():
+    def counted() -> Any:
         runs.append(1)
         return clock()
 
@@ -123,7 +127,7 @@ def test_hopeless_candidates_run_once(device, cache):
     assert len(runs) == 2 + 2 * tuner.RUNS
 
 
-def test_what_was_found_is_kept_and_used(device, cache):
+def test_what_was_found_is_kept_and_used(device: Any, cache: Any) -> None:
     graph = product()
     name = problem(device).name
     first = Tuner(device, cache).target(graph, measure=True)
@@ -135,7 +139,9 @@ def test_what_was_found_is_kept_and_used(device, cache):
     assert device.adapter.name in next(iter(entries))
 
 
-def test_a_damaged_or_unwritable_cache_is_as_good_as_none(device, tmp_path, caplog):
+def test_a_damaged_or_unwritable_cache_is_as_good_as_none(
+    device: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "tuned.json"
     for text in ("", "{", "[]", '{"d": 3}', '{"d": {"p": "x", "q": [1, "2"]}}'):
         path.write_text(text)
@@ -149,7 +155,9 @@ def test_a_damaged_or_unwritable_cache_is_as_good_as_none(device, tmp_path, capl
 
 
 @pytest.mark.parametrize("mode", tuner.MODES)
-def test_programs_compute_the_same_in_every_mode(device, tmp_path, monkeypatch, mode):
+def test_programs_compute_the_same_in_every_mode(
+    device: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Any
+) -> None:
     monkeypatch.setenv("GRAPHC_TUNE", mode)
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
     monkeypatch.setattr(tuner, "LEAST_WORK", 1 << 19)
@@ -161,7 +169,7 @@ def test_programs_compute_the_same_in_every_mode(device, tmp_path, monkeypatch, 
     assert (tmp_path / "tuned.json").exists() == (mode == "full")
 
 
-def test_the_cache_lies_where_it_is_said_to(tmp_path, monkeypatch):
+def test_the_cache_lies_where_it_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "here.json"))
     assert Cache().path == tmp_path / "here.json"
     monkeypatch.delenv("GRAPHC_TUNE_CACHE")
@@ -169,7 +177,9 @@ def test_the_cache_lies_where_it_is_said_to(tmp_path, monkeypatch):
     assert Cache().path == tmp_path / "graphc" / "tuned.json"
 
 
-def test_the_key_names_the_device_and_everything_that_writes_kernels(device, monkeypatch):
+def test_the_key_names_the_device_and_everything_that_writes_kernels(
+    device: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = Tuner(device).key
     for part in (device.adapter.name, device.adapter.backend, device.adapter.driver):
         assert part in key
@@ -180,7 +190,7 @@ def test_the_key_names_the_device_and_everything_that_writes_kernels(device, mon
     tuner.kernels_version.cache_clear()
 
 
-def test_a_mode_can_be_forced_for_a_while(device, cache, monkeypatch):
+def test_a_mode_can_be_forced_for_a_while(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_TUNE", "full")
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(cache.path))
     said = []
@@ -196,13 +206,13 @@ def test_a_mode_can_be_forced_for_a_while(device, cache, monkeypatch):
     assert again == []
 
 
-def test_an_unknown_mode_is_an_error(device, monkeypatch):
+def test_an_unknown_mode_is_an_error(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_TUNE", "fast")
     with pytest.raises(DeviceError, match="off, cached or full"):
         tuner.tuned(product(), device)
 
 
-def test_a_choice_that_does_not_fit_the_target_is_ignored():
+def test_a_choice_that_does_not_fit_the_target_is_ignored() -> None:
     shape = Shape(1, 96, 192, 160)
     name = problem_name(shape, "k", "n", False)
     rule = choose(shape, "k", "n", SOFTWARE)
@@ -218,7 +228,7 @@ def test_a_choice_that_does_not_fit_the_target_is_ignored():
     assert (chosen.rows, chosen.columns) == (8, 1)
 
 
-def test_every_candidate_is_a_choice_that_is_taken(device):
+def test_every_candidate_is_a_choice_that_is_taken(device: Any) -> None:
     for target, staged in itertools.product(variants(device).values(), (False, True)):
         for a_along, b_along in itertools.product("km", "nk"):
             shape = Shape(2, 200, 64, 96)
@@ -228,7 +238,7 @@ def test_every_candidate_is_a_choice_that_is_taken(device):
                 assert replace(chosen, splits=1) == tile
 
 
-def test_flags_may_differ_where_a_sum_falls_on_an_edge_and_numbers_in_their_last_bits():
+def test_flags_may_differ_where_a_sum_falls_on_an_edge_and_numbers_in_their_last_bits() -> None:
     numbers = np.array([1.0, 100.0, np.inf], np.float32)
     assert agrees(numbers * np.float32(1 + 1e-6), numbers)
     assert not agrees(numbers * np.float32(1 + 1e-3), numbers)
@@ -239,7 +249,7 @@ def test_flags_may_differ_where_a_sum_falls_on_an_edge_and_numbers_in_their_last
     assert not agrees(~flags, flags)
 
 
-def test_shapes_of_a_class_share_what_was_found():
+def test_shapes_of_a_class_share_what_was_found() -> None:
     names = {problem_name(Shape(1, m, 384, 1536), "k", "n", True) for m in (900, 1000, 1024)}
     assert len(names) == 1
     assert matmul_tile.problem_name(Shape(1, 1025, 384, 1536), "k", "n", True) not in names
@@ -247,7 +257,9 @@ def test_shapes_of_a_class_share_what_was_found():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["microgpt", "gpt", "mlp", "batchnorm-1"])
-def test_training_steps_are_the_reference_s_in_every_mode(device, tmp_path, monkeypatch, name):
+def test_training_steps_are_the_reference_s_in_every_mode(
+    device: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: Any
+) -> None:
     """One of each kind of model; docs/architecture.md says how the whole suite runs under each mode."""
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
     monkeypatch.setattr(tuner, "LEAST_WORK", 1 << 14)  # these sizes are small

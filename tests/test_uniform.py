@@ -35,7 +35,7 @@ def accesses(plan: Plan) -> list[str]:
     return [b.access for d in plan.dispatches for b in d.bindings]
 
 
-def test_numbers_take_no_storage_buffer_where_there_is_none_left():
+def test_numbers_take_no_storage_buffer_where_there_is_none_left() -> None:
     graph = sums(small=12)
     after = fuse(graph)
     assert_sound(graph, after)
@@ -46,15 +46,15 @@ def test_numbers_take_no_storage_buffer_where_there_is_none_left():
     np.testing.assert_array_equal(run_plan(plan, after, arrays)[0], evaluate(graph, arrays)[0])
 
 
-def test_there_are_no_more_than_the_limit():
+def test_there_are_no_more_than_the_limit() -> None:
     assert len(kernels(fuse(sums(small=13)))) == 2
 
 
-def test_kernels_with_few_buffers_have_none():
+def test_kernels_with_few_buffers_have_none() -> None:
     assert "uniform" not in accesses(lower(fuse(sums(small=1, large=6)), Target()))
 
 
-def test_numbers_computed_in_the_program_lie_apart():
+def test_numbers_computed_in_the_program_lie_apart() -> None:
     """They are no part of an arena, which the same kernel writes to."""
 
     def program(xs: list[Any], step: Any) -> Any:
@@ -77,7 +77,7 @@ def test_numbers_computed_in_the_program_lie_apart():
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-4)
 
 
-def test_small_tensors_lie_where_a_number_is_yet_to_come():
+def test_small_tensors_lie_where_a_number_is_yet_to_come() -> None:
     """A number's buffer is free until it is written; nothing lies there that its own dispatch touches."""
     make = Maker()
     early, meeting, number, large = (make.tensor(n) for n in (8, 8, 8, 640))
@@ -92,7 +92,7 @@ def test_small_tensors_lie_where_a_number_is_yet_to_come():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.bool_])
-def test_element_types_and_elements(dtype: Any):
+def test_element_types_and_elements(dtype: Any) -> None:
     """One of many, and all of them in turn."""
 
     def program(xs: list[Any], few: Any) -> Any:
@@ -107,7 +107,7 @@ def test_element_types_and_elements(dtype: Any):
     np.testing.assert_array_equal(compiled(xs, few).numpy(), program(xs, few))
 
 
-def test_a_plan_may_not_write_to_them():
+def test_a_plan_may_not_write_to_them() -> None:
     after = fuse(sums(small=1))
     plan = lower(after, Target())
     check_plan(plan)

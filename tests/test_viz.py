@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -57,7 +58,7 @@ def network() -> Graph:
     return b.build([b.op("transpose", u, perm=(1, 0)), p])
 
 
-def test_networkx_holds_nodes_and_values():
+def test_networkx_holds_nodes_and_values() -> None:
     graph = network()
     made = to_networkx(graph)
     assert made.nodes["%x"] == {
@@ -79,14 +80,14 @@ def test_networkx_holds_nodes_and_values():
     assert graph.to_networkx().number_of_edges() == sum(len(node.inputs) for node in graph.nodes)
 
 
-def test_networkx_of_a_tensor_read_twice_has_two_edges():
+def test_networkx_of_a_tensor_read_twice_has_two_edges() -> None:
     b = Maker()
     x = b.tensor(3, hint="x")
     graph = b.build([b.op("mul", x, x)])
     assert to_networkx(graph).number_of_edges("%x", "%1") == 2
 
 
-def test_kinds():
+def test_kinds() -> None:
     b = Maker()
     x = b.tensor(4, 4)
     values = {
@@ -105,7 +106,7 @@ def test_kinds():
     assert all(kind_of(n) in COLOURS for n in node)
 
 
-def test_svg_shows_ops_types_lines_and_kernels():
+def test_svg_shows_ops_types_lines_and_kernels() -> None:
     svg = to_svg(fuse(network()), title="a network")
     shown = texts(svg)
     for text in ("a network", "matmul kernel", "model.py:7", "train.py:3", "f32[8,4]", "x", "backward", "update"):
@@ -116,14 +117,14 @@ def test_svg_shows_ops_types_lines_and_kernels():
         assert COLOURS[kind] in svg
 
 
-def test_svg_of_an_unfused_graph_has_no_frames():
+def test_svg_of_an_unfused_graph_has_no_frames() -> None:
     dot_source = to_dot(network())
     assert "subgraph" not in dot_source
     assert 'label="model.py' not in dot_source
     assert to_dot(fuse(network())).count("subgraph") == len([n for n in fuse(network()).nodes if n.op.name == "fused"])
 
 
-def test_kernels_list_their_ops_when_there_are_many():
+def test_kernels_list_their_ops_when_there_are_many() -> None:
     graph = fuse(network())
     drawn, listed = to_dot(graph, ops=True), to_dot(graph, ops=False)
     assert "max, sub, exp, sum, div" in listed
@@ -133,7 +134,7 @@ def test_kernels_list_their_ops_when_there_are_many():
 
 @pytest.mark.parametrize("ops", [True, False])
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_names_are_text(name: str, ops: bool):
+def test_hostile_names_are_text(name: str, ops: bool) -> None:
     b = Maker()
     x = b.tensor(3, 3, hint=name)
     with b.at(Source((SourceLine(name, 1, name, name),), name)):
@@ -150,7 +151,7 @@ def test_hostile_names_are_text(name: str, ops: bool):
         assert hrefs == []
 
 
-def test_clean_replaces_what_cannot_be_shown():
+def test_clean_replaces_what_cannot_be_shown() -> None:
     assert dot.clean("a\x00\n\u202e\ud800b") == "a\ufffd\ufffd\ufffd\ufffdb"
     assert dot.clean("naïve 数") == "naïve 数"
     assert len(dot.clean("x" * 1000, 20)) == 20
@@ -167,7 +168,7 @@ def layered(layers: int) -> Graph:
         return b.build([b.softmax(x)])
 
 
-def test_layers_are_folded():
+def test_layers_are_folded() -> None:
     graph = fuse(layered(40))
     folded, flat = to_svg(graph, fold=True), to_svg(graph, fold=False)
     assert "matmul kernel × 40" in texts(folded)
@@ -176,12 +177,12 @@ def test_layers_are_folded():
     assert len(to_dot(layered(2))) < len(to_dot(layered(40), fold=False))
 
 
-def test_big_graphs_are_folded_unasked():
+def test_big_graphs_are_folded_unasked() -> None:
     assert texts(to_svg(layered(200))).count("matmul") == 2  # the box and the legend
     assert "× 200" in texts(to_svg(layered(200)))
 
 
-def test_layers_that_read_different_rows_are_folded():
+def test_layers_that_read_different_rows_are_folded() -> None:
     b = Maker()
     x, rows = b.tensor(8), b.tensor(60, 8, hint="rows")
     for row in range(50):
@@ -193,7 +194,7 @@ def test_layers_that_read_different_rows_are_folded():
     assert "× " not in "".join(texts(to_svg(graph, fold=False)))
 
 
-def test_inputs_of_one_type_are_one_box_where_layers_are_folded():
+def test_inputs_of_one_type_are_one_box_where_layers_are_folded() -> None:
     b = Maker()
     x, gain, bias = (b.tensor(8, hint=name) for name in ("x", "gain", "bias"))
     with b.at(Source((SourceLine("model.py", 3),))):
@@ -202,7 +203,7 @@ def test_inputs_of_one_type_are_one_box_where_layers_are_folded():
     assert {"x", "gain", "bias"} <= set(texts(to_svg(graph)))
 
 
-def test_ops_of_different_lines_are_not_folded():
+def test_ops_of_different_lines_are_not_folded() -> None:
     b = Maker()
     x = b.tensor(4)
     for line in range(3):
@@ -211,7 +212,7 @@ def test_ops_of_different_lines_are_not_folded():
     assert texts(to_svg(b.build([x]), fold=True, legend=False)).count("sin") == 3
 
 
-def test_path_is_written(tmp_path: Path):
+def test_path_is_written(tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     svg = network().to_svg(path)
     assert path.read_text(encoding="utf-8") == svg
@@ -219,7 +220,9 @@ def test_path_is_written(tmp_path: Path):
     assert network()._repr_svg_() == to_svg(network())
 
 
-def test_without_a_layout_program_the_source_is_written(tmp_path: Path, monkeypatch, caplog):
+def test_without_a_layout_program_the_source_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(dot, "find_dot", lambda: None)
     with caplog.at_level(logging.WARNING, "graphc"):
         svg = network().to_svg(tmp_path / "graph.svg")
@@ -229,7 +232,9 @@ def test_without_a_layout_program_the_source_is_written(tmp_path: Path, monkeypa
     assert "graph.dot" in caplog.text
 
 
-def test_a_layout_program_that_fails_is_reported(tmp_path: Path, monkeypatch, caplog):
+def test_a_layout_program_that_fails_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     program = tmp_path / "dot"
     program.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     program.chmod(0o755)
@@ -239,17 +244,17 @@ def test_a_layout_program_that_fails_is_reported(tmp_path: Path, monkeypatch, ca
     assert "broken" in caplog.text
 
 
-def test_the_program_of_graphviz_pure_is_found():
+def test_the_program_of_graphviz_pure_is_found() -> None:
     found = dot.find_dot()
     assert found is not None
     assert Path(found).is_absolute()
     assert "graphviz-pure" in Path(found).name
 
 
-def rnn(u, x):
+def rnn(u: Any, x: Any) -> Any:
     """The carry, what a step hands on as it came, a constant, and a loop in a loop."""
 
-    def one(carry, x):
+    def one(carry: Any, x: Any) -> Any:
         h, first = carry
         h = np.tanh(h @ u + x) * np.float32(0.5)
         h = graphc.scan(lambda c, _: (c + h, None), h, length=2)[0]
@@ -270,7 +275,7 @@ LOOPS = {
 @pytest.mark.parametrize("ops", [True, False, None])
 @pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("loop", LOOPS)
-def test_every_box_that_an_arrow_meets_is_declared(loop: str, fold: bool, ops: bool | None):
+def test_every_box_that_an_arrow_meets_is_declared(loop: str, fold: bool, ops: bool | None) -> None:
     lowered = graphc.compile(LOOPS[loop], device="numpy").lower(
         np.ones((8, 8), np.float32), np.ones((5, 4, 8), np.float32)
     )
@@ -286,13 +291,13 @@ def test_every_box_that_an_arrow_meets_is_declared(loop: str, fold: bool, ops: b
         assert set(re.findall(r"\b[nvr]\d+(?:_c?\d+)?\b(?= ->)", text)) <= declared, name
 
 
-def test_png():
+def test_png() -> None:
     picture = dot.render(to_dot(network()), "png")
     assert picture is not None
     assert picture.startswith(b"\x89PNG")
 
 
-def test_graphs_without_nodes():
+def test_graphs_without_nodes() -> None:
     b = Maker()
     x = b.tensor(2, dtype=i32)
     assert "output" in texts(to_svg(b.build([x])))
