@@ -30,7 +30,7 @@ def executable() -> str:
     for name in NAMES:
         if found := shutil.which(name):
             return found
-    raise FileNotFoundError("no Chromium: run `make browser`")
+    raise FileNotFoundError("no Chromium: run `make setup`")
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
