@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from graphc.families.record import touched
+from graphc.families.registry import family_of
 from graphc.ir import Graph, Node
-from graphc.op import Attend, Contract, Pointwise
 from graphc.ops.structured import fused
 
 WORK: Final = 1 << 16
@@ -41,15 +42,8 @@ def operations(node: Node) -> int:
     """About how many operations a kernel takes; an element that is read and one that is computed count as one each."""
     if node.op is fused:
         return sum(map(operations, node.attrs["body"].nodes))
-    if isinstance(node.op.lowering, Contract):
-        return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
-    if isinstance(node.op.lowering, Attend):
-        queries, keys = (v.type for v in node.inputs[:2])
-        products = 2 if len(node.outputs) == 2 else 5  # the gradient has three outputs
-        return 2 * products * queries.size * keys.shape[-2]
-    if isinstance(node.op.lowering, Pointwise) or "view" in node.op.traits:
-        return sum(v.type.size for v in node.outputs)
-    return max(v.type.size for v in (*node.inputs, *node.outputs))
+    family = family_of(node)
+    return family.operations(node) if family is not None else touched(node)
 
 
 def _marked(node: Node) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.families.bodies import FAMILIES
+from graphc.families.registry import NAMES
 from graphc.ir import Graph, Node, prune
 from graphc.passes.fusion.build import rebuild
 from graphc.passes.fusion.explain import Decision, decide, reasons
@@ -33,7 +33,7 @@ class Fuse:
     max_buffers: int = 8
     max_binding_bytes: int = 128 << 20
     max_nodes: int = 96
-    families: tuple[str, ...] = FAMILIES
+    families: tuple[str, ...] = NAMES
     donated: frozenset[int] = frozenset()
 
     def __call__(self, graph: Graph) -> Graph:

@@ -11,15 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from graphc.families.registry import kernel_family
 from graphc.ir import Graph, Node
-from graphc.op import Attend, Contract
 from graphc.ops.structured import fused
 
 WORK: Final = 1 << 24
 """Floating-point operations from which on a product is marked: it takes 0.2 ms less then, and the copies 0.1."""
-
-SIDE: Final = 16
-"""Rows, and columns, that its result has at least: with fewer, each element that is copied is read too seldom."""
 
 
 def stage(graph: Graph) -> Graph:
@@ -36,20 +33,8 @@ def staged(node: Node) -> frozenset[Node]:
     return frozenset(node.attrs["body"].nodes[i] for i in node.attrs.get("staged", ()))
 
 
-def operations(node: Node) -> int:
-    """Floating-point operations of a matmul or an attention; a multiply-add counts as two.
-
-    Those of an attention are of its two products, or of the seven that its gradient makes, hidden scores included.
-    """
-    if not isinstance(node.op.lowering, Attend):
-        return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
-    q, k, v = (value.type for value in node.inputs[:3])
-    products = 1 if len(node.outputs) == 2 else 3.5
-    return int(products * 2 * q.size * k.shape[-2] * (1 + v.shape[-1] / q.shape[-1]))
-
-
 def _marked(node: Node) -> Node:
-    if node.attrs.get("family") == "beside":
+    if (family := kernel_family(node)) is not None and family.launches:
         body = node.attrs["body"]
         parts = tuple(map(_marked, body.nodes))
         return node if parts == body.nodes else replace(node, attrs={**node.attrs, "body": replace(body, nodes=parts)})
@@ -58,7 +43,7 @@ def _marked(node: Node) -> Node:
     large = tuple(i for i, op in enumerate(body.nodes) if _large(op))
     if not large:
         return node
-    work = " and ".join(f"{operations(body.nodes[i]) / 1e6:,.0f}" for i in large)
+    work = " and ".join(f"{_work(body.nodes[i]) / 1e6:,.0f}" for i in large)
     why = f"operands may be read from textures: {work} million operations pay for copying them"
     return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs.get("why", ()), why), "staged": large})
 
@@ -66,16 +51,16 @@ def _marked(node: Node) -> Node:
 def _alone(node: Node) -> Node:
     """A kernel of one op."""
     body = Graph(tuple(dict.fromkeys(node.inputs)), {}, (node,), node.outputs)
-    family = "attention" if isinstance(node.op.lowering, Attend) else "matmul"
-    return Node(fused, body.inputs, body.outputs, {"body": body, "family": family, "why": ()}, node.source)
+    family = kernel_family(node)
+    name = family.name if family is not None else ""
+    return Node(fused, body.inputs, body.outputs, {"body": body, "family": name, "why": ()}, node.source)
 
 
 def _large(node: Node) -> bool:
-    if isinstance(node.op.lowering, Attend):
-        return operations(node) >= WORK
-    if not isinstance(node.op.lowering, Contract):
-        return False
-    a, b = (v.type for v in node.inputs)
-    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-    rows = node.out.type.size // n if n and b.size == k * n else m  # a batch of A against one B is one product
-    return min(rows, n) >= SIDE and operations(node) >= WORK
+    return _work(node) >= WORK
+
+
+def _work(node: Node) -> int:
+    """Floating-point operations that pay for copying the operands of an op."""
+    family = kernel_family(node)
+    return family.texel_work(node) if family is not None else 0

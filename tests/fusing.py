@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from graphc.families.bodies import check_family, family_of
+from graphc.families.registry import check_family, kernel_family
 from graphc.ir import Builder, Graph, Node, Value, evaluate
 from graphc.ops import OPS
 from graphc.plan import may_be_uniform
@@ -41,7 +41,7 @@ def kernels(graph: Graph) -> list[Node]:
 
 def families(graph: Graph) -> list[str | None]:
     """The family of each kernel."""
-    return [node.attrs.get("family", family_of(node)) for node in kernels(graph)]
+    return [family.name if (family := kernel_family(node)) else None for node in kernels(graph)]
 
 
 def arrays_for(graph: Graph, seed: int = 0) -> list[NDArray]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import graphc
 from graphc import nn, optim
 from graphc.errors import GraphError
-from graphc.families.bodies import check_family
+from graphc.families.registry import check_family
 from graphc.ir import Graph, evaluate
 from graphc.lower import lower
 from graphc.passes.fuse import Fuse, fuse

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.families.scatter import kernel as scatter
+from graphc.families.scatter_add import kernel as scatter
 from graphc.ops import by_name
 from tests.run_graph import graph_of, run, variants
 

@@ -12,8 +12,8 @@ import pytest
 import graphc
 from graphc import reference
 from graphc.errors import GraphError
-from graphc.families.scatter import kernel as scatter
-from graphc.families.scatter import partition
+from graphc.families.scatter_add import kernel as scatter
+from graphc.families.scatter_add import partition
 from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.ops import by_name

@@ -281,7 +281,7 @@ class Site:
 
     label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
     uniform: the outer tensors that are bound as uniform buffers. quick: whether a kernel is wanted that compiles soon.
-    faults: where range checks report.
+    faults: where range checks report. kernels: those of a node of the body, where it is a kernel of its own.
     """
 
     target: Target
@@ -291,6 +291,7 @@ class Site:
     uniform: frozenset[Value] = frozenset()
     quick: bool = False
     faults: Faults | None = None
+    kernels: Callable[[Node], list[KernelSource]] = lambda node: []
 
     def bindings(self, scalars: frozenset[Value] = frozenset()) -> Bindings:
         """An empty set of operands for one kernel; the tensors in `scalars` are never declared as vectors."""

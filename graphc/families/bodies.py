@@ -1,16 +1,6 @@
-"""Kernel families: what the body of a fused node may hold, so that one kernel can compute it.
+"""What the body of a kernel reads where: the facts by which families say what one kernel may compute.
 
-`passes.fuse` builds bodies, `graphc.lower` writes their kernels, and both ask here what is legal. The questions are
-answered from how an op reads its operands (`kept`), not from its name:
-
-- map: pointwise and indexed ops; every output has one shape.
-- row: reductions over trailing axes with one number of rows R and one row length L; a value that depends on a
-  reduction is read only within its own row; an output has R elements (one a row) or R x L.
-- column: reductions over one other set of axes of one shape; outputs have as many elements as a result.
-- matmul: one matmul whose operands are views of inputs; what depends on it is read at the same flat position; outputs
-  have as many elements as its result.
-- attention: one attention, or its gradient, whose operands are views of inputs; its outputs are those of the body.
-- beside: kernels of the other families that read nothing of each other, launched together: the body's nodes are theirs.
+The questions are answered from how an op reads its operands (`kept`), not from its name.
 """
 
 from __future__ import annotations
@@ -18,15 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from graphc.errors import GraphError
 from graphc.index import Idx, Index, variable
 from graphc.ir import Graph, Node, Value, new_value
-from graphc.op import Attend, Contract, Indexed, Op, Pointwise, Reduce, Term
+from graphc.op import Indexed, Op, Pointwise, Reduce, Term
 from graphc.types import DType, Shape, TensorType, bool_
-
-FAMILIES: Final = ("map", "row", "column", "matmul", "attention", "beside")
 
 
 class _Probe:
@@ -182,40 +170,6 @@ def column_space(body: Graph) -> tuple[Shape, tuple[int, ...]]:
     return space
 
 
-def family_of(node: Node) -> str | None:
-    """The family that computes a node on its own; None for a node with a kernel of its own kind."""
-    lowering = node.op.lowering
-    if isinstance(lowering, Pointwise | Indexed):
-        return "map"
-    if isinstance(lowering, Reduce):
-        return "row" if reduced_rows(node) is not None else "column"
-    if isinstance(lowering, Attend):
-        return "attention"
-    return "matmul" if isinstance(lowering, Contract) else None
-
-
-def check_family(body: Graph, family: str) -> None:
-    """Raise GraphError, saying what stands in the way, unless one kernel of `family` can compute `body`."""
-    checks = {"map": _check_map, "row": _check_row, "column": _check_column, "matmul": _check_matmul}
-    checks |= {"attention": _check_attention, "beside": _check_beside}
-    if family not in checks:
-        raise GraphError(f"there is no kernel family {family!r}: there are {', '.join(FAMILIES)}")
-    anchors = {"row": (Reduce,), "column": (Reduce,), "matmul": (Contract,), "attention": (Attend,)}.get(family, ())
-    if not body.outputs:
-        raise GraphError(f"a {family} kernel has outputs")
-    for value, array in body.constants.items():
-        if array.size != 1:
-            raise GraphError(f"the constant {value!r} is no scalar: it must be an input")
-    for node in body.nodes if family != "beside" else ():
-        if not isinstance(node.op.lowering, (Pointwise, Indexed, *anchors)):
-            raise GraphError(f"a {family} kernel does not compute {node.op.name}")
-    produced = {v for node in body.nodes for v in node.outputs}
-    for value in body.outputs:
-        if value not in produced:
-            raise GraphError(f"output {value!r} is not computed in the body")
-    checks[family](body)
-
-
 def dependents(body: Graph, anchors: set[Value]) -> set[Value]:
     """`anchors` and the values computed from them."""
     found = set(anchors)
@@ -225,62 +179,15 @@ def dependents(body: Graph, anchors: set[Value]) -> set[Value]:
     return found
 
 
-def _check_map(body: Graph) -> None:
-    shapes = {v.type.shape for v in body.outputs}
-    if len(shapes) > 1:
-        raise GraphError(f"the outputs of a map kernel have one shape, got {sorted(map(str, shapes))}")
-
-
-def _check_row(body: Graph) -> None:
-    rows, length = row_space(body)
-    bound = dependents(body, {node.out for node in reductions(body)})
-    for node in body.nodes:
-        for value, leading in zip(node.inputs, kept(node), strict=True):
-            if rows and value in bound and leading % rows:
-                raise GraphError(f"{node.op.name} reads {value!r} outside of its row ({rows} rows)")
-    for value in body.outputs:
-        if value.type.size not in (rows, rows * length):
-            raise GraphError(f"output {value!r} of a row kernel has neither {rows} nor {rows * length} elements")
-
-
-def _check_column(body: Graph) -> None:
-    sums = reductions(body)
-    column_space(body)
-    if reduced_rows(sums[0]) is not None:
-        raise GraphError("a column kernel reduces axes that are not the last ones")
-    _check_epilogue(body, {node.out for node in sums}, sums[0].out.type.size)
-
-
-def _check_matmul(body: Graph) -> None:
-    found = [node for node in body.nodes if isinstance(node.op.lowering, Contract)]
+def only(body: Graph, name: str, anchor: Callable[[Op], bool]) -> Node:
+    """The one anchor of a body; raises GraphError, naming the family, where there are none or several."""
+    found = [node for node in body.nodes if anchor(node.op)]
     if len(found) != 1:
-        raise GraphError(f"a matmul kernel holds one matmul, got {len(found)}")
-    _check_views(body, found[0])
-    _check_epilogue(body, {found[0].out}, found[0].out.type.size)
+        raise GraphError(f"{'an' if name[0] in 'aeiou' else 'a'} {name} kernel holds one {name}, got {len(found)}")
+    return found[0]
 
 
-def _check_beside(body: Graph) -> None:
-    made = {v for node in body.nodes for v in node.outputs}
-    for node in body.nodes:
-        if not made.isdisjoint(node.inputs):
-            raise GraphError(f"{node!r} waits for a kernel that it is launched with")
-        family = node.attrs.get("family", family_of(node))
-        if family not in FAMILIES or family in ("beside", "attention"):
-            raise GraphError(f"{node.op.name} has a kernel of its own")
-        if "body" in node.attrs:
-            check_family(node.attrs["body"], family)
-
-
-def _check_attention(body: Graph) -> None:
-    found = [node for node in body.nodes if isinstance(node.op.lowering, Attend)]
-    if len(found) != 1:
-        raise GraphError(f"an attention kernel holds one attention, got {len(found)}")
-    _check_views(body, found[0])
-    if not set(body.outputs) <= set(found[0].outputs):
-        raise GraphError("the outputs of an attention kernel are those of its attention")
-
-
-def _check_views(body: Graph, anchor: Node) -> None:
+def check_views(body: Graph, anchor: Node) -> None:
     """Raise GraphError unless the operands of `anchor` are views of the body's inputs."""
     name, producers = anchor.op.name, body.producers()
     for value in anchor.inputs:
@@ -293,7 +200,8 @@ def _check_views(body: Graph, anchor: Node) -> None:
             raise GraphError(f"an operand of {name} is a scalar constant")
 
 
-def _check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:
+def check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:
+    """Raise GraphError unless what depends on the anchors is read at its own position, `size` of which there are."""
     bound = dependents(body, anchors)
     for node in body.nodes:
         for value, leading in zip(node.inputs, kept(node), strict=True):

@@ -7,23 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from graphc.codegen.kernel import FEATURE_OF, Faults, KernelBuilder, KernelSearch, KernelSource, Search, Site
+from graphc.codegen.kernel import FEATURE_OF, Faults, KernelSource, Search, Site
 from graphc.errors import DeviceError, GraphError
-from graphc.families import bodies as families
-from graphc.families.attention import kernel as attention
-from graphc.families.beside.kernel import beside, workgroup_size
-from graphc.families.column import kernel as column
-from graphc.families.cumsum.kernel import cumsum
-from graphc.families.index_update.kernel import index_update
-from graphc.families.map import kernel as map_family
-from graphc.families.matmul import kernel as matmul
-from graphc.families.put.kernel import put
-from graphc.families.row import kernel as row
-from graphc.families.scatter import kernel as scatter
+from graphc.families.beside.kernel import workgroup_size
+from graphc.families.record import Family
+from graphc.families.registry import kernel_family
 from graphc.ir import Builder, Graph, Node, Value, prune, reports
 from graphc.kernels.turns import turns
 from graphc.loops import passed_through
-from graphc.op import Contract, Custom
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
@@ -34,31 +25,6 @@ from graphc.passes.stage import staged
 from graphc.plan import MOST_TURNS, Target, may_be_uniform
 from graphc.types import NDArray
 
-FAMILIES: Mapping[str, KernelBuilder] = {
-    "map": map_family.build,
-    "row": row.build,
-    "column": column.build,
-    "matmul": matmul.build,
-    "attention": attention.build,
-}
-SEARCHES: Mapping[str, KernelSearch] = {
-    "map": map_family.search,
-    "row": row.search,
-    "column": column.search,
-    "matmul": matmul.search,
-    "attention": attention.search,
-    "custom:scatter_add": scatter.search,
-}
-"""The search space of each family that has one."""
-CUSTOM: Mapping[str, KernelBuilder] = {
-    "cumsum": cumsum,
-    "scatter_add": scatter.scatter_add,
-    "index_update": index_update,
-    "put": put,
-}
-"""The builder of each `Custom` lowering, by its kernel name."""
-PARTS: Mapping[str, Callable[[Graph], list[Graph]]] = {"attention": attention.parts}
-"""The bodies that are tuned apart, where a family makes several kernels of one."""
 SHORT: Final = Split(terms=128, compared=128, row=1024, rows=1, longest=1024)
 """How reductions are cut whose elements are computed in loops of their own, before each op gets its own kernel."""
 _LABEL_OPS = 5
@@ -90,20 +56,26 @@ def kernels_of(
     if not outputs:
         return []
     body = replace(body, outputs=outputs)
-    if family == "attention" and not attention.computes(body, target):
-        return list(_expanded(body, target, storage | computed, faults))
-    if family in families.FAMILIES:
-        uniform |= _uniform(node, body, storage | computed, target)
-    if family == "beside":
-        return _beside(body, target, storage | computed, uniform, faults)
+    storage |= computed
+    if not family.fits(body, target):
+        return list(_expanded(body, target, storage, faults))
+    if family.fuses:
+        uniform |= _uniform(node, body, storage, target)
+
+    def of_part(part: Node) -> list[KernelSource]:
+        return kernels_of(part, body, target, lambda value: storage.get(value, value), uniform, faults)
+
+    site = Site(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=of_part)
+    if family.launches:
+        return family.build(body, site)
     needs = _type_needs(node, body, target)
-    builder = _builder(family)
-    sources = builder(body, Site(target, storage | computed, label_of(body), staged(node), uniform, faults=faults))
+    sources = family.build(body, site)
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
-        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage | computed, faults))
-    twice = f"{family}_{family}"
+        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage, faults))
+    name = family.name
     return [
-        replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(twice, family)) for s in sources
+        replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(f"{name}_{name}", name))
+        for s in sources
     ]
 
 
@@ -114,25 +86,25 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
         return
     whole, family = body_of(node, constants)
     marked = staged(node)
-    if family == "attention" and not attention.computes(whole, target):
+    if not family.fits(whole, target):
         return
-    if family == "beside":
+    if family.launches:
         for inner in whole.nodes:
             for program, search in searches(inner, whole.constants, target):
                 yield program, _of_one_size(program, search, target)
-    if family not in SEARCHES:
+    if family.search is None:
         return
-    for part in PARTS[family](whole) if family in PARTS else [whole]:
-        body = _bare(part) if family == "matmul" and "inplace" in node.attrs else part
+    for part in family.parts(whole):
+        body = _bare(part, family) if family.product and "inplace" in node.attrs else part
         body = replace(body, outputs=tuple(dict.fromkeys(v for v in body.outputs if v.type.size)))
         if not body.outputs:
             continue
         alone = node
-        if not family.startswith("custom:"):
+        if family.fuses:
             marks = tuple(i for i, op in enumerate(body.nodes) if op in marked)
-            attrs = {"body": body, "family": family, "why": (), "staged": marks}
+            attrs = {"body": body, "family": family.name, "why": (), "staged": marks}
             alone = Node(fused, body.inputs, body.outputs, attrs)
-        found = SEARCHES[family](body, Site(target, label=label_of(body), staged=marked))
+        found = family.search(body, Site(target, label=label_of(body), staged=marked))
         yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
 
 
@@ -148,24 +120,12 @@ def _of_one_size(alone: Graph, search: Search, target: Target) -> Search:
     return replace(search, candidates=tuple(c for c in search.candidates if sizes(c) == first))
 
 
-def _bare(body: Graph) -> Graph:
-    """The product of a body without what follows it: where nothing is donated, that may bind too many buffers."""
-    (node,) = (n for n in body.nodes if isinstance(n.op.lowering, Contract))
+def _bare(body: Graph, family: Family) -> Graph:
+    """The anchor of a body without what follows it: where nothing is donated, that may bind too many buffers."""
+    (node,) = (n for n in body.nodes if family.lowers(n.op))
     alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
     read = {v for n in alone.nodes for v in n.inputs}
     return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
-
-
-def _beside(
-    body: Graph, target: Target, storage: Mapping[Value, Value], uniform: frozenset[Value], faults: Faults
-) -> list[KernelSource]:
-    """One kernel for several side by side, or theirs where they cannot share a launch."""
-    parts = [kernels_of(n, body, target, lambda value: storage.get(value, value), uniform, faults) for n in body.nodes]
-    found = [source for part in parts for source in part]
-    if len(found) > len(parts):  # what one computes in two steps
-        return found
-    joined = beside(found, target, f"beside_{label_of(body)}")
-    return found if joined is None else [joined]
 
 
 def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults) -> Iterator[KernelSource]:
@@ -223,12 +183,6 @@ def _uniform(node: Node, body: Graph, storage: Mapping[Value, Value], target: Ta
     return frozenset(sorted(small, key=lambda v: v.type.nbytes)[:missing])
 
 
-def _builder(family: str) -> KernelBuilder:
-    if family.startswith("custom:"):
-        return CUSTOM[family.removeprefix("custom:")]
-    return FAMILIES[family]
-
-
 def check_bindings(source: KernelSource, node: Node, target: Target) -> None:
     """Raise DeviceError where a kernel, its operands in place already merged, binds more buffers than the target."""
     count = sum(o.windows for o in source.operands if not o.texture and not o.uniform)
@@ -249,29 +203,21 @@ def check_turns(source: KernelSource, node: Node) -> None:
         )
 
 
-def body_of(node: Node, constants: Mapping[Value, NDArray]) -> tuple[Graph, str]:
+def body_of(node: Node, constants: Mapping[Value, NDArray]) -> tuple[Graph, Family]:
     """The body graph of a node and its family; a node that is not fused is a body of its own.
 
-    Constants of one element become part of a body, so that kernels hold them as literals.
+    Constants of one element become part of a body where kernels can hold them as literals.
     """
-    if node.op.name == "fused":
-        return node.attrs["body"], node.attrs["family"]
-    family = family_of(node)
+    family = kernel_family(node)
+    if family is None:
+        raise GraphError(f"{node!r} has to be inlined before lowering: run passes.inline")
+    if node.op is fused:
+        return node.attrs["body"], family
     literals: dict[Value, NDArray] = {}
-    if family in ("map", "row", "column"):
+    if family.reads == "elements":
         literals = {v: constants[v] for v in node.inputs if v in constants and v.type.size == 1}
     inputs = tuple(v for v in dict.fromkeys(node.inputs) if v not in literals)
     return Graph(inputs, literals, (node,), node.outputs), family
-
-
-def family_of(node: Node) -> str:
-    """The family of a node that is not fused: one of `graphc.families`, or "custom:<kernel>"."""
-    family = families.family_of(node)
-    if family is not None:
-        return family
-    if isinstance(node.op.lowering, Custom):
-        return f"custom:{node.op.lowering.kernel}"
-    raise GraphError(f"{node!r} has to be inlined before lowering: run passes.inline")
 
 
 def label_of(body: Graph) -> str:

@@ -15,10 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.families.host import Compute, add_rows
 from graphc.ir import Graph, Node, Value
 from graphc.op import Reduce
 from graphc.runtime.forks import Threads
-from graphc.runtime.numpy_compute import Compute, add_rows, compute
+from graphc.runtime.numpy_compute import compute
 from graphc.types import NDArray, Shape
 
 ELEMENTS: Final = 1 << 15

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from graphc import reference
+from graphc.families.host import Compute
 from graphc.ir import Graph, Node, Value
 from graphc.loops import is_loop
 from graphc.ops.structured import put, repeat
 from graphc.runtime.forks import Lock, Threads
 from graphc.runtime.numpy_blocks import Blocked, blocked
-from graphc.runtime.numpy_compute import Compute, compute
+from graphc.runtime.numpy_compute import compute
 from graphc.types import NDArray, TensorType
 
 Names = dict[Value, int]

@@ -6,37 +6,35 @@ from typing import Final
 
 import networkx as nx
 
-from graphc.families.bodies import family_of
+from graphc.families.registry import FAMILIES, kernel_family
 from graphc.ir import Graph, Node, Value
 from graphc.op import Indexed
 from graphc.printer import format_node, value_names
 
+OTHER: Final = "custom"
+"""Kernels of a kind of their own, and what is no kernel."""
+
 KINDS: Final = (
     "input",
     "constant",
-    "matmul",
-    "beside",
-    "attention",
-    "row",
-    "column",
-    "map",
+    *dict.fromkeys(family.kind for family in FAMILIES if family.kind != OTHER),
     "view",
     "random",
-    "custom",
+    OTHER,
     "output",
 )
 
 
 def kind_of(node: Node) -> str:
     """One of KINDS: the family of the kernel that computes the node, "view" and "random" apart."""
-    family = node.attrs.get("family")
-    if isinstance(family, str) and family in KINDS:
-        return family
+    family = kernel_family(node)
+    if isinstance(node.attrs.get("family"), str) and family is not None:
+        return family.kind
     if "random" in node.op.traits:
         return "random"
     if "view" in node.op.traits and isinstance(node.op.lowering, Indexed):
         return "view"
-    return family_of(node) or "custom"
+    return family.kind if family is not None else OTHER
 
 
 def node_key(node: Node, names: dict[Value, str]) -> str:

@@ -8,7 +8,10 @@ from typing import Final
 
 import graphviz
 
+from graphc.families.record import OWN
+from graphc.families.registry import FAMILIES
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph
+from graphc.viz.convert import OTHER
 from graphc.viz.dot import clean, label, log, render
 from graphc.viz.fold import classes
 from graphc.viz.scene import Arrow, Box, Frame, Scene, make_scene
@@ -16,25 +19,13 @@ from graphc.viz.scene import Arrow, Box, Frame, Scene, make_scene
 COLOURS: Final = {
     "input": "#fff7d6",
     "constant": "#ececec",
-    "matmul": "#ffc99b",
-    "beside": "#ffbe85",
-    "attention": "#f6b26b",
-    "row": "#bfe3b4",
-    "column": "#a5ded6",
-    "map": "#b9d7f4",
+    **{family.kind: family.colours.box for family in FAMILIES if family.kind != OTHER},
     "view": "#f4f4f4",
     "random": "#dcc6f0",
-    "custom": "#f7bccb",
+    OTHER: OWN.box,
     "output": "#ffe08a",
 }
-FRAME_COLOURS: Final = {
-    "matmul": "#fff1e4",
-    "beside": "#ffeede",
-    "attention": "#fde9d0",
-    "row": "#edf8e9",
-    "column": "#e6f6f4",
-    "map": "#ecf4fc",
-}
+FRAME_COLOURS: Final = {family.kind: family.colours.frame for family in FAMILIES}
 BORDERS: Final = {
     FORWARD: {"color": "#404040", "style": "solid"},
     BACKWARD: {"color": "#b3261e", "style": "dashed"},
@@ -137,7 +128,7 @@ def _frame(cluster: graphviz.Digraph, frame: Frame) -> None:
         margin="6",
         style=f"filled,rounded,{border['style']}",
         color=border["color"],
-        fillcolor=FRAME_COLOURS.get(frame.kind, "#f8f8f8"),
+        fillcolor=FRAME_COLOURS.get(frame.kind, OWN.frame),
     )
 
 

@@ -6,20 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
+from graphc.families.record import OWN
+from graphc.families.registry import FAMILIES
 from graphc.viz.dot import clean
 
 if TYPE_CHECKING:
     from graphc.profile import Profile
 
-COLOURS: Final = {
-    "matmul": "#f2994a",
-    "beside": "#e08a3c",
-    "attention": "#e2574c",
-    "row": "#6fb35c",
-    "column": "#3aa79a",
-    "map": "#4d90d6",
-    "custom": "#c0588f",
-}
+COLOURS: Final = {family.kind: family.colours.bar for family in FAMILIES}
+_BARS: Final = {family.name: family.colours.bar for family in FAMILIES}
 
 
 def waterfall(profile: Profile) -> str:
@@ -50,7 +45,7 @@ def _rows(profile: Profile) -> list[dict[str, Any]]:
                 "gbytes": timing.gbytes,
                 "left": 100 * timing.start / span,
                 "width": 100 * timing.seconds / span,
-                "colour": COLOURS.get(timing.kernel.family, COLOURS["custom"]),
+                "colour": _BARS.get(timing.kernel.family, OWN.bar),
             }
         )
     return rows

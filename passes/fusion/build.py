@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from graphc.families.bodies import check_family
+from graphc.families.registry import check_family
 from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
@@ -84,7 +84,7 @@ def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
     free = free_members(facts, group)
     inside = {v: None for node in (*members, *free) for v in node.inputs if v in facts.scalars and v not in group.loads}
     whole = len(members) == 1 and not free and not inside and set(group.stores) == set(members[0].outputs)
-    if group.family == "custom" or whole:
+    if not group.family.fuses or whole:
         return members
     body_nodes = sorted([*free, *members], key=facts.position.__getitem__)
     outputs, shaped = _one_shape(group)
@@ -94,9 +94,9 @@ def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
         (*body_nodes, *(node for node, _ in shaped)),
         tuple(outputs),
     )
-    check_family(body, group.family)
+    check_family(body, group.family.name)
     source = _merged(facts, group, body_nodes)
-    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why.get(group, ())}
+    attrs: dict[str, Any] = {"body": body, "family": group.family.name, "why": why.get(group, ())}
     if group.claims:
         attrs["inplace"] = _inplace(list(group.stores), body.inputs, group.claims)
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
@@ -108,18 +108,18 @@ def _launch(facts: Facts, group: Group, why: Reasons) -> list[Node]:
     kernels = [nodes[0] for nodes in made]
     outputs = tuple(v for node in kernels for v in node.outputs)
     body = Graph(tuple(group.loads), {}, tuple(kernels), outputs)
-    check_family(body, group.family)
+    check_family(body, group.family.name)
     source = replace(kernels[0].source.merged(n.source for n in kernels[1:]), phase=_phase(facts, group))
-    attrs: dict[str, Any] = {"body": body, "family": group.family, "why": why.get(group, ())}
+    attrs: dict[str, Any] = {"body": body, "family": group.family.name, "why": why.get(group, ())}
     if group.claims:
         attrs["inplace"] = _inplace([v for part in group.parts for v in part.stores], body.inputs, group.claims)
     return [Node(fused, body.inputs, outputs, attrs, source), *(node for nodes in made for node in nodes[1:])]
 
 
 def _one_shape(group: Group) -> tuple[list[Value], list[tuple[Node, Node]]]:
-    """The outputs of a body; those of a map whose shape is not the first's are reshaped inside and back outside."""
+    """The outputs of a body; a pointwise kernel reshapes those not of the shape of the first, and back after it."""
     outputs = list(group.stores)
-    if group.family != "map":
+    if not group.family.pointwise:
         return outputs, []
     shape = outputs[0].type.shape
     found, shaped = [], []

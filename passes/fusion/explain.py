@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.families.bodies import FAMILIES
 from graphc.ir import Node, Value
 from graphc.passes.fusion.build import free_members
 from graphc.passes.fusion.facts import Facts
@@ -67,7 +66,7 @@ def decide(part: Partition) -> dict[Node, Decision]:
     for group in part.groups():
         why = why_of[group]
         names = tuple(facts.nodes[n].op.name for n in group.nodes)
-        made = Decision(group.family, tuple(group.stores), names, why)
+        made = Decision(group.family.kind, tuple(group.stores), names, why)
         for node in (*free_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
             found.setdefault(node, made)
     for node in facts.graph.nodes:
@@ -78,17 +77,8 @@ def decide(part: Partition) -> dict[Node, Decision]:
 def _summary(facts: Facts, group: Group) -> str:
     names = Counter(facts.nodes[n].op.name for n in group.nodes)
     listed = ", ".join(name if count == 1 else f"{count} {name}" for name, count in names.items())
-    if group.family == "row":
-        rows, length = facts.rows(group.anchors[0])
-        return f"one pass over {rows} rows of {length}: {listed}"
-    if group.family == "matmul":
-        return f"written from the matmul's registers: {listed}" if len(group.nodes) > 1 else "operands read in place"
     if group.parts:
         parts = Counter(_summary(facts, part) for part in group.parts)
         each = "; ".join(f"{count} times {text}" if count > 1 else text for text, count in parts.items())
         return f"{len(group.parts)} kernels launched together: {each}"
-    if group.family == "attention":
-        return f"scores and weights stay in registers, operands are read in place: {listed}"
-    if group.family == "column":
-        return f"summed as it is computed: {listed}"
-    return f"one visit to each element: {listed}" if group.family in FAMILIES else listed
+    return group.family.said([facts.nodes[n] for n in group.anchors], listed, len(group.nodes) == 1)

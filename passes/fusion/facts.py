@@ -12,18 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.families.bodies import column_space, family_of, kept, reduced_rows
+from graphc.families.bodies import kept
+from graphc.families.record import Family
+from graphc.families.registry import OWN, family_of
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value
-from graphc.op import Indexed, Pointwise, Reduce
+from graphc.op import Indexed, Pointwise
 from graphc.ops.movement import reshape
 
 PHASES: Final = {FORWARD: 1, BACKWARD: 2}
 OTHER_PHASE: Final = 4
 VIEWS: Final = frozenset({"view", "barrier"})
 """Traits of ops that only name elements of their operand."""
-
-LITERAL: Final = ("map", "row", "column")
-"""Families whose kernels hold constants of one element as literals; those of the others read them from memory."""
 
 MAX_FREE: Final = 16
 """Most free nodes behind one value: what is repeated in every reader must stay small."""
@@ -73,7 +72,6 @@ class Facts:
         self.users: dict[Value, list[int]] = {}
         self._trace_reads()
         self.family = [self._family(node) for node in self.nodes]
-        self.space = [self._space(node) for node in self.nodes]
         self.expensive = [expensive(node) for node in self.nodes]
         self.phase = self._phases()
 
@@ -93,10 +91,10 @@ class Facts:
         """Find the values that must lie in memory, and make kernel nodes of the free nodes among their makers."""
         needed = list(self.graph.outputs)
         for node in self.graph.nodes:
-            family = family_of(node)
-            if family is None or any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
+            reads = self._family(node).reads
+            if reads == "memory":
                 needed += node.inputs
-            elif family in ("matmul", "attention"):
+            elif reads == "views":
                 needed += filter(None, map(self._operand_base, node.inputs))
         while needed:
             value = needed.pop()
@@ -115,7 +113,7 @@ class Facts:
         return value not in self.free or self.free[value].op is reshape
 
     def _operand_base(self, value: Value) -> Value | None:
-        """What an operand of matmul or attention is a view of, where that must be put in memory for it."""
+        """What an operand that is read through views is a view of, where that must be put in memory for it."""
         above = None
         while value in self.free and not VIEWS.isdisjoint(self.free[value].op.traits):
             above, value = value, self.free[value].inputs[0]
@@ -136,10 +134,11 @@ class Facts:
                 self.users.setdefault(root, []).append(number)
 
     def _node_reads(self, node: Node, roots: dict[Value, tuple[Read, ...]]) -> Iterable[Read]:
+        family = family_of(node) or OWN
         for value, leading in zip(node.inputs, kept(node), strict=True):
-            if value in self.scalars and family_of(node) in LITERAL:
+            if value in self.scalars and family.reads == "elements":
                 continue
-            size = value.type.size if family_of(node) != "map" else node.out.type.size
+            size = node.out.type.size if family.pointwise else value.type.size
             if value in self.free:
                 for read in roots[value]:
                     total = math.gcd(read.kept, leading)
@@ -147,19 +146,10 @@ class Facts:
             else:
                 yield Read(value, leading, leading == size == value.type.size)
 
-    def _family(self, node: Node) -> str:
+    def _family(self, node: Node) -> Family:
         if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)):
-            return "custom"
-        return family_of(node) or "custom"
-
-    def _space(self, node: Node) -> tuple[object, ...]:
-        """What two nodes of one family must share to be in one kernel."""
-        if not isinstance(node.op.lowering, Reduce):
-            return ()
-        rows = reduced_rows(node)
-        if rows is not None:
-            return rows
-        return column_space(Graph((), {}, (node,), ()))
+            return OWN
+        return family_of(node) or OWN
 
     def _phases(self) -> list[int]:
         """The phase of each kernel node.
@@ -180,10 +170,10 @@ class Facts:
         return found
 
     def rows(self, number: int) -> tuple[int, int]:
-        """(R, L) of a reduction of the row family."""
-        found = reduced_rows(self.nodes[number])
-        assert found is not None
-        return found
+        """(R, L) of an anchor whose result is read within its own row."""
+        rows = self.family[number].rows
+        assert rows is not None
+        return rows(self.nodes[number])
 
     def ops(self, number: int) -> int:
         """Ops that a kernel gets with this node: itself and the free ones it reads through."""

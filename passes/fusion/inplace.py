@@ -8,9 +8,8 @@ the kernel that overwrites it, which is one more reason why two groups must not 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from graphc.index import LANES
 from graphc.ir import Graph, Node, Value
 from graphc.op import Pointwise
 from graphc.passes.fusion.facts import Facts
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 Pairs = dict[Value, Value]
 """Results and the inputs whose bytes they take over."""
-
-CLAIMING: Final = ("map", "column", "matmul")
-"""Families in which each element of the results is written by the invocation that alone has read it."""
 
 
 class Claims:
@@ -36,7 +32,8 @@ class Claims:
 
     def pairs(self, facts: Facts, group: Group, max_binding_bytes: int) -> Pairs:
         """As many pairs as the group has."""
-        if not self.free or group.family not in CLAIMING or not group.regular or not _whole_vectors(facts, group):
+        anchors = [facts.nodes[n] for n in group.anchors]
+        if not self.free or not group.regular or not group.family.in_place(anchors):
             return {}
         waiting = [v for v in group.loads if v in self.free and v.type.nbytes <= max_binding_bytes]
         waiting = [v for v in waiting if _read_in_place(facts, group, v)]
@@ -49,11 +46,6 @@ class Claims:
         return found
 
 
-def _whole_vectors(facts: Facts, group: Group) -> bool:
-    """Whether no invocation of a matmul reads past the end of its row, where another one writes."""
-    return group.family != "matmul" or facts.nodes[group.anchors[0]].out.type.shape[-1] % LANES == 0
-
-
 def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
     """Whether the group reads each element of an input only for the results at the same position.
 
@@ -62,8 +54,6 @@ def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
     inside = set(group.nodes)
     readers = [n for n in facts.users.get(value, ()) if n in inside]
     if value.type.size != group.size or value.type.size == 1 or not set(readers).isdisjoint(group.anchors):
-        return False
-    if any(facts.nodes[a].inputs[0].type.size == group.size for a in group.anchors if group.family == "column"):
         return False
     return all(_plainly(facts, facts.nodes[n], value) for n in readers)
 

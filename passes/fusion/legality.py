@@ -36,11 +36,11 @@ def group_problem(facts: Facts, group: Group) -> str | None:
 
 def _stores_problem(facts: Facts, group: Group) -> str | None:
     sizes = {v.type.size for v in group.stores}
-    if group.family == "map":
+    if group.family.pointwise:
         if len(sizes) > 1:
-            return f"a map kernel has outputs of one shape, not of {_listed(sizes)} elements"
+            return f"a {group.family.name} kernel has outputs of one shape, not of {_listed(sizes)} elements"
         return None
-    if group.family != "row":
+    if group.family.rows is None:
         extra = sizes - {group.size}
         return f"an output of {_listed(extra)} elements has not the result's shape" if extra else None
     rows, length = facts.rows(group.anchors[0])
@@ -57,21 +57,21 @@ def _listed(sizes: set[int]) -> str:
 
 
 def _bound_problem(facts: Facts, group: Group) -> str | None:
-    """What depends on a reduction or matmul must be read where it is known."""
-    if group.family == "map":
+    """What depends on an anchor must be read where it is known."""
+    if group.family.pointwise:
         return None
     anchors = set(group.anchors)
     made = {v for n in group.nodes for v in facts.nodes[n].outputs}
-    rows = facts.rows(group.anchors[0])[0] if group.family == "row" else 0
+    rows = facts.rows(group.anchors[0])[0] if group.family.rows else 0
     bound = {facts.nodes[n].out for n in anchors}
     for number in group.nodes:
         node = facts.nodes[number]
         for read in facts.reads[number]:
-            if group.family == "matmul" and number in anchors and read.root in made:
-                return f"an operand of matmul can be a view, not the result of {_maker(facts, read)}"
+            if group.family.product and number in anchors and read.root in made:
+                return f"an operand of {node.op.name} can be a view, not the result of {_maker(facts, read)}"
             if read.root not in bound:
                 continue
-            if group.family == "row":
+            if group.family.rows:
                 if read.kept % rows:
                     return f"{node.op.name} reads the result of {_maker(facts, read)} across rows"
             elif number in anchors:
@@ -90,11 +90,11 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
     """Follow from the outputs at how many places each value is computed."""
     made = {v: n for n in group.nodes for v in facts.nodes[n].outputs}
     anchors = set(group.anchors)
-    rows = facts.rows(group.anchors[0])[0] if group.family == "row" else 0
+    rows = facts.rows(group.anchors[0])[0] if group.family.rows else 0
     # For each node, the indices at which it is computed: a key that tells equal ones, and their number.
     places: dict[int, dict[object, int]] = {n: {} for n in group.nodes}
     for value in group.stores:
-        places[made[value]]["row" if value.type.size == rows else "own"] = value.type.size
+        places[made[value]]["row of" if value.type.size == rows else "own"] = value.type.size
     repeats = 0
     for number in reversed(group.nodes):
         at = places[number]
@@ -115,7 +115,7 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
             aligned = rows and read.kept % rows == 0 and read.root.type.size == rows
             for key, count in at.items():
                 if aligned:
-                    places[target]["row"] = rows
+                    places[target]["row of"] = rows
                 elif read.regular:
                     places[target][key] = max(count, places[target].get(key, 0))
                 else:

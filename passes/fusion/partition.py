@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
 
+from graphc.families.record import Family
+from graphc.families.registry import LAUNCH
 from graphc.ir import Value
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.inplace import Claims, Pairs
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
 from graphc.plan import UNIFORM_BUFFERS, may_be_uniform
-
-ALONE: Final = ("attention", "custom")
-"""Families whose kernels hold one op, and the views that it reads through."""
-
-BESIDE: Final = ("map", "row", "column", "matmul", "beside")
-"""Families whose kernels may share a launch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,12 +23,12 @@ class Group:
     matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
     claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
-    side, where the family is "beside"; each computes what it would alone. reports: whether it checks indices, and so
+    side, where there are such; each computes what it would alone. reports: whether it checks indices, and so
     binds the program's faults.
     """
 
     id: int
-    family: str
+    family: Family
     space: tuple[object, ...]
     nodes: list[int]
     loads: dict[Value, None]
@@ -135,7 +130,7 @@ class Partition:
 
     def _beside(self, a: Group, b: Group) -> Group | None:
         """The launch that two groups make together, or None where they are kept apart."""
-        allowed = {a.family, b.family} <= {*BESIDE} and "beside" in self.limits.families
+        allowed = a.family.beside and b.family.beside and LAUNCH.name in self.limits.families
         apart = a is b or (a.phases ^ b.phases) & ~OTHER_PHASE or a.ops + b.ops > self.limits.max_nodes
         waits = self.reach.reaches(a.id, b.id) or self.reach.reaches(b.id, a.id)
         if not allowed or apart or waits:
@@ -148,7 +143,7 @@ class Partition:
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
         regular, ops = a.regular and b.regular, a.ops + b.ops
-        group = Group(a.id, "beside", (), nodes, loads, stores, anchors, a.size, regular, phases, ops)
+        group = Group(a.id, LAUNCH, (), nodes, loads, stores, anchors, a.size, regular, phases, ops)
         group.parts, group.reports = parts, reports
         if (a.claims or b.claims or buffers > most) and self._claim(a, b, group, buffers):
             return None
@@ -158,26 +153,26 @@ class Partition:
         """The group that a and b make together, or why they are kept apart."""
         if a is b or not (a.stores and b.stores):
             return "there is nothing to join"
-        if a.family in ALONE or b.family in ALONE:
-            name = self.facts.nodes[(a if a.family in ALONE else b).nodes[0]].op.name
-            return f"{name} has a kernel of its own"
         if a.parts or b.parts:
             return "kernels that are launched together stay as they are"
+        if not (a.family.grows and b.family.grows):
+            name = self.facts.nodes[(b if a.family.grows else a).nodes[0]].op.name
+            return f"{name} has a kernel of its own"
         if a.ops + b.ops > self.limits.max_nodes:
             return f"a kernel holds at most {self.limits.max_nodes} ops"
         structure = self._structure(a, b)
         if isinstance(structure, str):
             return structure
         family, space, size = structure
-        if family not in self.limits.families:
-            return f"fusion of the {family} family is off"
+        if family.name not in self.limits.families:
+            return f"fusion of the {family.name} family is off"
         loads, stores = self.boundary((a, b))
         reports = a.reports or b.reports
         buffers = self._buffers(loads, stores) + reports
         most = self.limits.max_buffers
         if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
             return _too_many(buffers, most)
-        if family == "map" and stores:
+        if family.pointwise and stores:
             size = next(iter(stores)).type.size
         group = Group(
             a.id,
@@ -229,26 +224,23 @@ class Partition:
         family = facts.family[number]
         loads = dict.fromkeys(read.root for read in facts.reads[number])
         stores = {v: None for v in node.outputs if v in facts.pinned or facts.users.get(v)}
-        size = facts.size(number)
-        if family == "row":
-            rows, length = facts.rows(number)
-            size = rows * length
-        anchors = [number] if family in ("row", "column", "matmul") else []
-        space, phase, reports = facts.space[number], facts.phase[number], "reports" in node.op.traits
+        size = family.size(node)
+        anchors = [number] if family.grows and not family.pointwise else []
+        space, phase, reports = family.space(node), facts.phase[number], "reports" in node.op.traits
         ops = facts.ops(number)
         return Group(number, family, space, [number], loads, stores, anchors, size, True, phase, ops, reports=reports)
 
-    def _structure(self, a: Group, b: Group) -> tuple[str, tuple[object, ...], int] | str:
+    def _structure(self, a: Group, b: Group) -> tuple[Family, tuple[object, ...], int] | str:
         """Family, space and size of the union."""
-        if a.family == b.family == "map":
-            return "map", (), max(a.size, b.size)
-        anchored = [g for g in (a, b) if g.family != "map"]
+        if a.family.pointwise and b.family.pointwise:
+            return a.family, (), max(a.size, b.size)
+        anchored = [g for g in (a, b) if not g.family.pointwise]
         first = anchored[0]
         if len(anchored) == 2:
-            if a.family == b.family == "matmul":
-                return "a kernel holds one matmul"
-            if a.family != b.family:
-                return f"a {a.family} kernel and a {b.family} kernel loop over different axes"
+            if a.family is b.family and not a.family.many:
+                return f"a kernel holds one {a.family.name}"
+            if a.family is not b.family:
+                return f"a {a.family.name} kernel and a {b.family.name} kernel loop over different axes"
             if a.space != b.space:
                 return f"their rows differ: {_sized(a.space)} and {_sized(b.space)}"
         return first.family, first.space, first.size
@@ -284,7 +276,7 @@ class Partition:
         for number in bits(self.reach.down[group.id]):
             if facts.phase[number] != 1:
                 continue
-            if facts.family[number] in ("matmul", *ALONE) or 2 * facts.size(number) > group.size:
+            if facts.family[number].reads != "elements" or 2 * facts.size(number) > group.size:
                 return False
         return True
 

@@ -17,11 +17,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Final
 
-from graphc.ir import Node, Value
+from graphc.families.record import Family
 from graphc.passes.fusion.facts import OTHER_PHASE
-from graphc.passes.fusion.partition import ALONE, Group, Partition
+from graphc.passes.fusion.partition import Group, Partition
 
 ROUNDS: Final = 4
 TINY: Final = 256
@@ -30,7 +31,7 @@ TINY: Final = 256
 NEAR: Final = 32
 """Nodes between two groups that are made one kernel though they read different tensors."""
 
-APART: Final = ("column", "update", "sums")
+APART: Final = ("terms", "update", "sums")
 """Kinds of groups that are joined so."""
 
 LONG: Final = 64
@@ -42,12 +43,12 @@ LOOK_BACK: Final = 12
 
 def join_dependent(part: Partition) -> None:
     """Join groups with those that read them: this decides what lies in memory."""
-    into_only_reader(part, ("map",))
+    into_only_reader(part, lambda family: family.pointwise)
     strict_epilogues(part)
     for _ in range(ROUNDS):
         before = part.joins
         row_programs(part)
-        into_only_reader(part, ("map", "row", "column"))
+        into_only_reader(part, _computes_operands)
         if part.joins == before:
             break
     strict_epilogues(part)
@@ -69,24 +70,29 @@ def join_independent(part: Partition) -> None:
     near_launches(part)
 
 
-def into_only_reader(part: Partition, families: tuple[str, ...]) -> None:
-    """Move each map group into the one group that reads it, last groups first."""
+def into_only_reader(part: Partition, into: Callable[[Family], bool]) -> None:
+    """Move each pointwise group into the one group that reads it, last groups first, if that is of such a family."""
     for number in reversed(range(len(part.home))):
         group = part.home[number]
-        if group.family != "map":
+        if not group.family.pointwise:
             continue
         reader = part.only_reader(group)
-        if reader is not None and reader.family in families:
+        if reader is not None and into(reader.family):
             part.join(group, reader)
+
+
+def _computes_operands(family: Family) -> bool:
+    """Whether its kernels compute what their ops read on the way."""
+    return family.grows and family.reads == "elements"
 
 
 def strict_epilogues(part: Partition) -> None:
     """Let a matmul take the map group that alone reads it; a sum of products goes to the last of them."""
     for number in reversed(range(len(part.home))):
         group = part.home[number]
-        while group.family == "matmul" and group.anchors == [number]:
+        while group.family.product and group.anchors == [number]:
             readers = part.consumers(group)
-            if len(readers) != 1 or readers[0].family != "map" or not part.join(group, readers[0]):
+            if len(readers) != 1 or not readers[0].family.pointwise or not part.join(group, readers[0]):
                 break
             group = part.home[number]
 
@@ -94,10 +100,10 @@ def strict_epilogues(part: Partition) -> None:
 def shared_epilogues(part: Partition) -> None:
     """Let a matmul take map groups that read it beside others."""
     for number in range(len(part.home)):
-        if part.facts.family[number] != "matmul":
+        if not part.facts.family[number].product:
             continue
         for reader in part.consumers(part.home[number]):
-            if reader.family == "map":
+            if reader.family.pointwise:
                 part.join(part.home[number], part.home[reader.nodes[0]])
 
 
@@ -106,16 +112,16 @@ def row_programs(part: Partition) -> None:
     for number in range(len(part.home)):
         for producer in part.producers(part.home[number]):
             group = part.home[number]
-            if producer.family != "row" or part.home[producer.nodes[0]] is not producer:
+            if producer.family.rows is None or part.home[producer.nodes[0]] is not producer:
                 continue
-            if group.family == "row" or (group.family == "map" and not _rather_joins_reader(part, producer, group)):
+            if group.family.rows or (group.family.pointwise and not _rather_joins_reader(part, producer, group)):
                 part.join(producer, group)
 
 
 def _rather_joins_reader(part: Partition, producer: Group, group: Group) -> bool:
     """Whether the map group saves more memory traffic in the one group that reads it; then it has gone there."""
     reader = part.only_reader(group)
-    if reader is None or reader.family not in ("row", "column"):
+    if reader is None or not _computes_operands(reader.family) or reader.family.pointwise:
         return False
     saved_here = sum(v.type.nbytes for v in producer.stores if v in group.loads)
     saved_there = sum(v.type.nbytes for v in group.stores)
@@ -136,7 +142,7 @@ def side_by_side(part: Partition) -> None:
     """Join groups of one kind that read the same tensors, or that cost little but their launch."""
     seen: dict[tuple[object, ...], list[int]] = {}
     for group in part.groups():
-        if group.family in ("matmul", *ALONE):
+        if group.family.reads != "elements":
             continue
         for key in _meeting_places(part, group):
             for number in seen.setdefault(key, [])[-LOOK_BACK:]:
@@ -150,10 +156,10 @@ def side_by_side(part: Partition) -> None:
 
 def tiny_guests(part: Partition) -> None:
     """Let a tiny map group run in any kernel whose outputs have its size: alone it would cost a launch."""
-    hosts = [g for g in part.groups() if g.family in ("map", "row", "column") and g.stores]
+    hosts = [g for g in part.groups() if _computes_operands(g.family) and g.stores]
     for group in hosts:
         guest = part.home[group.nodes[0]]
-        if guest is not group or guest.family != "map" or guest.size > TINY:
+        if guest is not group or not guest.family.pointwise or guest.size > TINY:
             continue
         fitting = (h for h in hosts if any(v.type.size == guest.size for v in h.stores))
         for host in itertools.islice(fitting, LOOK_BACK):
@@ -168,7 +174,7 @@ def sibling_products(part: Partition) -> None:
     facts = part.facts
     for number in range(len(part.home)):
         group = part.home[number]
-        if group.family != "matmul" or group.anchors != [number]:
+        if not group.family.product or group.anchors != [number]:
             continue
         node = facts.nodes[number]
         shape = (*(v.type.shape for v in node.inputs), *(v.type for v in group.stores))
@@ -190,10 +196,10 @@ def sums_beside_products(part: Partition) -> None:
     Of several, the one that binds most buffers is taken, which has least room for anything else.
     """
     for group in part.groups():
-        if group.family != "column" or not _is_loop(part, group):
+        if group.family.product or group.parts or not _is_loop(part, group):
             continue
         users = (part.home[n] for v in group.loads for n in part.facts.users.get(v, ()))
-        products = [g for g in dict.fromkeys(users) if g.family == "matmul" and _is_loop(part, g)]
+        products = [g for g in dict.fromkeys(users) if g.family.product and _is_loop(part, g)]
         products.sort(key=lambda g: -len(g.loads) - len(g.stores))
         any(part.join_beside(product, group) for product in products)
 
@@ -212,28 +218,21 @@ def near_launches(part: Partition) -> None:
 
 def _is_loop(part: Partition, group: Group) -> bool:
     """Whether a kernel is a long loop: on a processor each workgroup runs through the text of all parts of a launch."""
-    if group.family not in ("matmul", "column", "beside"):
+    if not group.parts and group.family.terms is None:
         return False
-    anchors = (part.facts.nodes[n] for n in group.anchors)
-    return all(_terms(node.inputs[0], node) >= LONG for node in anchors)
-
-
-def _terms(value: Value, node: Node) -> int:
-    """How many products, or elements, are added for each element of a matmul's or a sum's result."""
-    if "contraction" in node.op.traits:
-        return value.type.shape[-1]
-    return value.type.size // max(node.out.type.size, 1)
+    facts = part.facts
+    return all((terms := facts.family[n].terms) is None or terms(facts.nodes[n]) >= LONG for n in group.anchors)
 
 
 def _meeting_places(part: Partition, group: Group) -> list[tuple[object, ...]]:
     """Keys of which two groups must share one to be tried."""
     size = group.size
-    if group.family == "column":
-        return [("column", *group.space)]
-    if group.family == "map" and size <= TINY:
+    if group.family.many and group.family.terms:
+        return [("terms", *group.space)]
+    if group.family.pointwise and size <= TINY:
         return [("tiny", size)]
-    if group.family == "map" and group.phases == OTHER_PHASE:
+    if group.family.pointwise and group.phases == OTHER_PHASE:
         return [("update", size)]
-    if group.family == "row" and all(v.type.size < size for v in group.stores):
+    if group.family.rows and all(v.type.size < size for v in group.stores):
         return [("sums", *group.space)]
     return [(group.family, group.space, size, v) for v in group.loads if v.type.size * 2 >= size]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from graphc.codegen.kernel import KernelSource, Operand
+from graphc.codegen.kernel import KernelSource, Operand, Site
+from graphc.ir import Graph
 from graphc.kernels import render
 from graphc.plan import Target, Touch
 
@@ -21,6 +22,16 @@ _MAIN: Final = re.compile(
 )
 _ELSEWHERE: Final = re.compile(r"^(?:var|const|fn|struct|override|alias)\b", re.MULTILINE)
 """What may stand in a module beside its entry point."""
+
+
+def build(body: Graph, site: Site) -> list[KernelSource]:
+    """One kernel for several side by side, or theirs where they cannot share a launch."""
+    parts = [site.kernels(node) for node in body.nodes]
+    found = [source for part in parts for source in part]
+    if len(found) > len(parts):  # what one computes in two steps
+        return found
+    joined = beside(found, site.target, f"beside_{site.label}")
+    return found if joined is None else [joined]
 
 
 def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:

@@ -1,1 +1,16 @@
-"""Writing at computed indices."""
+"""The family index_update: writing at computed indices."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graphc.families.index_update.kernel import index_update
+from graphc.families.record import Family
+from graphc.op import Custom
+
+FAMILY: Final = Family(
+    name="index_update",
+    doc="writing at computed indices",
+    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "index_update",
+    build=index_update,
+)

@@ -12,8 +12,8 @@ from typing import Final
 from graphc.codegen.inplace import at_once
 from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
 from graphc.codegen.launch import Launch
-from graphc.families.scatter.kernel import PART_ROWS, parts_of, slot_of
-from graphc.families.scatter.partition import Rows, clear, cleared, take_in
+from graphc.families.scatter_add.kernel import PART_ROWS, parts_of, slot_of
+from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in
 from graphc.index import LANES
 from graphc.ir import Graph, new_value
 from graphc.plan import Touch

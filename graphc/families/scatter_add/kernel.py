@@ -3,7 +3,7 @@
 Floats are never added atomically: an invocation owns one column of the table and adds its rows in order, so a run
 repeats to the bit. Long inputs are added in parts, each with a table of its own, and the tables are then added: that
 keeps the accuracy of f32 and gives more invocations something to do. Where the table is too large for that, the rows
-are put in order first (see graphc.families.scatter.partition).
+are put in order first (see graphc.families.scatter_add.partition).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
 from graphc.codegen.launch import Launch, rounded, sum_type
 from graphc.codegen.rules import rules_of
-from graphc.families.scatter.partition import Rows, clear, cleared, take_in, zeros
+from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in, zeros
 from graphc.index import LANES
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.op import Lanes

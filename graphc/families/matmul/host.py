@@ -1,0 +1,25 @@
+"""Products on the device "numpy": BLAS, with the batch as rows where B has none of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphc.families.host import Compute, by_reference
+from graphc.ir import Node
+from graphc.types import NDArray
+
+
+def product(node: Node) -> Compute:
+    """The product, written into its memory."""
+    b = node.inputs[1].type
+
+    def run(arrays: Sequence[NDArray], out: NDArray) -> None:
+        left, right = arrays
+        if right.ndim == 2 and left.ndim > 2 and left.flags.c_contiguous and out.flags.c_contiguous:
+            # One product over all rows, not one a batch.
+            left, out = left.reshape(-1, left.shape[-1]), out.reshape(-1, out.shape[-1])
+        np.matmul(left, right, out=out)
+
+    return run if b.dtype.kind == "float" else by_reference(node)

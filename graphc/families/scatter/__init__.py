@@ -1,1 +1,0 @@
-"""Sums at computed indices: scatter_add."""
