@@ -75,6 +75,15 @@ def layer(x: Any, w: Any, v: Any) -> Any:
     return value, w - 0.1 * dw, v - 0.1 * dv
 
 
+def perceptron(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """Beside a product that reads the hidden layer from a texture, another one takes over the layer's bytes."""
+
+    def loss(p: Any) -> Any:
+        return np.mean((nn.relu(x @ p[0] + p[1]) @ p[2]) ** 2)
+
+    return graphc.value_and_grad(loss)((w, b, v))
+
+
 def attend(q: Any, k: Any, v: Any) -> Any:
     return nn.attention(q, k, v, causal=True)
 
@@ -112,6 +121,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "special sums": (sums, (special(64, 32), special(64, 32))),
     "long sums": (long_sums, (array(20000, 8), array(20000, 8))),
     "layer": (layer, (array(48, 32), array(32, 64), array(64, 24))),
+    "large perceptron": (perceptron, (array(512, 64), array(64, 256), array(256), array(256, 64))),
     "attention": (attend, HEADS),
     "attention gradient": (attend_gradient, HEADS),
     "large attention": (attend_gradient, tuple(array(4, 2, 128, 64) for _ in range(3))),

@@ -40,7 +40,7 @@ def quick(plan: Plan, made: Made, launches: Launches, ways: Sequence[Sequence[Se
     for group, dispatch, steps in zip(made.groups, made.dispatches, ways, strict=True):
         apart = [part for parts in steps for part in parts]
         cost = sum(seconds(part.kernel.wgsl) / uses[part.kernel.wgsl] for part in apart)
-        changed.append(cost < own[dispatch.kernel])
+        changed.append(cost < own[dispatch.kernel] and all(map(_separable, steps)))
         instead = [[part] for part in apart] if changed[-1] else [group]
         spans.append((len(groups), len(groups) + len(instead)))
         groups += instead
@@ -60,6 +60,19 @@ def quick(plan: Plan, made: Made, launches: Launches, ways: Sequence[Sequence[Se
             for d, (start, end), other_way in zip(made.dispatches, spans, changed, strict=True)
         ),
     )
+
+
+def _separable(parts: Sequence[Part]) -> bool:
+    """Whether the parts of a step may run one after the other: none reads a tensor whose bytes an earlier one took.
+
+    What is launched at once may: it reads a copy of the tensor in a texture.
+    """
+    gone: set[int] = set()
+    for part in parts:
+        if any(binding.tensor in gone for binding in part.bindings):
+            return False
+        gone.update(taken.tensor for taken in part.taken)
+    return True
 
 
 def _saved(dispatch: Dispatch, launches: int) -> float:
