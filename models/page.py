@@ -34,7 +34,10 @@ ALL: Final = 256
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model out of a run: its parameters and the state of its optimizer after `step` steps."""
+    """A model out of a run: its parameters and the state of its optimizer after `step` steps.
+
+    text: what stands in the field of the text to train on, before anybody pastes another one.
+    """
 
     run: RunConfig
     params: Any
@@ -42,6 +45,7 @@ class Trained:
     config: Any
     vocabulary: Vocabulary
     step: int
+    text: str = ""
 
     @property
     def model(self) -> Model:
@@ -91,6 +95,7 @@ def describe(trained: Trained) -> dict[str, Any]:
             "count": trained.model.DEFAULTS.samples,
         },
         "rate": trained.run.rate,
+        "text": trained.text,
     }
 
 

@@ -22,6 +22,9 @@ FLAGS = (
     "--disable-quic",
 )
 QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+BLANK = "<!doctype html><title>blank</title><link rel=icon href=data:,>"
+"""A page for scripts: `blank.html` in a folder that is served."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

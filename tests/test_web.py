@@ -14,7 +14,7 @@ import graphc
 from graphc import nn, optim, web
 from graphc.errors import ProgramError
 from graphc.program import folder
-from tests.browser import Page, browser, serving
+from tests.browser import BLANK, Page, browser, serving
 from tests.test_program import FREE, fields, loss, model
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -26,7 +26,6 @@ def running() -> Any:
         yield found
 
 
-BLANK = "<!doctype html><title>blank</title><link rel=icon href=data:,>"
 OPTIMIZER = optim.adam(0.05)
 
 

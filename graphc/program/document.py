@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -56,12 +57,14 @@ def to_json(program: Program) -> dict[str, Any]:
     """The document of a program. Its kernels' text and its arrays stand in files of their own."""
     kernels: list[Kernel] = []
     functions = {name: _function(function, kernels) for name, function in program.functions.items()}
+    variants = {name: [_function(f, kernels) for f in others] for name, others in program.variants.items()}
     return {
         "about": dict(program.about),
         "kernels": [
             {"name": k.name, "family": k.family, "access": list(k.access), "needs": list(k.needs)} for k in kernels
         ],
         "functions": functions,
+        "variants": variants,
         "state": dict(program.state),
     }
 
@@ -69,7 +72,7 @@ def to_json(program: Program) -> dict[str, Any]:
 def kernels_of(program: Program) -> list[Kernel]:
     """The kernels of all functions, each once, in the order in which the document numbers them."""
     found: list[Kernel] = []
-    for function in program.functions.values():
+    for function in (*program.functions.values(), *itertools.chain.from_iterable(program.variants.values())):
         _function(function, found)
     return found
 
@@ -186,15 +189,33 @@ class _At:
 
 def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> Program:
     """The program of a document; wgsl: the text of each kernel. Raises ProgramError that names the field."""
-    top = _At(raw, "program").object("about", "kernels", "functions", "state")
+    top = _At(raw, "program").object("about", "kernels", "functions", "variants", "state")
     items = top["kernels"].list(len(wgsl))
     kernels = tuple(_kernel(item, text) for item, text in zip(items, wgsl, strict=True))
     functions = {name: _Reader(name, at, kernels, arrays).function() for name, at in top["functions"].entries().items()}
     if not functions:
         raise top["functions"].wrong("one function at least")
+    variants = {
+        name: tuple(_variant(item, functions.get(name), kernels, arrays) for item in at.list())
+        for name, at in top["variants"].entries().items()
+    }
     for item in top["state"].entries().values():
         _check_names(item, arrays, 0)
-    return Program(functions, arrays, top["state"].value, {k: v.value for k, v in top["about"].entries().items()})
+    about = {k: v.value for k, v in top["about"].entries().items()}
+    return Program(functions, arrays, top["state"].value, about, variants)
+
+
+def _variant(
+    at: _At, function: Function | None, kernels: tuple[Kernel, ...], arrays: Mapping[str, NDArray]
+) -> Function:
+    """A function that takes the place of `function` where the adapter has what it requires."""
+    if function is None:
+        raise at.wrong("absent, for there is no function of its name")
+    found = _Reader(function.name, at, kernels, arrays).function()
+    same = ("parameters", "arguments", "results", "in_tree", "out_tree")
+    if any(getattr(found, name) != getattr(function, name) for name in same):
+        raise at.wrong(f"a function with the arguments and results of {function.name}")
+    return found
 
 
 def _kernel(at: _At, wgsl: str) -> Kernel:

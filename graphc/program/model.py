@@ -65,12 +65,14 @@ class Program:
     """Functions by name and the arrays that they need.
 
     state: first values of arguments, by name: trees whose leaves are names of arrays. about: whatever JSON can hold.
+    variants: by the name of a function, others that take its place, the first one whose requirements an adapter meets.
     """
 
     functions: Mapping[str, Function]
     arrays: Mapping[str, NDArray]
     state: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
 
 
 def describe_tree(treedef: tree.TreeDef) -> Shaped:

@@ -44,7 +44,7 @@ class LoadedProgram:
         self.program = program
         self.device = device
         self.functions: Mapping[str, LoadedFunction] = MappingProxyType(
-            {name: LoadedFunction(function, program, device) for name, function in program.functions.items()}
+            {name: LoadedFunction(chosen(program, name, device), program, device) for name in program.functions}
         )
         self.state = {name: _filled(tree, program) for name, tree in program.state.items()}
 
@@ -87,8 +87,20 @@ class LoadedFunction:
         return f"LoadedFunction({self.function.name}({given}))"
 
 
+def chosen(program: Program, name: str, device: Device) -> Function:
+    """The first variant of a function that a device can run, else the function itself."""
+    return next((f for f in program.variants.get(name, ()) if not _lacks(f, device)), program.functions[name])
+
+
 def _check_device(function: Function, device: Device) -> None:
     """Raise ProgramError, naming what is missing, where an adapter cannot run a function."""
+    if lacking := _lacks(function, device):
+        what = f"the program {function.name!r} was made for another adapter than {device.target.name}"
+        raise ProgramError(f"{what}: it needs {lacking}")
+
+
+def _lacks(function: Function, device: Device) -> str:
+    """What an adapter lacks that a function needs, empty where it lacks nothing."""
     needs: Requirements = function.requires
     target = device.target
     has = {
@@ -101,17 +113,15 @@ def _check_device(function: Function, device: Device) -> None:
         "maxComputeWorkgroupStorageSize": target.max_shared_bytes,
         "maxTextureDimension2D": target.max_texture,
     }
-    what = f"the program {function.name!r} was made for another adapter than {target.name}"
     for name, limit in needs.limits.items():
         if limit > has.get(name, limit):
-            raise ProgramError(f"{what}: it needs {name} {limit}, and there it is {has[name]}")
+            return f"{name} {limit}, and there it is {has[name]}"
     for feature in needs.features:
         if feature not in target.features:
-            raise ProgramError(f"{what}: it needs the feature {feature}")
+            return f"the feature {feature}"
     if needs.subgroup and needs.subgroup != target.subgroup:
-        raise ProgramError(
-            f"{what}: it needs subgroups of {needs.subgroup} lanes, and there they have {target.subgroup}"
-        )
+        return f"subgroups of {needs.subgroup} lanes, and there they have {target.subgroup}"
+    return ""
 
 
 def _check_leaf(argument: Parameter, leaf: Any) -> None:

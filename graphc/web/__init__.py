@@ -3,6 +3,6 @@
 `runtime.js` runs the folder that `export` writes; `format.js` reads and checks its files. docs/web.md shows how.
 """
 
-from graphc.web.export import TARGET, export, write_page
+from graphc.web.export import TARGET, add_runtime, export, write_page
 
-__all__ = ["TARGET", "export", "write_page"]
+__all__ = ["TARGET", "add_runtime", "export", "write_page"]

@@ -6,7 +6,7 @@ import gzip
 import html
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,29 @@ TARGET: Final = Target("web")
 """What every browser with WebGPU has: the baseline limits, no optional features, nothing known of the adapter."""
 
 RUNTIME: Final = ("runtime.js", "runtime.d.ts", "format.js")
+TAKEN: Final = frozenset(
+    [
+        "about",
+        "call",
+        "constructor",
+        "device",
+        "document",
+        "functions",
+        "prepare",
+        "recover",
+        "replaced",
+        "reset",
+        "restore",
+        "runners",
+        "save",
+        "state",
+        "then",
+        "upload",
+        "zeros",
+    ]
+)
+"""Names that a function cannot have: runtime.js gives them to what every program has."""
+
 ELEMENTS: Final = frozenset({"f32", "f16", "i32", "u32", "bool"})
 """Element types that WebGPU has."""
 
@@ -36,33 +59,60 @@ def export(
     params: Any = None,
     *,
     about: Mapping[str, Any] | None = None,
+    subgroups: Iterable[int] = (),
 ) -> None:
     """Write compiled functions as a folder that a page loads with `load(url)` of its runtime.js.
 
     functions: an Executable for each name (see `Compiled.lower`); they are lowered again for WebGPU's baseline, so
     that the page runs on every adapter. params: what arguments begin with and keep on the device between calls: a
     dict by the names of arguments, or else the tree of the argument that is called `params`. about: whatever JSON can
-    hold, for the page. Raises ProgramError for names that no call could use, types that WebGPU lacks, and a place that
-    holds something else.
+    hold, for the page. subgroups: lanes (4 to 128) for which other kernels are added; where an adapter's subgroups
+    always have so many, they are taken when the program is loaded. Raises ProgramError for names that no call could
+    use, types that WebGPU lacks, and a place that holds something else.
     """
     if not functions:
         raise ProgramError("web.export: there is no function to export")
+    targets = [_with_subgroups(lanes) for lanes in subgroups]
     made: dict[str, program.Function] = {}
+    variants: dict[str, tuple[program.Function, ...]] = {}
     arrays: dict[str, NDArray] = {}
     for name, executable in functions.items():
         if not name.isidentifier():
             raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
+        if name in TAKEN:
+            raise ProgramError(f"web.export: a program in JavaScript has a {name!r} of its own: choose another name")
         _check_types(name, executable)
-        executable = executable.guarded  # the page has no graph to look at arguments with
-        plan = lower(executable.graph, TARGET, executable.donated)
-        plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
-        single = replace(executable, name=name).as_program(plan, TARGET)
+        executable = replace(executable.guarded, name=name)  # the page has no graph to look at arguments with
+        single = _lowered(executable, TARGET)
         arrays |= single.arrays
         made |= single.functions
+        others = tuple(_lowered(executable, target).functions[name] for target in targets)
+        variants[name] = tuple(f for f in others if f.requires.subgroup)  # others are the function itself
     state = _state(params, made, arrays)
-    program.save(program.Program(made, arrays, state, about or {}), directory)
+    used = {name: others for name, others in variants.items() if others}
+    program.save(program.Program(made, arrays, state, about or {}, used), directory)
+    add_runtime(directory)
+
+
+def add_runtime(directory: str | os.PathLike[str]) -> None:
+    """Add runtime.js and its like to a program that `Executable.save` wrote, so that a page can load it.
+
+    It runs where a browser's adapter has what the program requires: `export` compiles for all of them.
+    """
     for name in RUNTIME:
         shutil.copyfile(HERE / name, Path(directory) / name)
+
+
+def _with_subgroups(lanes: int) -> Target:
+    if lanes not in (4, 8, 16, 32, 64, 128):
+        raise ProgramError(f"web.export: subgroups have 4, 8, 16, 32, 64 or 128 lanes, not {lanes}")
+    return replace(TARGET, subgroup=lanes, features=frozenset({"subgroup"}))
+
+
+def _lowered(executable: Executable, target: Target) -> program.Program:
+    plan = lower(executable.graph, target, executable.donated)
+    plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
+    return executable.as_program(plan, target)
 
 
 def _short(wgsl: str) -> str:

@@ -256,11 +256,19 @@ function readKernels(text) {
   });
 }
 
-/** The arrays of a safetensors file: {name: {dtype, shape, data}}. Raises ProgramError unless they fill it. */
-export function readArrays(buffer, what = "arrays.safetensors") {
+/** The header of a safetensors file, and how many bytes it has. */
+function readHead(buffer, what) {
   const head = buffer.byteLength >= 8 ? Number(new DataView(buffer).getBigUint64(0, true)) : Infinity;
   if (head > buffer.byteLength - 8) fail(`${what} is cut short`);
-  const header = parse(new TextDecoder().decode(new Uint8Array(buffer, 8, head)), what);
+  return { head, header: parse(new TextDecoder().decode(new Uint8Array(buffer, 8, head)), what) };
+}
+
+/** The texts that go with the arrays of a safetensors file. */
+export const readNotes = (buffer, what) => readHead(buffer, what).header.__metadata__ ?? {};
+
+/** The arrays of a safetensors file: {name: {dtype, shape, data}}. Raises ProgramError unless they fill it. */
+export function readArrays(buffer, what = "arrays.safetensors") {
+  const { head, header } = readHead(buffer, what);
   const found = {};
   let end = 0;
   const entries = Object.entries(new At(header, what).entries()).filter(([name]) => name !== "__metadata__");
@@ -281,9 +289,9 @@ export function readArrays(buffer, what = "arrays.safetensors") {
   return found;
 }
 
-/** A safetensors file of {name: {dtype, shape, data}}, as an ArrayBuffer. */
-export function writeArrays(arrays) {
-  const header = {};
+/** A safetensors file of {name: {dtype, shape, data}}, as an ArrayBuffer. notes: texts that go with them. */
+export function writeArrays(arrays, notes = {}) {
+  const header = Object.keys(notes).length ? { __metadata__: notes } : {};
   let end = 0;
   const names = Object.keys(arrays).sort();
   for (const name of names) {
@@ -340,9 +348,11 @@ export async function read(url) {
   return check(parse(text(contents[0]), FILES[0]), readKernels(text(contents[1])), readArrays(contents[2]));
 }
 
+const SIGNATURE = ["parameters", "args", "results", "inTree", "outTree"];
+
 /** The program of a document; raises ProgramError that names the field. */
 export function check(raw, wgsl, arrays) {
-  const top = new At(raw, "program").object("about", "kernels", "functions", "state");
+  const top = new At(raw, "program").object("about", "kernels", "functions", "variants", "state");
   const kernels = top.kernels.list(wgsl.length).map((item, n) => {
     const k = item.object("name", "family", "access", "needs");
     k.family.text();
@@ -352,11 +362,55 @@ export function check(raw, wgsl, arrays) {
   const functions = {};
   for (const [name, at] of Object.entries(top.functions.entries())) functions[name] = readFunction(name, at, kernels, arrays);
   if (!Object.keys(functions).length) top.functions.wrong("one function at least");
+  const variants = {};
+  for (const [name, at] of Object.entries(top.variants.entries())) {
+    const f = functions[name] ?? at.wrong("absent, for there is no function of its name");
+    const same = (other) => SIGNATURE.every((key) => JSON.stringify(other[key]) === JSON.stringify(f[key]));
+    variants[name] = at.each((item) => {
+      const other = readFunction(name, item, kernels, arrays);
+      return same(other) ? other : item.wrong(`a function with the arguments and results of ${name}`);
+    });
+  }
   const names = (at) => (at.value === null ? null : Array.isArray(at.value) ? at.each(names) : nameOrMore(at));
   const nameOrMore = (at) => {
-    if (typeof at.value === "string") return at.value in arrays ? at.value : at.wrong("the name of an array");
+    if (typeof at.value === "string") return Object.hasOwn(arrays, at.value) ? at.value : at.wrong("the name of an array");
     return Object.fromEntries(Object.entries(at.entries()).map(([key, item]) => [key, names(item)]));
   };
   Object.values(top.state.entries()).forEach(names);
-  return { about: top.about.entries() && raw.about, kernels, functions, state: raw.state, arrays };
+  return { about: top.about.entries() && raw.about, kernels, functions, variants, state: raw.state, arrays };
+}
+
+// ---- What follows from a document
+
+/** What is said of a word that a range check left, 0 where all was well. */
+export function problem({ what, low, high, signed, at }, word) {
+  if (!word) return null;
+  const bad = signed && word >= 2 ** 31 ? word - 2 ** 32 : word;
+  const [op, name = "index"] = what.split(":");
+  const where = low === -high - 1 ? `for an axis of ${high + 1}` : `: need ${low} <= ${name} < ${high + 1}`;
+  return `${op}: ${name} ${bad} is out of range${where.startsWith(":") ? where : ` ${where}`}${at}`;
+}
+
+/** How each result gets its bytes: a kernel writes its buffer, or they are copied from where they lie. */
+export function routes(f) {
+  const pairs = new Set(f.donated.map(String));
+  return f.outputs.map((number, slot) => {
+    const tensor = f.tensors[number];
+    const home = f.buffers[tensor.buffer];
+    const own = home.kind === "output" ? home.slot === slot : home.kind === "input" && pairs.has(`${home.slot},${slot}`);
+    return own && tensor.offset === 0 ? { buffer: tensor.buffer, kind: home.kind } : { copy: tensor };
+  });
+}
+
+/** The numbers of the dispatches in the order in which they run. */
+export function sequence(f) {
+  let order = f.dispatches.map((_, n) => n);
+  let start = [...order];
+  for (const { first, last, times } of f.loops) {
+    const [from, to] = [start[first], last + 1 < start.length ? start[last + 1] : order.length];
+    const body = order.slice(from, to);
+    order = [...order.slice(0, from), ...Array(times).fill(body).flat(), ...order.slice(to)];
+    start = start.map((at, n) => (n > last ? at + body.length * (times - 1) : at));
+  }
+  return order;
 }

@@ -44,6 +44,8 @@ export type Call = (given?: { [argument: string]: Given }, options?: { onDevice?
 /** A program on a device. Each function is a method of its name: `await program.step({ x, y })`. */
 export class Program {
   readonly device: Device;
+  /** The functions by name: what each requires, and its dispatches, as docs/program.md describes them. */
+  readonly functions: { readonly [name: string]: any };
   /** What was exported with the functions, for the page. */
   readonly about: any;
   /** What calls take for arguments that they are not given, and put results in that replace donated arguments. */
@@ -56,10 +58,10 @@ export class Program {
   reset(): void;
   /** An array of the host as a Tensor. */
   upload(array: StoredArray): Tensor;
-  /** The state as a safetensors file. */
-  save(): Promise<ArrayBuffer>;
-  /** Take the state out of a file that `save` wrote. Raises ProgramError where names or types differ. */
-  restore(file: ArrayBuffer): void;
+  /** The state as a safetensors file. notes: texts that go with it. */
+  save(notes?: { [name: string]: string }): Promise<ArrayBuffer>;
+  /** Take the state out of a file that `save` wrote; gives its notes. Raises ProgramError where names or types differ. */
+  restore(file: ArrayBuffer): { [name: string]: string };
   /** After the device was lost: a new one, with the state of such a file, or as it was exported. */
   recover(file?: ArrayBuffer | null): Promise<Program>;
   [name: string]: any;
@@ -75,4 +77,4 @@ export function toHost(tree: any): Promise<any>;
 export function check(raw: unknown, wgsl: string[], arrays: { [name: string]: StoredArray }): unknown;
 
 export function readArrays(buffer: ArrayBuffer, what?: string): { [name: string]: StoredArray };
-export function writeArrays(arrays: { [name: string]: StoredArray }): ArrayBuffer;
+export function writeArrays(arrays: { [name: string]: StoredArray }, notes?: { [name: string]: string }): ArrayBuffer;

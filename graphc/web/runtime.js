@@ -7,7 +7,8 @@
 // operands are copied to textures or tables are cleared) and submits once. What a call does not name comes from
 // `program.state`, which stays on the device; results that take the place of donated arguments go back there.
 
-import { check, fail, KINDS, leavesIn, product, ProgramError, read, readArrays, VECTOR, writeArrays } from "./format.js";
+import { check, fail, KINDS, leavesIn, problem, product, ProgramError, read, readArrays } from "./format.js";
+import { readNotes, routes, sequence, VECTOR, writeArrays } from "./format.js";
 
 export { check, ProgramError, readArrays, writeArrays };
 
@@ -53,7 +54,7 @@ function match(tree, given, leaves, where) {
   if (tree === "*") return leaves.push(given);
   if (tree === null) return given === null || given === undefined || fail(`${where}: it must be null`);
   const count = Array.isArray(given) ? given.length : given && typeof given === "object" ? Object.keys(given).length : -1;
-  if (count !== tree.keys.length || !tree.keys.every((key) => key in given)) {
+  if (count !== tree.keys.length || !tree.keys.every((key) => Object.hasOwn(given, key))) {
     fail(`${where}: it must hold ${tree.keys.join(", ")}`);
   }
   return tree.keys.forEach((key, n) => match(tree.items[n], given[key], leaves, `${where}.${key}`));
@@ -83,60 +84,50 @@ function stored(given, leaf) {
   return given instanceof Kind ? given : Kind.from(flat);
 }
 
-/** What is said of a word that a range check left, 0 where all was well. */
-function problem({ what, low, high, signed, at }, word) {
-  if (!word) return null;
-  const bad = signed && word >= 2 ** 31 ? word - 2 ** 32 : word;
-  const [op, name = "index"] = what.split(":");
-  const where = low === -high - 1 ? `for an axis of ${high + 1}` : `: need ${low} <= ${name} < ${high + 1}`;
-  return `${op}: ${name} ${bad} is out of range${where.startsWith(":") ? where : ` ${where}`}${at}`;
-}
-
-/** How each result gets its bytes: a kernel writes its buffer, or they are copied from where they lie. */
-function routes(f) {
-  const pairs = new Set(f.donated.map(String));
-  return f.outputs.map((number, slot) => {
-    const tensor = f.tensors[number];
-    const home = f.buffers[tensor.buffer];
-    const own = home.kind === "output" ? home.slot === slot : home.kind === "input" && pairs.has(`${home.slot},${slot}`);
-    return own && tensor.offset === 0 ? { buffer: tensor.buffer, kind: home.kind } : { copy: tensor };
-  });
-}
-
-/** The numbers of the dispatches in the order in which they run. */
-function sequence(f) {
-  let order = f.dispatches.map((_, n) => n);
-  let start = [...order];
-  for (const { first, last, times } of f.loops) {
-    const [from, to] = [start[first], last + 1 < start.length ? start[last + 1] : order.length];
-    const body = order.slice(from, to);
-    order = [...order.slice(0, from), ...Array(times).fill(body).flat(), ...order.slice(to)];
-    start = start.map((at, n) => (n > last ? at + body.length * (times - 1) : at));
+/** What an adapter lacks that a function requires; null: nothing. */
+function lack({ requires }, { limits, features, info }) {
+  for (const [limit, need] of Object.entries(requires.limits)) {
+    if (limits[limit] < need) return `${limit} ${need}, and this adapter has ${limits[limit]}`;
   }
-  return order;
+  const missing = requires.features.map(featureOf).find((feature) => !features.has(feature));
+  if (missing) return `the feature ${missing}, which this adapter lacks`;
+  const [lanes, low, high] = [requires.subgroup, info?.subgroupMinSize, info?.subgroupMaxSize];
+  return !lanes || (low === lanes && high === lanes) ? null : `subgroups of ${lanes} lanes, and here they have ${low} to ${high}`;
 }
 
-/** One device, its buffers and pipelines; programs share it. */
+const featureOf = (need) => (need === "subgroup" ? "subgroups" : need);
+
+/** Each function, or the first of its variants for which the adapter lacks nothing. */
+function choose({ functions, variants }, adapter) {
+  const found = {};
+  for (const [name, f] of Object.entries(functions)) {
+    found[name] = variants[name]?.find((other) => lack(other, adapter) === null) ?? f;
+    const missing = lack(found[name], adapter);
+    if (missing) fail(`${name} needs ${missing}`);
+  }
+  return found;
+}
+
+/** The adapter; raises ProgramError that says what would help where there is none. */
+async function findAdapter() {
+  const away = "this page has no WebGPU, for it comes neither over https nor from localhost";
+  const none = "this browser has no WebGPU: a recent Chrome, Edge, Safari or Firefox has";
+  const gpu = globalThis.navigator?.gpu ?? fail(globalThis.isSecureContext === false ? away : none);
+  return (await gpu.requestAdapter()) ?? fail("WebGPU finds no adapter here: is the graphics driver too old?");
+}
+
+/** One device, its buffers and pipelines. */
 class Device {
-  static async open(functions) {
-    const gpu = globalThis.navigator?.gpu ?? fail("this browser has no WebGPU: a recent Chrome, Edge, Safari or Firefox has");
-    const adapter = (await gpu.requestAdapter()) ?? fail("WebGPU finds no adapter here: is the graphics driver too old?");
+  /** A device for functions that the adapter can run. */
+  static async open(adapter, functions) {
     const requiredLimits = {};
     const requiredFeatures = new Set();
-    for (const { name, requires } of functions) {
+    for (const { requires } of functions) {
       for (const [limit, need] of Object.entries(requires.limits)) {
-        const has = adapter.limits[limit];
-        if (has !== undefined && has < need) fail(`${name} needs ${limit} ${need}, and this adapter has ${has}`);
-        if (has !== undefined) requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0);
+        if (adapter.limits[limit] === undefined) continue; // one that WebGPU does not know
+        requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0, DEFAULTS[limit] ?? 0);
       }
-      for (const feature of requires.features) {
-        const known = feature === "subgroup" ? "subgroups" : feature;
-        if (!adapter.features.has(known)) fail(`${name} needs the feature ${known}, which this adapter lacks`);
-        requiredFeatures.add(known);
-      }
-    }
-    for (const limit of Object.keys(requiredLimits)) {
-      requiredLimits[limit] = Math.max(requiredLimits[limit], DEFAULTS[limit] ?? 0);
+      requires.features.forEach((need) => requiredFeatures.add(featureOf(need)));
     }
     const handle = await adapter.requestDevice({ requiredLimits, requiredFeatures: [...requiredFeatures] });
     return new Device(handle, adapter);
@@ -353,17 +344,21 @@ function whole(array) {
 
 /** A program on a device: `await program.NAME({argument: value})`, or `program.call("NAME", {...})`. */
 export class Program {
-  constructor(document, device) {
-    Object.assign(this, { document, device, about: document.about, state: {} });
+  constructor(document) {
+    Object.assign(this, { document, device: null, functions: {}, about: document.about, state: {} });
     for (const name of Object.keys(document.functions)) this[name] ??= (given, options) => this.call(name, given, options);
   }
-  /** Make everything that is made once. */
-  async prepare() {
-    const { kernels, functions, arrays } = this.document;
-    const pipelines = await Promise.all(kernels.map((kernel) => this.device.pipeline(kernel)));
-    this.runners = Object.fromEntries(
-      Object.entries(functions).map(([name, f]) => [name, new Runner(f, this.device, pipelines, kernels, arrays)]),
-    );
+  /** Choose the functions for an adapter, and make everything that is made once. */
+  async prepare(adapter) {
+    const { kernels, arrays } = this.document;
+    const functions = choose(this.document, adapter);
+    const chosen = Object.values(functions);
+    const device = await Device.open(adapter, chosen);
+    const used = new Set(chosen.flatMap((f) => f.dispatches.map((d) => d.kernel)));
+    const pipelines = await Promise.all(kernels.map((kernel, n) => (used.has(n) ? device.pipeline(kernel) : null)));
+    const runner = (f) => new Runner(f, device, pipelines, kernels, arrays);
+    this.runners = Object.fromEntries(Object.entries(functions).map(([name, f]) => [name, runner(f)]));
+    Object.assign(this, { device, functions });
     this.reset();
     return this;
   }
@@ -382,7 +377,7 @@ export class Program {
   }
   /** Zeros for an argument of a function, on the device: a tree of Tensors. */
   zeros(name, argument) {
-    const f = this.document.functions[name] ?? fail(`this program has no function ${name}`);
+    const f = this.functions[name] ?? fail(`this program has no function ${name}`);
     const trees = f.inTree.items[0].items;
     const n = f.parameters.indexOf(argument);
     if (n < 0) fail(`${name} has no argument ${argument}`);
@@ -396,14 +391,14 @@ export class Program {
    * arguments go to `state`; the others come back as typed arrays, or as Tensors with {onDevice: true}.
    */
   async call(name, given = {}, { onDevice = false } = {}) {
-    const f = this.document.functions[name] ?? fail(`this program has no function ${name}`);
+    const f = this.functions[name] ?? fail(`this program has no function ${name}`);
     const known = [...f.parameters, ...f.inTree.items[1].keys];
     const extra = Object.keys(given).find((key) => !known.includes(key));
     if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${known.join(", ")}`);
     const leaves = [];
     known.forEach((key, n) => {
       const tree = n < f.parameters.length ? f.inTree.items[0].items[n] : f.inTree.items[1].items[n - f.parameters.length];
-      const value = key in given ? given[key] : this.state[key];
+      const value = Object.hasOwn(given, key) ? given[key] : this.state[key];
       if (value === undefined) fail(`${name} needs the argument ${key}: give it, or put it into state`);
       match(tree, value, leaves, key);
     });
@@ -443,8 +438,8 @@ export class Program {
     });
     return found;
   }
-  /** The state as a safetensors file, with names such as "params.layers.0.wq". */
-  async save() {
+  /** The state as a safetensors file, with names such as "params.layers.0.wq". notes: texts that go with it. */
+  async save(notes = {}) {
     const names = [];
     const name = (tree, path) => {
       if (tree instanceof Tensor) names.push([path, tree]);
@@ -452,11 +447,13 @@ export class Program {
     };
     name(this.state, "");
     const data = names.length ? await this.device.read(names.map(([, tensor]) => tensor)) : [];
-    return writeArrays(Object.fromEntries(names.map(([p, t], n) => [p, { dtype: t.dtype, shape: t.shape, data: data[n] }])));
+    const arrays = names.map(([path, { dtype, shape }], n) => [path, { dtype, shape, data: data[n] }]);
+    return writeArrays(Object.fromEntries(arrays), notes);
   }
-  /** Take the state out of a file that `save` wrote. Raises ProgramError where names or types differ. */
+  /** Take the state out of a file that `save` wrote; returns its notes. Raises ProgramError where names or types differ. */
   restore(file) {
-    const arrays = readArrays(file, "the file of weights");
+    const what = "the file of weights";
+    const arrays = readArrays(file, what);
     const take = (tree, path) => {
       if (tree === null) return null;
       if (!(tree instanceof Tensor)) {
@@ -468,11 +465,11 @@ export class Program {
       return same ? this.upload(array) : fail(`${path} is ${array.dtype}[${array.shape}] in the file, not ${tree.dtype}[${tree.shape}]`);
     };
     this.state = take(this.state, "");
+    return readNotes(file, what);
   }
   /** After the device was lost: a new one, with the state of a file that `save` wrote, or as it was exported. */
   async recover(file = null) {
-    this.device = await Device.open(Object.values(this.document.functions));
-    await this.prepare();
+    await this.prepare(await findAdapter());
     if (file) this.restore(file);
     return this;
   }
@@ -480,6 +477,6 @@ export class Program {
 
 /** The program in the folder at a URL, ready to run. Raises ProgramError in one line where that cannot be. */
 export async function load(url) {
-  const document = await read(url);
-  return new Program(document, await Device.open(Object.values(document.functions))).prepare();
+  const adapter = await findAdapter();
+  return new Program(await read(url)).prepare(adapter);
 }

@@ -6,11 +6,13 @@ import { load } from "./runtime.js";
 const at = (id) => document.getElementById(id);
 const FREE = -1; // in a list of given tokens: one that is drawn
 const READ_EVERY = 8; // steps under way before the page waits for a loss
+const SHOW_EVERY = 100; // milliseconds between two drawings of the losses
+const KEEP_EVERY = 5000; // milliseconds of training between two snapshots of the weights
 
 let program = null;
 let about = null;
 let vocabulary = null;
-let snapshot = null; // the weights after the last time that something was trained: what goes on after a lost device
+let kept = null; // {file, step, losses}: the weights that a lost device is replaced with, those of a while ago
 let step = 0; // of the batches: goes on where the run stopped
 let losses = [];
 let running = false;
@@ -28,10 +30,12 @@ async function attempt(what, work) {
   } catch (error) {
     if (program?.device.lost !== null && program !== null) {
       say(`The device was lost (${program.device.lost}). Starting again…`, true);
-      await program.recover(snapshot).then(
+      await program.recover(kept?.file ?? null).then(
         () => say("The device was lost, and the program was started again from the last weights. Try once more.", true),
         (failed) => say(`The device was lost, and it cannot be started again: ${failed.message}`, true),
       );
+      [step, losses] = [kept?.step ?? about.step, losses.slice(0, kept?.losses ?? 0)];
+      show();
       facts();
     } else {
       say(`${what}: ${error.message}`, true);
@@ -104,6 +108,13 @@ async function continuations(prompt, drawing, count) {
 
 // ---- Training
 
+/** Keep the weights as they are now, for the case that the device is lost. */
+async function keep() {
+  kept = { file: await saved(), step, losses: losses.length };
+}
+
+const saved = () => program.save({ step: String(step) });
+
 async function train() {
   const steps = number("steps", { low: 1 });
   const rate = number("rate", { low: 0, whole: false });
@@ -111,6 +122,7 @@ async function train() {
   const begun = performance.now();
   const pending = [];
   let done = 0;
+  let [shown, last] = [0, begun];
   const settle = async (most) => {
     while (pending.length > most) {
       const [loss] = await pending.shift();
@@ -118,22 +130,32 @@ async function train() {
       losses.push(loss);
       done += 1;
     }
-    show(begun, done);
+    const now = performance.now();
+    if (pending.length && now - shown < SHOW_EVERY) return;
+    show(done, now - begun);
+    shown = now;
   };
   for (let n = 0; n < steps && !pausing; n++) {
-    pending.push(program.step({ ...batch(step), rate }).then((results) => results[2]));
+    const loss = program.step({ ...batch(step), rate }).then((results) => results[2]);
+    loss.catch(() => {}); // told when it is waited for
+    pending.push(loss);
     step += 1;
     if (pending.length >= READ_EVERY) await settle(READ_EVERY >> 1);
+    if (performance.now() - last < KEEP_EVERY) continue;
+    await settle(0);
+    await keep();
+    last = performance.now();
   }
   await settle(0);
-  snapshot = await program.save();
+  await keep();
 }
 
-function show(begun, done) {
+/** The last loss, all losses, and the speed of `done` steps in so many milliseconds. */
+function show(done = 0, milliseconds = 0) {
   const output = at("loss");
   output.textContent = losses.length ? losses.at(-1).toFixed(4) : "–";
   output.dataset.losses = JSON.stringify(losses);
-  if (done) at("speed").textContent = `${((1000 * done) / (performance.now() - begun)).toFixed(1)} steps/s`;
+  at("speed").textContent = done ? `${((1000 * done) / milliseconds).toFixed(1)} steps/s` : "–";
   plot();
 }
 
@@ -145,8 +167,8 @@ function plot() {
   const sums = [0];
   for (const loss of losses) sums.push(sums.at(-1) + loss);
   const mean = losses.map((_, n) => (sums[n + 1] - sums[Math.max(0, n + 1 - width)]) / Math.min(n + 1, width));
-  const high = Math.max(...losses, 1e-9);
-  const low = Math.min(...losses, high);
+  const high = losses.reduce((a, b) => Math.max(a, b), 1e-9);
+  const low = losses.reduce((a, b) => Math.min(a, b), high);
   const points = (values) =>
     values
       .filter((_, n) => n % stride === 0)
@@ -159,20 +181,23 @@ function plot() {
     return made;
   };
   at("plot").replaceChildren(line("each", losses), line("mean", mean));
+  const [from, to] = [low, high].map((loss) => loss.toFixed(3));
+  at("range").textContent = losses.length ? `${losses.length} steps, losses from ${from} to ${to}; thick: their mean` : "";
 }
 
 // ---- The page
 
 function facts() {
   const { info, limits } = program.device.adapter;
-  const peak = Math.max(...Object.values(program.document.functions).map((f) => f.memory.peak_bytes ?? 0));
+  const functions = Object.values(program.functions);
+  const peak = Math.max(...functions.map((f) => f.memory.peak_bytes ?? 0));
   const name = [info?.vendor, info?.architecture, info?.device, info?.description].filter(Boolean).join(" ") || "unknown";
   const size = (bytes) => `${bytes.toLocaleString("en")} bytes`;
-  const planned = Object.values(program.document.functions).map((f) => f.buffers.reduce((sum, b) => sum + b.nbytes, 0));
+  const planned = functions.map((f) => f.buffers.reduce((sum, b) => sum + b.nbytes, 0));
   const entries = {
     Model: about.model,
     Adapter: name,
-    "Training step": `${program.document.functions.step.dispatches.length} dispatches, in one submit`,
+    "Training step": `${program.functions.step.dispatches.length} dispatches, in one submit`,
     "Memory beside arguments and results": `${size(peak)}, as planned`,
     "Buffers of both functions": size(planned.reduce((a, b) => a + b, 0)),
     "Largest binding of the adapter": size(limits.maxStorageBufferBindingSize),
@@ -195,7 +220,7 @@ async function picture() {
   const isPacked = first === 0x1f && second === 0x8b; // some servers unpack it themselves
   const stream = isPacked ? packed.stream().pipeThrough(new DecompressionStream("gzip")) : packed.stream();
   const svg = await new Response(stream).blob();
-  at("picture").src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  at("picture").src = at("alone").href = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
 }
 
 function enable(on) {
@@ -205,6 +230,7 @@ function enable(on) {
 /** Run one thing at a time; Train turns into Pause meanwhile. */
 async function busy(what, text, work) {
   if (running) return;
+  const focused = document.activeElement;
   running = true;
   enable(false);
   say(text);
@@ -212,6 +238,7 @@ async function busy(what, text, work) {
   running = false;
   pausing = false;
   enable(true);
+  if (document.activeElement === document.body) focused?.focus(); // a button that is disabled loses it
   if (done) say("Ready.");
 }
 
@@ -231,18 +258,21 @@ function listen() {
     at("train").disabled = false;
     work.finally(() => (at("train").textContent = "Train"));
   });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && running) pausing = true;
+  });
   at("drawing").addEventListener("toggle", () => attempt("The picture", picture), { once: true });
   at("reset").addEventListener("click", () =>
     busy("Reset", "Putting the weights back…", async () => {
       program.reset();
-      [losses, step, snapshot] = [[], about.step, null];
-      show(0, 0);
+      [losses, step, kept] = [[], about.step, null];
+      show();
     }),
   );
   at("save").addEventListener("click", () =>
     busy("Saving", "Saving…", async () => {
       const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([await program.save()]));
+      link.href = URL.createObjectURL(new Blob([await saved()]));
       link.download = `${about.model}.safetensors`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -252,8 +282,9 @@ function listen() {
     const [file] = event.target.files;
     if (!file) return;
     busy("Loading", "Loading…", async () => {
-      snapshot = await file.arrayBuffer();
-      program.restore(snapshot);
+      const bytes = await file.arrayBuffer();
+      step = Number(program.restore(bytes).step ?? step);
+      kept = { file: bytes, step, losses: losses.length };
     }).finally(() => (event.target.value = ""));
   });
 }
@@ -266,6 +297,7 @@ async function main() {
   at("count").value = about.sampling.count;
   at("count").max = about.sampling.rows;
   at("rate").value = about.rate;
+  at("text").value ||= about.text;
   at("length-label").hidden = !about.sampling.prose;
   facts();
   listen();
