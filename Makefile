@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
 NEWEST := --suite sid --python python3.15 --versions newest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup adapter drivers demo test slow widths fresh fresh-opengl fresh-newest release lint format bench clean
+.PHONY: help setup adapter drivers demo test slow docs widths fresh fresh-opengl fresh-newest release lint format bench clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -36,8 +36,15 @@ demo: adapter    ## train microGPT on names, print invented names, write the SVG
 test: setup lint  ## lint, types and the quick tests
 	$(PYTEST)
 
-slow: setup      ## the long tests
+slow: setup $(STAMP)-docs  ## the long tests
 	$(BIN)/python -m pytest -m slow
+
+$(STAMP)-docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[docs]'
+	@touch $@
+
+docs: adapter $(STAMP)-docs  ## the docs as a site in site/, with the five models trained and live in its gallery
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 KERNELS := tests/test_ops*_gpu.py tests/test_kernels_*.py tests/test_lower_*.py tests/test_*_wgsl.py tests/test_textures.py \
 	tests/test_chain.py tests/test_stage.py tests/test_beside.py tests/test_scan.py tests/test_random.py
@@ -69,4 +76,4 @@ bench: adapter   ## fused against unfused on this adapter
 	$(BIN)/graphc bench
 
 clean:           ## remove the environment and caches
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
