@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ProgramError
 from graphc.kernels.turns import EndlessError, turns
 from graphc.plan import (
     Access,
@@ -26,13 +25,9 @@ from graphc.plan import (
     Tensor,
     Texture,
 )
+from graphc.program.at import At
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
 from graphc.types import ALL_DTYPES, NDArray, dtype_of
-
-T = TypeVar("T")
-
-MOST: Final = 2**53 - 1
-"""The largest whole number that JavaScript reads as it is written."""
 
 KINDS: Final[Mapping[str, BufferKind]] = {
     "input": "input",
@@ -126,70 +121,9 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
-    """A value of the document, and where it stands, for messages."""
-
-    value: Any
-    where: str
-
-    def wrong(self, needed: str) -> ProgramError:
-        shown = repr(self.value)
-        return ProgramError(f"{self.where} is {shown if len(shown) < 60 else shown[:57] + '...'}: it must be {needed}")
-
-    def object(self, *keys: str) -> dict[str, _At]:
-        """The values of an object that has exactly these keys."""
-        if not isinstance(self.value, dict) or set(self.value) != set(keys):
-            raise self.wrong(f"an object with {', '.join(keys)}")
-        return {key: _At(self.value[key], f"{self.where}.{key}") for key in keys}
-
-    def entries(self) -> dict[str, _At]:
-        """The values of an object with any keys."""
-        if not isinstance(self.value, dict):
-            raise self.wrong("an object")
-        return {key: _At(item, f"{self.where}.{key}") for key, item in self.value.items()}
-
-    def list(self, count: int | None = None) -> Sequence[_At]:
-        """The items of a list, of this length if one is given."""
-        if not isinstance(self.value, list) or (count is not None and len(self.value) != count):
-            raise self.wrong("a list" if count is None else f"a list of {count}")
-        return [_At(item, f"{self.where}[{n}]") for n, item in enumerate(self.value)]
-
-    def each(self, read: Callable[[_At], T]) -> tuple[T, ...]:
-        """The items of a list, each read."""
-        return tuple(read(item) for item in self.list())
-
-    def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise self.wrong("a text")
-        return self.value
-
-    def flag(self) -> bool:
-        if not isinstance(self.value, bool):
-            raise self.wrong("true or false")
-        return self.value
-
-    def whole(self, low: int = 0, high: int = MOST) -> int:
-        """A whole number in [low, high]."""
-        if type(self.value) is not int or not low <= self.value <= high:
-            raise self.wrong(f"a whole number from {low} to {high}")
-        return self.value
-
-    def index(self, count: int) -> int:
-        """A position in a list of `count`."""
-        if not count:
-            raise self.wrong("absent, for it points into an empty list")
-        return self.whole(0, count - 1)
-
-    def one_of(self, allowed: Mapping[str, T]) -> T:
-        if not isinstance(self.value, str) or self.value not in allowed:
-            raise self.wrong(f"one of {', '.join(sorted(allowed))}")
-        return allowed[self.value]
-
-
 def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> Program:
     """The program of a document; wgsl: the text of each kernel. Raises ProgramError that names the field."""
-    top = _At(raw, "program").object("about", "kernels", "functions", "variants", "state")
+    top = At(raw, "program").object("about", "kernels", "functions", "variants", "state")
     items = top["kernels"].list(len(wgsl))
     kernels = tuple(_kernel(item, text) for item, text in zip(items, wgsl, strict=True))
     functions = {name: _Reader(name, at, kernels, arrays).function() for name, at in top["functions"].entries().items()}
@@ -205,9 +139,7 @@ def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> P
     return Program(functions, arrays, top["state"].value, about, variants)
 
 
-def _variant(
-    at: _At, function: Function | None, kernels: tuple[Kernel, ...], arrays: Mapping[str, NDArray]
-) -> Function:
+def _variant(at: At, function: Function | None, kernels: tuple[Kernel, ...], arrays: Mapping[str, NDArray]) -> Function:
     """A function that takes the place of `function` where the adapter has what it requires."""
     if function is None:
         raise at.wrong("absent, for there is no function of its name")
@@ -218,17 +150,17 @@ def _variant(
     return found
 
 
-def _kernel(at: _At, wgsl: str) -> Kernel:
+def _kernel(at: At, wgsl: str) -> Kernel:
     raw = at.object("name", "family", "access", "needs")
     access = raw["access"].each(lambda item: item.one_of(ACCESS))
     try:
         most = turns(wgsl)
     except EndlessError as error:
         raise at.wrong(f"a kernel whose loops end ({error})") from error
-    return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(_At.text), most)
+    return Kernel(raw["name"].text(), wgsl, access, raw["family"].text(), raw["needs"].each(At.text), most)
 
 
-def _check_names(at: _At, arrays: Mapping[str, NDArray], depth: int) -> None:
+def _check_names(at: At, arrays: Mapping[str, NDArray], depth: int) -> None:
     """A tree of names of arrays."""
     if at.value is None:
         return
@@ -247,7 +179,7 @@ class _Reader:
     """Reads one function: first the lists, then what points into them."""
 
     name: str
-    at: _At
+    at: At
     kernels: tuple[Kernel, ...]
     arrays: Mapping[str, NDArray]
 
@@ -293,14 +225,14 @@ class _Reader:
         )
         _check_loops(raw["loops"], plan.loops)
         _check_slots(raw["buffers"], plan)
-        names = raw["arrays"].each(_At.text)
+        names = raw["arrays"].each(At.text)
         self._check_constants(raw["arrays"], names, plan)
         donated = {slot for slot, _ in plan.donated}
         for slot, argument in enumerate(arguments):
             if slot in donated and not argument.donated:
                 raise raw["donated"].wrong("pairs whose argument is donated")
         requires = _requirements(raw["requires"])
-        parameters = raw["parameters"].each(_At.text)
+        parameters = raw["parameters"].each(At.text)
         if not _takes(raw["in_tree"].value, len(parameters)):
             raise raw["in_tree"].wrong(f"a pair: a tuple of {len(parameters)}, and a dict")
         found = Function(
@@ -318,7 +250,7 @@ class _Reader:
         return found
 
     def _dispatch(
-        self, at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
+        self, at: At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
     ) -> Dispatch:
         raw = at.object("kernel", "label", "lines", "phase", "workgroups", "bindings", "copies", "clears", "work")
         number = raw["kernel"].index(len(self.kernels))
@@ -333,11 +265,11 @@ class _Reader:
         clears = raw["clears"].each(lambda item: item.index(len(tensors)))
         if not {b.tensor for b in bindings if b.access == "read_write"}.issuperset(clears):
             raise raw["clears"].wrong("tensors that the dispatch writes")
-        lines = raw["lines"].each(_At.text)
+        lines = raw["lines"].each(At.text)
         label, phase = raw["label"].text(), raw["phase"].text()
         return Dispatch(label, number, -1, (), lines, phase, bindings, (x, y, z), read, written, flops, copies, clears)
 
-    def _check_constants(self, at: _At, names: Sequence[str], plan: Plan) -> None:
+    def _check_constants(self, at: At, names: Sequence[str], plan: Plan) -> None:
         if len(names) != len(plan.constants):
             raise at.wrong(f"a list of {len(plan.constants)}, one for each constant")
         for name, number in zip(names, plan.constants, strict=True):
@@ -347,26 +279,26 @@ class _Reader:
                 raise at.wrong(f"names of arrays, with {tensor.dtype}{list(tensor.shape)} under {name!r}")
 
 
-def _parameter(at: _At) -> Parameter:
+def _parameter(at: At) -> Parameter:
     raw = at.object("name", "shape", "dtype", "donated", "axis")
     axis = None if raw["axis"].value is None else raw["axis"].whole()
     dtype = raw["dtype"].one_of({name: name for name in DTYPES})
-    return Parameter(raw["name"].text(), raw["shape"].each(_At.whole), dtype, raw["donated"].flag(), axis)
+    return Parameter(raw["name"].text(), raw["shape"].each(At.whole), dtype, raw["donated"].flag(), axis)
 
 
-def _buffer(at: _At) -> Buffer:
+def _buffer(at: At) -> Buffer:
     name, kind, nbytes, slot = at.list(4)
     return Buffer(name.text(), kind.one_of(KINDS), nbytes.whole(), slot.whole())
 
 
-def _range_check(at: _At) -> RangeCheck:
+def _range_check(at: At) -> RangeCheck:
     what, low, high, signed, line = at.list(5)
     return RangeCheck(what.text(), low.whole(-(2**31), 2**32), high.whole(-1, 2**32), signed.flag(), line.text())
 
 
-def _tensor(at: _At, buffers: Sequence[Buffer]) -> Tensor:
+def _tensor(at: At, buffers: Sequence[Buffer]) -> Tensor:
     name, shape, dtype, buffer, offset, nbytes, start, end, alias = at.list(9)
-    sizes, kind = shape.each(_At.whole), dtype.one_of({name: name for name in DTYPES})
+    sizes, kind = shape.each(At.whole), dtype.one_of({name: name for name in DTYPES})
     need = int(np.prod(sizes, dtype=object)) * dtype_of(kind).itemsize
     home = buffers[buffer.index(len(buffers))]
     if nbytes.whole() != need:
@@ -379,13 +311,13 @@ def _tensor(at: _At, buffers: Sequence[Buffer]) -> Tensor:
     return Tensor(name.text(), sizes, kind, buffer.value, offset.value, need, start.value, last, alias.value)
 
 
-def _texture(at: _At) -> Texture:
+def _texture(at: At) -> Texture:
     name, width, height = at.list(3)
     return Texture(name.text(), width.whole(1, 1 << 16), height.whole(1, 1 << 16))
 
 
 def _binding(
-    at: _At, access: Access, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
+    at: At, access: Access, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
 ) -> Binding:
     tensor, buffer, offset, nbytes, texture = at.list(5)
     home = buffers[buffer.index(len(buffers))]
@@ -401,7 +333,7 @@ def _binding(
     return Binding(tensor.value, buffer.value, offset.value, nbytes.value, access, texture.value)
 
 
-def _staging(at: _At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]) -> Staging:
+def _staging(at: At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]) -> Staging:
     tensor, buffer, offset, texture = at.list(4)
     home, drawn = buffers[buffer.index(len(buffers))], textures[texture.index(len(textures))]
     tensor.index(len(tensors))
@@ -414,7 +346,7 @@ def _renumbered(dispatch: Dispatch, place: Mapping[int, int]) -> Dispatch:
     return replace(dispatch, kernel=place[dispatch.kernel])
 
 
-def _slots(at: _At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> tuple[int, ...]:
+def _slots(at: At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> tuple[int, ...]:
     """Positions of the tensors of arguments or results, of the same types."""
     found = tuple(item.index(len(tensors)) for item in at.list(len(leaves)))
     for number, leaf in zip(found, leaves, strict=True):
@@ -424,17 +356,17 @@ def _slots(at: _At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> t
     return found
 
 
-def _pair(at: _At, inputs: int, outputs: int) -> tuple[int, int]:
+def _pair(at: At, inputs: int, outputs: int) -> tuple[int, int]:
     given, taken = at.list(2)
     return given.index(inputs), taken.index(outputs)
 
 
-def _loop(at: _At, dispatches: int) -> Loop:
+def _loop(at: At, dispatches: int) -> Loop:
     first, last, times = at.list(3)
     return Loop(first.index(dispatches), last.whole(first.value, dispatches - 1), times.whole(1))
 
 
-def _check_loops(at: _At, loops: Sequence[Loop]) -> None:
+def _check_loops(at: At, loops: Sequence[Loop]) -> None:
     """Of two loops, the later one holds the earlier one or lies apart from it."""
     for n, loop in enumerate(loops):
         for other in loops[:n]:
@@ -443,7 +375,7 @@ def _check_loops(at: _At, loops: Sequence[Loop]) -> None:
                 raise at.wrong("loops that lie apart or in each other, inner ones first")
 
 
-def _check_slots(at: _At, plan: Plan) -> None:
+def _check_slots(at: At, plan: Plan) -> None:
     counts = {"input": len(plan.inputs), "output": len(plan.outputs), "constant": len(plan.constants), "faults": 1}
     faults = [buffer for buffer in plan.buffers if buffer.kind == "faults"]
     if len(faults) != bool(plan.checks) or any(buffer.nbytes < 4 * len(plan.checks) for buffer in faults):
@@ -453,7 +385,7 @@ def _check_slots(at: _At, plan: Plan) -> None:
             raise item.wrong(f"a buffer whose slot is one of {counts.get(buffer.kind)} {buffer.kind}s")
 
 
-def _check_tree(at: _At, depth: int) -> None:
+def _check_tree(at: At, depth: int) -> None:
     if at.value is None or at.value == "*":
         return
     if not isinstance(at.value, dict) or depth > DEEPEST:
@@ -486,20 +418,20 @@ def _takes(in_tree: Any, count: int) -> bool:
     return tuple(kinds) == ("tuple", "tuple", "dict") and len(args["items"]) == count
 
 
-def _key(at: _At) -> str | int:
+def _key(at: At) -> str | int:
     if not isinstance(at.value, str) and type(at.value) is not int:
         raise at.wrong("a text or a whole number")
     found: str | int = at.value
     return found
 
 
-def _requirements(at: _At) -> Requirements:
+def _requirements(at: At) -> Requirements:
     raw = at.object("limits", "features", "subgroup")
     limits = {key: item.whole() for key, item in raw["limits"].entries().items()}
-    return Requirements(limits, raw["features"].each(_At.text), raw["subgroup"].whole(0, 128))
+    return Requirements(limits, raw["features"].each(At.text), raw["subgroup"].whole(0, 128))
 
 
-def _check_requirements(at: _At, function: Function) -> None:
+def _check_requirements(at: At, function: Function) -> None:
     needs = {need for kernel in function.plan.kernels for need in kernel.needs}
     if set(function.requires.features) != needs:
         raise at.wrong(f"the features that the kernels need: {', '.join(sorted(needs)) or 'none'}")
