@@ -28,6 +28,8 @@ OP_NAMES = {
     "graphc/tracing/reductions.py": "emits the op",
     "graphc/tracing/tracer.py": "a method of ndarray",
     "graphc/ops/attention.py": "the record of the op",
+    "graphc/nn.py": "applies the op",
+    "graphc/ops/conv.py": "the record of the op",
     "graphc/ops/indexing.py": "the record of the op, and which of its operands holds indices",
     "graphc/ops/linalg.py": "the record of the op",
     "graphc/ops/reduce.py": "the record of the op",

@@ -66,6 +66,10 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "matmul_shared": Case(lambda x, w: x @ w, (spec((128, 256)), spec((256, 128)))),
     "matmul_textures": Case(lambda x, w: x @ w, (spec((512, 256)), spec((256, 256))), SOFTWARE),
+    "conv_bias_relu": Case(
+        lambda x, w, b: nn.relu(nn.conv(x, w, stride=2, padding=1, groups=2) + b),
+        (spec((2, 6, 10, 12)), spec((8, 3, 3, 3)), spec((8, 1, 1))),
+    ),
     "attention_forward": Case(attention, HEADS, SOFTWARE),
     "attention_gradient": Case(graphc.grad(attention_loss, argnums=(0, 1, 2)), HEADS, SOFTWARE),
     "scatter_add": Case(

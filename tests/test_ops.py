@@ -14,8 +14,10 @@ from graphc.ir import Builder, evaluate, infer_types
 from graphc.op import Case, Contract, Custom, Indexed, Lanes, NotDifferentiable, Op, Pointwise, Reduce
 from graphc.ops import OPS, by_name
 from graphc.types import TensorType, bool_, dtype_of, f16, f32, f64, i32, type_of, u32
+from tests.convolution import convolution
 
 PLAIN = {name: op for name, op in OPS.items() if "structured" not in op.traits}
+CONV = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "spread": (1, 1), "groups": 1}
 CASES = [pytest.param(op, case, id=f"{name}-{n}") for name, op in PLAIN.items() for n, case in enumerate(op.cases())]
 
 
@@ -38,8 +40,8 @@ def wide(*functions: Callable[..., Any]) -> Callable[..., Any]:
     """A float function computed in float64; integers are computed as they are."""
     (function,) = functions
 
-    def expected(*arrays: np.ndarray) -> Any:
-        return function(*(a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays))
+    def expected(*arrays: np.ndarray, **attrs: Any) -> Any:
+        return function(*(a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays), **attrs)
 
     return expected
 
@@ -290,6 +292,7 @@ EXPECTED: dict[str, Callable[..., Any]] = {
         axis,
     ),
     "matmul": wide(lambda a, b: (a[..., :, :, None] * b[..., None, :, :]).sum(axis=-2)),
+    "conv": wide(convolution),
     "checked": lambda ids, **attrs: ids + ids * 0,
     "take": take,
     "take_along_axis": take_along_axis,
@@ -461,6 +464,9 @@ BAD: list[tuple[str, list[TensorType], dict[str, Any], type[GraphcError], str]] 
     ("matmul", [t(f32, 32, 128), t(f32, 64, 10)], {}, ShapeError, "a.shape[-1] == b.shape[-2], got 128 and 64"),
     ("matmul", [t(f32, 3), t(f32, 3, 4)], {}, ShapeError, "at least 2 axes"),
     ("matmul", [t(f32, 2, 3, 4), t(f32, 3, 4, 5)], {}, ShapeError, "do not broadcast"),
+    ("conv", [t(f32, 1, 2, 4, 4), t(f32, 2, 2, 5, 1)], CONV, ShapeError, "reaches over 5 places of 4 along axis 0"),
+    ("conv", [t(f32, 1, 2, 4, 4), t(f32, 2, 3, 1, 1)], CONV, ShapeError, "groups is 1"),
+    ("conv", [t(f32, 1, 2, 4, 4), t(f32, 2, 2, 1, 1)], {**CONV, "strides": (0, 1)}, ShapeError, "at least 1"),
     ("take", [t(f32, 5), t(f32, 2)], {"axis": 0}, DTypeError, "integers, got f32"),
     ("take", [t(f32, 0, 3), t(i32, 2)], {"axis": 0}, IndexRangeError, "no element"),
     ("take_along_axis", [t(f32, 5, 3), t(i32, 5)], {"axis": 1}, ShapeError, "1 axes, need 2"),

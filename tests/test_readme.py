@@ -16,6 +16,7 @@ import graphc
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -65,7 +66,7 @@ def test_files_that_it_points_to_are_there() -> None:
 
 
 def test_the_pass_of_the_documentation_does_what_it_says() -> None:
-    (code,) = blocks("python", (ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
+    (code,) = (block for block in blocks("python", EXTENDING) if "forget_ones" in block)
     found: dict[str, Any] = {}
     exec(code, found)
     x = np.arange(3, dtype=np.float32)
@@ -73,6 +74,22 @@ def test_the_pass_of_the_documentation_does_what_it_says() -> None:
     before = graphc.trace(lambda x: x * 1.0 + x, x)
     after = found["forget_ones"](before)
     assert (before.count("mul"), after.count("mul")) == (1, 0)
+
+
+def test_the_family_is_all_that_is_shown() -> None:
+    """The walk through a kernel family: its record is in the file, its files are there, its program is one kernel."""
+    record = (ROOT / "graphc" / "families" / "conv" / "__init__.py").read_text(encoding="utf-8")
+    (shown,) = (block for block in blocks("text", EXTENDING) if "FAMILY" in block)
+    assert shown in record
+    rows = EXTENDING.partition("## A kernel family")[2].partition("```")[0]
+    files = re.findall(r"`([\w/]+/[\w/.]+\.(?:py|wgsl))`", rows)
+    assert len(files) >= 5
+    for file in files:
+        assert (ROOT / file).is_file() or (ROOT / "graphc" / file).is_file(), file
+    (code,) = (block for block in blocks("python", EXTENDING) if "nn.conv" in block)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    assert found["families"] == ["conv"]
 
 
 @pytest.mark.parametrize("page", ["architecture.md", "extending.md"])

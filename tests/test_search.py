@@ -69,6 +69,13 @@ def a_scatter() -> Graph:
     return b.build(b.add(OPS["scatter_add"], ids, updates, axis=0, size=11))
 
 
+def a_conv() -> Graph:
+    b = Body()
+    x, w, c = b.tensor(2, 6, 7, 9), b.tensor(8, 3, 3, 2), b.tensor(8, 1, 1)
+    attrs = {"strides": (2, 1), "padding": ((1, 0), (1, 1)), "dilation": (1, 2), "spread": (1, 1), "groups": 2}
+    return as_kernel(b.build([b("maximum", b("add", b("conv", x, w, **attrs), c), 0.0)]), "conv")
+
+
 def an_attention() -> Graph:
     b = Body()
     q, k, v = (b.tensor(2, 20, 8) for _ in range(3))
@@ -81,6 +88,7 @@ FAMILIES = {
     "row": a_row,
     "column": a_column,
     "matmul": a_matmul,
+    "conv": a_conv,
     "attention": an_attention,
     "scatter_add": a_scatter,
 }

@@ -26,6 +26,9 @@ from graphc.types import DType, bool_, f32, f64, i32, u32
 Reader = Callable[[Index], Term]
 """Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
 
+_TYPES = frozenset({"i32", "u32", "f16", "f32", "i64", "u64", "f64"})
+"""Names that mean something in WGSL."""
+
 _LONG = 24
 """An index expression longer than this is named, so that chains of views do not multiply its text."""
 
@@ -118,6 +121,8 @@ class Emitter:
     def fresh(self, prefix: str = "v") -> str:
         """A name not used before in this kernel."""
         self._count += 1
+        while f"{prefix}{self._count}" in _TYPES:
+            self._count += 1
         return f"{prefix}{self._count}"
 
     def name(self, term: Term, prefix: str = "v") -> Term:

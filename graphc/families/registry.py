@@ -6,13 +6,14 @@ from functools import cache
 from typing import Final
 
 from graphc.errors import GraphError
-from graphc.families import attention, beside, column, cumsum, index_update, map, matmul, put, row, scatter_add
+from graphc.families import attention, beside, column, conv, cumsum, index_update, map, matmul, put, row, scatter_add
 from graphc.families.record import Family
 from graphc.ir import Graph, Node
 from graphc.op import Op
 
 FAMILIES: Final = (
     matmul.FAMILY,
+    conv.FAMILY,
     beside.FAMILY,
     attention.FAMILY,
     row.FAMILY,

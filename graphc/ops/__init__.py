@@ -7,6 +7,7 @@ from typing import Final
 from graphc.op import Op
 from graphc.ops import (
     attention,
+    conv,
     elementwise,
     indexing,
     linalg,
@@ -26,6 +27,7 @@ MODULES: Final = (
     movement,
     linalg,
     attention,
+    conv,
     indexing,
     random,
     structured,

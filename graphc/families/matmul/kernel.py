@@ -13,7 +13,7 @@ from dataclasses import replace
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
-from graphc.codegen.launch import Launch
+from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
 from graphc.families.matmul.product import Product, product
@@ -22,7 +22,7 @@ from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.op import Lanes, Term
-from graphc.types import DType, TensorType
+from graphc.types import TensorType
 
 _DIVISOR = re.compile(r"[/%] (\d+)u")
 
@@ -43,7 +43,7 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     scratch = new_value(sums, "parts")
     return [
         _product(body, site, problem, tile, staged, scratch),
-        settle(site, lambda bindings: _sum_parts(body, site, bindings, problem, tile, scratch)),
+        settle(site, lambda b: sum_parts(body, site, b, "matmul", problem.node.out, tile.splits, scratch)),
     ]
 
 
@@ -430,7 +430,7 @@ class _Tiled:
             index = Index(scratch.type.shape, flat=add(multiply(row, size.n), n))
             self._store(written[0], index, sums, n)
             return
-        emitter.bind(out, lambda index: _rounded(sums, out.type.dtype))
+        emitter.bind(out, lambda index: as_dtype(sums, out.type.dtype))
         index = self.problem.out(self.batch, m, n)
         terms = [emitter.read(v, index.reshaped(v.type.shape)) for v in outputs]
         for value, operand, term in zip(outputs, written, terms, strict=True):
@@ -449,47 +449,3 @@ class _Tiled:
         for lane in range(LANES):
             store = operand.store(f"{flat} + {lane}u", f"{name}.{'xyzw'[lane]}")
             self.emitter.line(f"if ({n.text} + {lane}u < {self.problem.shape.n}u) {{ {store} }}" if lane else store)
-
-
-def _rounded(sums: Term, dtype: DType) -> Term:
-    """The sums in the element type of the result."""
-    if sums.dtype == dtype:
-        return sums
-    return Term(f"{Lanes(sums.width)(dtype)}({sums.text})", sums.width, dtype)
-
-
-def _sum_parts(
-    body: Graph, site: Site, bindings: Bindings, problem: Product, tile: Tile, scratch: Value
-) -> KernelSource:
-    """The kernel that adds the parts of the sums and applies the epilogue."""
-    out = problem.node.out
-    lanes = LANES if out.type.size % LANES == 0 else 1
-    items = out.type.size // lanes
-    emitter = Emitter(body, bindings, "  ")
-    source = bindings.read(scratch, vector=lanes == LANES)
-    sums = Term("total", lanes, problem.acc)
-    flat = Idx("(i * 4u)", 1, LANES, out.type.size) if lanes == LANES else variable("i", out.type.size)
-    emitter.bind(out, lambda index: _rounded(sums, out.type.dtype))
-    outputs = list(dict.fromkeys(body.outputs))
-    terms = [emitter.read(v, Index(v.type.shape, flat=flat)) for v in outputs]
-    written = [bindings.write(v, vector=lanes == LANES) for v in outputs]
-    for value, operand, term in zip(outputs, written, terms, strict=True):
-        emitter.write(operand, Index(value.type.shape, flat=flat), term)
-    inplace, touches = in_place(emitter.touches, written, bindings)
-    return Launch(body, site, "matmul").kernel(
-        f"matmul_sum_{site.label}",
-        "sum_parts",
-        bindings,
-        items,
-        {
-            "what": site.label,
-            "parts": tile.splits,
-            "lanes": lanes,
-            "type": Lanes(lanes)(problem.acc),
-            "load": source.load(f"part * {items}u + i"),
-            "finish": emitter.text,
-        },
-        flops=tile.splits * out.type.size,
-        inplace=inplace,
-        touches=touches,
-    )
