@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
 from graphc import limit, tree
 from graphc.check import check_first_call
@@ -40,7 +40,7 @@ def compile(
     donate: Names = ...,
     static: Names = ...,
     check: bool = ...,
-    memory_limit: int | str | None = ...,
+    memory_limit: SupportsIndex | str | None = ...,
 ) -> Compiled[P, R]: ...
 
 
@@ -53,7 +53,7 @@ def compile(
     donate: Names = ...,
     static: Names = ...,
     check: bool = ...,
-    memory_limit: int | str | None = ...,
+    memory_limit: SupportsIndex | str | None = ...,
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 
 
@@ -65,7 +65,7 @@ def compile(
     donate: Names = (),
     static: Names = (),
     check: bool = False,
-    memory_limit: int | str | None = None,
+    memory_limit: SupportsIndex | str | None = None,
 ) -> Any:
     """A version of `fn` (plain NumPy over pytrees) that runs as one program on a device.
 
@@ -99,6 +99,8 @@ def compile(
 
 class Compiled(Generic[P, R]):
     """A function compiled for each signature it is called with. Safe for threads. Made by `graphc.compile`."""
+
+    __name__: str  # of the function, where that has one
 
     def __init__(
         self,

@@ -285,7 +285,7 @@ class Builder:
         self.inputs.append(value)
         return value
 
-    def constant(self, array: NDArray | float | int | bool, hint: str = "") -> Value:
+    def constant(self, array: NDArray | np.generic | float | int | bool, hint: str = "") -> Value:
         """A constant tensor; the array must not be changed afterwards."""
         data = np.asarray(array)
         value = new_value(type_of(data), hint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import SupportsIndex
 
 from graphc.errors import ArgumentError, MemoryLimitError
 from graphc.ir import Graph
@@ -105,7 +106,7 @@ def _lines(plan: Plan, dispatch: int) -> str:
     return f" from {', '.join(lines[:2])}" if lines else ""
 
 
-def parse_bytes(limit: int | str | None) -> int | None:
+def parse_bytes(limit: SupportsIndex | str | None) -> int | None:
     """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises ArgumentError for what is no size above 0."""
     if limit is None:
         return None

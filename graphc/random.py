@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -17,23 +16,22 @@ from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ops import by_name
 from graphc.trace import apply
 from graphc.tracing.core import is_tracer, located
-from graphc.types import as_shape
+from graphc.types import Lengths, as_shape
 
 Array = Any
-Shape = int | Sequence[int]
 
 _SPLIT = np.array([0x73706C69, 0x74000000], dtype=np.uint32)
 _FOLD = np.array([0x666F6C64, 0x00000000], dtype=np.uint32)
 """Drawing, splitting and folding must not give the same bits: each of the latter two works on a key of its own."""
 
 
-def key(seed: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def key(seed: SupportsIndex) -> np.ndarray[Any, np.dtype[np.uint32]]:
     """The key of a seed: u32[2] holding its low 64 bits, high word first.
 
     Raises TraceError for a traced seed, DTypeError for one that is no integer.
     """
-    seed = _integer(seed, "seed")
-    return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], dtype=np.uint32)
+    number = _integer(seed, "seed")
+    return np.array([(number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF], dtype=np.uint32)
 
 
 def split(key: Array, n: int = 2) -> Array:
@@ -53,12 +51,12 @@ def fold_in(key: Array, data: Array) -> Array:
     return bits(bits(_checked(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
 
 
-def bits(key: Array, shape: Shape = ()) -> Array:
+def bits(key: Array, shape: Lengths = ()) -> Array:
     """32 random bits in each element: u32 of `shape`."""
     return apply(by_name("random_bits"), _checked(key), shape=as_shape(shape))
 
 
-def uniform(key: Array, shape: Shape = (), low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+def uniform(key: Array, shape: Lengths = (), low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
     """Uniform in [low, high), in steps of 2^-24 of the span (2^-53 for float64)."""
     unit = _unit(key, as_shape(shape), dtype)
     if (low, high) == (0.0, 1.0):
@@ -68,7 +66,7 @@ def uniform(key: Array, shape: Shape = (), low: float = 0.0, high: float = 1.0, 
     return np.minimum(unit * (high - low) + low, max(below, low))
 
 
-def normal(key: Array, shape: Shape = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
+def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
     """Normal with this mean and standard deviation, by the method of Box and Muller."""
     pair = _unit(key, (2, *as_shape(shape)), dtype)
     # 1 - u is in (0, 1], so that the logarithm is finite.
@@ -77,12 +75,12 @@ def normal(key: Array, shape: Shape = (), mean: float = 0.0, std: float = 1.0, d
     return sample if (mean, std) == (0.0, 1.0) else sample * std + mean
 
 
-def randint(key: Array, shape: Shape, low: int, high: int) -> Array:
+def randint(key: Array, shape: Lengths, low: SupportsIndex, high: SupportsIndex) -> Array:
     """Integers i32 in [low, high), each alike to within 2^-32. Raises ValueError for an empty range."""
-    low, high = _integer(low, "low"), _integer(high, "high")
-    span = high - low
-    if not 0 < span < 1 << 32 or low < -(1 << 31) or high > 1 << 31:
-        raise ValueError(f"randint: [{low}, {high}) is empty, or not a part of the 32-bit integers")
+    first, end = _integer(low, "low"), _integer(high, "high")
+    span = end - first
+    if not 0 < span < 1 << 32 or first < -(1 << 31) or end > 1 << 31:
+        raise ValueError(f"randint: [{first}, {end}) is empty, or not a part of the 32-bit integers")
     words, size = bits(key, (2, *as_shape(shape))), np.uint32(span)
     # The high word of (64 random bits) * span / 2^32, in 32-bit arithmetic that wraps (NumPy warns of it on scalars).
     with np.errstate(over="ignore"):
@@ -92,8 +90,8 @@ def randint(key: Array, shape: Shape, low: int, high: int) -> Array:
         # That it is below `span` is said here for those who take it as an index: arithmetic alone does not show it.
         offset = np.minimum(offset, np.uint32(span - 1))
         if span <= 1 << 31:
-            return offset.astype(np.int32) + np.int32(low)
-        return (offset + np.uint32(low & 0xFFFFFFFF)).astype(np.int32)
+            return offset.astype(np.int32) + np.int32(first)
+        return (offset + np.uint32(first & 0xFFFFFFFF)).astype(np.int32)
 
 
 def _multiply_high(a: Array, b: int) -> Array:
@@ -105,12 +103,12 @@ def _multiply_high(a: Array, b: int) -> Array:
     return a_high * b_high + (cross >> half) + (other >> half) + (middle >> half)
 
 
-def bernoulli(key: Array, p: Array = 0.5, shape: Shape | None = None) -> Array:
+def bernoulli(key: Array, p: Array = 0.5, shape: Lengths | None = None) -> Array:
     """Bool, True with probability p; of `shape`, or of the shape of p."""
     return uniform(key, (p.shape if hasattr(p, "shape") else np.shape(p)) if shape is None else shape) < p
 
 
-def gumbel(key: Array, shape: Shape = (), dtype: Any = np.float32) -> Array:
+def gumbel(key: Array, shape: Lengths = (), dtype: Any = np.float32) -> Array:
     """Standard Gumbel: -log(-log(u)), finite; half precision is drawn in single."""
     half = np.dtype(dtype) == np.float16
     # 23 bits and a half: u is never 0 nor 1, in float32 too.

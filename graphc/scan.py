@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from graphc.types import TensorType
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def scan(step: Step, carry: Any, xs: Any = None, length: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
+def scan(
+    step: Step, carry: Any, xs: Any = None, length: SupportsIndex | None = None, reverse: bool = False
+) -> tuple[Any, Any]:
     """Run `step(carry, x) -> (carry, y)` for each slice x of `xs` along the first axis: (last carry, ys stacked).
 
     carry, xs and ys are trees of arrays; the carry keeps its structure, shapes and element types. Without xs (None) the
@@ -121,7 +123,7 @@ def _spec(leaf: Any) -> Spec:
     return Spec(type.shape, type.dtype.numpy, weak)
 
 
-def _length(slices: list[Any], length: int | None) -> int:
+def _length(slices: list[Any], length: SupportsIndex | None) -> int:
     """How many steps there are; raises where xs do not agree."""
     lengths = []
     for leaf in slices:

@@ -14,7 +14,7 @@ from graphc.errors import ArgumentError, TraceError
 from graphc.runtime import Array, Device
 from graphc.types import ALL_DTYPES, check_plain, dtype_of
 
-Names = int | str | Sequence[int | str]
+Names = int | np.integer[Any] | str | Sequence[int | np.integer[Any] | str]
 """Arguments of a function: a position or a name, or several."""
 
 LeafKey = tuple[tuple[int, ...], str]

@@ -23,7 +23,7 @@ from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, l
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
-from graphc.types import Shape, TensorType, as_shape, check_plain, dtype_of, narrow
+from graphc.types import Lengths, Shape, TensorType, as_shape, check_plain, dtype_of, narrow
 
 __all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
@@ -53,7 +53,7 @@ class Spec:
         return f"spec({self.shape}, {self.dtype.name!r})"
 
 
-def spec(shape: int | Sequence[int], dtype: Any = "float32") -> Spec:
+def spec(shape: Lengths, dtype: Any = "float32") -> Spec:
     """An abstract argument for `trace` and `lower`: an array of this shape and element type, without numbers.
 
     Raises ShapeError for a negative length, DTypeError for an element type that graphc has none for.

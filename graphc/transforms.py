@@ -11,7 +11,7 @@ import inspect
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -30,9 +30,11 @@ from graphc.tracing.tracer import Tracer
 from graphc.types import TensorType
 
 Function = Callable[..., Any]
+Positions = SupportsIndex | Sequence[SupportsIndex]
+"""Arguments of a function by position: one or several, integers of any kind."""
 
 
-def grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Function:
     """The gradient of `fn`, a function that returns a float scalar, with respect to its arguments `argnums`.
 
     The result has the structure of the argument (a tuple of them where argnums is one). With has_aux, `fn` returns
@@ -49,7 +51,7 @@ def grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) 
     return gradient
 
 
-def value_and_grad(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def value_and_grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Function:
     """(value, gradient) of `fn`, or ((value, aux), gradient) with has_aux; see `grad`. Source: jax.value_and_grad."""
 
     @functools.wraps(fn)
@@ -121,7 +123,7 @@ def checkpoint(fn: Function) -> Function:
     return function
 
 
-def with_taps(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def with_taps(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Function:
     """`value_and_grad` of `fn` that also reports its taps: (value, gradient, report), or ((value, aux), ...).
 
     report: for each name {"value": statistics(x), "gradient": statistics(gradient of x)}, see `graphc.taps`. The
@@ -146,8 +148,7 @@ def with_taps(fn: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fa
 
         trace_program(probe, args, kwargs)
         zeros = {name: np.zeros(x.shape, x.dtype) for name, x in known.items()}
-        given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
-        positions = (0, *(i % len(args) + 1 for i in given))
+        positions = (0, *(i + 1 for i in _positions(argnums, len(args))))
         (value, (aux, seen)), (slopes, *found) = value_and_grad(loss, positions, has_aux=True)(zeros, *args, **kwargs)
         report = {
             name: {"value": seen[name], "gradient": statistics(_plain(slopes[name]), x.steps)}
@@ -164,7 +165,7 @@ def _plain(x: Any) -> Any:
     return x if is_tracer(x) else np.asarray(x)
 
 
-def _differentiated(fn: Function, argnums: int | Sequence[int], has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
+def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
     """Value and gradient inside a running trace."""
     positions = _positions(argnums, len(args))
     subject, treedef = tree.flatten(tuple(args[i] for i in positions))
@@ -190,7 +191,7 @@ def _called(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
     return fn(*args, **kwargs)
 
 
-def _positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+def _positions(argnums: Positions, count: int) -> tuple[int, ...]:
     given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
     found = []
     for i in given:

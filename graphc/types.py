@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from graphc.errors import DTypeError, GraphcError, ShapeError
 
 NDArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
+Lengths = SupportsIndex | Sequence[SupportsIndex]
+"""A shape as it is given: one length or several, integers of any kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,16 +68,17 @@ def same(got: Array, want: Array) -> Array:
     if got.dtype.kind != "f":
         return np.asarray(got == want)
     equal = (got == want) & (np.signbit(got) == np.signbit(want))
-    return equal | (np.isnan(got) & np.isnan(want)) | ((got == 0) & (want != 0) & (np.abs(want) < 2.0**-126))
+    tiny = (got == 0) & (want != 0) & (np.abs(want) < 2.0**-126)
+    return np.asarray(equal | (np.isnan(got) & np.isnan(want)) | tiny)
 
 
 def near(got: Array, want: Array) -> Array:
     """Equal to within the two roundings of a quotient."""
     with np.errstate(invalid="ignore"):
-        return same(got, want) | (np.abs(got - want) <= 4e-7 * np.abs(want))
+        return np.asarray(same(got, want) | (np.abs(got - want) <= 4e-7 * np.abs(want)))
 
 
-CHECKS: Final[dict[str, tuple[Callable[[], tuple[Array, Array]], Callable[..., Array], Callable[..., Array], str]]] = {
+CHECKS: Final[dict[str, tuple[Callable[[], tuple[Array, Array]], Callable[..., Any], Callable[..., Array], str]]] = {
     "gc_fmod": (floats, np.fmod, same, "float32"),
     "gc_mod": (floats, np.remainder, same, "float32"),
     "gc_floordiv": (floats, np.floor_divide, near, "float32"),

@@ -174,7 +174,8 @@ def _step(draw: st.DrawFn, columns: int, pool: list[int], unread: list[int], fac
 
     def one(but: int = -1) -> int:
         fresh = [i for i in unread if i != but]
-        return draw(st.sampled_from(fresh if fresh and draw(st.integers(0, 3)) else pool))
+        news = fresh and draw(st.integers(0, 3)) > 0
+        return draw(st.sampled_from(fresh if news else pool))
 
     def two() -> tuple[int, int]:
         first = one()

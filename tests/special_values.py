@@ -43,11 +43,12 @@ BOTH: Final[tuple[Function, ...]] = (
     *COMPARISONS,
 )
 OF_FLOATS: Final[tuple[Function, ...]] = (
-    *(*BOTH, np.true_divide, np.power, np.fmax, np.fmin, np.copysign, np.arctan2, np.hypot, np.logaddexp),
-    np.heaviside,
+    *BOTH,
+    *(np.true_divide, np.power, np.fmax, np.fmin, np.copysign, np.arctan2, np.hypot, np.logaddexp, np.heaviside),
 )
 OF_INTEGERS: Final[tuple[Function, ...]] = (
-    *(*BOTH, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
+    *BOTH,
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
 )
 OF_ONE: Final[tuple[Function, ...]] = (
     *(np.negative, np.absolute, np.sign, np.square, np.sqrt, np.cbrt, np.reciprocal, np.floor, np.ceil, np.trunc),
@@ -216,7 +217,8 @@ def check_chains(count: int, fused: bool) -> tuple[int, list[str]]:
 
 def main() -> None:
     """Print the report."""
-    compared, wrong = 0, []
+    compared = 0
+    wrong: list[Any] = []
     device: Any = graphc.device("wgpu")
     few = "--few" in sys.argv
     with np.errstate(all="ignore"):

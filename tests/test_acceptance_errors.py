@@ -33,7 +33,12 @@ def test_the_building_blocks_name_the_users_line(fn: Callable[[Any], Any], error
 
 def test_a_leaked_tracer_is_no_argument() -> None:
     kept: list[Any] = []
-    graphc.trace(lambda x: kept.append(x) or x * 2, X)
+
+    def keeping(x: Any) -> Any:
+        kept.append(x)
+        return x * 2
+
+    graphc.trace(keeping, X)
     for use in (graphc.compile(lambda x: x), graphc.grad(np.sum)):
         with pytest.raises(graphc.TraceError, match="used after its trace ended"):
             use(kept[0])

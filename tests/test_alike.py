@@ -55,7 +55,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "long sums": (long_sums, (array(20000, 8), array(20000, 8))),
     "heads": (small_heads, (array(2, 5, 3), array(2, 5, 3))),
     "looped": (looped, (array(4, 8), array(8, 8))),
-} | {model: model_step(model, 1) for model in MODELS}
+    **{model: model_step(model, 1) for model in MODELS},
+}
 
 
 def planned(name: str, target: Target, passes: Any) -> Plan:

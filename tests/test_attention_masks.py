@@ -30,7 +30,7 @@ def normal(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-QKV = tuple(normal(B, H, T, D, seed=seed) for seed in range(3))
+QKV = normal(B, H, T, D, seed=0), normal(B, H, T, D, seed=1), normal(B, H, T, D, seed=2)
 
 
 def scores(q: Array, k: Array) -> Array:
@@ -45,6 +45,10 @@ def softmax(x: Array) -> Array:
 def masked(how: Callable[[Array], Array]) -> Masked:
     """Attention whose scores go through `how`."""
     return lambda q, k, v: softmax(how(scores(q, k))) @ v
+
+
+def with_mask(q: Array, k: Array, v: Array, m: Array) -> Array:
+    return nn.attention(q, k, v, mask=m)
 
 
 def minus(seen: Array, number: float = -np.inf) -> Array:
@@ -127,16 +131,15 @@ def test_every_way_to_write_a_mask(name: str) -> None:
 
 
 def test_an_added_mask_hides_what_its_bool_twin_hides() -> None:
+    compiled = graphc.compile(with_mask)
     for seen in (TRI, PAD, SOME, NEAR):
-        by_bool = np.asarray(graphc.compile(lambda q, k, v, m: nn.attention(q, k, v, mask=m))(*QKV, seen))
+        by_bool = np.asarray(compiled(*QKV, seen))
         for number in (-np.inf, -1e9, -3e38):
-            added = graphc.compile(lambda q, k, v, m: nn.attention(q, k, v, mask=m))(*QKV, minus(seen, number))
+            added = compiled(*QKV, minus(seen, number))
             rows = np.broadcast_to(seen, (B, H, T, T)).any(-1)
             np.testing.assert_allclose(np.asarray(added)[rows], by_bool[rows], rtol=1e-5, atol=1e-6)
-    assert np.isfinite(graphc.compile(lambda q, k, v, m: nn.attention(q, k, v, mask=m))(*QKV, minus(~TRI | TRI))).all()
-    hidden = graphc.compile(lambda q, k, v, m: nn.attention(q, k, v, mask=m))(
-        *QKV, np.full((T, T), -np.inf, np.float32)
-    )
+    assert np.isfinite(compiled(*QKV, minus(~TRI | TRI))).all()
+    hidden = compiled(*QKV, np.full((T, T), -np.inf, np.float32))
     np.testing.assert_allclose(hidden, np.broadcast_to(QKV[2].mean(-2, keepdims=True), QKV[2].shape), rtol=1e-5)
 
 
@@ -176,14 +179,14 @@ def test_hidden_keys_and_values_may_be_anything(kind: str, bad: float, way: str)
 
 def test_masks_in_half_precision() -> None:
     device: Any = graphc.device("wgpu")
-    halves = [x.astype(np.float16) for x in QKV]
+    q, k, v = (x.astype(np.float16) for x in QKV)
     want = nn.attention(*(x.astype(np.float64) for x in QKV), mask=TRI)
     for options in WAYS.values():
         for mask in (TRI, minus(TRI), minus(TRI, -1e4), minus(TRI, -1e9), minus(TRI, -65504.0).astype(np.float16)):
-            compiled = graphc.compile(lambda q, k, v, m: nn.attention(q, k, v, mask=m), **options)
+            compiled = graphc.compile(with_mask, **options)
             if "device" not in options and "shader-f16" not in device.target.features:
                 with pytest.raises(DeviceError, match="no shader-f16"):
-                    compiled(*halves, mask)
+                    compiled(q, k, v, mask)
                 continue
-            found = compiled(*halves, mask)
+            found = compiled(q, k, v, mask)
             np.testing.assert_allclose(np.asarray(found).astype(np.float64), want, rtol=5e-3, atol=5e-3)

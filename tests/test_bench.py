@@ -189,7 +189,7 @@ def test_the_threads_of_blas_come_to_rest_before_the_next_variant(monkeypatch: p
         def wait(self) -> None:
             pass
 
-    monkeypatch.setattr(harness.time, "sleep", lambda seconds: events.append("rest") if seconds else None)
+    monkeypatch.setattr("graphc.bench.harness.time.sleep", lambda seconds: events.append("rest") if seconds else None)
     monkeypatch.setattr(harness, "MOST_CALLS", 1)
     harness._take_turns({name: Variant(name) for name in ("fused", "numpy", "unfused")}, {}, 2)
     assert events[6:] == ["fused", "numpy", "rest", "unfused"] * 2

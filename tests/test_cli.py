@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ class Result:
         self.status, self.out, self.err = status, out, err
 
 
+Command = Callable[..., Result]
+
+
 @pytest.fixture
 def graphc_(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a command in an empty directory."""
@@ -52,7 +56,7 @@ def graphc_(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
     return run
 
 
-def train(run: Any, names: str, *more: object) -> Result:
+def train(run: Command, names: str, *more: object) -> Result:
     return run("train", "microgpt", "--data", names, "--steps", 6, "--decay", "constant", *FAST, *more)
 
 

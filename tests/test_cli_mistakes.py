@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
     return run
 
 
-def train(command: Any, *more: object, model: str = "microgpt", steps: int = 2) -> Result:
+def train(command: Callable[..., Result], *more: object, model: str = "microgpt", steps: int = 2) -> Result:
     return command("train", model, "--data", "names.txt", "--steps", steps, "--out", "run", *more, *ON_HOST)
 
 
@@ -224,6 +225,11 @@ def other_weights() -> None:
     graphc.save(NEWEST, {"params": params, "state": state}, {"step": step})
 
 
+def folder_for_a_file(name: str) -> None:
+    Path(name).unlink()
+    Path(name).mkdir()
+
+
 DAMAGES: dict[str, tuple[Any, str]] = {
     "weights of another model": (other_weights, "holds another model: "),
     "another size": (lambda: write("config.json", {"config": {"vocab_size": 12, "width": 32}}), ""),
@@ -241,7 +247,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "an empty checkpoint": (lambda: os.truncate(NEWEST, 0), "damaged"),
     "another file": (lambda: graphc.save(NEWEST, {"w": np.ones(3)}), "not a checkpoint of a run"),
     "no step": (lambda: graphc.save(NEWEST, {"params": {}, "state": {}}), "not a checkpoint"),
-    "a folder": (lambda: (Path(NEWEST).unlink(), Path(NEWEST).mkdir()), ""),
+    "a folder": (lambda: folder_for_a_file(NEWEST), ""),
 }  # fmt: skip
 RESUMED_ALL_THE_SAME = {"no checkpoint", "characters that the model has not", "another size", "an unknown setting"}
 """Config and vocabulary are made anew, of the data and the settings; without a checkpoint a run begins again."""
@@ -323,7 +329,14 @@ def test_a_run_that_stops_as_it_begins_can_begin_again(command: Any, where: str,
 
 
 def test_settings_from_python_are_checked_too() -> None:
-    good = {"model": "bigram", "data": None, "steps": 1, "batch_size": 0, "optimizer": "sgd", "rate": 0.1}
+    good: dict[str, Any] = {
+        "model": "bigram",
+        "data": None,
+        "steps": 1,
+        "batch_size": 0,
+        "optimizer": "sgd",
+        "rate": 0.1,
+    }
     RunConfig(**good, decay="constant", seed=0)
     for bad in ({"rate": float("nan")}, {"steps": 0}, {"batch_size": -1}, {"clip": float("nan")}, {"clip": -1.0}):
         with pytest.raises(graphc.DataError):

@@ -25,7 +25,7 @@ def scaled_tanh(params: Any, x: Any) -> Any:
     return {"sum": np.sum(h, axis=-1), "h": h}
 
 
-PARAMS = {"scale": np.float32(1.5), "shift": np.linspace(-1, 1, 8, dtype=np.float32)}
+PARAMS: dict[str, Any] = {"scale": np.float32(1.5), "shift": np.linspace(-1, 1, 8, dtype=np.float32)}
 X = np.linspace(-2, 2, 32, dtype=np.float32).reshape(4, 8)
 
 
@@ -105,9 +105,11 @@ def test_options_that_name_no_argument() -> None:
     def f(x: Any, times: Any = 1, *, mode: str = "add") -> Any:
         return x * times
 
-    for option in ({"static": "nothing"}, {"donate": ["x", "nothing"]}):
+    unknown: tuple[dict[str, Any], ...] = ({"static": "nothing"}, {"donate": ["x", "nothing"]})
+    for option in unknown:
         with pytest.raises(graphc.ArgumentError, match=r"f\(x, times, mode\) has no parameter nothing"):
             graphc.compile(f, **option)
+    position: Any
     for position in (2, -3, 1.5):
         with pytest.raises(ValueError, match=f"no parameter at position {position}"):
             graphc.compile(f, donate=(position,))

@@ -43,33 +43,35 @@ def test_a_decorator_with_and_without_options() -> None:
     np.testing.assert_array_equal(Model().apply(X), X + 1)
 
 
-NONSENSE: dict[str, Callable[[], Any]] = {
-    "no function": lambda: graphc.compile(3),  # type: ignore[call-overload]
-    "an Array": lambda: graphc.compile(X),  # type: ignore[call-overload]
-    "memory_limit=0": lambda: graphc.compile(np.tanh, memory_limit=0),
-    "memory_limit=-1": lambda: graphc.compile(np.tanh, memory_limit=-1),
-    "memory_limit=0MiB": lambda: graphc.compile(np.tanh, memory_limit="0MiB"),
-    "memory_limit=nan": lambda: graphc.compile(np.tanh, memory_limit="nanGB"),
-    "memory_limit=inf": lambda: graphc.compile(np.tanh, memory_limit="infGB"),
-    "memory_limit=True": lambda: graphc.compile(np.tanh, memory_limit=True),
-    "memory_limit=[]": lambda: graphc.compile(np.tanh, memory_limit=[]),  # type: ignore[call-overload]
-    "passes of text": lambda: graphc.compile(np.tanh, passes=("fuse",)),  # type: ignore[arg-type]
-    "one pass": lambda: graphc.compile(np.tanh, passes=graphc.passes.DEFAULT[0]),  # type: ignore[arg-type]
-    "no passes": lambda: graphc.compile(np.tanh, passes=None),  # type: ignore[arg-type]
-    "donate=1.5": lambda: graphc.compile(lambda x: x, donate=1.5),  # type: ignore[arg-type]
-    "donate=None": lambda: graphc.compile(lambda x: x, donate=None),  # type: ignore[arg-type]
-    "static=True": lambda: graphc.compile(lambda x, y: x, static=True),
+NONSENSE: dict[str, dict[str, Any]] = {
+    "no function": {"fn": 3},
+    "an Array": {"fn": X},
+    "memory_limit=0": {"memory_limit": 0},
+    "memory_limit=-1": {"memory_limit": -1},
+    "memory_limit=0MiB": {"memory_limit": "0MiB"},
+    "memory_limit=nan": {"memory_limit": "nanGB"},
+    "memory_limit=inf": {"memory_limit": "infGB"},
+    "memory_limit=True": {"memory_limit": True},
+    "memory_limit=[]": {"memory_limit": []},
+    "passes of text": {"passes": ("fuse",)},
+    "one pass": {"passes": graphc.passes.DEFAULT[0]},
+    "no passes": {"passes": None},
+    "donate=1.5": {"donate": 1.5},
+    "donate=None": {"donate": None},
+    "static=True": {"fn": lambda x, y: x, "static": True},
 }
 
 
 @pytest.mark.parametrize("name", NONSENSE)
 def test_options_that_make_no_sense_are_refused_at_once(name: str) -> None:
     with pytest.raises(graphc.ArgumentError):
-        NONSENSE[name]()
+        graphc.compile(**{"fn": lambda x: x, **NONSENSE[name]})
 
 
-INTEGERS = [int, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.array]
-INTEGERS += [lambda n: np.array(n, np.uint8), lambda n: graphc.asarray(np.int32(n), "numpy")]
+INTEGERS: list[Callable[[int], Any]] = [
+    *(int, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.array),
+    *(lambda n: np.array(n, np.uint8), lambda n: graphc.asarray(np.int32(n), "numpy")),
+]
 KEY = graphc.random.key(7)
 
 TAKERS: dict[str, Callable[[Any], Any]] = {

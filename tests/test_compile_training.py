@@ -52,7 +52,7 @@ def numeric_gradient(params: Any, key: Any, index: Any, x: Any, y: Any) -> Any:
 
 @pytest.mark.parametrize("passes", ["default", "none"])
 def test_value_and_grad_of_an_mlp(name: Any, passes: Any) -> None:
-    options = {} if passes == "default" else {"passes": ()}
+    options: dict[str, Any] = {} if passes == "default" else {"passes": ()}
     params, x, y = data()
     value, grads = graphc.compile(graphc.value_and_grad(loss), device=name, **options)(params, x, y)
     assert isinstance(value, graphc.Array)
@@ -67,7 +67,7 @@ def test_three_ways_to_wait(name: Any) -> None:
     params, x, y = data()
     step = graphc.compile(graphc.value_and_grad(loss), device=name)
 
-    async def wait():
+    async def wait() -> Any:
         value, _ = step(params, x, y)
         return await value
 

@@ -84,7 +84,7 @@ def test_the_steps_of_a_loop_are_counted_one_by_one(name: Any, inner: Any) -> No
 
 class Notes(Silent):
     def __init__(self) -> None:
-        self.lines = []
+        self.lines: list[str] = []
 
     def note(self, text: Any) -> None:
         self.lines.append(text)

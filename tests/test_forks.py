@@ -113,12 +113,16 @@ def test_a_child_of_a_process_that_is_compiling() -> None:
         go_on.wait(SECONDS)
         return program(a)
 
+    def compiled_in_the_child() -> Any:
+        go_on.set()
+        return [np.asarray(r) for r in slow(X)]
+
     thread = threading.Thread(target=lambda: slow(X))
     thread.start()
     tracing.wait(SECONDS)
     try:
         check(in_child(lambda: [np.asarray(r) for r in compiled(X)]))
-        check(in_child(lambda: (go_on.set(), [np.asarray(r) for r in slow(X)])[1]))
+        check(in_child(compiled_in_the_child))
     finally:
         go_on.set()
         thread.join()

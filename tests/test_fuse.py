@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.ir import BACKWARD, FORWARD, Builder, Graph, Source, SourceLine, evaluate
+from graphc.ir import BACKWARD, FORWARD, Builder, Graph, Source, SourceLine, Value, evaluate
 from graphc.passes.fuse import Fuse, decisions, fuse
 from graphc.types import bool_, i32
 from tests.fusing import Maker, assert_sound, families, kernels
@@ -128,7 +128,9 @@ def test_column_sums_of_the_same_tensors_share_a_kernel() -> None:
     assert set(after.nodes[0].inputs) == {g, xhat}
 
 
-def adam(b: Maker, p: Any, g: Any, m: Any, v: Any, rate: Any) -> Any:
+def adam(b: Maker, shape: tuple[int, ...], rate: Any) -> list[Value]:
+    """A step for a parameter of `shape`: the parameter and its two moments."""
+    p, g, m, v = (b.tensor(*shape) for _ in range(4))
     m = b.op("add", b.op("mul", m, 0.9), b.op("mul", g, 0.1))
     v = b.op("add", b.op("mul", v, 0.99), b.op("mul", b.op("mul", g, g), 0.01))
     step = b.op("div", b.op("mul", m, rate), b.op("add", b.op("sqrt", v), 1e-8))
@@ -141,7 +143,7 @@ def test_adam_is_one_kernel_a_parameter_and_one_for_the_scalars() -> None:
     rate = b.op("div", 0.01, b.op("sub", 1.0, b.op("pow", b.constant(np.float32(0.9)), t)))
     outputs = []
     for shape in ((16, 4), (9,)):
-        outputs += adam(b, *(b.tensor(*shape) for _ in range(4)), rate)
+        outputs += adam(b, shape, rate)
     assert families(fused(b.build(outputs))) == ["map", "map", "map"]
 
 
@@ -325,7 +327,7 @@ def test_source_of_a_fused_node_has_all_lines() -> None:
 def test_the_result_does_not_depend_on_the_run() -> None:
     def build() -> str:
         b = Maker()
-        outputs = adam(b, *(b.tensor(16, 4) for _ in range(4)), b.tensor())
+        outputs = adam(b, (16, 4), b.tensor())
         return str(fuse(b.build([*outputs, b.softmax(layer_norm(b, b.tensor(8, 16)))])))
 
     assert build() == build()

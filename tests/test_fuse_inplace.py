@@ -109,7 +109,7 @@ def test_training_steps_on_the_device(shape: tuple[int, int, int]) -> None:
 
     params = {"w": rng.standard_normal((inputs, outputs)).astype("f"), "b": np.zeros(outputs, "f")}
     x, y = rng.standard_normal((batch, inputs)).astype("f"), rng.integers(0, outputs, batch)
-    found = []
+    found: list[Any] = []
     for device, passes in (("wgpu", graphc.passes.DEFAULT), ("numpy", ())):
         compiled = graphc.compile(step, device=device, passes=passes, donate=(0, 1))
         p, s = params, optimizer.init(params)

@@ -18,6 +18,7 @@ import graphc
 from graphc.ir import Graph
 from graphc.ops import OPS
 from graphc.passes import DEFAULT
+from tests import adapters
 from tests.fuzz import __main__ as command
 from tests.fuzz import judge as judging
 from tests.fuzz import worker
@@ -206,6 +207,6 @@ def test_a_process_that_hangs_is_a_finding(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_command() -> None:
     ran = [sys.executable, "-m", "tests.fuzz", "--driver", "own", "--program", "quick-3/0"]
-    done = subprocess.run(ran, capture_output=True, text=True, cwd=command.adapters.ROOT, check=False)
+    done = subprocess.run(ran, capture_output=True, text=True, cwd=adapters.ROOT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(worker.drawn("quick-3/0")[0]) in done.stdout

@@ -36,7 +36,7 @@ def lanes_of(idx: Idx, **variables: int) -> list[int]:
         assert first % idx.align == 0, "align"
     if idx.const is not None:
         assert set(lanes.tolist()) == {idx.const}
-    return lanes.tolist()
+    return [int(lane) for lane in lanes]
 
 
 VECTOR = variable("i", 96, 4, 1)

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ KINDS = {
     "loop, gradient": Kind(graphc.grad(lambda t, n: looped(t, n)[0])),
     "checkpoint": Kind(graphc.grad(lambda t, n: np.sum(graphc.checkpoint(lambda t: t[whole(n)] ** 3)(t)))),
 }
-WAYS = {"fused": {}, "unfused": {"passes": ()}}
+WAYS: dict[str, dict[str, Any]] = {"fused": {}, "unfused": {"passes": ()}}
 
 
 @pytest.fixture(params=["wgpu", "numpy"])
@@ -203,8 +204,8 @@ def test_of_two_calls_under_way_only_the_bad_one_raises(device: Any) -> None:
     calls = [rows(TABLE, numbers(HIGH if k % 3 == 1 else None, at=k % 7)) for k in range(20)]
     for k, (part, total) in reversed(list(enumerate(calls))):
         if k % 3 == 1:
-            refused(lambda total=total: float(total), HIGH)
-            refused(lambda part=part: part.numpy(), HIGH)
+            refused(partial(float, total), HIGH)
+            refused(part.numpy, HIGH)
         else:
             np.testing.assert_array_equal(part, TABLE[GOOD.astype(int)])
             assert np.isfinite(float(total))
@@ -216,7 +217,7 @@ def test_results_that_wait_to_be_read_in_great_numbers(device: Any) -> None:
     calls = [total(TABLE, numbers(HIGH if k in (3, 95) else None)) for k in range(100)]
     for k, call in enumerate(calls):
         if k in (3, 95):
-            refused(lambda call=call: float(call), HIGH)
+            refused(partial(float, call), HIGH)
         else:
             assert np.isfinite(float(call))
 
@@ -297,16 +298,16 @@ def test_indices_computed_from_an_argument_are_refused_at_the_call(name: str) ->
     ids = np.array([[-1, 0, 4], [9, 1, 2]], np.int32)
     np.testing.assert_array_equal(cut(TABLE, ids), TABLE[ids[:, 1:]])  # the first column may be anything
     ignored(TABLE, np.array([0, -100, 2, 1, 0]))
-    for call, argument in (
-        (lambda: shifted(TABLE, np.array([4, 0])), "i: index 5"),
-        (lambda: cut(TABLE, ids[1:, ::-1]), "i: index 9"),
-        (lambda: ignored(TABLE, np.array([0, -100, 3, 1, 0])), "y: index 3"),
-        (lambda: ignored(TABLE, np.array([0, -1, 2, 1, 0])), "y: index -1"),
+    for call, bad, argument in (
+        (shifted, np.array([4, 0]), "i: index 5"),
+        (cut, ids[1:, ::-1], "i: index 9"),
+        (ignored, np.array([0, -100, 3, 1, 0]), "y: index 3"),
+        (ignored, np.array([0, -1, 2, 1, 0]), "y: index -1"),
     ):
         with pytest.raises(
             graphc.IndexRangeError, match=rf"argument {argument} is out of range[^$]*\n  at  test_index"
         ):
-            call()
+            call(TABLE, bad)
 
 
 def test_indices_that_are_computed_of_two_arguments_are_checked_by_the_device(name: str) -> None:
@@ -346,7 +347,8 @@ def test_large_tables_in_windows_and_few_buffers(device: Any) -> None:
     for binding in (1 << 27, 2048):
         target = replace(device.target, max_binding_bytes=binding)
         fused = [replace(p, max_binding_bytes=binding) if isinstance(p, Fuse) else p for p in pipeline.DEFAULT]
-        for passes in (fused, (Ranges(), *pipeline.LEGALIZE)):
+        unfused: list[pipeline.GraphPass] = [Ranges(), *pipeline.LEGALIZE]
+        for passes in (fused, unfused):
             done = pipeline.run(graph, passes)
             plan = lower(done, target)
             assert plan.checks
@@ -355,7 +357,7 @@ def test_large_tables_in_windows_and_few_buffers(device: Any) -> None:
             np.testing.assert_allclose(runner([n, *tables])[0], sum(t[n.astype(int)] for t in tables), atol=1e-5)
             worse = n.copy()
             worse[-1] = 60
-            refused(lambda runner=runner, worse=worse: runner([worse, *tables])[0].numpy(), 60)
+            refused(runner([worse, *tables])[0].numpy, 60)
 
 
 def test_beside_other_kernels_in_chains_and_with_a_memory_limit(device: Any) -> None:
@@ -373,7 +375,7 @@ def test_beside_other_kernels_in_chains_and_with_a_memory_limit(device: Any) -> 
         if "check" not in options:
             results = compiled(TABLE, numbers(LOW), x)
             for result in results:
-                refused(lambda result=result: result.numpy(), LOW)
+                refused(result.numpy, LOW)
 
 
 def test_profiling_is_not_disturbed(device: Any) -> None:

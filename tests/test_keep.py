@@ -25,7 +25,8 @@ def traced(fn: Any, *arguments: Any) -> Graph:
 
 
 def compiled(fn: Any, passes: Any, *arguments: Any) -> Executable:
-    return graphc.compile(fn, device="numpy", passes=passes, donate=(0, 1)).lower(*arguments)
+    program: graphc.Compiled[..., Any] = graphc.compile(fn, device="numpy", passes=passes, donate=(0, 1))
+    return program.lower(*arguments)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

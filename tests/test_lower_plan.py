@@ -10,7 +10,7 @@ import pytest
 
 import graphc
 from graphc.errors import GraphError, OutOfMemoryError
-from graphc.ir import Builder, evaluate
+from graphc.ir import Builder, Graph, evaluate
 from graphc.lower import lower
 from graphc.ops.structured import call, fused
 from graphc.plan import Plan, Target
@@ -24,13 +24,13 @@ def kinds(plan: Plan) -> list[str]:
     return [buffer.kind for buffer in plan.buffers]
 
 
-def chain(*names: str, shape: tuple[int, ...] = (5, 7)) -> Body:
-    """b.last = names applied one after the other to an input."""
+def chain(*names: str, shape: tuple[int, ...] = (5, 7)) -> Graph:
+    """Ops applied one after the other to an input."""
     b = Body()
-    b.last = b.tensor(*shape)
+    last = b.tensor(*shape)
     for name in names:
-        b.last = b(name, b.last)
-    return b
+        last = b(name, last)
+    return b.build([last])
 
 
 def test_a_reshape_costs_nothing(device: Any) -> None:
@@ -44,8 +44,7 @@ def test_a_reshape_costs_nothing(device: Any) -> None:
 
 
 def test_a_chain_runs_in_place_in_one_arena_slot(device: Any) -> None:
-    b = chain("neg", "tanh", "neg", "abs")
-    graph = b.build([b("exp", b.last)])
+    graph = chain("neg", "tanh", "neg", "abs", "exp")
     plan = check(device, graph, device.target)
     assert plan.memory["peak_bytes"] == 256
     assert plan.memory["naive_bytes"] == 4 * 256
@@ -92,17 +91,15 @@ def test_empty_tensors_have_no_kernel(device: Any) -> None:
     assert len(plan.dispatches) == 1
 
 
-def update() -> Body:
-    """p - 0.5 g, the step of an optimiser."""
+def update() -> Graph:
+    """p - 0.5 g, the step of an optimiser, as one kernel."""
     b = Body()
-    b.p, b.g = b.tensor(8, 9), b.tensor(8, 9)
-    b.new = b("sub", b.p, b("mul", b.g, 0.5))
-    return b
+    p, g = b.tensor(8, 9), b.tensor(8, 9)
+    return as_kernel(b.build([b("sub", p, b("mul", g, 0.5))]), "map")
 
 
 def test_a_donated_input_is_updated_in_place(device: Any) -> None:
-    b = update()
-    graph = as_kernel(b.build([b.new]), "map")
+    graph = update()
     plan = lower(graph, device.target, frozenset({0}))
     assert plan.donated == ((0, 0),)
     assert kinds(plan) == ["input", "input"]
@@ -164,8 +161,7 @@ def test_a_tensor_given_twice_to_a_fused_node_is_bound_once(device: Any) -> None
 
 
 def test_equal_kernels_are_one() -> None:
-    b = chain("neg", "neg")
-    graph = b.build([b("exp", b.last)])
+    graph = chain("neg", "neg", "exp")
     plan = lower(graph, TARGET)
     assert len(plan.dispatches) == 3
     assert len({k.wgsl for k in plan.kernels}) == len(plan.kernels)
@@ -183,8 +179,7 @@ def test_kernel_names_are_distinct_identifiers() -> None:
 
 
 def test_dispatches_tell_what_they_compute() -> None:
-    b = update()
-    plan = lower(as_kernel(b.build([b.new]), "map"), TARGET)
+    plan = lower(update(), TARGET)
     (dispatch,) = plan.dispatches
     assert [line.split(" = ")[1].split("(")[0] for line in dispatch.nodes] == ["mul", "sub"]
     assert "0.5" in dispatch.nodes[0]
@@ -229,8 +224,8 @@ def test_a_node_that_was_not_inlined_is_an_error() -> None:
 
 
 def test_long_chains_lower_without_recursion() -> None:
-    b = chain(*["neg", "tanh"] * 1000, shape=(8,))
-    assert len(lower(b.build([b.last]), TARGET).dispatches) == 2000
+    graph = chain(*["neg", "tanh"] * 1000, shape=(8,))
+    assert len(lower(graph, TARGET).dispatches) == 2000
 
 
 def test_a_fused_output_that_is_an_input_or_stands_twice_needs_no_kernel_of_its_own(device: Any) -> None:

@@ -104,6 +104,13 @@ def test_taps_in_a_loop_over_layers_that_are_checkpointed(device: str) -> None:
     check(report["last"]["gradient"], expected["tanh1'"])
 
 
+def test_gradients_are_of_arguments_that_are_there() -> None:
+    wrapped = graphc.with_taps(lambda w, x: loss([w], x), argnums=np.int32(-2))
+    assert wrapped(W[0], X)[1].shape == W[0].shape
+    with pytest.raises(TraceError, match="argnums 2, but 2 positional"):
+        graphc.with_taps(lambda w, x: loss([w], x), argnums=2)(W[0], X)
+
+
 def test_taps_in_loops_of_loops_backwards_and_of_a_number() -> None:
     def inner(c: Any, x: Any) -> Any:
         return c + graphc.tap("product", c * x), None
