@@ -112,8 +112,8 @@ class _Tensor(np.ndarray):
     def relu(self) -> Any:
         return np.maximum(self, 0)
 
-    def transpose(self, a: int, b: int) -> Any:  # type: ignore[override]
-        return np.swapaxes(self, a, b)
+    def transpose(self, *axes: Any) -> Any:
+        return np.swapaxes(self, *axes)
 
 
 class _Functions:

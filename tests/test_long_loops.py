@@ -90,7 +90,7 @@ LONG: list[tuple[tuple[int, ...], int]] = [
 
 
 def largest(compiled: Any, *args: Any) -> int:
-    return max(kernel.turns for kernel in compiled.lower(*args).plan.kernels)
+    return max(int(kernel.turns) for kernel in compiled.lower(*args).plan.kernels)
 
 
 def check(name: str, shape: tuple[int, ...], axis: int, device: Any) -> None:

@@ -13,7 +13,7 @@ import graphc
 from graphc.errors import DTypeError
 
 UNSIGNED = np.array([0, 1, 3_000_000_000, 4_294_967_295, 7], np.uint32)
-SIGNED = {
+SIGNED: dict[str, Any] = {
     "int32": np.array([0, -1, 7, -(1 << 31), (1 << 31) - 1], np.int32),
     "int64": np.array([0, -1, 7, -(1 << 31), (1 << 31) - 1], np.int64),
     "int16": np.array([0, -1, 7, -32768, 32767], np.int16),

@@ -109,7 +109,8 @@ def test_sampling_agrees_with_apply(model: Any, width: int) -> None:
 def test_every_model_trains_on_the_default_device(name: str, tmp_path: Path) -> None:
     defaults = MODELS[name].DEFAULTS
     rate = 0.3 if name == "gpt" else min(defaults.rate, 1.0)
-    settings = {"gpt": SMALL, "bigram": {"held_out": True}}.get(name, {})
+    special: dict[str, dict[str, Any]] = {"gpt": SMALL, "bigram": {"held_out": True}}
+    settings = special.get(name, {})
     optimizer = "sgd" if name == "gpt" else defaults.optimizer
     run = RunConfig(name, None, 30, 8, optimizer, rate, "constant", 0, settings, evaluate_every=10)
     trained = train(run, LONGER, RunDirectory(tmp_path))

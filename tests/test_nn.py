@@ -145,7 +145,7 @@ def test_cross_entropy_names_what_does_not_fit() -> None:
 def target_of(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
     """The distribution that a label stands for; of a label that is none, no matter what."""
     one = np.eye(classes)[np.clip(labels, 0, classes - 1)]
-    return one * (1 - smoothing) + smoothing / classes
+    return np.asarray(one * (1 - smoothing) + smoothing / classes)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])

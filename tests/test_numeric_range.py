@@ -112,8 +112,8 @@ HALF = np.array([300, -300, 400, 0, 250, 1, 2, 3], np.float16)
 
 def test_deviations_and_lengths_in_half_precision() -> None:
     exact = HALF.astype(np.float64)
+    functions: dict[str, Any] = {"std": np.std, "norm": np.linalg.norm, "vector_norm": np.linalg.vector_norm}
     for way in WAYS:
-        functions = {"std": np.std, "norm": np.linalg.norm, "vector_norm": np.linalg.vector_norm}
         run = {name: run_in(way, function, HALF) for name, function in functions.items()}
         assert all(value.dtype == np.float16 for value in run.values())
         np.testing.assert_allclose(run["std"], exact.std(), rtol=1e-3)
@@ -151,7 +151,7 @@ def test_clipping_of_gradients_whose_squares_overflow(way: Callable[..., Any]) -
 
     for scale in (1e-30, 1e-20, 1.0, 1e15, 1e20, 1e37):
         for dtype in (np.float32, np.float64):
-            grads = [np.array([3.0, 4.0], dtype) * dtype(scale), np.array([[12.0]], dtype) * dtype(scale)]
+            grads: list[Any] = [(np.array(g) * scale).astype(dtype) for g in ([3.0, 4.0], [[12.0]])]
             if scale >= 1e-20:
                 (a, b) = way(clip(0.5 * scale), *grads)
                 np.testing.assert_allclose(a, grads[0] / 26, rtol=1e-6)
@@ -227,11 +227,11 @@ def test_softmax_and_losses_at_the_ends_of_the_range(way: Callable[..., Any]) ->
     labels = np.array([0, 1, 2], np.int32)
     for dtype, top in ((np.float32, 3e38), (np.float16, 6e4)):
         logits = np.array([[top, -top, 0.0], [-np.inf, 0.0, 0.0], [-top, -top, -top]], dtype)
-        np.testing.assert_allclose(way(nn.softmax, logits), [[1, 0, 0], [0, 0.5, 0.5], [1 / 3] * 3], rtol=1e-3)
+        np.testing.assert_allclose(way(nn.softmax, logits), [[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [1 / 3] * 3], rtol=1e-3)
         loss = way(lambda x: nn.cross_entropy(x, labels), logits)
         np.testing.assert_allclose(loss, (0 + np.log(2) + np.log(3)) / 3, rtol=2e-3)
         gradient = way(graphc.grad(lambda x: nn.cross_entropy(x, labels)), logits)
-        np.testing.assert_allclose(gradient[:2], [[0, 0, 0], [0, -1 / 6, 1 / 6]], atol=1e-3)
+        np.testing.assert_allclose(gradient[:2], [[0.0, 0.0, 0.0], [0.0, -1 / 6, 1 / 6]], atol=1e-3)
 
 
 def test_powers_at_their_corners(way: Callable[..., Any]) -> None:

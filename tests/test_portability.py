@@ -34,7 +34,7 @@ Texts = dict[str, tuple[str, tuple[str, ...]]]
 
 def plan_texts(graphs: dict[str, Graph]) -> Texts:
     """The different WGSL texts of these graphs, as they are, on all targets."""
-    found = {}
+    found: dict[tuple[str, tuple[str, ...]], str] = {}
     for name, graph in graphs.items():
         for where, target in TARGETS.items():
             for kernel in lower(graph, target).kernels:

@@ -80,7 +80,7 @@ def test_a_training_step_goes_on_as_the_compiled_one(saved: Path) -> None:
     params, x, y = model()
     state = optimizer.init(params)
     loaded = graphc.load_program(saved, "wgpu")
-    values = []
+    values: list[Any] = []
     for _ in range(3):
         given = graphc.tree.map(graphc.asarray, params) if not values else params
         params, state, value = loaded(given, state, x, y)

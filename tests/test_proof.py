@@ -14,6 +14,7 @@ from graphc.errors import GraphError
 from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.passes import DEFAULT, run
+from graphc.passes.pipeline import GraphPass
 from graphc.passes.proof import check_plan
 from graphc.plan import Plan, Target, Tensor
 from graphc.trace import spec, trace
@@ -35,7 +36,7 @@ def training_graph() -> Graph:
 
 @pytest.mark.parametrize("passes", [(), DEFAULT])
 @pytest.mark.parametrize("donate", [frozenset(), frozenset({0, 1})])
-def test_plans_of_lowering_pass(passes: tuple, donate: frozenset[int]) -> None:
+def test_plans_of_lowering_pass(passes: tuple[GraphPass, ...], donate: frozenset[int]) -> None:
     check_plan(lower(run(training_graph(), passes), Target(), donate))
 
 

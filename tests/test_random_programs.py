@@ -28,7 +28,8 @@ def agree(program: Program, seed: int) -> None:
     eager = program(*(x.astype(np.float64) for x in inputs))
     both = graphc.value_and_grad(program.loss, argnums=tuple(range(len(inputs))))
     _, reference = graphc.compile(both, device="numpy", passes=())(*inputs)
-    for label, options in (("fused", {}), ("unfused", {"passes": ()})):
+    ways: dict[str, dict[str, Any]] = {"fused": {}, "unfused": {"passes": ()}}
+    for label, options in ways.items():
         for k, out in enumerate(graphc.compile(program, device="wgpu", **options)(*inputs)):
             close(out, eager[k], f"{label} output {k}", program)
         _, grads = graphc.compile(both, device="wgpu", **options)(*inputs)

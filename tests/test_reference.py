@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from graphc.ir import Builder, Graph, Source, SourceLine
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import DEFAULT, fuse, run
+from graphc.passes.pipeline import GraphPass
 from graphc.plan import Binding, Buffer, Dispatch, Kernel, Plan, Target, Tensor
 from graphc.trace import trace
 from graphc.types import TensorType, bool_, f32, i32
@@ -125,14 +127,14 @@ def test_a_node_that_is_never_executed() -> None:
         reference.run_plan(replace(plan, dispatches=plan.dispatches[1:]), chain(), [X])
 
 
-def loss(w1: np.ndarray, w2: np.ndarray, x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def loss(w1: Any, w2: Any, x: Any, mask: Any) -> Any:
     h = np.where(mask[:, None], np.tanh(x @ w1), 0.5)
     y = (h.reshape(-1, 4) @ w2).reshape(3, -1)
     return np.mean((y - np.max(y, axis=-1, keepdims=True)) ** 2)
 
 
 @pytest.mark.parametrize("passes", [(), DEFAULT])
-def test_plans_of_lowering_run_in_poisoned_memory(passes: tuple) -> None:
+def test_plans_of_lowering_run_in_poisoned_memory(passes: tuple[GraphPass, ...]) -> None:
     from graphc.autodiff import differentiate
 
     rng = np.random.default_rng(0)

@@ -107,7 +107,7 @@ def test_the_source_may_change_afterwards(name: Any) -> None:
 def test_waiting_is_possible_in_three_ways(name: Any) -> None:
     x = graphc.asarray(np.ones(8, np.float32), device=name)
 
-    async def wait():
+    async def wait() -> Any:
         return await x
 
     assert asyncio.run(wait()) is x
@@ -218,10 +218,11 @@ def in_place(function: Any, left: Any, right: Any) -> Any:
 
 def test_an_array_is_not_changed(name: Any) -> None:
     x = graphc.asarray([1.0, 2.0, 3.0], device=name)
+    wrong: Any = x
     for call in (
-        lambda: np.add(1, 2, out=x),
-        lambda: np.add(np.ones(3), x, out=(x,)),
-        lambda: np.add.accumulate(x, out=x),
+        lambda: np.add(1, 2, out=wrong),
+        lambda: np.add(np.ones(3), x, out=(wrong,)),
+        lambda: np.add.accumulate(x, out=wrong),
         lambda: x.__setitem__(0, 5),
     ):
         with pytest.raises(graphc.ImmutableError, match="never changes: write"):
@@ -230,7 +231,7 @@ def test_an_array_is_not_changed(name: Any) -> None:
     total += x
     np.testing.assert_array_equal(total, [1, 2, 3])
     np.testing.assert_array_equal(x == None, [False] * 3)  # noqa: E711  # as NumPy compares with None
-    masked = np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
+    masked = np.ma.array([1.0, 2, 3], mask=[False, True, False])
     np.testing.assert_array_equal(masked + x, np.ma.array([2.0, 0, 6], mask=masked.mask))
 
 

@@ -42,7 +42,9 @@ def numbers() -> Any:
     if os.path.exists("/proc/self/statm"):
         with open("/proc/self/statm") as file:
             resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    pool = graphc.device("wgpu").pool
+    device = graphc.device("wgpu")
+    assert isinstance(device, WgpuDevice)
+    pool = device.pool
     return report["total"]["count"], resident, pool.in_use_bytes + pool.free_bytes
 
 
@@ -81,8 +83,8 @@ class Polls:
     """wgpu-native's functions, with a record of polls: whether each blocked inside of it, and until which submit."""
 
     def __init__(self) -> None:
-        self.blocked = []
-        self.until = []
+        self.blocked: list[bool] = []
+        self.until: list[Any] = []
 
     def __getattr__(self, name: Any) -> Any:
         return getattr(lib, name)
@@ -180,13 +182,13 @@ def test_programs_are_interleaved_under_asyncio(device: Any, monkeypatch: pytest
     unfinished = iter([False] * 10)
     is_ready = device.is_ready
 
-    async def clock():
+    async def clock() -> None:
         nonlocal ticks
         while True:
             ticks += 1
             await asyncio.sleep(0)
 
-    async def halves(seed):
+    async def halves(seed: int) -> int:
         y = np.random.default_rng(seed).normal(size=50).astype(np.float32)
         value, want = y, y
         for _ in range(10):
@@ -194,7 +196,7 @@ def test_programs_are_interleaved_under_asyncio(device: Any, monkeypatch: pytest
         np.testing.assert_allclose(value, want, rtol=1e-6)
         return seed
 
-    async def main():
+    async def main() -> Any:
         beside = asyncio.create_task(clock())
         with monkeypatch.context() as patched:  # however fast the device is, it is not ready at first
             patched.setattr(device, "is_ready", lambda data: next(unfinished, True) and is_ready(data))
@@ -204,7 +206,7 @@ def test_programs_are_interleaved_under_asyncio(device: Any, monkeypatch: pytest
         beside.cancel()
         return results
 
-    async def awaited(array):
+    async def awaited(array: Any) -> Any:
         return await array
 
     *seeds, last = asyncio.run(main())
@@ -215,13 +217,13 @@ def test_programs_are_interleaved_under_asyncio(device: Any, monkeypatch: pytest
 def test_an_await_that_is_cancelled_leaves_the_array_usable(device: Any) -> None:
     program = graphc.compile(heavy, device=device)
 
-    async def main():
+    async def main() -> Any:
         array = program(HEAVY)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(forever(array)), 0)
         return (await array).numpy()
 
-    async def forever(array):
+    async def forever(array: Any) -> None:
         await array
         await asyncio.sleep(3600)
 
@@ -260,9 +262,14 @@ def test_threads_train_side_by_side(device: Any) -> None:
 @pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 10_000])
 def test_transfers_go_in_chunks(count: Any, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wgpu_device, "CHUNK_BYTES", 4096)
-    sizes = []
+    sizes: list[int] = []
     take = device._staging.take
-    monkeypatch.setattr(device._staging, "take", lambda nbytes: sizes.append(nbytes) or take(nbytes))
+
+    def taken(nbytes: int) -> Any:
+        sizes.append(nbytes)
+        return take(nbytes)
+
+    monkeypatch.setattr(device._staging, "take", taken)
     host = np.arange(count, dtype=np.float32)
     array = graphc.asarray(host, device)
     np.testing.assert_array_equal(array, host)

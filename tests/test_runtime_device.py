@@ -72,7 +72,9 @@ def test_without_an_adapter_the_reference_runs_and_says_so_once() -> None:
 
 
 def test_a_software_adapter_is_named_as_such() -> None:
-    adapter = graphc.device("wgpu").adapter
+    device = graphc.device("wgpu")
+    assert isinstance(device, WgpuDevice)
+    adapter = device.adapter
     if adapter.software:
         assert "software adapter" in str(adapter)
         assert "driver" in str(adapter)
@@ -93,6 +95,7 @@ def test_the_subgroup_size_is_what_a_kernel_finds(device: Any) -> None:
         assert device.target.subgroup == 0
     elif "llvmpipe" in device.adapter.name:
         bits = re.search(r"(\d+) bits", device.adapter.name)
+        assert bits
         assert device.target.subgroup == int(bits[1]) // 32
 
 

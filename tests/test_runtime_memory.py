@@ -121,7 +121,7 @@ def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole() -> None
             finalized.append(self)
 
     ring = StagingRing(lambda size, usage: Buffer())
-    cycle = [Mailbox(ring, 64)]
+    cycle: list[Any] = [Mailbox(ring, 64)]
     cycle.append(cycle)
     del cycle
     gc.collect()

@@ -125,7 +125,7 @@ def test_taps_in_loops_of_loops_backwards_and_of_a_number() -> None:
     value, _, report = graphc.with_taps(total)(x)
     assert float(value) == pytest.approx(float(np.prod(1 + x)), abs=1e-5)
     means = np.asarray(report["product"]["value"]["mean"])
-    np.testing.assert_allclose(means, [[0, 0, 0], [0.5, -1.5, 0]], atol=1e-6)
+    np.testing.assert_allclose(means, [[0.0, 0.0, 0.0], [0.5, -1.5, 0.0]], atol=1e-6)
     np.testing.assert_allclose(np.asarray(report["product"]["gradient"]["mean"]), [[20, 5, 1], [0, 180, 60]], atol=1e-4)
 
 

@@ -86,7 +86,7 @@ def test_keyword_arguments_nested_functions_and_trees() -> None:
 
     program = trace_program(step, (Batch(X, 2.0), X, (X, None)), {"bias": X[0]})
     assert [v.hint for v in program.graph.inputs] == ["x", "scale", "arg1", "arg2_0", "bias"]
-    results = evaluate(program.graph, [X, np.float32(2), X, X, X[0]])
+    results = evaluate(program.graph, [X, np.array(2, np.float32), X, X, X[0]])
     result = program.out_tree.unflatten(results)
     assert isinstance(result["batch"], Batch)
     assert result["rest"][1] == (result["rest"][1][0], None)

@@ -20,6 +20,7 @@ from graphc.families.matmul import tile as matmul_tile
 from graphc.families.matmul.tile import Shape, candidates, choose, problem_name
 from graphc.ir import Builder
 from graphc.kernels import template
+from graphc.lower import lower
 from graphc.models import MODELS
 from graphc.models.train import training_step
 from graphc.ops import by_name
@@ -58,7 +59,6 @@ def test_a_candidate_that_computes_something_else_is_rejected(
 ) -> None:
     found = problem(device)
     wrong, right = found.candidates[:2]
-    lower = tuner.lower
 
     def broken(graph: Any, target: Any, *more: Any) -> Any:
         plan = lower(graph, target, *more)
@@ -68,9 +68,10 @@ def test_a_candidate_that_computes_something_else_is_rejected(
         assert kernels[0].wgsl != plan.kernels[0].wgsl
         return replace(plan, kernels=tuple(kernels))
 
-    monkeypatch.setattr(tuner, "lower", broken)
+    monkeypatch.setattr("graphc.tuner.lower", broken)
     bounded = replace(found, candidates=(wrong, right))
     finding = Tuner(device, cache).best(bounded, float("inf"))
+    assert finding
     assert (finding.choice, finding.tried, finding.rejected) == (right, 2, 1)
     assert "rejected" in caplog.text
     assert Tuner(device, cache).best(replace(found, candidates=(wrong,)), float("inf")) is None
@@ -78,7 +79,6 @@ def test_a_candidate_that_computes_something_else_is_rejected(
 
 def test_a_candidate_that_does_not_compile_loses(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = problem(device)
-    lower = tuner.lower
 
     def broken(graph: Any, target: Any, *more: Any) -> Any:
         plan = lower(graph, target, *more)
@@ -86,15 +86,22 @@ def test_a_candidate_that_does_not_compile_loses(device: Any, cache: Any, monkey
             return plan
         return replace(plan, kernels=tuple(replace(k, wgsl="fn main( {") for k in plan.kernels))
 
-    monkeypatch.setattr(tuner, "lower", broken)
+    monkeypatch.setattr("graphc.tuner.lower", broken)
     few = replace(found, candidates=found.candidates[:2])
-    assert Tuner(device, cache).best(few, float("inf")).choice == found.candidates[1]
+    finding = Tuner(device, cache).best(few, float("inf"))
+    assert finding
+    assert finding.choice == found.candidates[1]
 
 
 def test_time_is_bounded(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = []
-    monkeypatch.setattr(Tuner, "measure", lambda self, trial, least: measured.append(trial) or 1.0)
-    said = []
+    measured: list[Any] = []
+    said: list[str] = []
+
+    def measure(self: Tuner, trial: Any, least: float) -> float:
+        measured.append(trial)
+        return 1.0
+
+    monkeypatch.setattr(Tuner, "measure", measure)
     short = Tuner(device, cache, clock=ticking(1.0), seconds=9.5, note=said.append)
     short.target(product(), measure=True)
     assert 0 < len(measured) < len(problem(device).candidates)
@@ -120,6 +127,7 @@ def test_hopeless_candidates_run_once(device: Any, cache: Any) -> None:
     uploaded = [device.upload(a) for a in arrays]
     slow = Tuner(device, cache, clock=counted)
     trial = slow._trial(found, found.candidates[0], uploaded, wanted)
+    assert trial
     runs.clear()
     assert slow.measure(trial, least=0.01) == 1.0
     assert len(runs) == 2
@@ -193,7 +201,7 @@ def test_the_key_names_the_device_and_everything_that_writes_kernels(
 def test_a_mode_can_be_forced_for_a_while(device: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_TUNE", "full")
     monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(cache.path))
-    said = []
+    said: list[str] = []
     with tuner.tuning("off"):
         assert tuner.tuned(product(), device) == device.target
     with tuner.tuning("full", note=said.append) as found:

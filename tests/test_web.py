@@ -100,8 +100,11 @@ def test_indices_out_of_range_are_told_when_a_result_is_read(tmp_path: Path, run
 
     table, n = np.random.default_rng(2).normal(size=(5000, 4)).astype(np.float32), np.array([3, -1, 4999], np.float32)
     ids = np.array([7, 7, 4998], np.int32)
-    functions = {"rows": (rows, (table, n)), "gradient": (gradient, (table, ids)), "twice": (twice, (table[:3],))}
-    lowered = {name: graphc.compile(fn).lower(*given) for name, (fn, given) in functions.items()}
+    lowered = {
+        "rows": graphc.compile(rows).lower(table, n),
+        "gradient": graphc.compile(gradient).lower(table, ids),
+        "twice": graphc.compile(twice).lower(table[:3]),
+    }
     folder = put(tmp_path / "p", lowered, {"table": table})
     page = Page(running)
     with serving(folder) as url:
