@@ -159,7 +159,7 @@ def test_long_sums_are_shared_out(device: Any, taps: tuple[int, int]) -> None:
 
 def test_half_precision_is_summed_in_single(device: Any) -> None:
     x, w = random(1, 64, 5, 5), random(3, 64, 3, 3, seed=1)
-    half = [np.asarray(a, np.float16) for a in (x, w)]
+    half = np.asarray(x, np.float16), np.asarray(w, np.float16)
     wanted = expected(*half, {})
     got = graphc.compile(lambda x, w: nn.conv(x, w), device="numpy")(*half)
     assert np.asarray(got).dtype == np.float16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,12 @@ def test_the_gallery_is_live_under_any_path(tmp_path: Path) -> None:
     with browser() as running, serving(tmp_path / "served") as url:
         found = Page(running)
         elsewhere: list[str] = []
-        found.page.on("request", lambda r: r.url.startswith((url, "blob:", "data:")) or elsewhere.append(r.url))
+
+        def asked(request: Any) -> None:
+            if not request.url.startswith((url, "blob:", "data:")):
+                elsewhere.append(request.url)
+
+        found.page.on("request", asked)
         for page in ("", "gpt/", "api/nn/", "source/models/gpt.py/"):
             found.page.goto(f"{url}some/where/{page}")
             assert found.page.inner_text("h1")

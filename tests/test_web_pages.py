@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,10 +214,11 @@ def test_training_pauses_goes_on_and_is_put_back(running: Any, tmp_path: Path) -
         found = opened(running, url)
         found.page.fill("#text", case.text)
         found.page.fill("#steps", "100000")
-        for pause in (
+        pauses: list[Callable[[], Any]] = [
             lambda: found.page.get_by_role("button", name="Pause", exact=True).click(),
             lambda: found.page.keyboard.press("Escape"),
-        ):
+        ]
+        for pause in pauses:
             before = len(losses_of(found))
             found.page.get_by_role("button", name="Train", exact=True).click()
             found.page.wait_for_function(
