@@ -62,11 +62,9 @@ def test_arenas_hold_the_largest_buffer_size(tensors: list[Lifetime]) -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(lifetimes, st.data())
+@given(lifetimes.filter(bool), st.data())
 def test_checker_agrees_with_every_pair_after_a_place_is_spoiled(tensors: list[Lifetime], data: st.DataObject) -> None:
     found = assign(tensors, ALIGN)
-    if not tensors:
-        return
     spoiled = data.draw(st.integers(0, len(tensors) - 1))
     offsets = list(found.offsets)
     offsets[spoiled] = ALIGN * data.draw(st.integers(0, 20))

@@ -171,7 +171,13 @@ def test_result_types_are_numpys(name: str, base: str, other: Any) -> None:
     except TypeError:
         with pytest.raises(TypeError):
             assert_same(lambda a: ufunc(a, other), first)
-        return
+    else:
+        check_types(name, first, other, wanted, base)
+
+
+def check_types(name: str, first: Any, other: Any, wanted: Any, base: str) -> None:
+    """Both orders of the operands; no integer is divided by 0."""
+    ufunc = getattr(np, name)
     if wanted.dtype.kind in "iu" and (base == "B" or isinstance(other, bool)) and name in ("floor_divide", "remainder"):
         other = 1 if isinstance(other, np.ndarray) and other.dtype == bool else other
     if isinstance(other, np.ndarray) and other.dtype == bool and name in ("floor_divide", "remainder", "true_divide"):
