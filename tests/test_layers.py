@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checkpoint", "random", "nn", "optim", "transforms", "scan", "taps", "web", "onnx", "report"),
     ("",),
     ("models",),
-    ("bench",),
+    ("bench", "selftest"),
     ("cli",),
     ("__main__",),
 )

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import click
 
-from graphc.cli import bench, export, graph, lr_find, profile, sample, system, train
+from graphc.cli import bench, export, graph, lr_find, profile, sample, selftest, system, train
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -47,6 +47,7 @@ for command in (
     graph.graph,
     profile.profile,
     bench.bench,
+    selftest.selftest,
     system.devices,
     system.doctor,
 ):

@@ -69,12 +69,13 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(as_json: bool) -> None:
+@click.option("--full", is_flag=True, help="Run `graphc selftest` too, which takes up to three minutes.")
+def doctor(as_json: bool, full: bool) -> None:
     """Say what this machine lacks, and what mends it.
 
     Fails if something is missing that is needed.
     """
-    findings = [check() for check in CHECKS]
+    findings = [check() for check in (*CHECKS, *([_check_kernels] if full else []))]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -175,6 +176,24 @@ def _check_cache() -> Finding:
     except OSError as error:
         return Finding("cache, for downloads", False, f"{folder}: {error.strerror}", mend, needed=False)
     return Finding("cache, for downloads", True, str(folder))
+
+
+def _check_kernels() -> Finding:
+    """Every kernel family on the default device."""
+    from graphc.selftest import run
+
+    what, mend = "every kernel family", "run 'graphc selftest', and report the file that it writes"
+    try:
+        device = graphc.device(None)
+        if not device.needs_plan:
+            return Finding(what, True, f"{device.name} runs no kernels")
+        outcomes = run(device)
+    except (GraphcError, RuntimeError) as error:
+        return Finding(what, False, str(error).splitlines()[0], mend)
+    failed = [outcome.name for outcome in outcomes if outcome.state == "failed"]
+    passed = sum(outcome.state == "passed" for outcome in outcomes)
+    detail = f"failed on {device.name}: {', '.join(failed)}" if failed else f"{passed} cases passed on {device.name}"
+    return Finding(what, not failed, detail, mend)
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (

@@ -98,6 +98,15 @@ class Device(ABC):
         """
         return host_memory() if self.software else None
 
+    @property
+    def in_use_bytes(self) -> int:
+        """Bytes of the device's memory that arrays and programs hold; 0 where that is the host's."""
+        return 0
+
+    def trim(self) -> None:
+        """Give back memory that is kept for later; what is made after it holds zeros."""
+        return
+
     @abstractmethod
     def check_dtype(self, type: TensorType) -> None:
         """Raise DeviceError for an element type that the device cannot compute with."""

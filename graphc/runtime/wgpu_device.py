@@ -155,6 +155,20 @@ class WgpuDevice(Device):
         """The limits that the device was opened with."""
         return {name: int(self.handle.limits[name]) for name in BASELINE}
 
+    @property
+    def in_use_bytes(self) -> int:
+        """Bytes of its buffers that arrays and programs hold."""
+        with self.lock:
+            self.pool.collect()
+            return self.pool.in_use_bytes
+
+    def trim(self) -> None:
+        """Destroy the buffers that nobody uses."""
+        self.synchronize()
+        with self.lock:
+            self.pool.collect()
+            self.pool.trim(0)
+
     @cached_property
     def target(self) -> Target:
         """Limits, features, and the subgroup size as a small kernel finds it."""

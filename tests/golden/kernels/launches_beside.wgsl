@@ -1,61 +1,6 @@
-// row_sum: workgroups [(9, 1, 1)], binds read, read_write
-@group(0) @binding(0) var<storage, read> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
-
-// row: sum; 9 rows of 30 elements, reduced along the row
-// grid: a workgroup for 1 row(s), each of them shared by 8 invocation(s); folded into y; needs: nothing
-var<workgroup> shared_value_f32: array<f32, 8>;
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let row = group.x;
-  let lane = local;
-  if (group.x >= 9u) { return; }
-  let c0 = lane;
-  let v1 = x0[((row * 30u) + c0)];
-  let c1 = lane + 8u;
-  let v2 = x0[((row * 30u) + c1)];
-  let v3 = (v1 + v2);
-  let c2 = lane + 16u;
-  let v4 = x0[((row * 30u) + c2)];
-  let v5 = (v3 + v4);
-  let c3 = lane + 24u;
-  let v6 = c3 < 30u;
-  let v7 = x0[((row * 30u) + c3)];
-  let v8 = select(f32(f32(0)), v7, v6);
-  let v9 = (v5 + v8);
-  shared_value_f32[lane] = v9;
-  workgroupBarrier();
-  if (lane < 4u) {
-    let v10 = shared_value_f32[lane];
-    let v11 = shared_value_f32[lane + 4u];
-    let v12 = (v10 + v11);
-    shared_value_f32[lane] = v12;
-  }
-  workgroupBarrier();
-  if (lane < 2u) {
-    let v13 = shared_value_f32[lane];
-    let v14 = shared_value_f32[lane + 2u];
-    let v15 = (v13 + v14);
-    shared_value_f32[lane] = v15;
-  }
-  workgroupBarrier();
-  if (lane < 1u) {
-    let v16 = shared_value_f32[lane];
-    let v17 = shared_value_f32[lane + 1u];
-    let v18 = (v16 + v17);
-    shared_value_f32[lane] = v18;
-  }
-  workgroupBarrier();
-  let v19 = shared_value_f32[0u];
-  workgroupBarrier();
-  if (lane == 0u) {
-    y0[row] = v19;
-  }
-}
-
-// row_exp_sum: workgroups [(5, 1, 1)], binds read, read_write
+// map_tanh: workgroups [(1, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y0: array<vec4<f32>>;
 
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
@@ -79,50 +24,179 @@ fn gc_exp_v4(x: vec4<f32>) -> vec4<f32> {
   let bounded = select(select(y, gc_inf_v4(x), x > vec4<f32>(88.72283172607422)), vec4<f32>(0.0), x < vec4<f32>(-104.0));
   return select(bounded, x, gc_isnan_v4(x));
 }
+fn gc_tanh_v4(x: vec4<f32>) -> vec4<f32> {
+  let a = abs(x);
+  let u = x * x;
+  let p = (((-0.0055286246 * u + 0.020483306) * u - 0.053692963) * u + 0.13330899) * u - 0.33333263;
+  let far = 1.0 - 2.0 / (gc_exp_v4(min(2.0 * a, vec4<f32>(30.0))) + 1.0);
+  let y = select(select(far, -far, x < vec4<f32>(0.0)), x + x * (u * p), a < vec4<f32>(0.625));
+  return select(y, x, gc_isnan_v4(x) | (a < vec4<f32>(1e-4)));
+}
 
-// row: exp_sum; 5 rows of 40 elements, reduced along the row
-// grid: a workgroup for 1 row(s), each of them shared by 4 invocation(s); folded into y; needs: nothing
-var<workgroup> shared_value_f32: array<f32, 4>;
-@compute @workgroup_size(4)
+// map: each output element is computed from the inputs on its own; tanh
+// grid: ceil(items / (64 x 1)) workgroups, folded into y; an item is 4 consecutive element(s)
+@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let row = group.x;
-  let lane = local;
-  if (group.x >= 5u) { return; }
-  let c0 = lane * 4u;
-  let v1 = x0[((row * 40u) + c0) / 4u];
-  let v2 = gc_exp_v4(v1);
-  let c1 = lane * 4u + 16u;
-  let v3 = x0[((row * 40u) + c1) / 4u];
-  let v4 = gc_exp_v4(v3);
-  let v5 = (v2 + v4);
-  let c2 = lane * 4u + 32u;
-  let v6 = c2 < 40u;
-  let v7 = x0[((row * 40u) + c2) / 4u];
-  let v8 = gc_exp_v4(v7);
-  let v9 = select(vec4<f32>(f32(0)), v8, v6);
-  let v10 = (v5 + v9);
-  let v11 = (v10.x + v10.y);
-  let v12 = (v10.z + v10.w);
-  let v13 = (v11 + v12);
-  shared_value_f32[lane] = v13;
-  workgroupBarrier();
-  if (lane < 2u) {
-    let v14 = shared_value_f32[lane];
-    let v15 = shared_value_f32[lane + 2u];
-    let v16 = (v14 + v15);
-    shared_value_f32[lane] = v16;
+  let first = (group.x + group.y * 1u) * 64u + local * 1u;
+  for (var step = 0u; step < 1u; step++) {
+    let i = first + step;
+    if (i >= 24u) { return; }
+    let v1 = x0[i];
+    let v2 = gc_tanh_v4(v1);
+    y0[i] = v2;
   }
-  workgroupBarrier();
-  if (lane < 1u) {
-    let v17 = shared_value_f32[lane];
-    let v18 = shared_value_f32[lane + 1u];
-    let v19 = (v17 + v18);
-    shared_value_f32[lane] = v19;
+}
+
+// beside_matmul: workgroups [(4, 1, 1)], binds read_write, read, read, read_write, read_write, needs subgroup
+@group(0) @binding(0) var<storage, read_write> x_0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x_1: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x_3: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y_2: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y_4: array<vec4<f32>>;
+
+// beside: independent kernels in one launch; the first workgroups run the first one, and so on
+// grid: the workgroups of all kernels, in a row
+// matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul
+// grid: one workgroup a tile of 8 x 32, tiles of one row of tiles side by side, then down, then
+// 1 part(s) of the sum, then the batch; folded into y. Workgroup: 1 row(s) of 8 lanes along N.
+fn part0(group: vec3<u32>, local: u32) {
+  let tile = group.x + group.y * 2u;
+  if (tile >= 2u) { return; }
+  let batch = tile / 2u;
+  let part = (tile / 2u) % 1u;
+  let row = (tile / 1u) % 2u * 8u;
+  let lane = local % 8u;
+  let column = tile % 1u * 32u + lane * 4u;
+  let m0 = min(row + lane, 11u);
+  let n0 = min(column, 12u);
+  var c0_0 = vec4<f32>();
+  var c1_0 = vec4<f32>();
+  var c2_0 = vec4<f32>();
+  var c3_0 = vec4<f32>();
+  var c4_0 = vec4<f32>();
+  var c5_0 = vec4<f32>();
+  var c6_0 = vec4<f32>();
+  var c7_0 = vec4<f32>();
+  let k_end = min((part + 1u) * 8u, 8u);
+  for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
+    let v1 = x_0[((m0 * 8u) + k) / 4u];
+    let v2 = x_1[((k * 16u) + n0) / 4u];
+    let v3 = x_1[(((k + 1u) * 16u) + n0) / 4u];
+    let v4 = x_1[(((k + 2u) * 16u) + n0) / 4u];
+    let v5 = x_1[(((k + 3u) * 16u) + n0) / 4u];
+    let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
   }
-  workgroupBarrier();
-  let v20 = shared_value_f32[0u];
-  workgroupBarrier();
-  if (lane == 0u) {
-    y0[row] = v20;
+
+  for (var r = 0u; r < 8u; r += 4u) {
+    if ((row + r) < 12u && column < 16u) {
+      let at7 = (((row + r) * 16u) + column);
+      y_2[(((row + r) * 16u) + column) / 4u] = c0_0;
+    }
+    if ((row + r + 1u) < 12u && column < 16u) {
+      let at8 = (((row + r + 1u) * 16u) + column);
+      y_2[(((row + r + 1u) * 16u) + column) / 4u] = c1_0;
+    }
+    if ((row + r + 2u) < 12u && column < 16u) {
+      let at9 = (((row + r + 2u) * 16u) + column);
+      y_2[(((row + r + 2u) * 16u) + column) / 4u] = c2_0;
+    }
+    if ((row + r + 3u) < 12u && column < 16u) {
+      let at10 = (((row + r + 3u) * 16u) + column);
+      y_2[(((row + r + 3u) * 16u) + column) / 4u] = c3_0;
+    }
+    c0_0 = c4_0;
+    c1_0 = c5_0;
+    c2_0 = c6_0;
+    c3_0 = c7_0;
   }
+}
+
+// matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul
+// grid: one workgroup a tile of 8 x 32, tiles of one row of tiles side by side, then down, then
+// 1 part(s) of the sum, then the batch; folded into y. Workgroup: 1 row(s) of 8 lanes along N.
+fn part1(group: vec3<u32>, local: u32) {
+  let tile = group.x + group.y * 2u;
+  if (tile >= 2u) { return; }
+  let batch = tile / 2u;
+  let part = (tile / 2u) % 1u;
+  let row = (tile / 1u) % 2u * 8u;
+  let lane = local % 8u;
+  let column = tile % 1u * 32u + lane * 4u;
+  let m0 = min(row + lane, 11u);
+  let n0 = min(column, 12u);
+  var c0_0 = vec4<f32>();
+  var c1_0 = vec4<f32>();
+  var c2_0 = vec4<f32>();
+  var c3_0 = vec4<f32>();
+  var c4_0 = vec4<f32>();
+  var c5_0 = vec4<f32>();
+  var c6_0 = vec4<f32>();
+  var c7_0 = vec4<f32>();
+  let k_end = min((part + 1u) * 8u, 8u);
+  for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
+    let v1 = x_0[((m0 * 8u) + k) / 4u];
+    let v2 = x_3[((k * 16u) + n0) / 4u];
+    let v3 = x_3[(((k + 1u) * 16u) + n0) / 4u];
+    let v4 = x_3[(((k + 2u) * 16u) + n0) / 4u];
+    let v5 = x_3[(((k + 3u) * 16u) + n0) / 4u];
+    let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
+  }
+
+  for (var r = 0u; r < 8u; r += 4u) {
+    if ((row + r) < 12u && column < 16u) {
+      let at7 = (((row + r) * 16u) + column);
+      y_4[(((row + r) * 16u) + column) / 4u] = c0_0;
+    }
+    if ((row + r + 1u) < 12u && column < 16u) {
+      let at8 = (((row + r + 1u) * 16u) + column);
+      y_4[(((row + r + 1u) * 16u) + column) / 4u] = c1_0;
+    }
+    if ((row + r + 2u) < 12u && column < 16u) {
+      let at9 = (((row + r + 2u) * 16u) + column);
+      y_4[(((row + r + 2u) * 16u) + column) / 4u] = c2_0;
+    }
+    if ((row + r + 3u) < 12u && column < 16u) {
+      let at10 = (((row + r + 3u) * 16u) + column);
+      y_4[(((row + r + 3u) * 16u) + column) / 4u] = c3_0;
+    }
+    c0_0 = c4_0;
+    c1_0 = c5_0;
+    c2_0 = c6_0;
+    c3_0 = c7_0;
+  }
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  if (group.x < 2u) { part0(vec3<u32>(group.x - 0u, 0u, 0u), local); } else { part1(vec3<u32>(group.x - 2u, 0u, 0u), local); }
 }
