@@ -157,6 +157,17 @@ def _products() -> Iterator[Case]:
     yield Case("matmul: sums of none", "", np.matmul, normals((4, 0), (0, 5)))
 
 
+def _convolutions() -> Iterator[Case]:
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        return np.maximum(nn.conv(x, w, padding=1) + b, np.float32(0))
+
+    def gradients(x: Any, w: Any) -> Any:
+        return graphc.grad(lambda x, w: np.sum(nn.conv(x, w, stride=2) ** 2), argnums=(0, 1))(x, w)
+
+    yield Case("conv: bias and relu 2x3x17x13", "conv", layer, normals((2, 3, 17, 13), (5, 3, 3, 3), (5, 1, 1)))
+    yield Case("conv: gradients with a stride", "conv", gradients, normals((2, 3, 11, 14), (4, 3, 3, 2)))
+
+
 def _attention() -> Iterator[Case]:
     def attend(q: Any, k: Any, v: Any) -> Any:
         return nn.attention(q, k, v, causal=True)
@@ -238,7 +249,17 @@ def cases(half: bool) -> tuple[Case, ...]:
     """All cases, those that need most memory last. half: whether the device computes in float16."""
     made = [
         case
-        for group in (_maps, _rows, _columns, _products, _attention, _indexed, _loops, *([_halves] if half else []))
+        for group in (
+            _maps,
+            _rows,
+            _columns,
+            _products,
+            _convolutions,
+            _attention,
+            _indexed,
+            _loops,
+            *([_halves] if half else []),
+        )
         for case in group()
     ]
     return tuple(sorted(made, key=lambda case: case.nbytes))

@@ -44,7 +44,7 @@ fn gc_erf_v4(x: vec4<f32>) -> vec4<f32> {
   return select(gc_copysign_v4(y, x), x, gc_isnan_v4(x));
 }
 fn gc_copysign_v4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-  return bitcast<vec4<f32>>((bitcast<vec4<u32>>(a) & vec4<u32>(0x7fffffffu)) | (bitcast<vec4<u32>>(b) & vec4<u32>(0x80000000u)));
+  return select(abs(a), -abs(a), bitcast<vec4<i32>>(b) < vec4<i32>(0));
 }
 
 // matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul_add_mul_erf
