@@ -181,16 +181,85 @@ fn gc_erf{{S}}(x: {{F}}) -> {{F}} {
   return select(gc_copysign{{S}}(y, x), x, gc_isnan{{S}}(x));
 }
 
-// sin(x + turn pi / 2). Cody-Waite reduction: pi / 2 in parts of 11 bits, whose products with n <= 6366 are exact.
-// Good to 4 ULP for |x| <= 1e4; beyond, precision falls until the argument has no bits left below a turn.
+// The upper half of m * v.
+fn gc_mulhi{{S}}(m: {{U}}, v: {{U}}) -> {{U}} {
+  let low = v & {{U}}(0xffffu);
+  let high = v >> {{U}}(16u);
+  let part = m & {{U}}(0xffffu);
+  let rest = m >> {{U}}(16u);
+  let t = rest * low + ((part * low) >> {{U}}(16u));
+  return rest * high + (t >> {{U}}(16u)) + ((part * high + (t & {{U}}(0xffffu))) >> {{U}}(16u));
+}
+
+// |x| in quarters of a turn modulo 4, for finite |x| >= 2^13, as a number of 64 bits: 2 before the point, 62 after it;
+// its upper and its lower word in `part` 0 and 1. With x = m 2^e, the bits of 2 / pi that are worth more than 2^(2 - e)
+// make whole turns, and the 96 bits after them are all that counts. Source: M. Payne, R. Hanek, "Radian reduction for
+// trigonometric functions", SIGNUM Newsletter 18, 1983.
+fn gc_quarters{{S}}(x: {{F}}, part: i32) -> {{U}} {
+  let bits = bitcast<{{U}}>(x);
+  let m = (bits & {{U}}(0x7fffffu)) | {{U}}(0x800000u);
+  let skip = min(max((bits >> {{U}}(23u)) & {{U}}(0xffu), {{U}}(140u)) - {{U}}(120u), {{U}}(134u));
+  // Words of 2 / pi in binary, after one of zeros: the first bit of the second word is worth a half.
+  let four = skip >= {{U}}(128u);
+  let two = (skip & {{U}}(64u)) != {{U}}(0u);
+  let one = (skip & {{U}}(32u)) != {{U}}(0u);
+  let p0 = select({{U}}(0u), {{U}}(0xf534ddc0u), four);
+  let p1 = select({{U}}(0xa2f9836eu), {{U}}(0xdb629599u), four);
+  let p2 = select({{U}}(0x4e441529u), {{U}}(0x3c439041u), four);
+  let p3 = select({{U}}(0xfc2757d1u), {{U}}(0xfe5163abu), four);
+  let q0 = select(p0, p2, two);
+  let q1 = select(p1, p3, two);
+  let q2 = select(p2, {{U}}(0xf534ddc0u), two);
+  let q3 = select(p3, {{U}}(0xdb629599u), two);
+  let q4 = select({{U}}(0xf534ddc0u), {{U}}(0x3c439041u), two);
+  let r0 = select(q0, q1, one);
+  let r1 = select(q1, q2, one);
+  let r2 = select(q2, q3, one);
+  let r3 = select(q3, q4, one);
+  let up = skip & {{U}}(31u);
+  let down = {{U}}(31u) - up;
+  let a = (r0 << up) | ((r1 >> {{U}}(1u)) >> down);
+  let b = (r1 << up) | ((r2 >> {{U}}(1u)) >> down);
+  let c = (r2 << up) | ((r3 >> {{U}}(1u)) >> down);
+  let low = m * b + gc_mulhi{{S}}(m, c);
+  let carry = select({{U}}(0u), {{U}}(1u), low < m * b);
+  return select(low, m * a + gc_mulhi{{S}}(m, b) + carry, {{B}}(part == 0));
+}
+
+// What is left of |x| after the nearest number of quarters of a turn, in radians, for |x| >= 2^13.
+fn gc_within_quarter{{S}}(x: {{F}}) -> {{F}} {
+  let upper = gc_quarters{{S}}(x, 0);
+  let lower = gc_quarters{{S}}(x, 1);
+  let high = (upper << {{U}}(2u)) | (lower >> {{U}}(30u));
+  let low = lower << {{U}}(2u);
+  let negative = (high & {{U}}(0x80000000u)) != {{U}}(0u);
+  let borrow = select({{U}}(0u), {{U}}(1u), low == {{U}}(0u));
+  let big = select(high, ~high + borrow, negative);
+  let small = select(low, ~low + {{U}}(1u), negative);
+  let zeros = min(countLeadingZeros(big), {{U}}(31u));
+  let leading = (big << zeros) | ((small >> {{U}}(1u)) >> ({{U}}(31u) - zeros));
+  let radians = {{F}}(gc_mulhi{{S}}(leading, {{U}}(0xc90fdaa2u)));
+  let size = radians * bitcast<{{F}}>(({{U}}(96u) - zeros) << {{U}}(23u));
+  return select(size, -size, negative);
+}
+
+// sin(x + turn pi / 2), good to 4 ULP. Cody-Waite reduction for |x| <= 1e4: pi / 2 in parts of 11 bits, whose products
+// with n <= 6366 are exact. What lies beyond is reduced in integers.
 fn gc_trig{{S}}(x: {{F}}, turn: i32) -> {{F}} {
-  let n = round(clamp(x * 0.63661975, {{F}}(-1e7), {{F}}(1e7)));
-  let near = (((x - n * 1.5703125) - n * 0.0004837513) - n * 7.5495336e-08) - n * 2.563344e-12;
-  let r = clamp(near, {{F}}(-0.8), {{F}}(0.8));
+  let rounded = round(clamp(x * 0.63661975, {{F}}(-6400.0), {{F}}(6400.0)));
+  var r = (((x - rounded * 1.5703125) - rounded * 0.0004837513) - rounded * 7.5495336e-08) - rounded * 2.563344e-12;
+  var n = {{I}}(rounded);
+  let far = abs(x) > {{F}}(1e4);
+  if (any(far)) {
+    let left = gc_within_quarter{{S}}(x);
+    let count = {{I}}((gc_quarters{{S}}(x, 0) + {{U}}(0x20000000u)) >> {{U}}(30u));
+    r = select(r, select(left, -left, x < {{F}}(0.0)), far);
+    n = select(n, select(count, -count, x < {{F}}(0.0)), far);
+  }
   let u = r * r;
   let s = r + r * (u * ((-0.00019516012 * u + 0.008332169) * u - 0.16666655));
   let c = 1.0 - u * (0.5 - u * ((2.4437006e-05 * u - 0.0013887355) * u + 0.041666646));
-  let quadrant = {{I}}(n) + turn;
+  let quadrant = n + turn;
   let y = select(s, c, (quadrant & {{I}}(1)) != {{I}}(0));
   return select(select(y, -y, (quadrant & {{I}}(2)) != {{I}}(0)), gc_nan{{S}}(x), !gc_isfinite{{S}}(x));
 }

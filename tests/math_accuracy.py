@@ -44,15 +44,15 @@ UNARY: Final[dict[str, tuple[Callable[[Array], Array], tuple[float, float], floa
     "tanh": (np.tanh, (-10.0, 10.0), np.inf),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (-105.0, 20.0), np.inf),
     "erf": (erf, (-4.5, 4.5), np.inf),
-    "sin": (np.sin, (-1e4, 1e4), 1e4),
-    "cos": (np.cos, (-1e4, 1e4), 1e4),
+    "sin": (np.sin, (-1e5, 1e5), np.inf),
+    "cos": (np.cos, (-1e5, 1e5), np.inf),
     "atan": (np.arctan, (-4.0, 4.0), np.inf),
     "log2": (np.log2, (0.25, 4.0), np.inf),
     "log10": (np.log10, (0.25, 4.0), np.inf),
     "cbrt": (np.cbrt, (-8.0, 8.0), np.inf),
     "sinh": (np.sinh, (-90.0, 90.0), np.inf),
     "cosh": (np.cosh, (-90.0, 90.0), np.inf),
-    "tan": (np.tan, (-1e4, 1e4), 1e4),
+    "tan": (np.tan, (-1e5, 1e5), np.inf),
     "asin": (np.arcsin, (-1.0, 1.0), np.inf),
     "acos": (np.arccos, (-1.0, 1.0), np.inf),
     "asinh": (np.arcsinh, (-10.0, 10.0), np.inf),
@@ -74,7 +74,8 @@ def points(low: float, high: float, limit: float) -> Array:
     wide = any_float(rng, quarter)
     close = rng.uniform(-2, 2, quarter) * 2.0 ** rng.integers(-24, 1, quarter)
     near = np.concatenate([close[::2], 1 + close[1::2] * 0.5]).astype(np.float32)
-    around = np.float32(np.pi / 2) * rng.integers(-6366, 6367, quarter // 4).astype(np.float32)
+    turns = rng.integers(-6366, 6367, quarter // 4) * 2 ** rng.choice([0, 0, 1, 2, 8, 16, 32], quarter // 4)
+    around = (np.pi / 2 * turns).astype(np.float32)
     x = np.concatenate([rng.uniform(low, high, COUNT).astype(np.float32), wide, near, around, SPECIAL])
     if np.isfinite(limit):
         x = x[~(np.abs(x) > limit) | np.isinf(x)]
