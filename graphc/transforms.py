@@ -167,7 +167,8 @@ def _plain(x: Any) -> Any:
 
 def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
     """Value and gradient inside a running trace."""
-    positions = _positions(argnums, len(args))
+    asked = _positions(argnums, len(args))
+    positions = tuple(dict.fromkeys(asked))  # an argument that is named twice is one that is varied once
     subject, treedef = tree.flatten(tuple(args[i] for i in positions))
     for leaf, path in zip(subject, tree.paths(treedef), strict=True):
         _require_float_argument(leaf, positions[path[0]], path[1:])
@@ -183,7 +184,8 @@ def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: A
     both = tree.TreeDef("tuple", tuple, (0, 1), (program.out_tree, treedef))
     weak = (*program.weak, *(False for _ in subject))
     value, found = inline(Program(differentiated, program.in_tree, both, program.captured, weak), subject)
-    return value, found if isinstance(argnums, Sequence) else found[0]
+    gradients = tuple(found[positions.index(i)] for i in asked)
+    return value, gradients if isinstance(argnums, Sequence) else gradients[0]
 
 
 def _called(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:

@@ -58,6 +58,8 @@ def test_argnums() -> None:
     assert grad(fn, argnums=-2)(2.0, 3.0, 4.0) == 8
     assert grad(fn, argnums=(2, 0))(2.0, 3.0, 4.0) == (6, 12)
     assert grad(fn, argnums=(1,))(2.0, 3.0, 4.0) == (8,)
+    assert grad(fn, argnums=(0, 2, 0, -3))(2.0, 3.0, 4.0) == (12, 6, 12, 12)
+    assert graphc.compile(grad(fn, argnums=(1, 1)))(2.0, 3.0, 4.0) == (8, 8)
     with pytest.raises(graphc.TraceError, match="argnums 3, but 3 positional"):
         grad(fn, argnums=3)(2.0, 3.0, 4.0)
 
