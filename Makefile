@@ -47,7 +47,8 @@ docs: adapter $(STAMP)-docs  ## the docs as a site in site/, with the five model
 	$(BIN)/python -m mkdocs build --strict --quiet
 
 KERNELS := tests/test_ops*_gpu.py tests/test_kernels_*.py tests/test_lower_*.py tests/test_*_wgsl.py tests/test_textures.py \
-	tests/test_chain.py tests/test_stage.py tests/test_beside.py tests/test_scan.py tests/test_random.py
+	tests/test_chain.py tests/test_stage.py tests/test_beside.py tests/test_scan.py tests/test_random.py \
+	tests/test_conv.py
 widths: setup    ## the kernels' tests on llvmpipe of 128 and 512 bits, as on other processors
 	LP_NATIVE_VECTOR_WIDTH=128 $(PYTEST) $(KERNELS)
 	LP_NATIVE_VECTOR_WIDTH=512 $(PYTEST) $(KERNELS)
