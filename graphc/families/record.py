@@ -9,7 +9,7 @@ that a new family is a folder and a line there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from graphc.codegen.kernel import KernelBuilder, KernelSearch
@@ -74,6 +74,10 @@ class Family:
     kind, colours: how drawings show it; families of one kind look alike.
 
     numpy: how the device "numpy" computes a node with one output into memory that is there; None: by its reference.
+
+    What follows from these: fuses: whether a body may hold more than one op. pointwise: kernels have no anchor, each
+    element of the results is computed on its own. product: kernels hold one anchor, read its operands in place, and
+    write results from registers.
     """
 
     name: str
@@ -102,20 +106,16 @@ class Family:
     colours: Colours = OWN
     numpy: Callable[[Node], Compute | None] = lambda node: None
 
+    fuses: bool = field(init=False)
+    pointwise: bool = field(init=False)
+    product: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Fusion asks these for each pair of kernels that it tries to join.
+        elements = self.reads == "elements"
+        object.__setattr__(self, "fuses", self.launches or self.reads != "memory")
+        object.__setattr__(self, "pointwise", self.grows and elements and not self.many)
+        object.__setattr__(self, "product", self.grows and self.reads == "views")
+
     def __repr__(self) -> str:
         return f"Family({self.name})"
-
-    @property
-    def fuses(self) -> bool:
-        """Whether a body may hold more than one op."""
-        return self.launches or self.reads != "memory"
-
-    @property
-    def pointwise(self) -> bool:
-        """Whether kernels have no anchor: each element of the results is computed on its own."""
-        return self.grows and not self.many and self.reads == "elements"
-
-    @property
-    def product(self) -> bool:
-        """Whether kernels hold one anchor, read its operands in place, and write results from registers."""
-        return self.grows and self.reads == "views"

@@ -53,7 +53,10 @@ def _lowering(op: Op) -> tuple[Family, ...]:
 
 def family_of(node: Node) -> Family | None:
     """The family that computes the op of a node; None for one that is inlined first."""
-    return next((family for family in _lowering(node.op) if family.computes(node)), None)
+    for family in _lowering(node.op):
+        if family.computes(node):
+            return family
+    return None
 
 
 def kernel_family(node: Node) -> Family | None:
