@@ -13,6 +13,7 @@ import graphc
 from graphc import nn, random, tree
 from graphc.codegen.kernel import KernelSource, Operand
 from graphc.ir import Graph, evaluate, new_value
+from graphc.kernels.code import ENTRY, SIZED, Code
 from graphc.loops import flatten
 from graphc.lower import effort, lower
 from graphc.lower import quick as quick_module
@@ -212,9 +213,10 @@ def test_what_is_compiled_soon_enough_has_no_other_launches(monkeypatch: pytest.
 
 
 def test_short_loops_are_hidden_and_long_ones_stay() -> None:
-    text = "for (var k = 0u; k < 8u; k++) { a(); }\nfor (var k = 0u; k < 640u; k += 4u) { b(); }"
+    loops = "  for (var k = 0u; k < 8u; k++) { a(); }\n  for (var k = 0u; k < 640u; k += 4u) { b(); }"
+    code = Code.of(f"{SIZED}64)\n{ENTRY[0]}local{ENTRY[1]}{loops}\n}}\n")
     operand = Operand("x0", new_value(TensorType((4,), f32)), "read", False)
-    source = KernelSource("k", "map", text, (operand,), (1, 1, 1))
+    source = KernelSource("k", "map", code, (operand,), (1, 1, 1))
     assert "k < 8u + gc_unknown()" in rolled(source).wgsl
     assert "at most 8 turns" in rolled(source).wgsl
     assert "k < 640u;" in rolled(source).wgsl

@@ -1,4 +1,4 @@
-"""What a kernel builder returns: WGSL without its declarations, and the tensors it binds.
+"""What a kernel builder returns: code without its declarations, and the tensors it binds.
 
 Every family (map, row, column, matmul) and every custom kernel is a `KernelBuilder`: it gets the body graph of one
 node, asks `site.bindings(body)` for operands, writes WGSL that reaches memory only through `Operand.load` and
@@ -15,6 +15,8 @@ from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
 from graphc.ir import Graph, Node, Value, new_value, reports
+from graphc.kernels import code
+from graphc.kernels.code import Code
 from graphc.plan import RangeCheck, Target, Touch, padded
 from graphc.types import DType, TensorType, u32
 
@@ -84,9 +86,7 @@ class Operand:
 
     def load(self, index: str) -> str:
         """Expression of the element (or vector) at `index`, a u32 expression, as a register value (bool as bool)."""
-        text = f"{self.name}[{index}]" if self.windows == 1 else f"load_{self.name}({index})"
-        if self.uniform and not self.vector:
-            text = f"{self.name}[({index}) / {LANES}u][({index}) % {LANES}u]"
+        text = code.load(self.name, index)
         if self.dtype.kind != "bool":
             return text
         return f"({text} != vec4<u32>(0u))" if self.vector else f"({text} != 0u)"
@@ -96,21 +96,44 @@ class Operand:
         assert self.texture is not None
         if (folded := self.texture.folded) > 1:
             column, row = f"{row} % {folded}u * {self.texture.columns}u + {column}", f"{row} / {folded}u"
-        return f"textureLoad({self.name}, vec2<u32>({column}, {row}))"
+        return f"textureLoad({code.mention(self.name)}, vec2<u32>({column}, {row}))"
 
     def store(self, index: str, value: str) -> str:
         """Statement that writes the register value `value` at `index`."""
         if self.dtype.kind == "bool":
             value = f"select(vec4<u32>(0u), vec4<u32>(1u), {value})" if self.vector else f"select(0u, 1u, {value})"
-        return f"{self.name}[{index}] = {value};" if self.windows == 1 else f"store_{self.name}({index}, {value});"
+        return code.store(self.name, index, value)
+
+
+class Bound:
+    """How the accesses of a kernel are written where each operand is bound under its own name."""
+
+    def __init__(self, operands: Iterable[Operand]) -> None:
+        self._of = {operand.name: operand for operand in operands}
+
+    def load(self, name: str, index: str) -> str:
+        """The expression of an element."""
+        operand = self._of[name]
+        if operand.uniform and not operand.vector:
+            return f"{name}[({index}) / {LANES}u][({index}) % {LANES}u]"
+        return f"{name}[{index}]" if operand.windows == 1 else f"load_{name}({index})"
+
+    def store(self, name: str, index: str, value: str) -> str:
+        """The statement that writes one."""
+        windows = self._of[name].windows
+        return f"{name}[{index}] = {value};" if windows == 1 else f"store_{name}({index}, {value});"
+
+    def mention(self, name: str) -> str:
+        """A name, as it is."""
+        return name
 
 
 @dataclass(frozen=True, slots=True)
 class KernelSource:
     """One kernel launch, before placement.
 
-    name: family and op names, an identifier. wgsl: functions, workgroup variables and the entry point
-    `@compute ... fn main(...)`; no storage declarations, no `enable`, no gc_* helpers (assembly adds them).
+    name: family and op names, an identifier. code: functions, workgroup variables and the entry; no storage
+    declarations, no `enable`, no gc_* helpers (assembly adds them).
     operands: in binding order. workgroups: at most `target.max_workgroups` in each dimension (see `grid`). flops: a
     multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
@@ -122,7 +145,7 @@ class KernelSource:
 
     name: str
     family: str
-    wgsl: str
+    code: Code
     operands: tuple[Operand, ...]
     workgroups: tuple[int, int, int]
     flops: int = 0
@@ -131,6 +154,12 @@ class KernelSource:
     touches: Touches = ()
     clears: tuple[str, ...] = ()
     quick: tuple[KernelSource, ...] = ()
+
+    @property
+    def wgsl(self) -> str:
+        """The text of the code, with its operands under their names."""
+        kinds = tuple((o.name, o.windows > 1, o.uniform and not o.vector) for o in self.operands)
+        return self.code.wgsl(Bound(self.operands), kinds)
 
     def with_quick(self, quick: Sequence[KernelSource]) -> KernelSource:
         """The kernel with launches that may stand in for it; bytes are shared where both ways allow it."""

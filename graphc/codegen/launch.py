@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.codegen.kernel import Bindings, KernelSource, Site, Touches, grid
 from graphc.ir import Graph
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.op import Lanes
 from graphc.types import DType, f32
 
@@ -41,7 +42,7 @@ class Launch:
         workgroups = grid(-(-items // size), self.site.target)
         text = render(template, size=size, columns=workgroups[0], items=items, **holes)
         return KernelSource(
-            name, self.family, text, bindings.operands(), workgroups, flops, (), inplace, touches, clears
+            name, self.family, Code.of(text), bindings.operands(), workgroups, flops, (), inplace, touches, clears
         )
 
 

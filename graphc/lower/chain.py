@@ -12,13 +12,11 @@ it is an array of u32, and accessor functions give its words the type that a sta
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
-from graphc.codegen.kernel import LANES, KernelSource
+from graphc.codegen.kernel import LANES, KernelSource, Operand
 from graphc.ir import Value
 from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
@@ -32,14 +30,6 @@ SHORTEST: Final = 3
 
 LONGEST: Final = 50_000
 """Most characters of a chain's kernels: compilers take more than twice as long for a kernel of twice the length."""
-
-_MAIN: Final = re.compile(
-    r"@compute @workgroup_size\((\d+)\)\n"
-    r"fn main\(@builtin\(workgroup_id\) group: vec3<u32>, @builtin\(local_invocation_index\) (local|lane): u32\) \{"
-)
-_MODULE: Final = re.compile(r"^(?:var|const|struct|override|alias)\b", re.MULTILINE)
-_FUNCTION: Final = re.compile(r"^fn (\w+)\(", re.MULTILINE)
-_COMMENT: Final = re.compile(r"^//.*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +100,12 @@ def lanes_of(target: Target) -> int:
     return target.subgroup or 8
 
 
-@lru_cache(1024)
-def _stage_size(text: str) -> int:
-    """Invocations of a workgroup of a kernel that may be a stage; 0 for one that may not."""
-    head = _MAIN.search(text)
-    return 0 if head is None or _MODULE.search(text) or "Barrier" in text else int(head[1])
-
-
 def _joins(source: KernelSource, target: Target) -> bool:
     """Whether a kernel can be a stage: no workgroup memory, nothing cleared, 4 bytes an element of whole tensors."""
-    size = _stage_size(source.wgsl)
-    if not size or source.workgroups[1:] != (1, 1) or source.clears:
+    code = source.code
+    if code.waits or len(code.functions) < len(code.declarations) or source.workgroups[1:] != (1, 1) or source.clears:
         return False
-    if set(source.needs) - {"subgroup"} or ("subgroup" in source.needs and size != lanes_of(target)):
+    if set(source.needs) - {"subgroup"} or ("subgroup" in source.needs and code.size != lanes_of(target)):
         return False
     return all(o.windows == 1 and not o.texture and o.dtype.storage.itemsize == 4 for o in source.operands)
 
@@ -226,7 +209,7 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
         body.append(_call(source, number, lanes_of(target)))
     code = "\n\n".join(functions)
     declared = "\n".join(m.declaration(k) for k, m in enumerate(memory.values()))
-    accessors = "\n".join(line for m in memory.values() for line in m.accessors(code))
+    accessors = "\n".join(line for m in memory.values() for line in m.accessors())
     stored = next((m.name for m in memory.values() if m.access != "uniform"), "")
     helpers = math_source(sorted(calls(code)), stored).rstrip()
     main = render("chain", count=len(sources), size=lanes_of(target), functions=code, stages="\n".join(body))
@@ -256,14 +239,12 @@ def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> b
 
 def _turns(source: KernelSource, target: Target) -> int:
     """The turns of all loops while the invocations of a chain run a stage."""
-    return -(-source.workgroups[0] * _stage_size(source.wgsl) // lanes_of(target)) * (1 + turns(source.wgsl))
+    return -(-source.workgroups[0] * source.code.size // lanes_of(target)) * (1 + turns(source.wgsl))
 
 
 def _call(source: KernelSource, number: int, lanes: int) -> str:
     """The loop that runs all workgroups of a stage."""
-    head, groups = _MAIN.search(source.wgsl), source.workgroups[0]
-    assert head is not None
-    size = int(head[1])
+    size, groups = source.code.size, source.workgroups[0]
     if size == lanes:
         if groups == 1:
             return f"  stage{number}(vec3<u32>(), local);"
@@ -274,18 +255,13 @@ def _call(source: KernelSource, number: int, lanes: int) -> str:
 
 def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], placement: Placement) -> str:
     """The text of a kernel as a function of the chain, with helpers of its own."""
-    text = _COMMENT.sub("", source.wgsl)
-    helpers = [name for name in _FUNCTION.findall(text) if name != "main"]
-    if helpers:
-        text = re.sub(rf"\b({'|'.join(helpers)})\(", rf"\1_{number}(", text)
-    text = _MAIN.sub(lambda head: f"fn stage{number}(group: vec3<u32>, {head[2]}: u32) {{", text)
     spots: dict[str, _Spot] = {}
     for operand in source.operands:
         tensor = placement.tensors[placement.number[operand.value]]
         stored = operand.dtype.wgsl_storage
-        vector = operand.vector or operand.uniform
-        spots[operand.name] = _Spot(memory[tensor.buffer], tensor.offset, vector, stored)
-    return _moved(text, spots, re.compile(rf"\b({'|'.join(spots)})\[")).strip()
+        spots[operand.name] = _Spot(memory[tensor.buffer], tensor.offset, operand, stored)
+    code = source.code.renamed({name: f"{name}_{number}" for name in source.code.functions})
+    return code.function(f"stage{number}", code.local, _Moved(spots), comments=False).strip()
 
 
 class _Memory:
@@ -298,7 +274,8 @@ class _Memory:
         alike = len(window.elements) == 1
         self.element = next(iter(window.elements)) if alike else "u32"
         self.words = not alike
-        self.types = sorted({re.sub(r"vec4<(\w+)>", r"\1", e) for e in window.elements})
+        self.types = sorted({e.removeprefix("vec4<").removesuffix(">") for e in window.elements})
+        self.used: set[str] = set()
 
     def declaration(self, binding: int) -> str:
         """The `var` of the buffer."""
@@ -308,22 +285,23 @@ class _Memory:
             kind, length = f"storage, {self.access}", ""
         return f"@group(0) @binding({binding}) var<{kind}> {self.name}: array<{self.element}{length}>;"
 
-    def accessors(self, code: str) -> list[str]:
-        """The functions that give its words a type, of those that the code calls."""
-        found = []
+    def accessors(self) -> list[str]:
+        """The functions that give its words a type, of those that are called."""
+        found: dict[str, str] = {}
         for kind in self.types if self.words else ():
             get, put = ("{}", "{}") if kind == "u32" else (f"bitcast<{kind}>({{}})", "bitcast<u32>({})")
             four = ", ".join(get.format(f"{self.name}[i + {lane}u]") for lane in range(LANES))
             puts = " ".join(
                 f"{self.name}[i + {lane}u] = {put.format(f'v.{letter}')};" for lane, letter in enumerate("xyzw")
             )
-            found += [
-                f"fn get_{self.name}_{kind}(i: u32) -> {kind} {{ return {get.format(f'{self.name}[i]')}; }}",
-                f"fn get4_{self.name}_{kind}(i: u32) -> vec4<{kind}> {{ return vec4<{kind}>({four}); }}",
-                f"fn put_{self.name}_{kind}(i: u32, v: {kind}) {{ {self.name}[i] = {put.format('v')}; }}",
-                f"fn put4_{self.name}_{kind}(i: u32, v: vec4<{kind}>) {{ {puts} }}",
-            ]
-        return [line for line in found if re.search(rf"\b{line.split('(')[0].removeprefix('fn ')}\(", code)]
+            name = f"{self.name}_{kind}"
+            found |= {
+                f"get_{name}": f"(i: u32) -> {kind} {{ return {get.format(f'{self.name}[i]')}; }}",
+                f"get4_{name}": f"(i: u32) -> vec4<{kind}> {{ return vec4<{kind}>({four}); }}",
+                f"put_{name}": f"(i: u32, v: {kind}) {{ {self.name}[i] = {put.format('v')}; }}",
+                f"put4_{name}": f"(i: u32, v: vec4<{kind}>) {{ {puts} }}",
+            }
+        return [f"fn {name}{rest}" for name, rest in found.items() if name in self.used]
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,8 +310,13 @@ class _Spot:
 
     memory: _Memory
     offset: int
-    vector: bool
+    operand: Operand
     stored: str
+
+    @property
+    def vector(self) -> bool:
+        """Whether it is reached in vectors."""
+        return self.operand.vector or self.operand.uniform
 
     def at(self, index: str) -> str:
         """The position in the buffer of the element at `index`."""
@@ -346,43 +329,41 @@ class _Spot:
 
     def load(self, index: str) -> str:
         """The expression of an element."""
+        if self.operand.uniform and not self.operand.vector:
+            return f"{self._load(f'({index}) / {LANES}u')}[({index}) % {LANES}u]"
+        return self._load(index)
+
+    def _load(self, index: str) -> str:
         if not self.memory.words:
             return f"{self.memory.name}[{self.at(index)}]"
-        return f"get{'4' if self.vector else ''}_{self.memory.name}_{self.stored}({self.at(index)})"
+        return f"{self._accessor('get')}({self.at(index)})"
+
+    def _accessor(self, verb: str) -> str:
+        name = f"{verb}{'4' if self.vector else ''}_{self.memory.name}_{self.stored}"
+        self.memory.used.add(name)
+        return name
 
     def store(self, index: str, value: str) -> str:
         """The statement that writes an element."""
         if not self.memory.words:
             return f"{self.memory.name}[{self.at(index)}] = {value};"
-        return f"put{'4' if self.vector else ''}_{self.memory.name}_{self.stored}({self.at(index)}, {value});"
+        return f"{self._accessor('put')}({self.at(index)}, {value});"
 
 
-_STORE: Final = re.compile(r" = ([^;]*);")
+class _Moved:
+    """Writes each access at the place where the tensor lies."""
 
+    def __init__(self, spots: Mapping[str, _Spot]) -> None:
+        self._spots = spots
 
-def _moved(text: str, spots: Mapping[str, _Spot], access: re.Pattern[str]) -> str:
-    """The text with each access `name[index]` (see Operand.load and Operand.store) brought to where the tensor lies."""
-    parts: list[str] = []
-    done = 0
-    while match := access.search(text, done):
-        end = _closing(text, match.end() - 1)
-        spot, index = spots[match[1]], _moved(text[match.end() : end], spots, access)
-        parts.append(text[done : match.start()])
-        done = end + 1
-        stored = _STORE.match(text, done)
-        if stored:
-            parts.append(spot.store(index, _moved(stored[1], spots, access)))
-            done = stored.end()
-        else:
-            parts.append(spot.load(index))
-    return "".join(parts) + text[done:]
+    def load(self, name: str, index: str) -> str:
+        """The expression of an element."""
+        return self._spots[name].load(index)
 
+    def store(self, name: str, index: str, value: str) -> str:
+        """The statement that writes one."""
+        return self._spots[name].store(index, value)
 
-def _closing(text: str, start: int) -> int:
-    """The position of the bracket that closes the one at `start`."""
-    depth = 0
-    for position in range(start, len(text)):
-        depth += {"[": 1, "]": -1}.get(text[position], 0)
-        if not depth:
-            return position
-    raise ValueError(f"no bracket closes that at {start}")
+    def mention(self, name: str) -> str:
+        """A name, as it is."""
+        return name

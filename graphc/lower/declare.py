@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from graphc.codegen.kernel import LANES, KernelSource, Operand
 from graphc.kernels import calls, math_source
+from graphc.kernels.code import Code
 from graphc.lower.effort import TURNS
 from graphc.plan import Access
 
@@ -22,18 +23,10 @@ class Module:
     access: tuple[Access, ...]
 
 
-@lru_cache(1024)
-def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
-    new = dict(names)
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, new))})\b")
-    return pattern.sub(lambda match: new[match[0]], text)
-
-
 def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     """The kernel with each input operand in `merged` (input name -> output name) replaced by the output operand."""
     if not merged:
         return source
-    text = _renamed(source.wgsl, tuple(merged.items()))
     over = {merged[o.name]: o.value for o in source.operands if o.name in merged}
     operands = tuple(
         replace(o, access="read_write", over=over[o.name]) if o.name in over else o
@@ -41,7 +34,9 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
         if o.name not in merged
     )
     touches = tuple((merged.get(name, name), touch) for name, touch in source.touches)
-    return replace(source, wgsl=text, operands=operands, touches=tuple(t for t in touches if t[0] in over))
+    return replace(
+        source, code=source.code.renamed(merged), operands=operands, touches=tuple(t for t in touches if t[0] in over)
+    )
 
 
 _SHORT_LOOP = re.compile(r"(for \(var (\w+) = (\d+)u; \2 < (\d+)u)(; \2(?:\+\+| \+= (\d+)u)\) \{)")
@@ -51,18 +46,20 @@ def rolled(source: KernelSource) -> KernelSource:
     """The kernel with loops whose length no compiler knows, so that none writes out those of a few turns."""
 
     stored = any(not o.texture and not o.uniform for o in source.operands)
-    return replace(source, wgsl=_rolled(source.wgsl)) if stored else source
+    return replace(source, code=_rolled(source.code)) if stored else source
 
 
 @lru_cache(1024)
-def _rolled(text: str) -> str:
+def _rolled(code: Code) -> Code:
     def hidden(match: re.Match[str]) -> str:
         turns = -(-(int(match[4]) - int(match[3])) // int(match[6] or 1))
         if not 1 < turns <= TURNS:
             return match[0]
         return f"{match[1]} + gc_unknown(){match[5]}  // at most {turns} turns\n"
 
-    return _SHORT_LOOP.sub(hidden, text)
+    return code.rewritten(
+        lambda text: tuple(_SHORT_LOOP.sub(hidden, piece) if isinstance(piece, str) else piece for piece in text)
+    )
 
 
 def share_quick(source: KernelSource, merged: Mapping[str, str]) -> list[KernelSource]:

@@ -9,7 +9,6 @@ from typing import Final
 
 from graphc.codegen.kernel import FEATURE_OF, Faults, KernelSource, Search, Site
 from graphc.errors import DeviceError, GraphError
-from graphc.families.beside.kernel import workgroup_size
 from graphc.families.record import Family
 from graphc.families.registry import kernel_family
 from graphc.ir import Builder, Graph, Node, Value, prune, reports
@@ -112,9 +111,9 @@ def _of_one_size(alone: Graph, search: Search, target: Target) -> Search:
     """The candidates whose workgroups are as large as those of the rules: else kernels do not share a launch."""
     (node,) = alone.nodes
 
-    def sizes(choice: tuple[int, ...]) -> list[str | None]:
+    def sizes(choice: tuple[int, ...]) -> list[int]:
         chosen = replace(target, choices={search.name: choice})
-        return [workgroup_size(source) for source in kernels_of(node, alone, chosen, lambda value: value)]
+        return [source.code.size for source in kernels_of(node, alone, chosen, lambda value: value)]
 
     first = sizes(search.candidates[0])
     return replace(search, candidates=tuple(c for c in search.candidates if sizes(c) == first))

@@ -15,6 +15,7 @@ from graphc.families.attention.tile import Kind, Shape, Tile, choose, smallest
 from graphc.index import LANES, Idx, Index, constant, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.op import Term
 from graphc.types import TensorType, f32
 
@@ -167,7 +168,7 @@ class RowKernel(ABC):
         return KernelSource(
             name=f"attention_{type(self).__name__.strip('_').lower()}",
             family="attention",
-            wgsl=text,
+            code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=self._flops(),

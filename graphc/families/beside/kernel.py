@@ -6,22 +6,14 @@ and so on; else each stays a kernel of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from graphc.codegen.kernel import KernelSource, Operand, Site
 from graphc.ir import Graph
 from graphc.kernels import render
+from graphc.kernels.code import Code, Marks
 from graphc.plan import Target, Touch
-
-_MAIN: Final = re.compile(
-    r"@compute @workgroup_size\((\d+)\)\n"
-    r"fn main\(@builtin\(workgroup_id\) group: vec3<u32>, @builtin\(local_invocation_index\) local: u32\) \{"
-)
-_ELSEWHERE: Final = re.compile(r"^(?:var|const|fn|struct|override|alias)\b", re.MULTILINE)
-"""What may stand in a module beside its entry point."""
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
@@ -36,22 +28,20 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
 
 def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
     """The kernel that runs independent kernels side by side; None where they cannot share a launch."""
-    sizes = set(map(workgroup_size, sources))
+    sizes = {source.code.size for source in sources}
     total = sum(source.workgroups[0] for source in sources)
     flat = all(source.workgroups[1:] == (1, 1) for source in sources) and total <= target.max_workgroups
-    if None in sizes or len(sizes) > 1 or not flat:
+    if len(sizes) > 1 or not flat:
         return None
-    if any(source.clears for source in sources) or any(
-        _ELSEWHERE.search(_MAIN.sub("", source.wgsl)) for source in sources
-    ):
+    if any(source.clears or source.code.declarations or source.code.local != "local" for source in sources):
         return None
     names = _Names()
-    texts = [names.renamed(source) for source in sources]
+    codes = [names.renamed(source) for source in sources]
     if names.clash:
         return None
     functions, calls, first = [], [], 0
-    for part, (source, text) in enumerate(zip(sources, texts, strict=True)):
-        functions.append(_MAIN.sub(f"fn part{part}(group: vec3<u32>, local: u32) {{", text).rstrip())
+    for part, (source, code) in enumerate(zip(sources, codes, strict=True)):
+        functions.append(code.function(f"part{part}", "local", Marks()).rstrip())
         last = first + source.workgroups[0]
         condition = f"if (group.x < {last}u) " if part < len(sources) - 1 else ""
         calls.append(f"{condition}{{ part{part}(vec3<u32>(group.x - {first}u, 0u, 0u), local); }}")
@@ -60,7 +50,7 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
     joined = KernelSource(
         name=name,
         family="beside",
-        wgsl=render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls)),
+        code=Code.of(render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls))),
         operands=tuple(sorted(names.found, key=lambda o: (o.texture is None, o.access != "read"))),
         workgroups=(total, 1, 1),
         flops=sum(source.flops for source in sources),
@@ -69,12 +59,6 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         touches=tuple(touch for part, source in enumerate(sources) for touch in names.touches(part, source)),
     )
     return joined.with_quick([part for source in sources for part in source.quick or (source,)])
-
-
-def workgroup_size(source: KernelSource) -> str | None:
-    """Invocations of a kernel's workgroups; None where its entry point is not written as those of the families are."""
-    head = _MAIN.search(source.wgsl)
-    return head[1] if head else None
 
 
 class _Names:
@@ -88,8 +72,8 @@ class _Names:
         self.clash = False
         self._maps: list[dict[str, str]] = []
 
-    def renamed(self, source: KernelSource) -> str:
-        """The text of the next kernel under the new names."""
+    def renamed(self, source: KernelSource) -> Code:
+        """The next kernel under the new names."""
         names: dict[str, str] = {}
         for operand in source.operands:
             same = next((o for o in self.found if _same_binding(o, operand)), None)
@@ -102,8 +86,7 @@ class _Names:
             self.clash |= operand.windows > 1
             names[operand.name] = same.name
         self._maps.append(names)
-        pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
-        return pattern.sub(lambda match: names[match[0]], source.wgsl)
+        return source.code.renamed(names)
 
     def pairs(self, part: int, source: KernelSource) -> list[tuple[str, str]]:
         """Its pairs (output, input) that may share bytes: no other part reads the input."""

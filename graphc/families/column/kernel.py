@@ -26,6 +26,7 @@ from graphc.families.bodies import column_space, reductions
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.kernels.turns import turns
 from graphc.plan import MOST_TURNS, Target
 from graphc.types import Shape, strides_of
@@ -154,7 +155,7 @@ class _Column:
         return KernelSource(
             name=f"column_{self.site.label}",
             family="column",
-            wgsl=text,
+            code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes),

@@ -21,6 +21,7 @@ from graphc.codegen.rules import rules_of
 from graphc.index import LANES, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.op import NotDifferentiable, Op, Pointwise
 from graphc.plan import Target
 
@@ -123,7 +124,7 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     return KernelSource(
         name=f"map_{site.label}",
         family="map",
-        wgsl=text,
+        code=Code.of(text),
         operands=bindings.operands(),
         workgroups=workgroups,
         flops=sum("pointwise" in n.op.traits for n in body.nodes) * size,

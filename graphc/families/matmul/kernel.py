@@ -21,6 +21,7 @@ from graphc.families.matmul.tile import Tile, candidates, choose, problem_name, 
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.op import Lanes, Term
 from graphc.types import TensorType
 
@@ -204,7 +205,7 @@ class _Tiled:
         return KernelSource(
             name=f"matmul_{self.site.label}",
             family="matmul",
-            wgsl=text,
+            code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=2 * size.batch * size.m * size.n * size.k,

@@ -31,6 +31,7 @@ from graphc.families.bodies import reductions, row_space
 from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.kernels.turns import turns
 from graphc.op import Reduce, Term
 from graphc.plan import MOST_TURNS, Target
@@ -220,7 +221,7 @@ class _Row:
         return KernelSource(
             name=f"row_{self.site.label}",
             family="row",
-            wgsl=text,
+            code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
             flops=sum(max(v.type.size for v in (*n.inputs, *n.outputs)) for n in self.body.nodes if _counts(n)),
