@@ -42,6 +42,7 @@ OP_NAMES = {
     "passes/split.py": "rules over ops",
     "passes/intervals.py": "rules over ops",
     "passes/__init__.py": "names of passes",
+    "graphc/selftest/cases.py": "programs, each of which says what computes it",
     "graphc/bench/cases.py": "names of cases and passes",
     "graphc/bench/peers/with_tinygrad.py": "the name of a case",
     "graphc/bench/peers/with_torch.py": "the name of a case",
@@ -51,7 +52,6 @@ OP_NAMES = {
 BY_NAME = {
     ("graphc/bench/peaks.py", "map"): "a kernel that is no program's, which a plan has to call something",
     ("graphc/lower/assemble.py", "map"): "copies an output that is an input as well",
-    ("graphc/lower/family.py", "beside"): "which candidates share a launch",
 }
 """(file, family) where one family is meant, and why."""
 
