@@ -14,7 +14,7 @@ import platformdirs
 import pytest
 
 import graphc
-from graphc import tuner
+from graphc import cli, tuner
 from graphc.errors import DeviceError
 from graphc.families.matmul import tile as matmul_tile
 from graphc.families.matmul.tile import Shape, candidates, choose, problem_name
@@ -284,3 +284,21 @@ def test_training_steps_are_the_reference_s_in_every_mode(
         chosen = tuner.tuned(compiled.lower(*arguments).graph, device).choices
         assert bool(chosen) == (mode != "off")
     assert losses["cached"] == losses["full"] == pytest.approx(losses["off"], rel=1e-4)
+
+
+def test_the_command_tunes_a_model_and_keeps_what_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRAPHC_TUNE_CACHE", str(tmp_path / "tuned.json"))
+    monkeypatch.setattr(tuner, "LEAST_WORK", 1)
+    command = ["tune", "bigram", "--batch-size", "8"]
+    assert cli.run([*command, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert {finding["name"] for finding in data["found"]} == set(
+        next(iter(json.loads(Path(data["cache"]).read_text()).values()))
+    )
+    assert all(finding["gain"] >= 1 and finding["tried"] for finding in data["found"])
+    assert cli.run(command) == 0
+    assert f"0 kernels measured now, 0 better than by rule; kept in {tmp_path}" in capsys.readouterr().out
+    assert cli.run(["tune", "mlp", "--device", "numpy"]) == 1
+    assert "tune needs a WebGPU adapter" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import click
 
-from graphc.cli import bench, export, graph, lr_find, profile, sample, selftest, system, train
+from graphc.cli import bench, export, graph, lr_find, profile, sample, selftest, system, train, tune
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -48,6 +48,7 @@ for command in (
     profile.profile,
     bench.bench,
     selftest.selftest,
+    tune.tune,
     system.devices,
     system.doctor,
 ):
