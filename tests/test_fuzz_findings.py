@@ -30,6 +30,13 @@ FOUND = {
     ),
     "NaN and infinity were lost in a difference": ("x0 - x0", (ODD,), "forward", "unfused"),
     "hypot of infinity and NaN is infinite": ("np.hypot(x0, x0[::-1])", (ODD,), "forward", "unfused"),
+    "in a running sum of equal numbers all roundings go one way, and in NumPy's most": (
+        "np.cumsum(x0)",
+        ("np.full(30_000, 0.1, f32)",),
+        "forward",
+        "",
+    ),
+    "a slope without end, alike on both sides": ("np.abs(x0) ** x0", ("np.array([0, 2], f32)",), "gradient", ""),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

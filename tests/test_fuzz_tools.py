@@ -45,7 +45,7 @@ def test_no_choices_are_the_simplest_program() -> None:
 
 
 def test_every_kind_of_statement_occurs() -> None:
-    seen = {kind for number in range(400) for kind in draw(seeded(f"kinds/{number}")).kinds()}
+    seen = {kind for number in range(700) for kind in draw(seeded(f"kinds/{number}")).kinds()}
     assert set(KINDS) - seen - set(OFF) == set()
 
 
@@ -170,6 +170,25 @@ def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ufuncs.RULES, np.sin, lambda x: x.apply(wrong, x))
     found = judge(one("np.sin(x0)", "np.array([0.3, 0.5], f32)", mode="gradient")).findings
     assert [f.symptom for f in found] == ["gradient: value"]
+
+
+def test_quick_programs_start_with_other_kernels_and_end_with_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are run: of a wrong one of either kind something would be said."""
+    waiting: list[int] = []
+    called = judging._called
+
+    def watched(compiled: Any, program: Program, where: Any) -> list[Any]:
+        results = called(compiled, program, where)
+        if where != "numpy":
+            waiting.append(compiled.lower(*program.arguments()).prepared().compiled.waiting)
+        return results
+
+    monkeypatch.setattr(judging, "_called", watched)
+    x = "rng(0).normal(size=(24, 40)).astype(f32)"
+    program = replace(one("nn.softmax(x0 @ x0.mT) @ np.tanh(x0)", x, mode="gradient"), variant="quick")
+    seen = judge(program)
+    assert seen.findings == []
+    assert [w > 0 for w in waiting] == [False, False, True, False]
 
 
 def campaign(tmp_path: Path, count: int) -> command.Campaign:

@@ -103,6 +103,21 @@ def checkpoint(g: Grower) -> None:
     g.add(f"graphc.checkpoint(lambda a, b: {body})({a}, {b})")
 
 
+@kind("custom gradient", 1)
+def custom_gradient(g: Grower) -> None:
+    """A function with a gradient of its own, which here is that of the function."""
+    a = g.floats(lambda s: s.dtype == "float32")
+    b = g.partner(a, lambda s: s.shape == a.shape and s.dtype == "float32")
+    prelude = (
+        "rule = graphc.custom_vjp(\n"
+        "    lambda a, b: np.sin(a) * b,\n"
+        "    lambda a, b: (np.sin(a) * b, (a, b)),\n"
+        "    lambda kept, g: (g * np.cos(kept[0]) * kept[1], g * np.sin(kept[0])),\n"
+        ")"
+    )
+    g.add(f"rule({a}, {b})", 1, prelude)
+
+
 @kind("stop gradient", 2)
 def stop_gradient(g: Grower) -> None:
     a = g.floats()
@@ -151,6 +166,7 @@ OPTIMIZERS: Final = (
     "optim.momentum(0.1)",
     "optim.momentum(0.1, nesterov=True)",
     "optim.adam(0.01)",
+    "optim.adam(optim.warmup(0.01, 2))",
     "optim.adamw(optim.linear(0.1, 0.0, 10), weight_decay=0.1)",
     "optim.chain(optim.clip_by_global_norm(0.5), optim.adam(0.01))",
     "optim.chain(optim.clip_by_global_norm(0.5), optim.sgd(optim.cosine(0.1, 5)))",

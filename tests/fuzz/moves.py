@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -121,6 +122,7 @@ def join(g: Grower) -> None:
     axis = g.axis(a)
     texts = [f"np.concatenate({parts}, axis={axis})", f"np.stack({parts}, axis={axis})", f"np.hstack({parts})"]
     texts += [f"np.vstack({parts})", f"np.append({a}, {b}, axis={axis})"]
+    texts += [f"np.dstack({parts})", f"np.column_stack({parts})"]
     g.add(g.source.pick(texts))
 
 
@@ -148,6 +150,38 @@ def split(g: Grower) -> None:
         return
     cut = g.source.below(n + 1)
     g.add(f"np.split({a}, [{cut}], axis={axis})", 2)
+
+
+@kind("turn", 2)
+def turn(g: Grower) -> None:
+    """Other names for views."""
+    a = g.choose(lambda s: s.rank >= 2 and s.size > 0)
+    texts = (
+        f"np.fliplr({a})",
+        f"np.flipud({a})",
+        f"np.ravel({a}[::-1])",
+        f"np.rollaxis({a}, {a.rank - 1})",
+        f"np.resize({a}, {(3, *a.shape[-1:])})",
+        f"np.hsplit({a}, [1])[1]",
+    )
+    g.add(g.source.pick(texts))
+
+
+@kind("permutation", 4)
+def permutation(g: Grower) -> None:
+    """All elements along an axis in another order, known or computed, and back."""
+    a = g.choose(lambda s: s.rank > 0 and 2 <= s.shape[-1] <= 64 and s.size > 0)
+    n = a.shape[-1]
+    step = g.source.pick([k for k in range(1, n + 1) if math.gcd(k, n) == 1])
+    first = g.source.below(n)
+    known = f"((np.arange({n}) * {step} + {first}) % {n})"
+    texts = [f"{a}[..., {known}]", f"np.take({a}, {known}, axis=-1)"]
+    ids, found = ids_of(g, n, a.size)
+    one = f"{ids}.ravel()[:1]" if found.rank else ids
+    texts.append(f"{a}[..., (np.arange({n}, dtype=i32) * {step} + ({one}).astype(i32)) % {n}]")
+    if a.shape[-2:-1] == (n,):
+        texts.append(f"np.take_along_axis({a}, np.broadcast_to({known}, {a.shape}), axis=-1)")
+    g.add(g.source.pick(texts))
 
 
 @kind("pairs", 6)

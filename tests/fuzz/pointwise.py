@@ -43,6 +43,10 @@ SMOOTH: Final = (
     "np.reciprocal(np.abs({}) + 1)",
     "np.deg2rad({})",
     "np.rad2deg({})",
+    "np.logaddexp2({}, 0.5)",
+    "np.arccosh(np.abs({}) + 1.5)",
+    "np.radians({})",
+    "np.divide({}, 3.0)",
 )
 EDGED: Final = (
     "np.sqrt({})",
@@ -85,6 +89,10 @@ EXACT: Final = (
     "np.round({}, 1)",
     "np.copysign(1.5, {})",
     "{}.copy()",
+    "np.fix({})",
+    "np.zeros_like({}) - {}",
+    "np.full_like({}, 0.5) * {}",
+    "np.negative({})",
 )
 WHOLE: Final = (
     "-{}",
@@ -225,6 +233,17 @@ def binary_whole(g: Grower) -> None:
     g.add(template.format(a, b))
 
 
+@kind("two results", 1)
+def two_results(g: Grower) -> None:
+    """Whole part and rest."""
+    a = g.floats()
+    texts = [f"np.modf({a})", f"np.divmod({a}, 0.75)"]
+    wholes = [s.name for s in g.slots if s.whole]
+    if wholes:
+        texts.append(f"np.divmod({wholes[-1]}, 3)")
+    g.add(g.source.pick(texts), 2)
+
+
 @kind("mixed types", 2)
 def mixed(g: Grower) -> None:
     a = g.choose()
@@ -264,7 +283,7 @@ def logic(g: Grower) -> None:
 
 @kind("test", 1)
 def test(g: Grower) -> None:
-    g.add(f"{g.source.pick(('np.isnan', 'np.isfinite', 'np.isinf'))}({g.floats()})")
+    g.add(f"{g.source.pick(('np.isnan', 'np.isfinite', 'np.isinf', 'np.signbit'))}({g.floats()})")
 
 
 @kind("cast", 3)

@@ -8,7 +8,21 @@ from tests.fuzz.grow import Grower, Rejected, Slot, kind
 from tests.fuzz.moves import ids_of
 from tests.fuzz.pointwise import mask_of
 
-FLOAT: Final = ("sum", "mean", "max", "min", "var", "std", "prod", "nansum", "nanmean", "nanmax", "nanmin", "ptp")
+FLOAT: Final = (
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "var",
+    "std",
+    "prod",
+    "nansum",
+    "nanmean",
+    "nanmax",
+    "nanmin",
+    "ptp",
+    "nanprod",
+)
 WHOLE: Final = ("sum", "max", "min", "mean", "prod", "any", "all", "count_nonzero", "ptp", "var")
 BOOL: Final = ("any", "all", "sum", "count_nonzero", "mean", "max")
 
@@ -26,7 +40,7 @@ def reduce_whole(g: Grower) -> None:
     g.add(f"np.{g.source.pick(WHOLE)}({a}, axis={g.axes(a)}{', keepdims=True' if g.source.below(2) else ''})")
 
 
-@kind("reduce bool", 1)
+@kind("reduce bool", 3)
 def reduce_bool(g: Grower) -> None:
     a = g.choose(lambda s: s.boolean)
     g.add(f"np.{g.source.pick(BOOL)}({a}, axis={g.axes(a)}{', keepdims=True' if g.source.below(2) else ''})")
@@ -87,7 +101,7 @@ def normalise(g: Grower) -> None:
     g.add(g.source.pick(texts))
 
 
-@kind("batch norm", 1)
+@kind("batch norm", 3)
 def batch_norm(g: Grower) -> None:
     a = g.floats(lambda s: s.rank > 1 and s.size > 0 and s.dtype == "float32")
     row = g.floats(lambda s: s.shape == a.shape[-1:] and s.dtype == "float32")
@@ -168,6 +182,22 @@ def outer(g: Grower) -> None:
     g.add(g.source.pick(texts))
 
 
+@kind("products", 2)
+def products(g: Grower) -> None:
+    """Products by other names."""
+    a = g.floats(lambda s: s.rank > 0 and 0 < s.size <= 200)
+    b = g.floats(lambda s: s.rank == a.rank and s.dtype == a.dtype and s.size > 0 and a.size * s.size <= g.most)
+    texts = [f"np.kron({a}, {b})"]
+    if a.shape == b.shape:
+        texts += [f"np.linalg.vecdot({a}, {b})", f"np.linalg.vector_norm({a} - {b} * 0.5, axis=-1)"]
+    if a.rank == 2 and a.shape[0] == a.shape[1] <= 9:
+        texts += [
+            f"np.linalg.matrix_power({a}, {g.source.pick((2, 3, 1))})",
+            f"np.linalg.multi_dot([{a}, {a}, {a}])",
+        ]
+    g.add(g.source.pick(texts))
+
+
 @kind("linear", 2)
 def linear(g: Grower) -> None:
     w = g.floats(lambda s: s.rank == 2 and s.size > 0)
@@ -210,6 +240,8 @@ def cross_entropy(g: Grower) -> None:
         texts.append(f"-np.mean(nn.log_softmax({a})[np.arange({a.shape[0]}), {ids}])")
     if a.rank > 1:
         texts.append(f"nn.cross_entropy({a}, {ids}, mask=np.arange({a.shape[-2]}) > 0)")
+        texts.append(f"nn.cross_entropy({a}, {ids} - 1, ignore_index=-1, reduction='sum')")
+    texts.append(f"nn.cross_entropy({a}, {ids}, label_smoothing=0.25, reduction='none')")
     g.add(g.source.pick(texts))
 
 

@@ -46,6 +46,10 @@ OFTEN_EXACT: Final = frozenset(("add", "sub", "mul", "cast"))
 SUMS: Final = frozenset(("sum", "mean", "matmul", "cumsum", "scatter_add"))
 """Ops that add many terms: what they may be off by goes by the sizes of the terms."""
 
+ADDED_AT_ONCE: Final = 32
+"""A running sum is made of as many parts as a part has numbers, and adds either one after the other: of equal numbers
+all roundings go one way, and so many of them move a result as far as one does in other sums."""
+
 JUMPS: Final = frozenset(("floor", "ceil", "trunc", "round", "sign", "floordiv", "mod", "fmod"))
 """Ops on floats whose results jump."""
 
@@ -162,7 +166,10 @@ def _amplitude(node: Node, result: Any, dtype: DType, arrays: list[Any], attrs: 
     if name in SUMS:
         terms: Any = node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
         count = max(1.0, max(np.size(a) for a in arrays) / max(1, result.size))
-        amount = ULPS * (fine * terms * (1 + math.log2(count) / 4) + (eps * size if eps != fine else 0))
+        depth = 1 + math.log2(count) / 4
+        if name == "cumsum":
+            depth += math.sqrt(arrays[0].shape[attrs["axis"]]) / ADDED_AT_ONCE
+        amount = ULPS * (fine * terms * depth + (eps * size if eps != fine else 0))
     elif "transcendental" in node.op.traits:
         floor = 1.0 + np.abs(arrays[0]) * 1e-3 if name in ("sin", "cos") else 0.0
         amount = 2 * ULPS * eps * np.maximum(size, floor)
