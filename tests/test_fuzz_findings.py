@@ -37,6 +37,12 @@ FOUND = {
         "",
     ),
     "a slope without end, alike on both sides": ("np.abs(x0) ** x0", ("np.array([0, 2], f32)",), "gradient", ""),
+    "running statistics have a slope and no gradient": (
+        "graphc.tree.leaves(nn.batch_norm(x0, x1, x1, x1, x1, train=True))[2]",
+        ("np.array([[1, 2], [0, 4]], f32)", "np.ones(2, f32)"),
+        "gradient",
+        "",
+    ),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

@@ -50,8 +50,8 @@ CALLS_GRAD: Final = ("inner gradient", "optimizer")
 """Kinds of statements that NumPy alone cannot run."""
 
 PASSES: Final = {"unfused": (), "no chain": tuple(p for p in DEFAULT if p is not chain)}
-NO_SLOPE: Final = ("stop_gradient", "np.copysign")
-"""What has a gradient that is not its slope: by name, or where its operands are 0."""
+NO_SLOPE: Final = ("stop_gradient", "np.copysign", "nn.batch_norm")
+"""What has a gradient that is not its slope: by name, where its operands are 0, in its running statistics."""
 
 STARTED: Final = """\
 import os
