@@ -20,13 +20,13 @@ SEED: Final = 1
 # Steps, and what differs from the model's own defaults.
 SMALL: Final[dict[str, tuple[int, dict[str, Any]]]] = {
     "bigram": (200, {}),
-    "mlp": (3000, {}),
-    "batchnorm_mlp": (600, {"settings": {"hidden": 50}}),
-    "microgpt": (1000, {}),
+    "mlp": (1000, {}),
+    "batchnorm_mlp": (400, {"settings": {"hidden": 50}}),
+    "microgpt": (500, {}),
     "gpt": (
-        400,
+        200,
         {
-            "batch_size": 16,
+            "batch_size": 8,
             "rate": 3e-3,
             "settings": {"context": 32, "width": 64, "heads": 4, "layers": 2, "dropout": 0.0},
         },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ import pytest
 import graphc
 from graphc import nn, optim, web
 from graphc.errors import ProgramError
-from graphc.program import folder
 from tests.browser import BLANK, Page, browser, serving
-from tests.test_program import FREE, fields, loss, model
+from tests.test_program import loss, model
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -270,57 +267,3 @@ def test_state_is_given_by_argument_or_as_params(tmp_path: Path) -> None:
         web.export({"not a name": executable}, tmp_path / "b")
     with pytest.raises(ProgramError, match="no function to export"):
         web.export({}, tmp_path / "b")
-
-
-def test_javascript_checks_what_python_checks(exported: Path, running: Any, tmp_path: Path) -> None:
-    """Each field changed in turn, with checksums left aside; and files that are cut or changed."""
-    copy = tmp_path / "copy"
-    shutil.copytree(exported, copy)
-    raw = json.loads((exported / folder.DOCUMENT).read_text())
-    paths = [path for path in fields(raw) if path and path[0] not in ("about", "state")]
-    data = {name: (exported / name).read_bytes() for name in (*folder.FILES, folder.MANIFEST)}
-    damaged = []
-    for name, bytes_ in data.items():
-        for number, changed in enumerate((bytes_[:-1], bytes_[: len(bytes_) // 2], bytes_ + b"x", b"")):
-            place = copy / f"{name}-{number}"
-            place.mkdir()
-            for other, kept in data.items():
-                (place / other).write_bytes(changed if other == name else kept)
-            damaged.append(place.name)
-    page = Page(running)
-    with serving(copy) as url:
-        accepted, loaded = page.run(
-            url,
-            """
-            const { check, read, readArrays } = await import("./format.js").catch(() => import(args[3] + "format.js"));
-            const text = async (name) => (await fetch(args[3] + name)).text();
-            const raw = JSON.parse(await text("program.json"));
-            const wgsl = raw.kernels.map(() => "");
-            const arrays = readArrays(await (await fetch(args[3] + "arrays.safetensors")).arrayBuffer());
-            check(raw, wgsl, arrays);
-            const accepted = [];
-            for (const path of args[0]) {
-                const value = path.reduce((at, key) => at[key], raw);
-                const free = path.some((key) => args[1].includes(key));
-                const wrong = [{no: "such"}, [[[]]], 1.5, ...(Number.isInteger(value) && !free ? [-7, 2 ** 60] : [])];
-                for (const other of wrong) {
-                    const changed = structuredClone(raw);
-                    path.slice(0, -1).reduce((at, key) => at[key], changed)[path.at(-1)] = other;
-                    try { check(changed, wgsl, arrays); accepted.push([path, other]); }
-                    catch (error) { if (!(error instanceof ProgramError)) accepted.push([path, String(error)]); }
-                }
-            }
-            const loaded = [];
-            for (const place of args[2]) {
-                try { await read(args[3] + place); loaded.push(place); }
-                catch (error) { if (!(error instanceof ProgramError)) loaded.push([place, String(error)]); }
-            }
-            return [accepted, loaded];
-            """,
-            paths[:: max(1, len(paths) // 400)],
-            sorted(FREE),
-            damaged,
-            url,
-        )
-    assert not accepted
-    assert not loaded

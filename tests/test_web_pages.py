@@ -46,10 +46,14 @@ class Case:
         params = model.init(random.key(3), config)
         return page.Trained(run, params, run.make_optimizer().init(params), config, vocabulary, 5)
 
+    def batches(self, trained: page.Trained) -> Any:
+        """step -> (x, y)."""
+        corpus = data.Corpus("here", self.text)
+        return trained.model.batches(corpus, trained.config, trained.batch_size, trained.run.seed)
+
     def losses(self, trained: page.Trained, count: int) -> list[float]:
         """What Python makes of the first steps."""
-        corpus = data.Corpus("here", self.text)
-        batches = trained.model.batches(corpus, trained.config, trained.batch_size, trained.run.seed)
+        batches = self.batches(trained)
         optimizer = trained.run.make_optimizer(lambda step: np.float32(self.rate))
         step = graphc.compile(training_step(trained.model, trained.config, optimizer, trained.run.seed))
         params, state, found = trained.params, trained.state, []

@@ -27,6 +27,7 @@ from graphc.plan import (
 )
 from graphc.program.at import At
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
+from graphc.program.state import misfit
 from graphc.types import ALL_DTYPES, NDArray, dtype_of
 
 KINDS: Final[Mapping[str, BufferKind]] = {
@@ -133,8 +134,10 @@ def from_json(raw: Any, wgsl: Sequence[str], arrays: Mapping[str, NDArray]) -> P
         name: tuple(_variant(item, functions.get(name), kernels, arrays) for item in at.list())
         for name, at in top["variants"].entries().items()
     }
-    for item in top["state"].entries().values():
+    for name, item in top["state"].entries().items():
         _check_names(item, arrays, 0)
+        if needed := misfit(name, item.value, functions, arrays):
+            raise item.wrong(needed)
     about = {k: v.value for k, v in top["about"].entries().items()}
     return Program(functions, arrays, top["state"].value, about, variants)
 

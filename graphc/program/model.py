@@ -91,6 +91,13 @@ def describe_tree(treedef: tree.TreeDef) -> Shaped:
     return {**found, "name": treedef.node.__name__} if kind == "record" and treedef.node else found
 
 
+def leaf_count(shaped: Shaped) -> int:
+    """How many leaves a structure has."""
+    if shaped is None or isinstance(shaped, str):
+        return int(shaped is not None)
+    return sum(map(leaf_count, shaped["items"]))
+
+
 def leaf_names(shaped: Shaped, prefix: str = "") -> list[str]:
     """The path of each leaf, as one would write it: params["w"][0].x."""
     if shaped is None:

@@ -18,6 +18,7 @@ from graphc.errors import ProgramError
 from graphc.executable import Executable
 from graphc.lower import lower
 from graphc.plan import Target
+from graphc.program.state import misfit
 from graphc.types import NDArray, dtype_of
 
 HERE: Final = Path(__file__).resolve().parent
@@ -140,7 +141,11 @@ def _state(params: Any, functions: Mapping[str, program.Function], arrays: dict[
             f"web.export: no function has an argument `params`: give params as a dict by the names of arguments, "
             f"out of {', '.join(sorted(known))}"
         )
-    return {name: _stored(tree, name, arrays) for name, tree in given.items()}
+    state = {name: _stored(tree, name, arrays) for name, tree in given.items()}
+    for name, names in state.items():
+        if needed := misfit(name, names, functions, arrays):
+            raise ProgramError(f"web.export: params: {name} must be {needed}")
+    return state
 
 
 def _arguments(function: program.Function) -> tuple[str, ...]:

@@ -169,9 +169,9 @@ function readFunction(name, at, kernels, arrays) {
   if (leavesIn(inTree) !== args.length) raw.in_tree.wrong(`a tree of ${args.length} leaves`);
   if (leavesIn(outTree) !== results.length) raw.out_tree.wrong(`a tree of ${results.length} leaves`);
   const parameters = raw.parameters.each((item) => item.text());
-  if (inTree?.items?.length !== 2 || inTree.items[0]?.items?.length !== parameters.length) {
-    raw.parameters.wrong("a name for each positional argument");
-  }
+  const kinds = [inTree, ...(inTree?.items ?? [])].map((tree) => tree?.kind);
+  if (String(kinds) !== "tuple,tuple,dict") raw.in_tree.wrong("a pair: a tuple, and a dict");
+  if (inTree.items[0].items.length !== parameters.length) raw.parameters.wrong("a name for each positional argument");
   const counts = { input: args.length, output: results.length, constant: raw.constants.list().length, arena: Infinity, faults: 1 };
   const buffers = raw.buffers.each((item) => {
     const [label, kind, nbytes, slot] = item.list(4);
@@ -348,6 +348,42 @@ export async function read(url) {
   return check(parse(text(contents[0]), FILES[0]), readKernels(text(contents[1])), readArrays(contents[2]));
 }
 
+/** The structure of each argument by name, and its leaves. */
+export function argumentsOf(f) {
+  const [args, named] = f.inTree.items;
+  const trees = [...args.items, ...named.items];
+  let first = 0;
+  return Object.fromEntries([...f.parameters, ...named.keys].map((name, n) => {
+    const leaves = f.args.slice(first, (first += leavesIn(trees[n])));
+    return [name, { tree: trees[n], leaves }];
+  }));
+}
+
+/** Append the leaves of what was given, which must have this structure; `wrong` is told where it has not. */
+export function match(tree, given, leaves, where, wrong) {
+  if (tree === "*") return leaves.push(given);
+  if (tree === null) return given === null || given === undefined || wrong(`null for ${where}`);
+  const count = Array.isArray(given) ? given.length : given && typeof given === "object" ? Object.keys(given).length : -1;
+  const same = count === tree.keys.length && tree.keys.every((key) => Object.hasOwn(given, key));
+  if (!same) wrong(`an object with ${tree.keys.join(", ")} for ${where}`);
+  return tree.keys.forEach((key, n) => match(tree.items[n], given[key], leaves, `${where}.${key}`, wrong));
+}
+
+/** What an argument of a function needs that a tree of names of arrays does not give; null: there is no such argument. */
+function misfit(name, given, f, arrays) {
+  const place = argumentsOf(f)[name];
+  if (!place) return null;
+  const found = [];
+  try {
+    match(place.tree, given, found, name, fail);
+  } catch (error) {
+    return error.message;
+  }
+  const type = (array) => `${array?.dtype}[${array?.shape}]`;
+  const n = place.leaves.findIndex((leaf, k) => type(arrays[found[k]]) !== type(leaf));
+  return n < 0 ? "" : `${type(place.leaves[n])} for ${place.leaves[n].name}`;
+}
+
 const SIGNATURE = ["parameters", "args", "results", "inTree", "outTree"];
 
 /** The program of a document; raises ProgramError that names the field. */
@@ -376,7 +412,12 @@ export function check(raw, wgsl, arrays) {
     if (typeof at.value === "string") return Object.hasOwn(arrays, at.value) ? at.value : at.wrong("the name of an array");
     return Object.fromEntries(Object.entries(at.entries()).map(([key, item]) => [key, names(item)]));
   };
-  Object.values(top.state.entries()).forEach(names);
+  for (const [name, at] of Object.entries(top.state.entries())) {
+    names(at);
+    const found = Object.values(functions).map((f) => misfit(name, at.value, f, arrays)).filter((wrong) => wrong !== null);
+    if (!found.length) at.wrong("absent, for no function has such an argument");
+    if (!found.includes("")) at.wrong(found[0]);
+  }
   return { about: top.about.entries() && raw.about, kernels, functions, variants, state: raw.state, arrays };
 }
 

@@ -7,8 +7,8 @@
 // operands are copied to textures or tables are cleared) and submits once. What a call does not name comes from
 // `program.state`, which stays on the device; results that take the place of donated arguments go back there.
 
-import { check, fail, KINDS, leavesIn, problem, product, ProgramError, read, readArrays } from "./format.js";
-import { readNotes, routes, sequence, VECTOR, writeArrays } from "./format.js";
+import { argumentsOf, check, fail, KINDS, leavesIn, match, problem, product, ProgramError } from "./format.js";
+import { read, readArrays, readNotes, routes, sequence, VECTOR, writeArrays } from "./format.js";
 
 export { check, ProgramError, readArrays, writeArrays };
 
@@ -47,17 +47,6 @@ function walk(tree, fn) {
   if (Array.isArray(tree)) return tree.map((item) => walk(item, fn));
   if (tree?.constructor !== Object) return fn(tree);
   return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, walk(item, fn)]));
-}
-
-/** Append the leaves of what was given, which must have this structure. */
-function match(tree, given, leaves, where) {
-  if (tree === "*") return leaves.push(given);
-  if (tree === null) return given === null || given === undefined || fail(`${where}: it must be null`);
-  const count = Array.isArray(given) ? given.length : given && typeof given === "object" ? Object.keys(given).length : -1;
-  if (count !== tree.keys.length || !tree.keys.every((key) => Object.hasOwn(given, key))) {
-    fail(`${where}: it must hold ${tree.keys.join(", ")}`);
-  }
-  return tree.keys.forEach((key, n) => match(tree.items[n], given[key], leaves, `${where}.${key}`));
 }
 
 function build(tree, leaves) {
@@ -378,13 +367,9 @@ export class Program {
   /** Zeros for an argument of a function, on the device: a tree of Tensors. */
   zeros(name, argument) {
     const f = this.functions[name] ?? fail(`this program has no function ${name}`);
-    const trees = f.inTree.items[0].items;
-    const n = f.parameters.indexOf(argument);
-    if (n < 0) fail(`${name} has no argument ${argument}`);
-    const first = trees.slice(0, n).reduce((sum, tree) => sum + leavesIn(tree), 0);
-    const leaves = f.args.slice(first, first + leavesIn(trees[n]));
+    const { tree, leaves } = argumentsOf(f)[argument] ?? fail(`${name} has no argument ${argument}`);
     const zero = ({ shape, dtype }) => ({ shape, dtype, data: new KINDS[dtype].array(product(shape)) });
-    return build(trees[n], leaves.map((leaf) => this.upload(zero(leaf))));
+    return build(tree, leaves.map((leaf) => this.upload(zero(leaf))));
   }
   /**
    * Run a function. given: its arguments by name; those left out come from `state`. Results that replace donated
@@ -392,16 +377,15 @@ export class Program {
    */
   async call(name, given = {}, { onDevice = false } = {}) {
     const f = this.functions[name] ?? fail(`this program has no function ${name}`);
-    const known = [...f.parameters, ...f.inTree.items[1].keys];
-    const extra = Object.keys(given).find((key) => !known.includes(key));
-    if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${known.join(", ")}`);
+    const known = argumentsOf(f);
+    const extra = Object.keys(given).find((key) => !Object.hasOwn(known, key));
+    if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${Object.keys(known).join(", ")}`);
     const leaves = [];
-    known.forEach((key, n) => {
-      const tree = n < f.parameters.length ? f.inTree.items[0].items[n] : f.inTree.items[1].items[n - f.parameters.length];
+    for (const [key, { tree }] of Object.entries(known)) {
       const value = Object.hasOwn(given, key) ? given[key] : this.state[key];
       if (value === undefined) fail(`${name} needs the argument ${key}: give it, or put it into state`);
-      match(tree, value, leaves, key);
-    });
+      match(tree, value, leaves, key, (needed) => fail(`${name} needs ${needed}`));
+    }
     const kept = this.replaced(f);
     const stays = new Set(Object.values(kept).flat());
     const wanted = onDevice ? [] : f.results.map((_, slot) => slot).filter((slot) => !stays.has(slot));
