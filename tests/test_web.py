@@ -208,7 +208,7 @@ def test_what_a_caller_does_wrong_is_said_in_one_line(exported: Path, running: A
         "needs the argument y",
         "no argument z",
         "whole numbers",
-        "must hold",
+        "needs an object with b, table, w for params",
         "no function nothing",
         "cut short",
         "donated",
@@ -217,6 +217,77 @@ def test_what_a_caller_does_wrong_is_said_in_one_line(exported: Path, running: A
     for message, pattern in zip(messages, patterns, strict=True):
         assert pattern in message
         assert "\n" not in message
+
+
+def test_arrays_that_do_not_fit_are_refused_by_name(tmp_path: Path, running: Any) -> None:
+    """A user's own function with a tree of names, scalars, flags, words and random keys."""
+
+    def fn(tree: Any, flags: Any, ids: Any, key: Any, rate: Any) -> Any:
+        noise = graphc.random.normal(key, (2, 3)) * rate
+        return {"sum": np.where(flags, tree["a"]["x"] + noise, 0), "ids": ids + 1}
+
+    key = graphc.random.key(7)
+    tree, flags, ids = (
+        {"a": {"x": np.ones((2, 3), np.float32)}},
+        np.array([True, False, True]),
+        np.arange(4, dtype=np.int32),
+    )
+    compiled = graphc.compile(fn)
+    arguments = (tree, flags, ids, key, np.float32(0.25))
+    folder = put(tmp_path / "p", {"fn": compiled.lower(*arguments)}, {"tree": tree})
+    page = Page(running)
+    with serving(folder) as url:
+        total, numbers, said = page.run(
+            url,
+            """
+            const program = await load("./");
+            const good = { flags: [true, false, true], ids: [0, 1, 2, 3], key: Uint32Array.from(args[0]), rate: 0.25 };
+            const out = await program.fn(good);
+            const x = [[1, 2, 3], [4, 5, 6]];
+            const wrong = [
+                { tree: { a: { x: [[1, 2], [3, 4], [5, 6]] } } },
+                { tree: { a: { x: [[1, 2, 3], [4, 5]] } } },
+                { tree: { a: { x: new Float32Array(5) } } },
+                { tree: { a: { x: ["1", 2, 3, 4, 5, 6] } } },
+                { tree: { a: { x: [undefined, 2, 3, 4, 5, 6] } } },
+                { tree: { a: { x: new DataView(new ArrayBuffer(24)) } } },
+                { tree: { a: { y: x } } },
+                { tree: { a: null } },
+                { tree: 3 },
+                { ids: [0, 1, 2, 2 ** 31] },
+                { ids: new Float32Array([0.5, 0, 0, 0]) },
+                { ids: new BigInt64Array(4) },
+                { key: [-1, 0] },
+                { key: [1] },
+                { rate: "0.25" },
+                { rate: [] },
+                { flags: null },
+                { nonsense: 1 },
+            ];
+            const said = [];
+            for (const change of wrong) {
+                try { await program.fn({ ...good, ...change }); said.push("nothing"); }
+                catch (error) { said.push(error instanceof ProgramError ? error.message : `odd: ${error}`); }
+            }
+            return [Array.from(out.sum), Array.from(out.ids), said];
+            """,
+            np.asarray(key).tolist(),
+        )
+    want = compiled(*arguments)
+    np.testing.assert_allclose(np.reshape(total, (2, 3)), np.asarray(want["sum"]), rtol=1e-5)
+    assert numbers == [1, 2, 3, 4]
+    patterns = [
+        *('x"] is a list of lists: its shape must be [2,3]', 'x"] has 5 elements', 'x"] has 5 elements'),
+        *("of type string", "of type undefined", 'x"] has no elements', "an object with x for tree.a"),
+        *("an object with x for tree.a", "an object with a for tree", "ids must hold whole numbers, from -2147483648"),
+        *("ids must hold whole", "ids holds a value of type bigint", "key must hold whole numbers, from 0"),
+        *("key has 1 elements", "rate holds a value of type string", "rate has 0 elements", "flags has 1 elements"),
+        "no argument nonsense: it takes tree, flags, ids, key, rate",
+    ]
+    for message, pattern in zip(said, patterns, strict=True):
+        assert pattern in message
+        assert "\n" not in message
+    assert not page.errors
 
 
 def test_a_lost_device_is_said_and_survived(exported: Path, running: Any) -> None:

@@ -57,21 +57,36 @@ function build(tree, leaves) {
   return Object.fromEntries(tree.order.map((key) => [key, items[tree.keys.indexOf(key)]]));
 }
 
+/** Whether a list of lists has this shape. */
+const fits = (item, shape) =>
+  Array.isArray(item) ? item.length === shape[0] && item.every((x) => fits(x, shape.slice(1))) : !shape.length;
+
 /** Elements as they lie on the device: typed arrays, plain lists (of lists) and numbers are taken. */
 function stored(given, leaf) {
-  const Kind = KINDS[leaf.dtype].array;
+  const { name, shape, dtype, axis } = leaf;
+  const Kind = KINDS[dtype].array;
   const flat = ArrayBuffer.isView(given) ? given : Array.isArray(given) ? given.flat(Infinity) : [given];
-  if (flat.length !== product(leaf.shape)) {
-    fail(`argument ${leaf.name} has ${flat.length} elements: it must have ${product(leaf.shape)}, [${leaf.shape}]`);
+  if (flat.length !== product(shape)) {
+    fail(`argument ${name} has ${flat.length ?? "no"} elements: it must have ${product(shape)}, [${shape}]`);
   }
-  const whole = leaf.dtype === "i32" || leaf.dtype === "u32";
-  if (whole && !flat.every(Number.isInteger)) fail(`argument ${leaf.name} must hold whole numbers, of type ${leaf.dtype}`);
-  const low = leaf.axis === null ? -Infinity : -leaf.axis;
-  const bad = leaf.axis === null ? undefined : flat.find((i) => i < low || i >= leaf.axis);
-  if (bad !== undefined) fail(`argument ${leaf.name}: index ${bad} is out of range for an axis of ${leaf.axis}`);
-  if (leaf.dtype === "bool") return Uint32Array.from(flat, (x) => (x ? 1 : 0));
+  const nested = Array.isArray(given) && given.some(Array.isArray);
+  if (nested && !fits(given, shape)) fail(`argument ${name} is a list of lists: its shape must be [${shape}]`);
+  const kinds = new Set(Array.from(flat === given ? flat.subarray(0, 1) : flat, (x) => typeof x));
+  const odd = [...kinds].find((kind) => kind !== "number" && kind !== "boolean");
+  if (odd) fail(`argument ${name} holds a value of type ${odd}: it must hold numbers`);
+  if (!(given instanceof Kind)) {
+    const [low, high] = RANGES[dtype] ?? [];
+    const whole = (x) => Number.isInteger(x) && x >= low && x <= high;
+    if (low !== undefined && !flat.every(whole)) fail(`argument ${name} must hold whole numbers, from ${low} to ${high}`);
+    if (Kind === Uint16Array) fail(`argument ${name} is f16, and this browser has no Float16Array: give a Uint16Array of bits`);
+  }
+  const out = axis === null ? undefined : flat.find((i) => i < -axis || i >= axis);
+  if (out !== undefined) fail(`argument ${name}: index ${out} is out of range for an axis of ${axis}`);
+  if (dtype === "bool") return Uint32Array.from(flat, (x) => (x ? 1 : 0));
   return given instanceof Kind ? given : Kind.from(flat);
 }
+
+const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] };
 
 /** What an adapter lacks that a function requires; null: nothing. */
 function lack({ requires }, { limits, features, info }) {
