@@ -125,6 +125,15 @@ class Compiled(Generic[P, R]):
         # Signatures that differ from one of those in the order of keys alone, and whose program is the same.
         self._alike: dict[Signature, Executable] = {}
 
+    def __copy__(self) -> Compiled[P, R]:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Compiled[P, R]:
+        return self  # as functions are, wherever they stand in what is copied
+
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", self._name))  # by name, as functions are
+
     @property
     def signatures(self) -> Mapping[Signature, Executable]:
         """The Executable of each signature seen so far."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -170,3 +172,18 @@ def test_what_was_donated_is_called_by_its_name(device: str) -> None:
         assert f"was donated to a compiled function ({name})" in repr(leaf)
         with pytest.raises(graphc.DeviceError, match="was donated"):
             np.asarray(leaf)
+
+
+@graphc.compile(device="numpy")
+def doubled(x: Any) -> Any:
+    return x * 2
+
+
+def test_compiled_functions_are_copied_and_pickled_as_functions_are() -> None:
+    holder = copy.deepcopy({"step": doubled, "state": [X]})
+    assert holder["step"] is doubled and holder["state"][0] is not X
+    assert copy.copy(doubled) is doubled
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+    nameless = graphc.compile(lambda x: x, device="numpy")
+    with pytest.raises((pickle.PicklingError, AttributeError), match="pickle"):
+        pickle.dumps(nameless)
