@@ -18,6 +18,7 @@ from graphc.plan import range_message
 from graphc.random import bernoulli
 from graphc.trace import Tracer, apply
 from graphc.transforms import custom_vjp
+from graphc.types import as_shape
 
 Array = Any
 """An ndarray or a traced array; each function takes either and gives the same kind back."""
@@ -147,7 +148,8 @@ def one_hot(ids: Array, n: int, dtype: Any = np.float32) -> Array:
     """[..., n] with 1 at each id and 0 elsewhere; an id outside of [0, n) gives a row of zeros, as in JAX."""
     ids = _array(ids)
     _check_integer("one_hot: ids", ids)
-    return (ids[..., None] == np.arange(n, dtype=np.int32)).astype(dtype)
+    (count,) = as_shape(n, "one_hot: n")
+    return (ids[..., None] == np.arange(count, dtype=np.int32)).astype(dtype)
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:

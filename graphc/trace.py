@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
-from graphc.errors import GraphcError, ShapeError, TraceError
+from graphc.errors import GraphcError, TraceError
 from graphc.ir import Builder, Graph, Value, prune
 from graphc.op import Op
 from graphc.tracing.aliases import check_promises, given
@@ -58,10 +58,7 @@ def spec(shape: Lengths, dtype: Any = "float32") -> Spec:
 
     Raises ShapeError for a negative length, DTypeError for an element type that graphc has none for.
     """
-    lengths = as_shape(shape, "spec: shape")
-    if any(n < 0 for n in lengths):
-        raise ShapeError(f"spec: shape {lengths} has a negative length")
-    return Spec(lengths, dtype_of(dtype).numpy)
+    return Spec(as_shape(shape, "spec: shape"), dtype_of(dtype).numpy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,13 +125,16 @@ def dtype_of(spec: Any) -> DType:
 
 
 def as_shape(shape: Any, what: str = "shape") -> Shape:
-    """One length or a sequence of them as ints, of whatever integers; raises ShapeError for what is none."""
+    """One length or a sequence of them as ints, of whatever integers; raises ShapeError for what is no length."""
     try:
-        return tuple(map(operator.index, shape if np.ndim(shape) else (shape,)))
+        lengths = tuple(map(operator.index, shape if np.ndim(shape) else (shape,)))
     except (TypeError, ValueError) as error:
         if isinstance(error, GraphcError):
             raise
         raise ShapeError(f"{what} is {shape!r}: needs integers") from None
+    if min(lengths, default=0) < 0:
+        raise ShapeError(f"{what} {lengths} has a negative length")
+    return lengths
 
 
 def check_plain(value: Any, what: str = "") -> None:

@@ -180,8 +180,9 @@ def doubled(x: Any) -> Any:
 
 
 def test_compiled_functions_are_copied_and_pickled_as_functions_are() -> None:
-    holder = copy.deepcopy({"step": doubled, "state": [X]})
-    assert holder["step"] is doubled and holder["state"][0] is not X
+    holder: dict[str, Any] = copy.deepcopy({"step": doubled, "state": [X]})
+    assert holder["step"] is doubled
+    assert holder["state"][0] is not X
     assert copy.copy(doubled) is doubled
     assert pickle.loads(pickle.dumps(doubled)) is doubled
     nameless = graphc.compile(lambda x: x, device="numpy")

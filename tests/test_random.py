@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import random
-from graphc.errors import DTypeError, ShapeError
+import graphc
+from graphc import nn, random
+from graphc.errors import DTypeError, ShapeError, TraceError
 
 Array = Any
 KEY = random.key(2024)
@@ -153,3 +154,30 @@ def test_what_is_no_key_is_refused() -> None:
         random.normal(random.split(KEY), (3,))
     with pytest.raises(DTypeError, match="float32"):
         random.uniform(KEY, (3,), dtype=np.int32)
+
+
+NEGATIVE = {
+    "uniform": lambda key: random.uniform(key, (-1,)),
+    "normal": lambda key: random.normal(key, (2, -3)),
+    "randint": lambda key: random.randint(key, -2, 0, 3),
+    "bernoulli": lambda key: random.bernoulli(key, 0.5, (-2,)),
+    "gumbel": lambda key: random.gumbel(key, (3, -1)),
+    "bits": lambda key: random.bits(key, -1),
+    "split": lambda key: random.split(key, -2),
+    "one_hot": lambda key: nn.one_hot(key.astype(np.int32), -1),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_a_negative_length_is_refused_at_once_and_traced(name: str) -> None:
+    with pytest.raises(ShapeError, match="negative length"):
+        NEGATIVE[name](KEY)
+    with pytest.raises(ShapeError, match="negative length"):
+        graphc.trace(NEGATIVE[name], KEY)
+
+
+@pytest.mark.parametrize("shape", [(-1, 2), (-5, -1, 2), (2, -1)])
+def test_nothing_is_broadcast_to_a_negative_length(shape: tuple[int, ...]) -> None:
+    for fn in (lambda x: np.broadcast_to(x, shape), lambda x: np.full_like(x, x[0], shape=shape)):
+        with pytest.raises((ShapeError, TraceError)):
+            graphc.trace(fn, np.ones(2, np.float32))

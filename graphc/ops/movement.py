@@ -117,7 +117,7 @@ transpose: Final = Op(
 
 
 def _infer_broadcast_to(x: TensorType, *, shape: Shape) -> TensorType:
-    if len(shape) < x.ndim or broadcast_shapes(x.shape, shape) != tuple(shape):
+    if len(shape) < x.ndim or min(shape, default=0) < 0 or broadcast_shapes(x.shape, shape) != tuple(shape):
         raise ShapeError(f"{list(x.shape)} does not broadcast to {list(shape)}")
     return x.with_shape(shape)
 
