@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
+import os
 import threading
 import webbrowser
 from pathlib import Path
@@ -67,9 +69,19 @@ def serve(directory: Path, port: int, opens: bool) -> None:
         click.echo("Ctrl-C stops it", err=True)
         if opens:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        server.serve_forever()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        """The type of a file: browsers run modules of one type alone, which not every machine knows them by."""
+        return "text/javascript" if os.fspath(path).endswith(".js") else super().guess_type(path)
+
+    def end_headers(self) -> None:
+        """Have the browser ask each time: a page that is exported again has other files of the same names."""
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the page says what goes wrong."""
