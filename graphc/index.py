@@ -155,6 +155,12 @@ def _stays_within(a: Idx, c: int) -> bool:
     return a.lane * (LANES - 1) < room
 
 
+def divided_by(text: str) -> list[int]:
+    """The constants that an index expression divides by, as `divide` and `modulo` write it."""
+    parts = [part for sign in ("/ ", "% ") for part in text.split(sign)[1:]]
+    return [int(digits) for part in parts if (digits := part.partition("u")[0]).isdigit()]
+
+
 def clamp(a: Idx, limit: int) -> Idx:
     """min(a, limit - 1): an index that may lie outside, brought inside (0 where there is no inside)."""
     limit = max(limit, 1)

@@ -14,14 +14,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from graphc.kernels.blocks import called, named, word
+
 FOLDER: Final = Path(__file__).resolve().parent
 LIBRARIES: Final = ("math", "functions", "arith", "double", "random")
 SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 """What is appended to the name of a library function, by the width of its arguments."""
 
 _HOLE = re.compile(r"\{\{(\w+)\}\}")
-_SECTION = re.compile(r"^(?:fn|const|struct) (\w+)", re.MULTILINE)
-_CALL = re.compile(r"\b(gc_\w+)(?:\{\{S\}\})?\(|\b(GC_\w+)\b")
+"""A hole of a template: what is filled here is no WGSL yet, and nothing else is read by a regular expression."""
 
 
 class TemplateError(ValueError):
@@ -62,13 +63,13 @@ def _library() -> Mapping[str, str]:
     """Each declaration of the libraries by its name without width suffix, in the order in which they stand."""
     found: dict[str, str] = {}
     for library in LIBRARIES:
-        text = template(library)
-        starts = list(_SECTION.finditer(text))
-        for match in starts:
-            end = (
-                text.find("\n", match.start()) if match[0].startswith("const") else text.find("\n}", match.start()) + 2
-            )
-            found[match[1]] = text[match.start() : end]
+        text, start = template(library), 0
+        for line in text.splitlines(keepends=True):
+            kind, _, rest = line.partition(" ")
+            if kind in ("fn", "const", "struct"):
+                end = text.find("\n", start) if kind == "const" else text.find("\n}", start) + 2
+                found[word(rest)] = text[start:end]
+            start += len(line)
     return MappingProxyType(found)
 
 
@@ -83,9 +84,8 @@ _SCALARS = {"F": "f32", "I": "i32", "U": "u32", "B": "bool", "D": "f64", "L": "i
 
 @cache
 def _needs(name: str) -> frozenset[str]:
-    text = _library()[name]
-    called = {a or b for a, b in _CALL.findall(text)} - {name}
-    return frozenset(called)
+    text = _library()[name].replace("{{S}}", "")
+    return frozenset((called(text, "gc_") | named(text, "GC_")) - {name})
 
 
 def math_functions() -> list[str]:
@@ -128,7 +128,7 @@ def library_texts() -> list[str]:
 
 @lru_cache(1024)
 def _called(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\bgc_\w+(?=\()", text)) if "gc_" in text else frozenset()
+    return frozenset(called(text, "gc_"))
 
 
 def calls(text: str) -> set[tuple[str, int]]:

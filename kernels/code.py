@@ -111,45 +111,30 @@ def _piece(piece: Piece, access: Access) -> str:
 
 def parsed(text: str) -> Text:
     """A text with marks as records."""
-    return _Reader(text).pieces()
+    stack: list[list[list[Piece]]] = [[[]]]  # of the text and the marks that are open: their parts
+    for number, opened in enumerate(text.split(_OPEN)):
+        if number:
+            stack.append([[]])
+        for depth, closed in enumerate(opened.split(_CLOSE)):
+            if depth:
+                record = _record(stack.pop())
+                stack[-1][-1].append(record)
+            first, *others = closed.split(_NEXT)
+            if first:
+                stack[-1][-1].append(first)
+            for other in others:
+                stack[-1].append([other] if other else [])
+    return tuple(stack[0][0])
 
 
-class _Reader:
-    """Reads marks, from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
-
-    def pieces(self) -> Text:
-        """Up to the end of the text, or of the mark that this is a part of."""
-        found: list[Piece] = []
-        text = self.text
-        while self.at < len(text):
-            char = text[self.at]
-            if char == _OPEN:
-                found.append(self._mark())
-            elif char in (_NEXT, _CLOSE):
-                break
-            else:
-                end = min((n for n in (text.find(c, self.at) for c in (_OPEN, _NEXT, _CLOSE)) if n >= 0), default=None)
-                found.append(text[self.at : end])
-                self.at = len(text) if end is None else end
-        return tuple(found)
-
-    def _mark(self) -> Piece:
-        kind = self.text[self.at + 1]
-        begin = self.at + 2
-        end = min(n for n in (self.text.find(_NEXT, begin), self.text.find(_CLOSE, begin)) if n >= 0)
-        name = self.text[begin:end]
-        self.at = end
-        parts: list[Text] = []
-        while self.text[self.at] == _NEXT:
-            self.at += 1
-            parts.append(self.pieces())
-        self.at += 1
-        if kind == _LOAD:
-            return Load(name, parts[0])
-        return Store(name, parts[0], parts[1]) if kind == _STORE else Mention(name)
+def _record(parts: list[list[Piece]]) -> Piece:
+    """A mark, of its parts; the first holds its kind and its name."""
+    (head,), *others = parts
+    assert isinstance(head, str)
+    kind, name = head[0], head[1:]
+    if kind == _LOAD:
+        return Load(name, tuple(others[0]))
+    return Store(name, tuple(others[0]), tuple(others[1])) if kind == _STORE else Mention(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,15 +208,16 @@ class Code:
             self._renamed[key] = Code(other.size, other.local, sides[0], other.body, sides[1], other.waits)
         return self._renamed[key]
 
-    def wgsl(self, access: Access, key: object = None) -> str:
-        """The module's text. key: what the access depends on, where the text is asked for again."""
-        if key is not None and key in self._texts:
-            return self._texts[key]
+    def once(self, key: object, make: Callable[[], str]) -> str:
+        """A text made of this code, kept for the next time that it is asked for under the same key."""
+        if key not in self._texts:
+            self._texts[key] = make()
+        return self._texts[key]
+
+    def wgsl(self, access: Access) -> str:
+        """The text of the code."""
         entry = f"{SIZED}{self.size})\n{ENTRY[0]}{self.local}{ENTRY[1]}{written(self.body, access)}}}\n"
-        text = _declared(self.head, access) + entry + _declared(self.tail, access)
-        if key is not None:
-            self._texts[key] = text
-        return text
+        return _declared(self.head, access) + entry + _declared(self.tail, access)
 
     def function(self, name: str, local: str, access: Access, comments: bool = True) -> str:
         """The entry as a function of the workgroup's and the invocation's number, with what is declared beside it."""

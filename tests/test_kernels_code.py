@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,14 @@ import pytest
 from graphc import trace
 from graphc.codegen.kernel import Bound, KernelSource, Operand
 from graphc.ir import new_value
+from graphc.kernels.blocks import Block, Loop, blocks, called, loop_of, without_comments
 from graphc.kernels.code import Code, LayoutError, Load, Marks, Mention, Store, load, mention, parsed, store, written
 from graphc.lower.family import kernels_of
 from graphc.passes import pipeline
 from graphc.plan import Target
 from graphc.types import NDArray, TensorType, f32
+
+ROOT = Path(__file__).resolve().parent.parent
 
 TEXT = (
     "// a kernel\nvar<workgroup> shared_max: array<f32, 8>;\n\n@compute @workgroup_size(32)\n"
@@ -122,3 +127,44 @@ def test_no_access_of_an_operand_is_written_by_hand() -> None:
         text = source.code.renamed(names).wgsl(Plain())
         assert not [name for name in names if f" {name}[" in text or f"({name}[" in text], source.name
         assert "\ue000" not in text
+
+
+TEXTS = {
+    "kernels/__init__.py": "the holes of templates",
+    "graphc/lower/family.py": "names of kernels, made of names of ops",
+}
+"""Files of what makes kernels that hold a regular expression, and what it reads."""
+
+
+def test_no_regular_expression_reads_wgsl() -> None:
+    folders = ("kernels", "graphc/codegen", "graphc/families", "graphc/lower")
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    found = {
+        path.relative_to(ROOT).as_posix(): sum(
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "re"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        )
+        for path in files
+    }
+    assert {file: count for file, count in found.items() if count} == dict.fromkeys(TEXTS, 1)
+
+
+def test_loops_are_read_off_their_heads() -> None:
+    assert loop_of("for (var k = 2u; k < 9u; k += 3u) ") == Loop("k", 2, 9, 3, True, True, False)
+    assert loop_of("for (var k: i32 = 9; k >= 0i; k--) ") == Loop("k", 9, 0, 1, False, False, True)
+    assert loop_of("for (var k = first; k < 8u && open; k++)") == Loop("k", None, 8, 1, True, True, False)
+    for other in ("for (var k = 0u; k < n; k++)", "for (var k = 0u; j < 4u; k++)", "for (;;)", "while (k < 4u)"):
+        assert loop_of(other) is None
+    assert loop_of("for (var k = 0u; k < 8u; k *= 2u)") is None
+    assert loop_of("for (var k = 0u; k > 8u; k++)") is None
+
+
+def test_blocks_are_a_tree() -> None:
+    loop = "for (var k = 0u; k < n; k++) {  // at most 7 turns\n  }"
+    text = f"fn f() {{\n  a();\n  if (b) {{ c(); }} else {{ d(); }}\n  {loop}\n}}"
+    (function,) = (part for part in blocks(text).parts if isinstance(part, Block))
+    inner = [part for part in function.parts if isinstance(part, Block)]
+    assert [part.word for part in inner] == ["if", "else", "for"]
+    assert [part.said for part in inner] == [None, None, 7]
+    assert without_comments("a // b { c\nd // at most 3 turns\n/ e") == "a \nd // at most 3 turns\n/ e"
+    assert called("gc_exp(x) + my_gc_log(y) + gc_sin", "gc_") == {"gc_exp"}

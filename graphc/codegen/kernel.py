@@ -159,7 +159,7 @@ class KernelSource:
     def wgsl(self) -> str:
         """The text of the code, with its operands under their names."""
         kinds = tuple((o.name, o.windows > 1, o.uniform and not o.vector) for o in self.operands)
-        return self.code.wgsl(Bound(self.operands), kinds)
+        return self.code.once(kinds, lambda: self.code.wgsl(Bound(self.operands)))
 
     def with_quick(self, quick: Sequence[KernelSource]) -> KernelSource:
         """The kernel with launches that may stand in for it; bytes are shared where both ways allow it."""

@@ -10,7 +10,6 @@ costs one instruction and whose result no compiler knows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -38,8 +37,6 @@ CHAINED: Final = {name: frozenset((*pair, "neg")) for pair in (("add", "sub"), (
 """Operations in whose chains compilers move numbers: (x * y) * 1e20 becomes (x * 1e20) * y, which may overflow."""
 
 LOGIC: Final = frozenset(("and", "or", "xor"))
-
-_INNER: Final = re.compile(r"vec4<\w+>\((.*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +78,8 @@ class Origins:
         text = term.text
         if text in self._found:  # a cast of four lanes is written as one element spread over them is
             return self._found[text]
-        inner = _INNER.fullmatch(text)
-        if inner is not None:
-            text = inner[1]
+        if text.startswith("vec4<") and text.endswith(")"):
+            text = text.partition("(")[2][:-1]
         if is_number(text):
             return _number(text)
         text = text.partition(".")[0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from graphc.codegen.kernel import LANES, KernelSource, Operand
 from graphc.kernels import calls, math_source
+from graphc.kernels.blocks import loop_of
 from graphc.kernels.code import Code
 from graphc.lower.effort import TURNS
 from graphc.plan import Access
@@ -39,9 +39,6 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     )
 
 
-_SHORT_LOOP = re.compile(r"(for \(var (\w+) = (\d+)u; \2 < (\d+)u)(; \2(?:\+\+| \+= (\d+)u)\) \{)")
-
-
 def rolled(source: KernelSource) -> KernelSource:
     """The kernel with loops whose length no compiler knows, so that none writes out those of a few turns."""
 
@@ -51,15 +48,22 @@ def rolled(source: KernelSource) -> KernelSource:
 
 @lru_cache(1024)
 def _rolled(code: Code) -> Code:
-    def hidden(match: re.Match[str]) -> str:
-        turns = -(-(int(match[4]) - int(match[3])) // int(match[6] or 1))
-        if not 1 < turns <= TURNS:
-            return match[0]
-        return f"{match[1]} + gc_unknown(){match[5]}  // at most {turns} turns\n"
+    return code.rewritten(lambda text: tuple(_hidden(p) if isinstance(p, str) else p for p in text))
 
-    return code.rewritten(
-        lambda text: tuple(_SHORT_LOOP.sub(hidden, piece) if isinstance(piece, str) else piece for piece in text)
-    )
+
+def _hidden(text: str) -> str:
+    """A piece of a text with the ends of its short loops hidden."""
+    first, *others = text.split("for (var ")
+    parts = [first]
+    for other in others:
+        head, brace, rest = other.partition(") {")
+        loop = loop_of(f"for (var {head})") if brace else None
+        if loop is not None and loop.strict and loop.unsigned and loop.first is not None and 1 < loop.turns <= TURNS:
+            start, test, step = head.split(";")
+            head = f"{start};{test} + gc_unknown();{step}"
+            brace = f") {{  // at most {loop.turns} turns\n"
+        parts += ["for (var ", head, brace, rest]
+    return "".join(parts)
 
 
 def share_quick(source: KernelSource, merged: Mapping[str, str]) -> list[KernelSource]:
@@ -76,42 +80,48 @@ def share_quick(source: KernelSource, merged: Mapping[str, str]) -> list[KernelS
 
 def module(source: KernelSource, access: Sequence[Access]) -> Module:
     """The WGSL module of a kernel whose operands are bound with these accesses, one for each operand."""
+    both = list(zip(source.operands, access, strict=True))
+    operands = tuple(operand for operand in source.operands for _ in range(operand.windows))
+    modes = tuple(mode for operand, mode in both for _ in range(operand.windows))
+    # Layers of a model have kernels of one code, whose modules are alike where their operands are.
+    key = ("module", *(_kind(operand, mode) for operand, mode in both), "shader-f16" in source.needs)
+    return Module(source.code.once(key, lambda: _text(source, both)), operands, modes)
+
+
+def _kind(operand: Operand, mode: Access) -> tuple[object, ...]:
+    """What a module's text depends on of an operand."""
+    window = (operand.windows, operand.window) if operand.windows > 1 else ()
+    size = operand.value.type.size if operand.uniform else 0
+    return operand.name, operand.element, operand.texture is None, size, window, operand.access == "read", mode
+
+
+def _text(source: KernelSource, both: Sequence[tuple[Operand, Access]]) -> str:
     declarations: list[str] = []
     accessors: list[str] = []
-    operands: list[Operand] = []
-    modes: list[Access] = []
-    for operand, mode in zip(source.operands, access, strict=True):
+    for operand, mode in both:
+        start = f"@group(0) @binding({len(declarations)}) var"
         if operand.texture:
-            declarations.append(
-                f"@group(0) @binding({len(operands)}) var {operand.name}: texture_storage_2d<rgba32float, read>;"
-            )
-            operands.append(operand)
-            modes.append(mode)
+            declarations.append(f"{start} {operand.name}: texture_storage_2d<rgba32float, read>;")
             continue
         if operand.uniform:
             vectors = -(-operand.value.type.size // LANES)
             declarations.append(
-                f"@group(0) @binding({len(operands)}) var<uniform> {operand.name}: "
-                f"array<vec4<{operand.dtype.wgsl_storage}>, {vectors}>;"
+                f"{start}<uniform> {operand.name}: array<vec4<{operand.dtype.wgsl_storage}>, {vectors}>;"
             )
-            operands.append(operand)
-            modes.append(mode)
             continue
         qualifier = "read" if mode == "read" else "read_write"
         for name in window_names(operand):
             declarations.append(
-                f"@group(0) @binding({len(operands)}) var<storage, {qualifier}> {name}: array<{operand.element}>;"
+                f"@group(0) @binding({len(declarations)}) var<storage, {qualifier}> {name}: array<{operand.element}>;"
             )
-            operands.append(operand)
-            modes.append(mode)
         if operand.windows > 1:
             accessors += _accessors(operand, writable=mode == "read_write")
     # Browsers want `enable subgroups;` too, which naga rejects: whoever compiles for a browser adds it by `needs`.
     enable = "enable f16;\n" if "shader-f16" in source.needs else ""
-    stored = next((window_names(o)[0] for o in operands if not o.texture and not o.uniform), "")
+    stored = next((window_names(o)[0] for o, _ in both if not o.texture and not o.uniform), "")
     helpers = math_source(sorted(calls(source.wgsl)), stored)
     parts = [enable + "\n".join(declarations), "\n".join(accessors), helpers.rstrip(), source.wgsl.rstrip()]
-    return Module("\n\n".join(filter(None, parts)) + "\n", tuple(operands), tuple(modes))
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def window_names(operand: Operand) -> list[str]:

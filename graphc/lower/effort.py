@@ -8,16 +8,13 @@ seconds: nine of ten estimates lie between 0.6 and 1.3 times what was measured.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final
 
-_DECLARED: Final = re.compile(r"@binding\(\d+\) var(?:<(\w+)[^>]*>)? (\w+): (\w+)(?:<(\w+))?")
-_FUNCTION: Final = re.compile(r"^fn (\w+)\(", re.MULTILINE)
-_COMMENT: Final = re.compile(r"//[^\n]*")
-_LOOP: Final = re.compile(r"for \(var (\w+) = (\d+)u; \1 < (\d+)u; \1(?:\+\+|\s?\+= (\d+)u)\) \{")
-_BRACE: Final = re.compile(r"[{}]")
+from graphc.kernels.blocks import Block, Loop, blocks, functions, loop_of, without_comments
+
 _OPERATORS: Final = (" + ", " - ", " * ", " / ", " % ", " & ", " < ", " == ", " >= ", "= ", "select(", "max(", "min(")
 _COSTLY: Final = ("exp(", "log(", "sqrt(", "pow(", "sin(", "cos(")
 
@@ -62,7 +59,7 @@ def seconds(text: str) -> float:
     """About how many seconds of one core a software adapter's driver takes for the first launch of a kernel."""
     if len(text) > LONG:
         return 1.2e-5 * len(text) + 3e-10 * len(text) ** 2
-    n = _counts(_COMMENT.sub("", text))
+    n = _counts(without_comments(text))
     accesses = n.elements + 2.1 * n.vectors + n.texels
     linear = 1.26 * n.elements + 2.2 * n.vectors + 2.9 * n.uniforms + 1.7 * n.texels + 0.52 * n.variables
     return (15.8 + linear + 0.0032 * accesses**2 + 0.00037 * n.operations * n.variables) / 1e3
@@ -70,40 +67,49 @@ def seconds(text: str) -> float:
 
 def _counts(text: str) -> _Counts:
     """What the entry point does, with the functions that it calls."""
-    kinds = {}
-    for space, name, _, element in _DECLARED.findall(text):
-        kinds[name] = "uniforms" if space == "uniform" else "vectors" if element == "vec4" else "elements"
-    starts = [(match[1], match.start()) for match in _FUNCTION.finditer(text)]
-    ends = [start for _, start in starts[1:]] + [len(text)]
     done: dict[str, _Counts] = {}
-    for (name, start), end in zip(starts, ends, strict=True):
-        done[name] = _function(text[text.index("{", start) : end], kinds, done)
+    kinds = dict(_declared(text))
+    for name, body in functions(text).items():
+        done[name] = _function(blocks(body[body.index("{") :]), kinds, done)
     return done.get("main", _Counts())
 
 
-def _function(text: str, kinds: dict[str, str], done: dict[str, _Counts]) -> _Counts:
-    """What a piece of code does, its loops apart from the rest; done: what the functions before it do."""
-    counts, straight, at = _Counts(), [], 0
-    while head := _LOOP.search(text, at):
-        end = _closing(text, head.end())
-        straight.append(text[at : head.start()])
-        body, at = _function(text[head.end() : end], kinds, done), end
-        turns = max(0, -(-(int(head[3]) - int(head[2])) // int(head[4] or 1)))
-        whole = turns <= TURNS and body.cost * turns <= WRITTEN_OUT
-        counts.add(body, max(turns, 1) if whole else 1)
+def _declared(text: str) -> Iterator[tuple[str, str]]:
+    """Each operand with its kind, a field of _Counts."""
+    for line in text.split("\n"):
+        if line.startswith("@group("):
+            space, _, rest = line.partition(" var")[2].partition("> " if " var<" in line else " ")
+            name, _, kind = rest.partition(": ")
+            vector = kind.startswith("array<vec4")
+            yield name, "uniforms" if space.startswith("<uniform") else "vectors" if vector else "elements"
+
+
+def _function(block: Block, kinds: dict[str, str], done: dict[str, _Counts]) -> _Counts:
+    """What a block does, its loops apart from the rest; done: what the functions before it do."""
+    counts, straight = _Counts(), list[str]()
+    for loop, body in _loops(block, straight):
+        inside = _function(body, kinds, done)
+        whole = loop.turns <= TURNS and inside.cost * loop.turns <= WRITTEN_OUT
+        counts.add(inside, max(loop.turns, 1) if whole else 1)
         counts.blocks += not whole
-    counts.add(_straight("".join([*straight, text[at:]]), kinds, done))
+    counts.add(_straight("".join(straight), kinds, done))
     return counts
 
 
-def _closing(text: str, start: int) -> int:
-    """Where the block that is open at `start` ends."""
-    depth = 1
-    for brace in _BRACE.finditer(text, start):
-        depth += 1 if brace[0] == "{" else -1
-        if not depth:
-            return brace.start()
-    return len(text)
+def _loops(block: Block, straight: list[str]) -> Iterator[tuple[Loop, Block]]:
+    """The loops of a block whose turns are known, with their bodies; the rest of its text goes to `straight`."""
+    for part in block.parts:
+        if isinstance(part, str):
+            straight.append(part)
+            continue
+        loop = loop_of(part.head[part.start :]) if part.word == "for" else None
+        if loop is not None and loop.first is not None and loop.strict and loop.unsigned and not loop.down:
+            straight += [part.head[: part.start], "}"]
+            yield loop, part
+            continue
+        straight += [part.head, "{"]
+        yield from _loops(part, straight)
+        straight.append("}")
 
 
 def _straight(text: str, kinds: dict[str, str], done: dict[str, _Counts]) -> _Counts:

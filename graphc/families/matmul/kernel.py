@@ -7,7 +7,6 @@ lanes of a vector load run along.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from graphc.codegen.emit import Emitter
@@ -18,14 +17,12 @@ from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
 from graphc.families.matmul.product import Product, product
 from graphc.families.matmul.tile import Tile, candidates, choose, problem_name, smallest
-from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.index import LANES, Idx, Index, add, constant, divided_by, multiply, variable
 from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.kernels.code import Code
 from graphc.op import Lanes, Term
 from graphc.types import TensorType
-
-_DIVISOR = re.compile(r"[/%] (\d+)u")
 
 UNROLLED = 16
 """Most elements of a tile whose epilogue is written out for each."""
@@ -103,7 +100,7 @@ def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: s
         return False
     touches = emitter.texels
     whole = all(touch.lane == (1 if touch.vector else 0) for touch in touches)
-    divisors = [int(n) for touch in touches for n in _DIVISOR.findall(touch.place)]
+    divisors = [n for touch in touches for n in divided_by(touch.place)]
     return bool(touches) and whole and all(n.bit_count() == 1 for n in divisors)
 
 
