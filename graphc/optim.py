@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
+from graphc.errors import ArgumentError, DTypeError
 
 Array = Any
 Tree = Any
@@ -39,10 +40,37 @@ class Optimizer(Transform):
     """A step: `update(grads, state, params)` returns (new parameters, state). `init(params)` is the first state."""
 
 
+def _require(name: str, **settings: Rate) -> None:
+    """Raise ArgumentError for a number that is negative or not finite, and for a decay ("beta") of 1 or more.
+
+    Schedules and traced numbers are not looked at.
+    """
+    for setting, value in settings.items():
+        if not isinstance(value, bool | int | float | np.number):
+            continue
+        if not value >= 0 or (math.isinf(value) and setting != "limit"):
+            raise ArgumentError(f"{name}: {setting} is {value}: need a number of at least 0")
+        if setting.startswith("beta") and value >= 1:
+            raise ArgumentError(f"{name}: {setting} is {value}: need a number below 1")
+
+
+def _require_state(name: str, state: Tree, *keys: str) -> None:
+    """Raise ArgumentError unless `state` is one of this optimizer's."""
+    if isinstance(state, dict) and set(state) == set(keys):
+        return
+    found = f"a dict of {', '.join(map(str, state)) or 'nothing'}" if isinstance(state, dict) else type(state).__name__
+    raise ArgumentError(
+        f"{name}: the state is {found}, need one of {', '.join(keys)}, as init(params) gives it: call "
+        "update(grads, state, params)"
+    )
+
+
 def sgd(rate: Rate) -> Optimizer:
-    """p - rate * g."""
+    """p - rate * g. Like all optimizers, raises ArgumentError for settings that make no sense."""
+    _require("sgd", rate=rate)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        _require_state("sgd", state, "step")
         now = _at(rate, state["step"])
         new = tree.map(lambda p, g: _like(p, _wide(p) - now(p) * _wide(g)), params, grads)
         return new, {"step": state["step"] + 1}
@@ -52,8 +80,10 @@ def sgd(rate: Rate) -> Optimizer:
 
 def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer:
     """v = beta v + g; p - rate * v, or with `nesterov` p - rate * (g + beta v). Source: torch.optim.SGD."""
+    _require("momentum", rate=rate, beta=beta)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        _require_state("momentum", state, "step", "velocity")
         now = _at(rate, state["step"])
         velocity = tree.map(lambda v, g: beta * v + _wide(g), state["velocity"], grads)
         direction = tree.map(lambda v, g: _wide(g) + beta * v, velocity, grads) if nesterov else velocity
@@ -81,11 +111,13 @@ def adamw(
     mask(params) gives a tree of bools, True for the parameters that shrink (all, unless it is given).
     Source: arXiv:1711.05101.
     """
+    _require("adamw", rate=rate, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
 
     def init(params: Tree) -> Tree:
         return {"step": _zero_step(), "m": _zeros(params), "v": _zeros(params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        _require_state("adamw", state, "step", "m", "v")
         count = state["step"] + 1
         now, bias1, bias2 = _at(rate, state["step"]), _bias(beta1, count), _bias(beta2, count)
         m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * _wide(g), state["m"], grads)
@@ -110,8 +142,9 @@ def clip_by_global_norm(limit: float) -> Transform:
     """Scale all gradients by one factor, so that the root of the sum of all their squares is at most `limit`.
 
     Gradients whose squares overflow are scaled like any others. One that is infinite becomes NaN and the others 0; one
-    that is NaN makes all of them NaN.
+    that is NaN makes all of them NaN. Raises ArgumentError for a limit that is negative or no number.
     """
+    _require("clip_by_global_norm", limit=limit)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         norm = global_norm(grads)
@@ -247,5 +280,8 @@ def _zero_step() -> Array:
 
 
 def _zeros(params: Tree) -> Tree:
-    """Zeros for each parameter; in single precision where it is in half."""
+    """Zeros for each parameter; in single precision where it is in half. Raises DTypeError for what is no float."""
+    for leaf in tree.leaves(params):
+        if np.dtype(leaf.dtype).kind != "f":
+            raise DTypeError(f"an optimizer moves floats, and a parameter is {leaf.dtype}{list(leaf.shape)}")
     return tree.map(lambda p: np.zeros(p.shape, np.float32 if p.dtype == np.float16 else p.dtype), params)

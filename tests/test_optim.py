@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphc import optim, tree
+from graphc.errors import ArgumentError, DTypeError
 from graphc.ir import evaluate
 from graphc.trace import trace
 
@@ -177,3 +179,37 @@ def test_nodes_of_an_update_know_it() -> None:
     phases = {node.source.phase for node in graph.nodes if node.source.scope == "optim.update"}
     assert phases == {"update"}
     assert [node.op.name for node in graph.nodes if node.source.phase == "forward"] == ["tanh", "mul"]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: optim.sgd(-1.0), "sgd: rate is -1.0: need a number of at least 0"),
+        (lambda: optim.sgd(math.nan), "sgd: rate is nan: need"),
+        (lambda: optim.adam(math.inf), "adamw: rate is inf: need"),
+        (lambda: optim.adam(1e-3, beta2=1.0), "adamw: beta2 is 1.0: need a number below 1"),
+        (lambda: optim.adamw(1e-3, weight_decay=-0.1), "adamw: weight_decay is -0.1: need"),
+        (lambda: optim.momentum(1e-3, beta=1.5), "momentum: beta is 1.5: need a number below 1"),
+        (lambda: optim.clip_by_global_norm(-1.0), "clip_by_global_norm: limit is -1.0: need"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(said)):
+        make()
+
+
+@pytest.mark.parametrize("optimizer", [optim.sgd(0.1), optim.momentum(0.1), optim.adam(0.1)])
+def test_arguments_in_another_order_are_told(optimizer: optim.Optimizer) -> None:
+    state = optimizer.init(PARAMS)
+    with pytest.raises(
+        ArgumentError, match=r"a dict of w, layers, need one of step.*: call update\(grads, state, params\)"
+    ):
+        optimizer.update(GRADS[0], PARAMS, state)
+    with pytest.raises(ArgumentError, match="the state is list"):
+        optimizer.update(GRADS[0], [], PARAMS)
+
+
+def test_parameters_are_floats() -> None:
+    with pytest.raises(DTypeError, match=r"a parameter is int64\[3\]"):
+        optim.adam(0.1).init({"n": np.arange(3)})
+    assert optim.clip_by_global_norm(math.inf).update({"g": np.ones(2)}, {}, {})[0]["g"].tolist() == [1.0, 1.0]
