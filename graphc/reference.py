@@ -239,8 +239,10 @@ class _PlanRun:
             owner = self._owner_of(value)
             if owner in bound and bound[owner] >= 0:
                 self.captured[value] = self._texels(bound[owner], owner, who).reshape(value.type.shape)
-            elif owner in bound or self._name(owner) in replaced or (last and value not in self.captured):
+            elif owner in bound or self._name(owner) in replaced:
                 self.captured[value] = self._value(value, who)
+            elif last and value not in self.captured:
+                self.captured[value] = self._unbound(value, number, who)
         outputs = {self.owner_of[self.tensor_of[v]] for v in node.outputs if v.type.size}
         operands = {self._owner_of(v) for v in node.inputs}
         for binding in dispatch.bindings:
@@ -296,6 +298,19 @@ class _PlanRun:
         if value not in self.tensor_of:
             raise GraphError(f"{who} reads {value!r}, for which the plan has no tensor")
         return self._load(self.tensor_of[value], who)
+
+    def _unbound(self, value: Value, number: int, who: str) -> NDArray:
+        """An operand that no kernel of its node binds: known when they were made, or nothing depends on it.
+
+        Of the latter, such as one that np.tril makes 0, a plan may say that it is dead: then it is poison.
+        """
+        owner = self._owner_of(value)
+        if owner is not None and self.poison and self.plan.tensors[self.tensor_of[value]].end < number:
+            type = value.type
+            if (self._words(self.plan.tensors[owner], type.nbytes) != owner).any():
+                filled = np.full(type.nbytes, POISON, np.uint8).view(type.dtype.storage)
+                return filled.astype(type.dtype.numpy).reshape(type.shape)
+        return self._value(value, who)
 
     def _words(self, tensor: Tensor, nbytes: int) -> NDArray:
         """The owners of the words of the first `nbytes` bytes of a tensor."""
