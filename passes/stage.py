@@ -14,6 +14,7 @@ from typing import Final
 from graphc.families.registry import kernel_family
 from graphc.ir import Graph, Node
 from graphc.ops.structured import fused
+from graphc.passes.chain import operations
 
 WORK: Final = 1 << 24
 """Floating-point operations from which on a product is marked: it takes 0.2 ms less then, and the copies 0.1."""
@@ -43,7 +44,7 @@ def _marked(node: Node) -> Node:
     large = tuple(i for i, op in enumerate(body.nodes) if _large(op))
     if not large:
         return node
-    work = " and ".join(f"{_work(body.nodes[i]) / 1e6:,.0f}" for i in large)
+    work = " and ".join(f"{operations(body.nodes[i]) / 1e6:,.0f}" for i in large)
     why = f"operands may be read from textures: {work} million operations pay for copying them"
     return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs.get("why", ()), why), "staged": large})
 
@@ -57,10 +58,5 @@ def _alone(node: Node) -> Node:
 
 
 def _large(node: Node) -> bool:
-    return _work(node) >= WORK
-
-
-def _work(node: Node) -> int:
-    """Floating-point operations that pay for copying the operands of an op."""
     family = kernel_family(node)
-    return family.texel_work(node) if family is not None else 0
+    return family is not None and family.operations(node) >= WORK and family.texels(node)

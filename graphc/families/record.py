@@ -68,8 +68,7 @@ class Family:
     and whether there is but one.
 
     Cost. operations: of an op, a multiply-add counting two; an element that is read and one that is computed count as
-    one each. texel_work: floating-point operations that pay for copying an op's operands to textures; 0 where its
-    kernels do not read any.
+    one each. texels: whether its kernels can read an op's operands from textures, and each element often enough.
 
     kind, colours: how drawings show it; families of one kind look alike.
 
@@ -101,7 +100,7 @@ class Family:
     in_place: Callable[[Sequence[Node]], bool] = lambda anchors: False
     said: Callable[[Sequence[Node], str, bool], str] = lambda anchors, ops, single: ops
     operations: Callable[[Node], int] = touched
-    texel_work: Callable[[Node], int] = lambda node: 0
+    texels: Callable[[Node], bool] = lambda node: False
     kind: str = "custom"
     colours: Colours = OWN
     numpy: Callable[[Node], Compute | None] = lambda node: None

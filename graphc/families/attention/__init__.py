@@ -24,13 +24,7 @@ def _check(body: Graph) -> None:
 
 
 def _operations(node: Node) -> int:
-    queries, keys = (v.type for v in node.inputs[:2])
-    products = 2 if len(node.outputs) == 2 else 5  # the gradient has three outputs
-    return 2 * products * queries.size * keys.shape[-2]
-
-
-def _texel_work(node: Node) -> int:
-    """Operations of its two products, or of the seven that its gradient makes, hidden scores included."""
+    """Those of its two products, or of the seven that its gradient makes, hidden scores included."""
     q, k, v = (value.type for value in node.inputs[:3])
     products = 1 if len(node.outputs) == 2 else 3.5
     return int(products * 2 * q.size * k.shape[-2] * (1 + v.shape[-1] / q.shape[-1]))
@@ -48,7 +42,7 @@ FAMILY: Final = Family(
     reads="views",
     said=lambda anchors, ops, single: f"scores and weights stay in registers, operands are read in place: {ops}",
     operations=_operations,
-    texel_work=_texel_work,
+    texels=lambda node: True,
     kind="attention",
     colours=Colours("#f6b26b", "#fde9d0", "#e2574c"),
 )

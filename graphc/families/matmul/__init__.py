@@ -43,11 +43,11 @@ def _operations(node: Node) -> int:
     return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
 
 
-def _texel_work(node: Node) -> int:
+def _texels(node: Node) -> bool:
     a, b = (v.type for v in node.inputs)
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     rows = node.out.type.size // n if n and b.size == k * n else m  # a batch of A against one B is one product
-    return _operations(node) if min(rows, n) >= SIDE else 0
+    return min(rows, n) >= SIDE
 
 
 FAMILY: Final = Family(
@@ -64,7 +64,7 @@ FAMILY: Final = Family(
     in_place=_in_place,
     said=_said,
     operations=_operations,
-    texel_work=_texel_work,
+    texels=_texels,
     kind="matmul",
     colours=Colours("#ffc99b", "#fff1e4", "#f2994a"),
     numpy=product,
