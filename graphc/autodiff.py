@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.cotangent_masks import Kept, kept_by
 from graphc.errors import DTypeError, GraphError, ShapeError
-from graphc.ir import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune
+from graphc.ir import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed
 from graphc.linearize import Reverse, linearize
 from graphc.loops import is_loop
 from graphc.op import NotDifferentiable
@@ -99,7 +99,7 @@ class _Sweep:
 
     def forward_outputs(self) -> list[Value]:
         """The outputs of the graph, in the graph being built."""
-        return [self.env.get(v, v) for v in self.graph.outputs]
+        return list(renamed(self.graph.outputs, self.env))
 
     def _forward(self, useful: set[Node]) -> None:
         """Copy the nodes, and note those to differentiate: they depend on the inputs asked for and reach a root."""
@@ -110,7 +110,7 @@ class _Sweep:
             self.tape.append(node)
             self.active.update(v for v in node.outputs if _is_float(v.type))
             rule = node.attrs.get("rule") if node.op is call else None
-            arguments = [self.env.get(v, v) for v in node.inputs]
+            arguments = renamed(node.inputs, self.env)
             if is_loop(node):
                 self._forward_loop(node, arguments)
                 continue
@@ -129,7 +129,7 @@ class _Sweep:
             with self.builder.at(Source(node.source.lines, BACKWARD, node.source.scope)):
                 gradients = self._pull(node)
                 wanted = [g if v in self.active else None for g, v in zip(gradients, node.inputs, strict=True)]
-                here = replace(node, inputs=tuple(self.env.get(v, v) for v in node.inputs))
+                here = replace(node, inputs=renamed(node.inputs, self.env))
                 kept = kept_by(self.builder, here, self.kept.get(node.outputs[0]), wanted)
                 for value, gradient, part in zip(node.inputs, wanted, kept, strict=True):
                     if gradient is not None:
@@ -170,7 +170,7 @@ class _Sweep:
 
     def _pull_checkpoint(self, node: Node) -> list[Value | None]:
         wanted = [i for i, v in enumerate(node.inputs) if v in self.active]
-        again = [self.builder.apply(barrier, self.env.get(v, v)) for v in node.inputs]
+        again = [self.builder.apply(barrier, v) for v in renamed(node.inputs, self.env)]
         cotangents = [self._cotangent(v) for v in node.outputs if _is_float(v.type)]
         body = pullback(node.attrs["body"], wanted)
         found = self.builder.inline(body, [*again, *cotangents], self._backward_source)
@@ -179,7 +179,7 @@ class _Sweep:
             gradients[i] = value
         return gradients
 
-    def _forward_loop(self, node: Node, arguments: list[Value]) -> None:
+    def _forward_loop(self, node: Node, arguments: tuple[Value, ...]) -> None:
         """A loop that also stacks what its gradient needs."""
         body, carries = node.attrs["body"], node.attrs["carries"]
         consts = node.attrs["consts"]
@@ -200,7 +200,7 @@ class _Sweep:
     def _pull_loop(self, node: Node) -> list[Value | None]:
         """The loop that goes back over the steps: it carries the cotangent of the carry, and sums those of consts."""
         reverse, consts, carries = self.reverses[node], node.attrs["consts"], node.attrs["carries"]
-        arguments = [self.env.get(v, v) for v in node.inputs]
+        arguments = renamed(node.inputs, self.env)
         cotangents = [self._cotangent(v) for v in node.outputs if _is_float(v.type)]
         ends = sum(_is_float(v.type) for v in node.outputs[:carries])
         sums = [_zeros(self.builder, node.inputs[i].type) for i in reverse.wanted if i < consts]
@@ -229,8 +229,8 @@ class _Sweep:
         if isinstance(node.op.vjp, NotDifferentiable):
             raise GraphError(f"gradient: {node.op.name} is not differentiable: {node.op.vjp.reason}")
         g = tuple(wrap(self.builder, self._cotangent(v)) for v in node.outputs)
-        out = tuple(wrap(self.builder, self.env.get(v, v)) for v in node.outputs)
-        inputs = [wrap(self.builder, self.env.get(v, v)) for v in node.inputs]
+        out = tuple(wrap(self.builder, v) for v in renamed(node.outputs, self.env))
+        inputs = [wrap(self.builder, v) for v in renamed(node.inputs, self.env)]
         single = len(node.outputs) == 1
         start = len(self.builder.nodes)
         found = node.op.vjp(g[0] if single else g, out[0] if single else out, *inputs, **node.attrs)

@@ -229,6 +229,11 @@ def run_node(node: Node, arrays: Sequence[NDArray]) -> tuple[NDArray, ...]:
     return tuple(np.asarray(r, dtype=v.type.dtype.numpy) for r, v in zip(results, node.outputs, strict=True))
 
 
+def renamed(values: Iterable[Value], names: Mapping[Value, Value]) -> tuple[Value, ...]:
+    """Values, or what has taken their place."""
+    return tuple(names.get(value, value) for value in values)
+
+
 def prune(graph: Graph) -> Graph:
     """The graph without the nodes and constants that no output depends on; the inputs stay."""
     live: set[Value] = set(graph.outputs)
@@ -264,9 +269,9 @@ def inline_bodies(graph: Graph, chosen: Callable[[Node], bool]) -> Graph:
             return replace(source, lines=source.lines or outer.lines, phase=phase)
 
         body = inline_bodies(node.attrs["body"], chosen)
-        outputs = builder.inline(body, [env.get(v, v) for v in node.inputs], located)
+        outputs = builder.inline(body, renamed(node.inputs, env), located)
         env.update(zip(node.outputs, outputs, strict=True))
-    return builder.build([env.get(v, v) for v in graph.outputs])
+    return builder.build(renamed(graph.outputs, env))
 
 
 class Builder:
@@ -308,7 +313,7 @@ class Builder:
 
     def copy(self, node: Node, env: Mapping[Value, Value]) -> None:
         """Add `node` with its inputs renamed by `env`, keeping its outputs (so values stay the same objects)."""
-        inputs = tuple(env.get(v, v) for v in node.inputs)
+        inputs = renamed(node.inputs, env)
         self.nodes.append(node if inputs == node.inputs else replace(node, inputs=inputs))
 
     def inline(

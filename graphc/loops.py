@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphc.errors import GraphError
-from graphc.ir import Builder, Graph, Node, Value, new_value
+from graphc.ir import Builder, Graph, Node, Value, new_value, renamed
 from graphc.op import Repeat
 from graphc.ops.structured import again, enter
 
@@ -45,7 +45,7 @@ def flatten(graph: Graph) -> Flat:
     flattener = _Flattener(graph)
     flattener.add(graph.nodes, {})
     builder = flattener.builder
-    return Flat(builder.build([flattener.env.get(v, v) for v in graph.outputs]), tuple(flattener.loops))
+    return Flat(builder.build(renamed(graph.outputs, flattener.env)), tuple(flattener.loops))
 
 
 def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
@@ -75,20 +75,20 @@ class _Flattener:
             if not is_loop(node):
                 self._copy(node, env)
             else:
-                self._loop(node, [env.get(v, v) for v in node.inputs], env)
+                self._loop(node, renamed(node.inputs, env), env)
 
     def _copy(self, node: Node, env: dict[Value, Value]) -> None:
-        inputs = tuple(env.get(v, v) for v in node.inputs)
-        outputs = tuple(env.get(v, v) for v in node.outputs)
+        inputs = renamed(node.inputs, env)
+        outputs = renamed(node.outputs, env)
         same = inputs == node.inputs and outputs == node.outputs
         self.builder.nodes.append(node if same else replace(node, inputs=inputs, outputs=outputs))
 
-    def _loop(self, node: Node, inputs: list[Value], outer: dict[Value, Value]) -> None:
+    def _loop(self, node: Node, inputs: tuple[Value, ...], outer: dict[Value, Value]) -> None:
         consts, carries, body = node.attrs["consts"], node.attrs["carries"], node.attrs["body"]
         if len(inputs) != consts + carries or len(node.outputs) != carries:
             raise GraphError("a scan still takes slices or stacks results: run passes.loops")
         env = self._names(body)
-        variables = [env.get(v, v) for v in body.inputs[consts:]]
+        variables = renamed(body.inputs[consts:], env)
         env.update(zip(body.inputs, inputs[:consts], strict=False))
         for variable, value in zip(variables, inputs[consts:], strict=True):
             self.builder.nodes.append(Node(enter, (value,), (variable,), {}, node.source))
@@ -96,7 +96,7 @@ class _Flattener:
         self.add(body.nodes, env)
         for value, array in body.constants.items():
             self.builder.constants[env.get(value, value)] = array
-        made = [env.get(v, v) for v in body.outputs]
+        made = list(renamed(body.outputs, env))
         # What another variable, or anything from outside, holds now must be kept before variables change.
         source = {out: v for n in self.builder.nodes[start:] for out, v in passed_through(n)}
         for k, (value, variable) in enumerate(zip(made, variables, strict=True)):
@@ -106,7 +106,7 @@ class _Flattener:
             if origin is not variable and origin in variables:
                 made[k] = new_value(value.type)
                 self.builder.nodes.append(Node(enter, (value,), (made[k],), {}, node.source))
-        results = [outer.get(v, v) for v in node.outputs]
+        results = renamed(node.outputs, outer)
         for value, variable, result in zip(made, variables, results, strict=True):
             self.builder.nodes.append(Node(again, (value, variable), (result,), {}, node.source))
         self.loops.append(Region(start, len(self.builder.nodes) - 1, node.attrs["length"], tuple(variables)))

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Source, Value, inline_bodies, prune, run_node
+from graphc.ir import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
 from graphc.op import Attend, Inline
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
@@ -59,7 +59,7 @@ def raise_attention(graph: Graph) -> Graph:
                 env[node.out] = found[node].build(builder, env)
         else:
             builder.copy(node, env)
-    return prune(builder.build([env.get(v, v) for v in graph.outputs]))
+    return prune(builder.build(renamed(graph.outputs, env)))
 
 
 def expand(graph: Graph, chosen: Callable[[Node], bool] = lambda node: not node.attrs.get("kernel")) -> Graph:
@@ -72,11 +72,11 @@ def expand(graph: Graph, chosen: Callable[[Node], bool] = lambda node: not node.
     for node in graph.nodes:
         if _is_attention(node) and chosen(node):
             start = len(builder.nodes)
-            env.update(zip(node.outputs, _plain(builder, node, [env.get(v, v) for v in node.inputs]), strict=True))
+            env.update(zip(node.outputs, _plain(builder, node, renamed(node.inputs, env)), strict=True))
             builder.nodes[start:] = [replace(made, source=node.source) for made in builder.nodes[start:]]
         else:
             builder.copy(node, env)
-    return prune(builder.build([env.get(v, v) for v in graph.outputs]))
+    return prune(builder.build(renamed(graph.outputs, env)))
 
 
 def _plain(builder: Builder, node: Node, inputs: Iterable[Value]) -> list[Value]:

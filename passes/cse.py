@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Source, Value
+from graphc.ir import Graph, Node, Source, Value, renamed
 from graphc.types import NDArray
 
 
@@ -26,7 +26,7 @@ def cse(graph: Graph) -> Graph:
     kept: list[Node] = []
     sources: dict[int, list[Source]] = {}
     for node in graph.nodes:
-        inputs = tuple(env.get(v, v) for v in node.inputs)
+        inputs = renamed(node.inputs, env)
         key = None if "barrier" in node.op.traits else node_key(node, inputs)
         position = len(kept) if key is None else first.setdefault(key, len(kept))
         if position == len(kept):
@@ -36,7 +36,7 @@ def cse(graph: Graph) -> Graph:
         sources.setdefault(position, []).append(node.source)
     for position, others in sources.items():
         kept[position] = replace(kept[position], source=kept[position].source.merged(others))
-    outputs = tuple(env.get(v, v) for v in graph.outputs)
+    outputs = renamed(graph.outputs, env)
     return drop_barriers(Graph(graph.inputs, constants, tuple(kept), outputs))
 
 
@@ -47,12 +47,12 @@ def drop_barriers(graph: Graph) -> Graph:
     env: dict[Value, Value] = {}
     kept: list[Node] = []
     for node in graph.nodes:
-        inputs = tuple(env.get(v, v) for v in node.inputs)
+        inputs = renamed(node.inputs, env)
         if "barrier" in node.op.traits:
             env.update(zip(node.outputs, inputs, strict=True))
         else:
             kept.append(node if inputs == node.inputs else replace(node, inputs=inputs))
-    return Graph(graph.inputs, graph.constants, tuple(kept), tuple(env.get(v, v) for v in graph.outputs))
+    return Graph(graph.inputs, graph.constants, tuple(kept), renamed(graph.outputs, env))
 
 
 def node_key(node: Node, inputs: tuple[Value, ...]) -> Hashable:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Value, new_value, prune, run_node
+from graphc.ir import Graph, Node, Value, new_value, prune, renamed, run_node
 from graphc.ops import by_name
 from graphc.types import NDArray, TensorType
 
@@ -20,7 +20,7 @@ def empty(graph: Graph) -> Graph:
     env: dict[Value, Value] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        inputs = tuple(env.get(v, v) for v in node.inputs)
+        inputs = renamed(node.inputs, env)
         node = node if inputs == node.inputs else replace(node, inputs=inputs)
         if node.op.name == "index_update" and not node.inputs[1].type.size:
             env[node.out] = node.inputs[0]
@@ -33,7 +33,7 @@ def empty(graph: Graph) -> Graph:
             nodes.append(node)
     if len(constants) == len(graph.constants) and not env:
         return graph
-    outputs = tuple(env.get(v, v) for v in graph.outputs)
+    outputs = renamed(graph.outputs, env)
     return prune(Graph(graph.inputs, constants, tuple(nodes), outputs))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value, new_value
+from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value, new_value, renamed
 from graphc.passes.fuse import Fuse, fuse
 from graphc.passes.remat import Ladder, Rewrite
 
@@ -65,6 +65,6 @@ def masks_from_results(graph: Graph) -> Graph:
                     again[mask] = new_value(mask.type)
                     source = replace(node.source, lines=maker[mask].source.lines)
                     nodes.append(Node(maker[mask].op, results[mask], (again[mask],), maker[mask].attrs, source))
-            node = replace(node, inputs=tuple(again.get(v, v) for v in node.inputs))
+            node = replace(node, inputs=renamed(node.inputs, again))
         nodes.append(node)
     return Graph(graph.inputs, graph.constants, tuple(nodes), graph.outputs) if again else graph

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Value, new_value, prune
+from graphc.ir import Builder, Graph, Node, Value, new_value, prune, renamed
 from graphc.ops import by_name
 from graphc.ops.structured import put, scan
 from graphc.types import TensorType, i32
@@ -31,13 +31,13 @@ def loops(graph: Graph) -> Graph:
         if node.op is not scan or not _has_slices(node):
             builder.copy(node, env)
             continue
-        inputs = [env.get(v, v) for v in node.inputs]
+        inputs = renamed(node.inputs, env)
         with builder.at(node.source):
             if node.attrs["length"] == 0:
                 _no_steps(builder, node, inputs, env)
             else:
                 _count(builder, node, inputs, read)
-    return prune(builder.build([env.get(v, v) for v in graph.outputs]))
+    return prune(builder.build(renamed(graph.outputs, env)))
 
 
 def _has_slices(node: Node) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final
 
-from graphc.ir import Graph, Node, Value
+from graphc.ir import Graph, Node, Value, renamed
 
 ALIASES: Final = frozenset({"reshape"})
 """Ops whose output lies in the bytes of their input."""
@@ -48,7 +48,7 @@ class _Model:
 
     def __init__(self, graph: Graph) -> None:
         root = _roots(graph.nodes)
-        kept = {root.get(v, v) for v in graph.outputs}
+        kept = {*renamed(graph.outputs, root)}
         tensor: dict[Value, int] = {}
         self.size: list[int] = []
         self.readers: list[list[int]] = []
@@ -62,7 +62,7 @@ class _Model:
             self.before.append(sorted({maker[v] for v in node.inputs if v in maker} | waits.get(i, set())))
             for j in self.before[i]:
                 self.after[j].append(i)
-            self.reads.append(sorted({tensor[root.get(v, v)] for v in node.inputs if root.get(v, v) in tensor}))
+            self.reads.append(sorted({tensor[v] for v in renamed(node.inputs, root) if v in tensor}))
             for t in self.reads[i]:
                 self.readers[t].append(i)
             self.writes.append([])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphc.ir import Builder, Graph, Node, Value
+from graphc.ir import Builder, Graph, Node, Value, renamed
 from graphc.op import Indexed, Inline, Pointwise, Repeat
 from graphc.ops import by_name
 from graphc.ops.indexing import INDICES
@@ -218,7 +218,7 @@ class _Rewrite:
                 changed = True
             builder.copy(node, env)
         if changed:
-            outputs = tuple(env.get(v, v) for v in graph.outputs)
+            outputs = renamed(graph.outputs, env)
             made = Graph(graph.inputs, graph.constants, tuple(builder.nodes), outputs)
         else:
             made = graph

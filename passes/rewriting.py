@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Source, Value, infer_types, new_value, prune
+from graphc.ir import Graph, Node, Source, Value, infer_types, new_value, prune, renamed
 from graphc.ops import by_name
 from graphc.types import NDArray, TensorType
 
@@ -37,7 +37,7 @@ class Rewriter:
 
     def visit(self, node: Node) -> None:
         """Add a node of the graph, or what the rules make of it."""
-        inputs = tuple(self._env.get(v, v) for v in node.inputs)
+        inputs = renamed(node.inputs, self._env)
         if inputs != node.inputs:
             node = replace(node, inputs=inputs)
         self.source = node.source
@@ -52,7 +52,7 @@ class Rewriter:
         """The rewritten graph, without what nothing needs any more."""
         if not self._changed:
             return self.graph
-        outputs = tuple(self._env.get(v, v) for v in self.graph.outputs)
+        outputs = renamed(self.graph.outputs, self._env)
         return prune(Graph(self.graph.inputs, self.constants, tuple(self.nodes), outputs))
 
     def emit(self, op: str, *inputs: Value, also: Node | None = None, **attrs: Any) -> Value:

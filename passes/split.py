@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Value
+from graphc.ir import Builder, Graph, Node, Value, renamed
 from graphc.op import Reduce
 from graphc.ops import by_name
 from graphc.types import DType, TensorType, f16, f32, i32
@@ -70,7 +70,7 @@ class Split:
         builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
         env: dict[Value, Value] = {}
         for node in graph.nodes:
-            operands = [env.get(v, v) for v in node.inputs]
+            operands = renamed(node.inputs, env)
             with builder.at(node.source):
                 if self.too_long(node):
                     split = self._position if _finds(node) else self._reduction
@@ -83,7 +83,7 @@ class Split:
                     env[node.out] = self._slices(builder, *operands)
                     continue
             builder.copy(node, env)
-        return builder.build([env.get(v, v) for v in graph.outputs])
+        return builder.build(renamed(graph.outputs, env))
 
     def too_long(self, node: Node) -> bool:
         """Whether a node is a reduction to be split."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.ir import Builder, Graph, Node, Source, Value
+from graphc.ir import Builder, Graph, Node, Source, Value, renamed
 from graphc.op import Pointwise
 from graphc.ops.movement import concatenate, reshape, slice_
 from graphc.types import DType
@@ -27,7 +27,7 @@ def pack_scalars(graph: Graph) -> Graph:
     builder, waiting = Builder(), {v for values in packs.values() for v in values}
     for node in _scalars_first(graph, waiting):
         if node.out.type.size > 1 and not env.keys().isdisjoint(node.inputs):
-            node = replace(node, inputs=tuple(env.get(v, v) for v in node.inputs))
+            node = replace(node, inputs=renamed(node.inputs, env))
         builder.nodes.append(node)
         for values in (last[v] for v in node.outputs if v in last):
             env.update(_pack(builder, values, node.source))
