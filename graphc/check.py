@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc import reference
 from graphc.errors import MiscompileError
-from graphc.ir import Graph, Node, Value, run_node
+from graphc.ir import Graph, Node, Value, execute, run_node
 from graphc.loops import is_loop
 from graphc.lower import lower
 from graphc.ops.structured import repeat
@@ -115,9 +115,9 @@ def _node_of_pass(before: Graph, after: Graph, inputs: Sequence[NDArray]) -> str
 
 
 def _changed(before: Graph, after: Graph, inputs: Sequence[NDArray]) -> str | None:
-    known = all_values(before, inputs)
-    near = all_values(before, [nudge(a) for a in inputs])
-    now = all_values(after, inputs)
+    known = execute(before, inputs, keep=True)
+    near = execute(before, [nudge(a) for a in inputs], keep=True)
+    now = execute(after, inputs, keep=True)
     makers = before.producers()
     for node in after.nodes:
         for value in node.outputs:
@@ -156,15 +156,6 @@ def _in_steps(loop: Node, operands: Sequence[NDArray], wrong: Callable[[Sequence
     attrs: dict[str, Any] = dict(loop.attrs)
     repeat(run, tuple(operands), **attrs)
     return told or None
-
-
-def all_values(graph: Graph, inputs: Sequence[NDArray]) -> dict[Value, NDArray]:
-    """Every value of a graph by the reference."""
-    found: dict[Value, NDArray] = dict(graph.constants)
-    found.update(zip(graph.inputs, inputs, strict=True))
-    for node in graph.nodes:
-        found.update(zip(node.outputs, run_node(node, [found[v] for v in node.inputs]), strict=True))
-    return found
 
 
 def _node_on_device(executable: Executable, graph: Graph, inputs: Sequence[NDArray]) -> str:

@@ -204,20 +204,34 @@ def infer_types(op: Op, types: Sequence[TensorType], attrs: Mapping[str, Any]) -
     return result if isinstance(result, tuple) else (result,)
 
 
-def evaluate(graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
-    """Run a graph by the NumPy reference of each op; arrays are freed after their last reader."""
-    last: dict[Value, int] = {}
-    for position, node in enumerate(graph.nodes):
-        for value in node.inputs:
-            last[value] = position
+Runs = Callable[[Node, list[NDArray]], "Sequence[NDArray]"]
+"""Gives the outputs of a node for its operands."""
+
+
+def execute(
+    graph: Graph, arrays: Sequence[NDArray], run: Runs | None = None, keep: bool = False
+) -> dict[Value, NDArray]:
+    """Run a graph node by node: the only loop that does. Returns its outputs and what is left besides.
+
+    run: how a node is run; by the reference of its op unless given. keep: all values stay; else each is freed after its
+    last reader.
+    """
+    run = run or run_node
+    last = {} if keep else {value: position for position, node in enumerate(graph.nodes) for value in node.inputs}
     kept = set(graph.outputs)
     env: dict[Value, NDArray] = dict(graph.constants)
     env.update(zip(graph.inputs, arrays, strict=True))
     for position, node in enumerate(graph.nodes):
-        env.update(zip(node.outputs, run_node(node, [env[v] for v in node.inputs]), strict=True))
-        for value in set(node.inputs):
+        env.update(zip(node.outputs, run(node, [env[v] for v in node.inputs]), strict=True))
+        for value in () if keep else set(node.inputs):
             if last[value] == position and value not in kept:
                 del env[value]
+    return env
+
+
+def evaluate(graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
+    """The outputs of a graph by the NumPy reference of each op."""
+    env = execute(graph, arrays)
     return [env[v] for v in graph.outputs]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
-from graphc.ir import Graph, Node, Value, run_node
+from graphc.ir import Graph, Node, Value, execute, run_node
 from graphc.loops import flatten, is_loop
 from graphc.ops.indexing import INDICES, axis_length
 from graphc.ops.structured import put, repeat
@@ -69,16 +69,7 @@ class _Interpreter:
         """Tensors of loops that only `put` touches: they are written in place, as on a GPU."""
 
     def run(self, graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
-        last = {value: position for position, node in enumerate(graph.nodes) for value in node.inputs}
-        kept = set(graph.outputs)
-        env: dict[Value, NDArray] = dict(graph.constants)
-        env.update(zip(graph.inputs, arrays, strict=True))
-        for position, node in enumerate(graph.nodes):
-            results = self.run_node(graph, node, [env[v] for v in node.inputs])
-            env.update(zip(node.outputs, results, strict=True))
-            for value in set(node.inputs):
-                if last[value] == position and value not in kept:
-                    del env[value]
+        env = execute(graph, arrays, lambda node, given: self.run_node(graph, node, given))
         return [env[v] for v in graph.outputs]
 
     def run_node(self, graph: Graph, node: Node, arrays: Sequence[NDArray]) -> Sequence[NDArray]:
