@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from typing import Any
 
@@ -19,6 +20,10 @@ if "GRAPHC_TUNE_CACHE" not in os.environ:
 
 # Programs are tested with the kernels of their plans; that others may stand in for those has tests of its own.
 os.environ.setdefault("GRAPHC_START", "full")
+
+# What shells start in the background ignores Ctrl-C, and so do its children: tests of it press in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # CI draws the same examples each time; the rest of the world looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)

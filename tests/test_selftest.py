@@ -60,7 +60,10 @@ def test_a_broken_kernel_of_each_family_is_found_and_named(
 ) -> None:
     names = [case.name for case in cases(False) if case.family == family and not case.nbytes][-2:]
     assert names
-    assert {outcome.state for name in names for outcome in run(adapter, only=name)} == {"passed"}
+    right = [outcome for name in names for outcome in run(adapter, only=name)]
+    assert {outcome.state for outcome in right} == {"passed"}
+    if all("cannot run its kernels" in outcome.detail for outcome in right):
+        pytest.skip(f"{adapter} cannot run kernels of the family {family}")
     monkeypatch.setattr(executable, "lower", broken(family))
     failed = [outcome for name in names for outcome in run(adapter, only=name) if outcome.state == "failed"]
     assert failed

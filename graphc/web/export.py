@@ -180,5 +180,6 @@ def write_page(directory: str | os.PathLike[str], title: str, step: Executable) 
     for path in sorted((HERE / "page").iterdir()):
         text = path.read_text("utf-8")
         (folder / path.name).write_text(text.replace("{{title}}", html.escape(title)), "utf-8")
+    (folder / "runtime.d.ts").unlink()  # types serve those who write code
     # A picture is repetitive, and servers of files do not compress: the page unpacks it.
     (folder / "model.svg.gz").write_bytes(gzip.compress(step.graph.to_svg().encode(), mtime=0))
