@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from graphc.errors import GraphError
 from graphc.ir import Builder, Graph, Node, Value, new_value, renamed
-from graphc.op import Repeat
 from graphc.ops.structured import again, enter
 
 
@@ -35,7 +34,7 @@ class Flat:
 
 def is_loop(node: Node) -> bool:
     """Whether a node repeats its body."""
-    return isinstance(node.op.lowering, Repeat)
+    return node.op.repeats
 
 
 def flatten(graph: Graph) -> Flat:

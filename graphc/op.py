@@ -190,7 +190,8 @@ class Op:
     **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
     axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
     "random", "structured" (stands for a graph), "transcendental" (worth storing rather than computing twice),
-    "reports" (its kernel writes to the program's faults).
+    "reports" (its kernel writes to the program's faults). indices: the position of the operand that holds indices of
+    attrs["axis"], if one does. What passes ask of the way in which an op is computed are the properties below.
     """
 
     name: str
@@ -201,9 +202,50 @@ class Op:
     traits: frozenset[str] = frozenset()
     cases: Callable[[], tuple[Case, ...]] = tuple
     doc: str = ""
+    indices: int | None = None
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether an element of the result is computed from those of its operands at the same place."""
+        return isinstance(self.lowering, Pointwise)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether the elements of the result are elements of the operands, at computed places."""
+        return isinstance(self.lowering, Indexed)
+
+    @property
+    def maps(self) -> bool:
+        """Whether it is one of these: each element of the result is computed on its own, from a few others."""
+        return isinstance(self.lowering, Pointwise | Indexed)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it reduces attrs["axes"]."""
+        return isinstance(self.lowering, Reduce)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it reduces an axis to a position on it."""
+        return isinstance(self.lowering, Reduce) and self.lowering.arg is not None
+
+    @property
+    def attends(self) -> bool:
+        """Whether it is attention, or its gradient."""
+        return isinstance(self.lowering, Attend)
+
+    @property
+    def inlined(self) -> bool:
+        """Whether attrs["body"] takes its place before lowering."""
+        return isinstance(self.lowering, Inline)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it runs attrs["body"] many times."""
+        return isinstance(self.lowering, Repeat)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         from graphc.ops import by_name

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir import Graph, Node, Value, execute, run_node
 from graphc.loops import flatten, is_loop
-from graphc.ops.indexing import INDICES, axis_length
+from graphc.ops.indexing import axis_length
 from graphc.ops.structured import put, repeat
 from graphc.plan import Dispatch, Plan, Tensor, range_message
 from graphc.printer import describe, value_names
@@ -80,7 +80,7 @@ class _Interpreter:
             return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # put has one output
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
-        if self.check_indices and (node.op.name in INDICES or node.op.name == "checked"):
+        if self.check_indices and (node.op.indices is not None or "reports" in node.op.traits):
             _check_range(graph, node, arrays)
         return run_node(node, arrays)
 
@@ -102,10 +102,10 @@ class _Interpreter:
 def _check_range(graph: Graph, node: Node, arrays: Sequence[NDArray]) -> None:
     """Raise IndexRangeError for an index out of range."""
     what, low, high = node.op.name, 0, -1
-    if what == "checked":
+    if node.op.indices is None:
         ids, what, low, high = arrays[0], node.attrs["what"], node.attrs["low"], node.attrs["high"]
     else:
-        ids, high = arrays[INDICES[what]], axis_length(node) - 1
+        ids, high = arrays[node.op.indices], axis_length(node) - 1
         low = -high - 1
     bad = ids[(ids > high) | (ids < low)] if ids.dtype.kind == "i" else ids[ids > high]
     if bad.size:

@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
-from graphc.op import Attend, Inline
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
 from graphc.ops.attention import attention as attention_op
@@ -35,7 +34,7 @@ MOST_MASK: Final = 1 << 24
 
 def attention(graph: Graph) -> Graph:
     """The graph with attention as single nodes, all of them claimed for kernels."""
-    raised = raise_attention(inline_bodies(graph, lambda node: isinstance(node.op.lowering, Inline)))
+    raised = raise_attention(inline_bodies(graph, lambda node: node.op.inlined))
     if not any(_is_attention(node) and not node.attrs.get("kernel") for node in raised.nodes):
         return raised
     nodes = tuple(
@@ -91,7 +90,7 @@ def _plain(builder: Builder, node: Node, inputs: Iterable[Value]) -> list[Value]
 
 
 def _is_attention(node: Node) -> bool:
-    return isinstance(node.op.lowering, Attend)
+    return node.op.attends
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.ir import NOWHERE, Graph, Node, Value, new_value, prune, run_node
-from graphc.op import Indexed, Pointwise
 from graphc.ops import by_name
 from graphc.types import NDArray, TensorType
 
@@ -67,7 +66,7 @@ class _State:
             self._constant(value, array, node)
 
     def _generates(self, node: Node, inputs: Sequence[Value]) -> bool:
-        cheap = isinstance(node.op.lowering, Pointwise | Indexed) and "random" not in node.op.traits
+        cheap = node.op.maps and "random" not in node.op.traits
         return cheap and all(v in self.generated or v.type.size <= 1 for v in inputs)
 
     def _constant(self, value: Value, array: NDArray, node: Node | None) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from graphc.ir import Graph, inline_bodies
-from graphc.op import Inline
 from graphc.passes.attention import expand
 
 
 def inline(graph: Graph) -> Graph:
     """Replace every node whose op is lowered as Inline by its body, nested ones included, and expand attention."""
-    return expand(inline_bodies(graph, lambda node: isinstance(node.op.lowering, Inline)))
+    return expand(inline_bodies(graph, lambda node: node.op.inlined))

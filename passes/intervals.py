@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir import Graph, Node, Value
-from graphc.op import Inline, Repeat
-from graphc.ops.indexing import INDICES, axis_length
+from graphc.ops.indexing import axis_length
 from graphc.types import DType, NDArray, Shape
 
 Interval = tuple[int, int]
@@ -32,11 +31,11 @@ DEPTH: Final = 4
 
 def allowed(node: Node) -> tuple[Value, Interval] | None:
     """The indices of a node, and where they must lie; None for a node that does not index, or needs no check."""
-    if node.op.name == "checked":
+    if "reports" in node.op.traits:
         return node.inputs[0], (node.attrs["low"], node.attrs["high"])
-    if node.op.name not in INDICES or node.attrs.get("clamp"):
+    if node.op.indices is None or node.attrs.get("clamp"):
         return None
-    ids = node.inputs[INDICES[node.op.name]]
+    ids = node.inputs[node.op.indices]
     size = axis_length(node)
     return (ids, (-size, size - 1)) if ids.type.size else None
 
@@ -107,7 +106,7 @@ class Intervals:
 
 
 def _has_body(node: Node) -> bool:
-    return isinstance(node.op.lowering, Inline | Repeat)
+    return node.op.inlined or node.op.repeats
 
 
 class _Walk:
@@ -139,12 +138,12 @@ class _Walk:
             if not self.silent:
                 self.found[node] = self.found.get(node, True) and inside(env[ids], range_)
             checked = meet(env[ids], range_)
-            env.known[node.out if node.op.name == "checked" else ids] = checked
-            if node.op.name == "checked":
+            env.known[node.out if "reports" in node.op.traits else ids] = checked
+            if "reports" in node.op.traits:
                 return
-        if isinstance(node.op.lowering, Repeat):
+        if node.op.repeats:
             made = self.loop(node, [env.get(v) for v in node.inputs])
-        elif isinstance(node.op.lowering, Inline):
+        elif node.op.inlined:
             made = self.graph(node.attrs["body"], [env.get(v) for v in node.inputs])
         else:
             made = [env.computed(node)]

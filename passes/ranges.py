@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from graphc.ir import Builder, Graph, Node, Value, renamed
-from graphc.op import Indexed, Inline, Pointwise, Repeat
 from graphc.ops import by_name
-from graphc.ops.indexing import INDICES
 from graphc.passes.intervals import Interval, Intervals, allowed, counts
 
 LONGEST: Final = 24
@@ -124,7 +122,7 @@ class _Scopes:
         for node in graph.nodes:
             self._home[node] = graph
             body = node.attrs.get("body")
-            if not isinstance(body, Graph) or not isinstance(node.op.lowering, Inline | Repeat):
+            if not isinstance(body, Graph) or not (node.op.inlined or node.op.repeats):
                 continue
             if body in self._bodies:
                 self._bodies[body] = None  # run for several nodes: its inputs are no one value
@@ -187,8 +185,8 @@ def _same_elements(node: Node) -> bool:
 
 
 def _computable(node: Node) -> bool:
-    plain = isinstance(node.op.lowering, Pointwise | Indexed) and "random" not in node.op.traits
-    return plain and node.op.name not in INDICES and all(map(counts, (*node.inputs, *node.outputs)))
+    plain = node.op.maps and "random" not in node.op.traits
+    return plain and node.op.indices is None and all(map(counts, (*node.inputs, *node.outputs)))
 
 
 class _Rewrite:
@@ -205,15 +203,15 @@ class _Rewrite:
         builder, env, changed = Builder(), dict[Value, Value](), False
         for node in graph.nodes:
             body = node.attrs.get("body")
-            if isinstance(body, Graph) and isinstance(node.op.lowering, Inline | Repeat):
+            if isinstance(body, Graph) and (node.op.inlined or node.op.repeats):
                 after = self.graph(body)
                 if after is not body:
                     node, changed = replace(node, attrs={**node.attrs, "body": after}), True
-            elif node.op.name == "checked" and node in self.sites and node not in self.wanted:
+            elif "reports" in node.op.traits and node in self.sites and node not in self.wanted:
                 env[node.out] = env.get(node.inputs[0], node.inputs[0])
                 changed = True
                 continue
-            elif node in self.wanted and node.op.name != "checked":
+            elif node in self.wanted and "reports" not in node.op.traits:
                 self._check(builder, node, env)
                 changed = True
             builder.copy(node, env)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from graphc.families.registry import family_of
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value, new_value
-from graphc.op import Attend, Contract, Indexed, Pointwise
 from graphc.passes.fuse import Fuse
 from graphc.passes.fusion.facts import expensive
 from graphc.passes.fusion.partition import Group
@@ -119,7 +119,7 @@ class Ladder:
             if node in seen:
                 continue
             seen.add(node)
-            if expensive(node) or not isinstance(node.op.lowering, Pointwise | Indexed) or len(seen) > CHEAP_OPS:
+            if expensive(node) or not node.op.maps or len(seen) > CHEAP_OPS:
                 return False
             stack += [v for v in node.inputs if v in self.forward and v not in kept]
         return True
@@ -145,11 +145,9 @@ def flops(node: Node) -> int:
     if "body" in node.attrs:
         return sum(map(flops, node.attrs["body"].nodes)) * int(node.attrs.get("length", 1))
     size = max((v.type.size for v in (*node.inputs, *node.outputs)), default=0)
-    if isinstance(node.op.lowering, Attend):
-        queries, keys = node.inputs[:2]
-        return 4 * queries.type.size * keys.type.shape[-2]
-    if isinstance(node.op.lowering, Contract):
-        return 2 * node.out.type.size * node.inputs[0].type.shape[-1]
+    family = family_of(node)
+    if family is not None and family.reads == "views":
+        return family.operations(node)
     if "view" in node.op.traits or "barrier" in node.op.traits:
         return 0
     return size * (TRANSCENDENTAL if "transcendental" in node.op.traits else 1)

@@ -17,7 +17,6 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir import Builder, Graph, Node, Value, renamed
-from graphc.op import Reduce
 from graphc.ops import by_name
 from graphc.types import DType, TensorType, f16, f32, i32
 
@@ -87,7 +86,7 @@ class Split:
 
     def too_long(self, node: Node) -> bool:
         """Whether a node is a reduction to be split."""
-        if not isinstance(node.op.lowering, Reduce) or node.op.name not in NEUTRAL or not node.inputs[0].type.size:
+        if not node.op.reduces or node.op.name not in NEUTRAL or not node.inputs[0].type.size:
             return False
         groups = _groups(node.inputs[0].type, node.attrs["axes"])
         if _finds(node):
@@ -235,7 +234,7 @@ def _groups(type: TensorType, axes: tuple[int, ...]) -> list[tuple[int, bool]]:
 
 def _finds(node: Node) -> bool:
     """Whether a reduction gives a position."""
-    return isinstance(node.op.lowering, Reduce) and node.op.lowering.arg is not None
+    return node.op.chooses
 
 
 def _pad(builder: Builder, x: Value, axis: int, more: int, name: str) -> Value:

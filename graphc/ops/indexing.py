@@ -10,7 +10,6 @@ runs in NumPy raises before it comes to that: `graphc.reference.run`, the device
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -22,9 +21,6 @@ from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, compare, unbroadcast
 from graphc.ops.samples import booleans, integers, sample
 from graphc.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
-
-INDICES: Final[Mapping[str, int]] = {"take": 1, "take_along_axis": 1, "index_update": 1, "scatter_add": 0}
-"""The operand that holds the indices, of each op that indexes."""
 
 
 def axis_length(node: Any) -> int:
@@ -171,6 +167,7 @@ take: Final = Op(
     INDEXED,
     _take_cases,
     "the elements of x at `ids` along an axis (np.take), NaN where these are out of range, unless they are clamped",
+    indices=1,
 )
 
 
@@ -248,6 +245,7 @@ take_along_axis: Final = Op(
         Case((sample(4, 7), np.array([[7], [6], [-8], [-7]], np.int32)), {"axis": 1}, grad=False),
     ),
     "for each position of `ids` the element of x at that place along an axis, NaN where they are out of range",
+    indices=1,
 )
 
 
@@ -314,6 +312,7 @@ scatter_add: Final[Op] = Op(
     frozenset(),
     _scatter_cases,
     "zeros with `size` along an axis, to which the updates are added at `ids`; what is out of range is left out",
+    indices=0,
 )
 
 
@@ -365,6 +364,7 @@ index_update: Final[Op] = Op(
         Case((integers(5), np.array([1, 1], np.int32), np.array([7, 8], np.int32)), {"axis": 0}),
     ),
     "x with the values written at `ids` along an axis: of equal ids the last; what is out of range is left out",
+    indices=1,
 )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from graphc.families.host import Compute, add_rows
 from graphc.ir import Graph, Node, Value
-from graphc.op import Reduce
 from graphc.runtime.forks import Threads
 from graphc.runtime.numpy_compute import compute
 from graphc.types import NDArray, Shape
@@ -144,7 +143,7 @@ def blocked(body: Graph) -> Blocked | None:
 class _Builder:
     def __init__(self, body: Graph) -> None:
         self.body = body
-        sums = [n for n in body.nodes if isinstance(n.op.lowering, Reduce)]
+        sums = [n for n in body.nodes if n.op.reduces]
         largest = max((n.inputs[0] for n in sums), key=lambda v: v.type.size, default=None)
         value = largest if largest is not None else max(body.outputs, key=lambda v: v.type.size)
         self.found = Blocked(value.type.shape)
@@ -188,14 +187,14 @@ class _Builder:
             return False
         small = node.out.type.size * 16 <= math.prod(self.found.space)
         moves = "indexed" in node.op.traits and "reports" not in node.op.traits and node.op.name not in _WITHIN
-        return "view" in node.op.traits or moves or (small and not isinstance(node.op.lowering, Reduce))
+        return "view" in node.op.traits or moves or (small and not node.op.reduces)
 
     def _add(self, node: Node) -> None:
         """Put a node into the loop; raises Unfit where its value has no place in S."""
         trailing = max((self.trailing.get(v, 0) for v in node.inputs if v.type.shape), default=0)
         reads = tuple(node.inputs)
         shape = node.out.type.shape
-        if isinstance(node.op.lowering, Reduce):
+        if node.op.reduces:
             self._add_reduction(node, trailing)
             return
         if node.op.name == "reshape":

@@ -8,7 +8,6 @@ import networkx as nx
 
 from graphc.families.registry import FAMILIES, kernel_family
 from graphc.ir import Graph, Node, Value
-from graphc.op import Indexed
 from graphc.printer import format_node, value_names
 
 OTHER: Final = "custom"
@@ -32,7 +31,7 @@ def kind_of(node: Node) -> str:
         return family.kind
     if "random" in node.op.traits:
         return "random"
-    if "view" in node.op.traits and isinstance(node.op.lowering, Indexed):
+    if "view" in node.op.traits and node.op.indexed:
         return "view"
     return family.kind if family is not None else OTHER
 

@@ -16,7 +16,6 @@ from graphc.families.bodies import kept
 from graphc.families.record import Family
 from graphc.families.registry import OWN, family_of
 from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value
-from graphc.op import Indexed, Pointwise
 from graphc.ops.movement import reshape
 
 PHASES: Final = {FORWARD: 1, BACKWARD: 2}
@@ -46,12 +45,11 @@ def expensive(node: Node) -> bool:
 
 
 def _can_be_free(node: Node, unloaded: set[Value]) -> bool:
-    lowering = node.op.lowering
     if any(v.type.size == 0 for v in (*node.inputs, *node.outputs)) or "reports" in node.op.traits:
         return False
-    if isinstance(lowering, Indexed):
+    if node.op.indexed:
         return not VIEWS.isdisjoint(node.op.traits) or all(v in unloaded for v in node.inputs)
-    return isinstance(lowering, Pointwise) and not expensive(node) and all(v in unloaded for v in node.inputs)
+    return node.op.elementwise and not expensive(node) and all(v in unloaded for v in node.inputs)
 
 
 class Facts:

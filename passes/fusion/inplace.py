@@ -11,7 +11,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from graphc.ir import Graph, Node, Value
-from graphc.op import Pointwise
 from graphc.passes.fusion.facts import Facts
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
 
 def _plainly(facts: Facts, node: Node, value: Value) -> bool:
     """Whether an op reads a value of its own shape, element by element, and through no view."""
-    if not isinstance(node.op.lowering, Pointwise) or node.out.type.shape != value.type.shape:
+    if not node.op.elementwise or node.out.type.shape != value.type.shape:
         return False
     views = [v for v in node.inputs if v in facts.free]
     while views:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphc.ir import Builder, Graph, Node, Source, Value, renamed
-from graphc.op import Pointwise
 from graphc.ops.movement import concatenate, reshape, slice_
 from graphc.types import DType
 
@@ -44,7 +43,7 @@ def _scalars(graph: Graph) -> dict[DType, list[Value]]:
             known.update(node.outputs)
             if all(v in fixed for v in node.inputs):
                 fixed.update(node.outputs)
-            elif isinstance(node.op.lowering, Pointwise):
+            elif node.op.elementwise:
                 computed[node.out] = None
     read = {v for node in graph.nodes if node.outputs[0].type.size > 1 for v in node.inputs}
     found: dict[DType, list[Value]] = {}
