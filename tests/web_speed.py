@@ -14,7 +14,7 @@ from graphc.models.train import training_step
 from tests.test_web_pages import CASES
 
 READ_EVERY = 8
-"""Steps under way, as in page.js."""
+"""Steps under way."""
 
 
 def steps_a_second(name: str, count: int) -> float:

@@ -5,7 +5,7 @@ import { load } from "./runtime.js";
 
 const at = (id) => document.getElementById(id);
 const FREE = -1; // in a list of given tokens: one that is drawn
-const READ_EVERY = 8; // steps under way before the page waits for a loss
+const AHEAD = 200; // milliseconds of steps that are under way before the page waits for losses
 const SHOW_EVERY = 100; // milliseconds between two drawings of the losses
 const KEEP_EVERY = 5000; // milliseconds of training between two snapshots of the weights
 
@@ -123,8 +123,9 @@ async function train() {
   const pending = [];
   let done = 0;
   let [shown, last] = [0, begun];
-  const settle = async (most) => {
-    while (pending.length > most) {
+  const most = () => Math.min(8, Math.max(2, Math.round((AHEAD * (done || 1)) / (performance.now() - begun + 1))));
+  const settle = async (left) => {
+    while (pending.length > left) {
       const [loss] = await pending.shift();
       if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}: a lower rate may help`);
       losses.push(loss);
@@ -140,7 +141,7 @@ async function train() {
     loss.catch(() => {}); // told when it is waited for
     pending.push(loss);
     step += 1;
-    if (pending.length >= READ_EVERY) await settle(READ_EVERY >> 1);
+    if (pending.length >= most()) await settle(most() >> 1);
     if (performance.now() - last < KEEP_EVERY) continue;
     await settle(0);
     await keep();
