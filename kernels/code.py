@@ -10,8 +10,8 @@ WGSL. A template has a layout: declarations begin lines, comments do too, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
 
 _OPEN, _NEXT, _CLOSE = "\ue000", "\ue001", "\ue002"
 _LOAD, _STORE, _MENTION = "L", "S", "M"
@@ -30,25 +30,22 @@ class LayoutError(ValueError):
     """A text has not the layout of a kernel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """The element of an operand at an index."""
 
     name: str
-    index: Text
+    place: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """The statement that writes an element of an operand."""
 
     name: str
-    index: Text
+    place: Text
     value: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """The name of an operand (a texture that is read), or of a function of this kernel that is called."""
 
     name: str
@@ -94,37 +91,57 @@ class Marks:
     mention = staticmethod(mention)
 
 
+class _Renamed:
+    """Writes them under other names."""
+
+    def __init__(self, access: Access, names: Mapping[str, str]) -> None:
+        self._access, self._names = access, names
+
+    def load(self, name: str, index: str) -> str:
+        return self._access.load(self._names.get(name, name), index)
+
+    def store(self, name: str, index: str, value: str) -> str:
+        return self._access.store(self._names.get(name, name), index, value)
+
+    def mention(self, name: str) -> str:
+        return self._access.mention(self._names.get(name, name))
+
+
 def written(text: Text, access: Access) -> str:
     """The text with its records written."""
-    return "".join(_piece(piece, access) for piece in text)
+    return "".join([piece if isinstance(piece, str) else _piece(piece, access) for piece in text])
 
 
-def _piece(piece: Piece, access: Access) -> str:
-    if isinstance(piece, str):
-        return piece
+def _piece(piece: Load | Store | Mention, access: Access) -> str:
     if isinstance(piece, Load):
-        return access.load(piece.name, written(piece.index, access))
+        return access.load(piece.name, written(piece.place, access))
     if isinstance(piece, Store):
-        return access.store(piece.name, written(piece.index, access), written(piece.value, access))
+        return access.store(piece.name, written(piece.place, access), written(piece.value, access))
     return access.mention(piece.name)
 
 
 def parsed(text: str) -> Text:
     """A text with marks as records."""
-    stack: list[list[list[Piece]]] = [[[]]]  # of the text and the marks that are open: their parts
+    if _OPEN not in text:
+        return (text,) if text else ()
+    parts: list[list[Piece]] = [[]]  # of the text, or of the mark that is open
+    outer: list[list[list[Piece]]] = []
     for number, opened in enumerate(text.split(_OPEN)):
         if number:
-            stack.append([[]])
+            outer.append(parts)
+            parts = [[]]
         for depth, closed in enumerate(opened.split(_CLOSE)):
             if depth:
-                record = _record(stack.pop())
-                stack[-1][-1].append(record)
-            first, *others = closed.split(_NEXT)
-            if first:
-                stack[-1][-1].append(first)
-            for other in others:
-                stack[-1].append([other] if other else [])
-    return tuple(stack[0][0])
+                record, parts = _record(parts), outer.pop()
+                parts[-1].append(record)
+            if _NEXT in closed:
+                first, *others = closed.split(_NEXT)
+                if first:
+                    parts[-1].append(first)
+                parts += [[other] if other else [] for other in others]
+            elif closed:
+                parts[-1].append(closed)
+    return tuple(parts[0])
 
 
 def _record(parts: list[list[Piece]]) -> Piece:
@@ -151,7 +168,7 @@ class Declaration:
 class Code:
     """A kernel. size: invocations of a workgroup. local: the name of an invocation's number in it. head, tail: what is
     declared before and after the entry, in order. body: the statements of the entry. waits: whether invocations wait
-    for each other."""
+    for each other. names: other names that operands and functions have."""
 
     size: int
     local: str
@@ -159,6 +176,7 @@ class Code:
     body: Text
     tail: tuple[Declaration, ...]
     waits: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
     _texts: dict[object, str] = field(default_factory=dict, repr=False)
     _renamed: dict[object, Code] = field(default_factory=dict, repr=False)
 
@@ -188,12 +206,16 @@ class Code:
     @property
     def functions(self) -> list[str]:
         """The names of the functions beside the entry."""
-        return [d.name for d in self.declarations if d.kind == "fn "]
+        return [self.names.get(d.name, d.name) for d in self.declarations if d.kind == "fn "]
 
     def rewritten(self, change: Callable[[Text], Text]) -> Code:
         """The code with each of its texts changed."""
-        sides = [tuple(replace(d, text=change(d.text)) for d in side) for side in (self.head, self.tail)]
-        return Code(self.size, self.local, sides[0], change(self.body), sides[1], self.waits)
+
+        def changed(d: Declaration) -> Declaration:
+            return d if d.kind in ("", "//") else Declaration(d.kind, d.name, change(d.text))
+
+        sides = [tuple(map(changed, side)) for side in (self.head, self.tail)]
+        return Code(self.size, self.local, sides[0], change(self.body), sides[1], self.waits, self.names)
 
     def renamed(self, names: Mapping[str, str]) -> Code:
         """The code with other names for operands and functions."""
@@ -201,11 +223,9 @@ class Code:
             return self
         key = tuple(sorted(names.items()))
         if key not in self._renamed:
-            other = self.rewritten(lambda text: _with_names(text, names))
-            sides = [
-                tuple(replace(d, name=names.get(d.name, d.name)) for d in side) for side in (other.head, other.tail)
-            ]
-            self._renamed[key] = Code(other.size, other.local, sides[0], other.body, sides[1], other.waits)
+            known = {old: names.get(now, now) for old, now in self.names.items()}
+            both = {**{old: new for old, new in names.items() if old not in self.names.values()}, **known}
+            self._renamed[key] = Code(self.size, self.local, self.head, self.body, self.tail, self.waits, both)
         return self._renamed[key]
 
     def once(self, key: object, make: Callable[[], str]) -> str:
@@ -216,11 +236,13 @@ class Code:
 
     def wgsl(self, access: Access) -> str:
         """The text of the code."""
+        access = _Renamed(access, self.names) if self.names else access
         entry = f"{SIZED}{self.size})\n{ENTRY[0]}{self.local}{ENTRY[1]}{written(self.body, access)}}}\n"
         return _declared(self.head, access) + entry + _declared(self.tail, access)
 
     def function(self, name: str, local: str, access: Access, comments: bool = True) -> str:
         """The entry as a function of the workgroup's and the invocation's number, with what is declared beside it."""
+        access = _Renamed(access, self.names) if self.names else access
         head, tail = ([d for d in side if comments or d.kind != "//"] for side in (self.head, self.tail))
         entry = f"fn {name}(group: vec3<u32>, {local}: u32) {{\n{written(self.body, access)}}}\n"
         return _declared(head, access) + entry + _declared(tail, access)
@@ -230,24 +252,13 @@ def _declared(parts: Iterable[Declaration], access: Access) -> str:
     return "".join(written(d.text, access) for d in parts)
 
 
-def _with_names(text: Text, names: Mapping[str, str]) -> Text:
-    found: list[Piece] = []
-    for piece in text:
-        if isinstance(piece, Load):
-            found.append(Load(names.get(piece.name, piece.name), _with_names(piece.index, names)))
-        elif isinstance(piece, Store):
-            index, value = _with_names(piece.index, names), _with_names(piece.value, names)
-            found.append(Store(names.get(piece.name, piece.name), index, value))
-        else:
-            found.append(Mention(names.get(piece.name, piece.name)) if isinstance(piece, Mention) else piece)
-    return tuple(found)
-
-
 def _declarations(text: str) -> Iterator[tuple[str, str, str]]:
     """(kind, name, text) of each declaration, comment and gap of a part of a module."""
     kind, lines = "", list[str]()
     for line in text.splitlines(keepends=True):
-        begins = "//" if line.startswith("//") else next((word for word in DECLARED if line.startswith(word)), None)
+        begins = None
+        if line[0] not in " }\n":
+            begins = "//" if line.startswith("//") else next((word for word in DECLARED if line.startswith(word)), None)
         if begins is None and kind == "//":
             begins = ""
         if begins is not None and lines:

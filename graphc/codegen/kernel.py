@@ -158,7 +158,7 @@ class KernelSource:
     @property
     def wgsl(self) -> str:
         """The text of the code, with its operands under their names."""
-        kinds = tuple((o.name, o.windows > 1, o.uniform and not o.vector) for o in self.operands)
+        kinds = tuple([(o.name, o.windows > 1) for o in self.operands if o.windows > 1 or (o.uniform and not o.vector)])
         return self.code.once(kinds, lambda: self.code.wgsl(Bound(self.operands)))
 
     def with_quick(self, quick: Sequence[KernelSource]) -> KernelSource:

@@ -39,6 +39,9 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     )
 
 
+_FOR = "for (var "
+
+
 def rolled(source: KernelSource) -> KernelSource:
     """The kernel with loops whose length no compiler knows, so that none writes out those of a few turns."""
 
@@ -48,21 +51,24 @@ def rolled(source: KernelSource) -> KernelSource:
 
 @lru_cache(1024)
 def _rolled(code: Code) -> Code:
-    return code.rewritten(lambda text: tuple(_hidden(p) if isinstance(p, str) else p for p in text))
+    texts = (code.body, *(d.text for d in code.declarations))
+    if not any(isinstance(piece, str) and _FOR in piece for text in texts for piece in text):
+        return code
+    return code.rewritten(lambda text: tuple([_hidden(p) if isinstance(p, str) and _FOR in p else p for p in text]))
 
 
 def _hidden(text: str) -> str:
     """A piece of a text with the ends of its short loops hidden."""
-    first, *others = text.split("for (var ")
+    first, *others = text.split(_FOR)
     parts = [first]
     for other in others:
         head, brace, rest = other.partition(") {")
-        loop = loop_of(f"for (var {head})") if brace else None
+        loop = loop_of(f"{_FOR}{head})") if brace else None
         if loop is not None and loop.strict and loop.unsigned and loop.first is not None and 1 < loop.turns <= TURNS:
             start, test, step = head.split(";")
             head = f"{start};{test} + gc_unknown();{step}"
             brace = f") {{  // at most {loop.turns} turns\n"
-        parts += ["for (var ", head, brace, rest]
+        parts += [_FOR, head, brace, rest]
     return "".join(parts)
 
 
@@ -90,9 +96,10 @@ def module(source: KernelSource, access: Sequence[Access]) -> Module:
 
 def _kind(operand: Operand, mode: Access) -> tuple[object, ...]:
     """What a module's text depends on of an operand."""
-    window = (operand.windows, operand.window) if operand.windows > 1 else ()
-    size = operand.value.type.size if operand.uniform else 0
-    return operand.name, operand.element, operand.texture is None, size, window, operand.access == "read", mode
+    alike = operand.name, operand.element, operand.texture is None, operand.access == "read", mode
+    if operand.windows == 1 and not operand.uniform:
+        return alike
+    return *alike, operand.windows, operand.window, operand.value.type.size if operand.uniform else -1
 
 
 def _text(source: KernelSource, both: Sequence[tuple[Operand, Access]]) -> str:
