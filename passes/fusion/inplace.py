@@ -31,8 +31,9 @@ class Claims:
 
     def pairs(self, facts: Facts, group: Group, max_binding_bytes: int) -> Pairs:
         """As many pairs as the group has."""
-        anchors = [facts.nodes[n] for n in group.anchors]
-        if not self.free or not group.regular or not group.family.in_place(anchors):
+        if not self.free or not group.regular:
+            return {}
+        if not group.family.in_place([facts.nodes[n] for n in group.anchors]):
             return {}
         waiting = [v for v in group.loads if v in self.free and v.type.nbytes <= max_binding_bytes]
         waiting = [v for v in waiting if _read_in_place(facts, group, v)]
