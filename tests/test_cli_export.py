@@ -16,7 +16,7 @@ import graphc
 from graphc.cli import run as graphc_command
 from tests.adapters import ROOT
 
-PAGE = {"index.html", "page.js", "page.css", "data.js", "runtime.js", "format.js", "runtime.d.ts", "model.svg.gz"}
+PAGE = {"index.html", "page.js", "page.css", "data.js", "runtime.js", "format.js", "model.svg.gz"}
 
 
 def served(*arguments: str) -> subprocess.Popen[str]:
