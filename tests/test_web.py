@@ -46,6 +46,28 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_one_function_may_be_ready_before_the_others(exported: Path, running: Any) -> None:
+    params, x, y = model()
+    page = Page(running)
+    with serving(exported) as url:
+        losses = page.run(
+            url,
+            """
+            const program = await load("./", { first: "loss" });
+            const step = program.step({x: args[0], y: args[1]});  // waits for its kernels
+            const first = (await step)[2][0];
+            return [first, (await program.step({x: args[0], y: args[1]}))[2][0]];
+            """,
+            x.tolist(),
+            y.tolist(),
+        )
+    state = OPTIMIZER.init(params)
+    params, state, one = step(params, state, x, y)
+    two = step(params, state, x, y)[2]
+    np.testing.assert_allclose(losses, [float(one), float(two)], rtol=1e-5)
+    assert not page.errors
+
+
 def test_a_training_step_keeps_its_state_and_gives_pythons_losses(exported: Path, running: Any) -> None:
     params, x, y = model()
     state = OPTIMIZER.init(params)

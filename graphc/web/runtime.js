@@ -352,17 +352,25 @@ export class Program {
     Object.assign(this, { document, device: null, functions: {}, about: document.about, state: {} });
     for (const name of Object.keys(document.functions)) this[name] ??= (given, options) => this.call(name, given, options);
   }
-  /** Choose the functions for an adapter, and make everything that is made once. */
-  async prepare(adapter) {
+  /** Choose the functions for an adapter, and make everything that is made once; that of the others beside `first`. */
+  async prepare(adapter, first = null) {
     const { kernels, arrays } = this.document;
     const functions = choose(this.document, adapter);
     const chosen = Object.values(functions);
     const device = await Device.open(adapter, chosen);
-    const used = new Set(chosen.flatMap((f) => f.dispatches.map((d) => d.kernel)));
-    const pipelines = await Promise.all(kernels.map((kernel, n) => (used.has(n) ? device.pipeline(kernel) : null)));
+    const pipelines = [];
+    const made = [];
+    const make = (n) => (made[n] ??= device.pipeline(kernels[n]).then((pipeline) => (pipelines[n] = pipeline)));
+    const ready = {};
+    for (const [name, f] of Object.entries(functions).sort(([a], [b]) => (b === first) - (a === first))) {
+      ready[name] = Promise.all(f.dispatches.map((d) => make(d.kernel)));
+      ready[name].catch(() => {}); // told to who calls it
+      if (name === first) await ready[name];
+    }
+    if (!(first in ready)) await Promise.all(Object.values(ready));
     const runner = (f) => new Runner(f, device, pipelines, kernels, arrays);
     this.runners = Object.fromEntries(Object.entries(functions).map(([name, f]) => [name, runner(f)]));
-    Object.assign(this, { device, functions });
+    Object.assign(this, { device, functions, ready });
     this.reset();
     return this;
   }
@@ -392,6 +400,7 @@ export class Program {
    */
   async call(name, given = {}, { onDevice = false } = {}) {
     const f = this.functions[name] ?? fail(`this program has no function ${name}`);
+    await this.ready[name];
     const known = argumentsOf(f);
     const extra = Object.keys(given).find((key) => !Object.hasOwn(known, key));
     if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${Object.keys(known).join(", ")}`);
@@ -474,8 +483,11 @@ export class Program {
   }
 }
 
-/** The program in the folder at a URL, ready to run. Raises ProgramError in one line where that cannot be. */
-export async function load(url) {
+/**
+ * The program in the folder at a URL, ready to run. Raises ProgramError in one line where that cannot be. first: the
+ * function that is waited for; the others are made beside it, and their first call waits.
+ */
+export async function load(url, { first = null } = {}) {
   const adapter = await findAdapter();
-  return new Program(await read(url)).prepare(adapter);
+  return new Program(await read(url)).prepare(adapter, first);
 }

@@ -291,7 +291,7 @@ function listen() {
 }
 
 async function main() {
-  program = await load("./");
+  program = await load("./", { first: "sample" });
   about = program.about;
   vocabulary = new Vocabulary(about.characters);
   step = about.step;
