@@ -451,6 +451,7 @@ def test_a_dropped_program_gives_its_memory_back(device: Any) -> None:
         return float(f(x)[0, 0])
 
     use()
+    gc.collect()  # what earlier tests left in cycles
     device.pool.collect()
     before, free = device.pool.in_use_bytes, device.pool.free_bytes
     for _ in range(5):
