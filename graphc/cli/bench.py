@@ -9,8 +9,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-import graphc
-from graphc.errors import DeviceError
+from graphc.cli.settings import kernel_device
 from graphc.tuner import SECONDS
 
 PLAIN_WIDTH: Final = 120
@@ -50,9 +49,7 @@ def bench(
     compiled kernels, in processes of their own; `kernels` and `models` are groups too. With --tune, what is found is
     used by every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
     """
-    chosen = graphc.device(device)
-    if not chosen.needs_plan:
-        raise DeviceError(f"device {chosen.name} runs no kernels: bench needs a WebGPU adapter")
+    chosen = kernel_device(device, "bench")
     from graphc.bench import CASES, COLD_CASES, GROUP, find, run_cases, run_cold, show
 
     known = (

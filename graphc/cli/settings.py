@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+import graphc
+from graphc.errors import DeviceError
 from graphc.models import MODELS
 from graphc.models.settings import parse_settings
 from graphc.models.train import OPTIMIZERS
@@ -21,6 +23,14 @@ class Finite(click.FloatRange):
         """The number; fails for others."""
         found = super().convert(value, param, context)
         return found if math.isfinite(found) else self.fail(f"{value} is not a finite number.", param, context)
+
+
+def kernel_device(name: str | None, command: str) -> graphc.runtime.Device:
+    """The device of this name, or the default one; raises DeviceError where it runs no kernels."""
+    chosen = graphc.device(name)
+    if not chosen.needs_plan:
+        raise DeviceError(f"device {chosen.name} runs no kernels: {command} needs a WebGPU adapter")
+    return chosen
 
 
 def _examples(context: click.Context, param: click.Parameter, value: str | None) -> int | None:

@@ -10,8 +10,7 @@ import click
 
 import graphc
 from graphc.cli.graph import program
-from graphc.cli.settings import DEVICE, SET, WHAT
-from graphc.errors import DeviceError
+from graphc.cli.settings import DEVICE, SET, WHAT, kernel_device
 from graphc.models import MODELS
 from graphc.tuner import Finding, cache_path, tuning
 
@@ -41,9 +40,7 @@ def tune(
     and driver, and used by every later program with such kernels. A way whose results differ from the reference is
     rejected. GRAPHC_TUNE=off goes by the rules again.
     """
-    chosen = graphc.device(device)
-    if not chosen.needs_plan:
-        raise DeviceError(f"device {chosen.name} runs no kernels: tune needs a WebGPU adapter")
+    chosen = kernel_device(device, "tune")
     fn, arguments, donate = program(model, what, batch_size, settings)
     with tuning("full", seconds, lambda line: click.echo(line, err=True)) as found:
         graphc.compile(fn, device=chosen, donate=donate).lower(*arguments)
