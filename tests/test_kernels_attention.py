@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import graphc
 from graphc import nn
 from graphc.codegen.rules import prefers_texels
 from graphc.families.attention import kernel as attention
-from graphc.ir import Graph, Node, evaluate
+from graphc.ir import Builder, Graph, Node, evaluate
 from graphc.lower import lower
 from graphc.lower.family import searches
 from graphc.ops import by_name
@@ -23,6 +24,7 @@ from graphc.passes import DEFAULT, pipeline
 from graphc.passes.chain import chain
 from graphc.passes.stage import staged
 from graphc.plan import MOST_TURNS, Target
+from graphc.types import TensorType, f32
 from tests import tint
 from tests.lowering import check
 from tests.run_graph import graph_of, run, variants
@@ -31,8 +33,12 @@ ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
 
 
 def served(target: Target) -> bool:
-    """Whether the family serves a target: a subgroup needs 8 lanes, and some drivers have 4."""
-    return target.subgroup >= 8
+    """Whether the family serves a target: on software adapters a subgroup needs 8 lanes, and some drivers have 4."""
+    return target.subgroup >= 8 or not target.software
+
+
+KINDS = ("own", "wide")
+"""Of `variants`: the device as it is, and as a GPU without subgroups, whose kernels go through workgroup memory."""
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -104,7 +110,7 @@ def test_backward(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causa
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("variant", ["no subgroups", "small grid", "hardware"])
+@pytest.mark.parametrize("variant", ["no subgroups", "small grid", "wide", "hardware"])
 def test_other_devices(device: Any, variant: Any) -> None:
     batch, t, s, d, e = (3,), 19, 37, 8, 8
     attrs = {"causal": variant == "small grid", "scale": 0.3}
@@ -119,6 +125,80 @@ def test_other_devices(device: Any, variant: Any) -> None:
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
 
+BLOCKED = [
+    ((2,), 70, 70, 64, 64, True),
+    ((), 33, 131, 24, 40, True),
+    ((1, 2), 40, 19, 10, 7, False),
+    ((), 5, 9, 1, 2, True),
+    pytest.param((3,), 131, 131, 8, 8, True, marks=pytest.mark.slow),
+    pytest.param((2,), 67, 64, 128, 128, False, marks=pytest.mark.slow),
+    pytest.param((), 3, 259, 33, 66, True, marks=pytest.mark.slow),
+    pytest.param((2,), 70, 200, 100, 36, True, marks=pytest.mark.slow),
+    pytest.param((1,), 128, 192, 32, 32, True, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("op", [ATTENTION, BACKWARD], ids=["forward", "backward"])
+@pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal"), BLOCKED)
+def test_blocks_in_workgroup_memory(
+    device: Any, op: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any
+) -> None:
+    attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
+    arrays = (operands if op is ATTENTION else partial(backward_operands, **attrs))(batch, t, s, d, e)
+    got, plan = run(device, graph_of(op, arrays, **attrs), arrays, variants(device)["wide"])
+    assert [k.family for k in plan.kernels] == ["attention"] * (1 if op is ATTENTION else 2)
+    assert not any(k.needs for k in plan.kernels)
+    for found, want in zip(got, exact(op, arrays, **attrs), strict=True):
+        np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("batch", "t", "s", "d", "e", "causal"), [((2,), 70, 133, 64, 64, True), ((), 65, 64, 20, 128, False)]
+)
+def test_every_block_computes_the_same(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any) -> None:
+    attrs = {"causal": causal, "scale": 0.125}
+    target = variants(device)["wide"]
+    for op, arrays in (
+        (ATTENTION, operands(batch, t, s, d, e)),
+        (BACKWARD, backward_operands(batch, t, s, d, e, **attrs)),
+    ):
+        graph = graph_of(op, arrays, **attrs)
+        want = exact(op, arrays, **attrs)
+        problems = {found.name: found.candidates for _, found in searches(graph.nodes[0], {}, target)}
+        for n in range(max(map(len, problems.values()))):
+            chosen = {name: tiles[min(n, len(tiles) - 1)] for name, tiles in problems.items()}
+            got, _ = run(device, graph, arrays, replace(target, choices=chosen))
+            for found, wanted in zip(got, want, strict=True):
+                np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-5)
+
+
+GPU = Target("gpu", subgroup=32, features=frozenset({"subgroup"}))
+
+
+@pytest.mark.parametrize("sides", [(256, 256), (1000, 8192), (40, 33), (1, 500), (16, 16)], ids=str)
+@pytest.mark.parametrize("head", [64, 128, 8])
+def test_gpus_share_what_they_read_where_there_is_enough(sides: Any, head: int) -> None:
+    attrs, (t, s) = {"causal": True, "scale": 0.125}, (min(sides), max(sides))
+    for target in (GPU, replace(GPU, subgroup=0, features=frozenset())):
+        for op in (ATTENTION, BACKWARD):
+            b = Builder()
+            shapes = [(2, t, head), (2, s, head), (2, s, head), (2, t, head), (2, t), (2, t)]
+            inputs = [b.input(TensorType(shape, f32)) for shape in shapes[: 3 if op is ATTENTION else 6]]
+            plan = lower(b.build(b.add(op, *inputs, **attrs)), target)
+            assert {k.family for k in plan.kernels} == {"attention"}
+            blocks = target.subgroup == 0 or (t >= 32 and head >= 16)
+            assert all(("subgroup" in k.needs) != blocks for k in plan.kernels)
+
+
+def test_browsers_accept_kernels_that_go_through_workgroup_memory() -> None:
+    kernels: dict[str, Any] = {}
+    for op, _, graph in textured(causal=True, scale=0.125, keep=0.8, boost=1.25):
+        plan = lower(graph, Target())
+        kernels |= {f"{op.name} {k.name}": (k.wgsl, k.needs) for k in plan.kernels}
+    assert tint.errors(kernels) == {}
+
+
 PARTED = [
     ((), 7, 200, 8, 8, False, None),
     ((2,), 90, 130, 16, 8, True, None),
@@ -128,10 +208,21 @@ PARTED = [
 ]
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("batch", "t", "s", "d", "e", "causal", "keep"), PARTED)
 def test_kernels_that_visit_some_columns_each_make_the_same(
-    device: Any, monkeypatch: pytest.MonkeyPatch, batch: Any, t: Any, s: Any, d: Any, e: Any, causal: Any, keep: Any
+    device: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    batch: Any,
+    t: Any,
+    s: Any,
+    d: Any,
+    e: Any,
+    causal: Any,
+    keep: Any,
+    kind: str,
 ) -> None:
+    target = variants(device)[kind]
     attrs = {"causal": causal, "scale": 0.3} | ({} if keep is None else {"keep": keep, "boost": 1 / keep})
     more = [] if keep is None else [np.array([5, 11], np.uint32)]
     arrays = [*operands(batch, t, s, d, e), *more]
@@ -141,11 +232,11 @@ def test_kernels_that_visit_some_columns_each_make_the_same(
     for op, given in ((ATTENTION, arrays), (BACKWARD, backward)):
         graph = graph_of(op, given, **attrs)
         monkeypatch.setattr(attention, "MOST_TURNS", MOST_TURNS)
-        whole, plan = run(device, graph, given)
+        whole, plan = run(device, graph, given, target)
         most = max(k.turns for k in plan.kernels)
         monkeypatch.setattr(attention, "MOST_TURNS", most // 2 + 1)
-        parted, longer = run(device, graph, given)
-        if served(device.target):
+        parted, longer = run(device, graph, given, target)
+        if served(target):
             assert len(longer.dispatches) > len(plan.dispatches)
             assert max(k.turns for k in longer.kernels) < most
         for found, want in zip(parted, whole, strict=True):  # causal gradients of keys add in another order
@@ -160,7 +251,9 @@ def test_a_few_queries_over_more_keys_than_a_loop_turns(device: Any, keys: Any) 
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=1e-6)
 
 
-def test_dropout(device: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout(device: Any, kind: str) -> None:
+    target = variants(device)[kind]
     attrs = {"causal": True, "scale": 0.5, "keep": 0.8, "boost": 1.25}
     key = np.array([5, 11], np.uint32)
     q, k, v = operands((2, 2), 21, 38, 8, 8)
@@ -170,8 +263,8 @@ def test_dropout(device: Any) -> None:
         (ATTENTION, [q, k, v, key]),
         (BACKWARD, [q, k, v, dout, lse, np.sum(dout * out, axis=-1), key]),
     ):
-        got, plan = run(device, graph_of(op, arrays, **attrs), arrays)
-        if served(device.target):
+        got, plan = run(device, graph_of(op, arrays, **attrs), arrays, target)
+        if served(target):
             assert {kernel.family for kernel in plan.kernels} == {"attention"}
         for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
@@ -198,26 +291,30 @@ def block_loss(x: Any, w: Any, out: Any) -> Any:
     return np.mean(block(x, w, out) ** 2)
 
 
-def test_heads_are_read_in_place(device: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_heads_are_read_in_place(device: Any, kind: str) -> None:
+    target = variants(device)[kind]
     arrays = [normal(2, 21, 24), normal(24, 72, seed=1) * 0.3, normal(24, 24, seed=2) * 0.3]
     for fn in (block, graphc.value_and_grad(block_loss, argnums=(0, 1, 2))):
         traced = graphc.trace(fn, *arrays)
         graph = pipeline.run(traced, DEFAULT)
-        got, plan = run(device, graph, arrays)
-        if served(device.target):
+        got, plan = run(device, graph, arrays, target)
+        if served(target):
             assert sum(k.family == "attention" for k in plan.kernels) == (1 if fn is block else 3)
             assert not any("transpose" in k.name or "map_copy" in k.name for k in plan.kernels)
         for found, want in zip(got, evaluate(traced, arrays), strict=True):
             np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
 
 
-def test_nan_and_infinity_reach_the_rows_that_see_them(device: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_and_infinity_reach_the_rows_that_see_them(device: Any, kind: str) -> None:
+    target = variants(device)[kind]
     q, k, v = operands((2,), 20, 20, 8, 8)
     q[0, 3, 2] = np.nan
     k[1, 11, 0] = np.inf
     v[0, 15, 4] = np.nan
     attrs = {"causal": True, "scale": 0.5}
-    (got, lse), _ = run(device, graph_of(ATTENTION, [q, k, v], **attrs), [q, k, v])
+    (got, lse), _ = run(device, graph_of(ATTENTION, [q, k, v], **attrs), [q, k, v], target)
     rows = np.arange(20)
     assert np.isnan(got[0, 3]).all()
     assert np.isnan(lse[0, 3])
@@ -230,22 +327,26 @@ def test_nan_and_infinity_reach_the_rows_that_see_them(device: Any) -> None:
     np.testing.assert_array_equal(np.isnan(got[1]), np.isnan(want[1]))
 
 
-def test_large_scores_do_not_overflow(device: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_scores_do_not_overflow(device: Any, kind: str) -> None:
+    target = variants(device)[kind]
     arrays = operands((), 40, 40, 16, 16)
     arrays[0] *= 1000
     attrs = {"causal": True, "scale": 1.0}
-    (got, lse), _ = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
+    (got, lse), _ = run(device, graph_of(ATTENTION, arrays, **attrs), arrays, target)
     want, want_lse = exact(ATTENTION, arrays, **attrs)
     np.testing.assert_allclose(lse, want_lse, rtol=1e-5)
     assert np.isfinite(got).all()
     assert np.abs(got - want).max() < 0.02
 
 
-def test_results_are_the_same_each_time(device: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_are_the_same_each_time(device: Any, kind: str) -> None:
+    target = variants(device)[kind]
     attrs = {"causal": True, "scale": 0.25}
     arrays = backward_operands((2, 2), 45, 45, 16, 16, **attrs)
-    first, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
-    second, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
+    first, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays, target)
+    second, _ = run(device, graph_of(BACKWARD, arrays, **attrs), arrays, target)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 

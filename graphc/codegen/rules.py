@@ -25,8 +25,9 @@ class Rules:
     most invocations that share a row without subgroups; 0: as many as a workgroup may have. columns: invocations that
     a column kernel should have; its terms are shared out until there are as many. texels: whether large operands of
     products are read faster from textures, into which they are copied, than from buffers. fewer_rows: the divisor of
-    the rows of an attention kernel's workgroup. scatter: invocations that are enough to add thousands of rows each
-    into a large table, before which the rows are put in order otherwise.
+    the rows of an attention kernel's workgroup that is a subgroup. blocks: queries and keys from which on attention
+    goes through workgroup memory in blocks; 0: never. scatter: invocations that are enough to add thousands of rows
+    each into a large table, before which the rows are put in order otherwise.
     """
 
     resident: int
@@ -35,6 +36,7 @@ class Rules:
     columns: int
     texels: bool
     fewer_rows: int
+    blocks: int
     scatter: int
 
 
@@ -43,15 +45,24 @@ RULES: Final[dict[AdapterClass, Rules]] = {
     # Neighbouring items share cache lines, and a barrier suspends every invocation: no more lanes than a vector has.
     # Loads from storage buffers go lane by lane, those of texels four elements at once, and registers that are not
     # there cost less than loads.
-    "software": Rules(resident=4, neighbours=True, row_lanes=8, columns=0, texels=True, fewer_rows=1, scatter=16),
+    "software": Rules(
+        resident=4, neighbours=True, row_lanes=8, columns=0, texels=True, fewer_rows=1, blocks=0, scatter=16
+    ),
     # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
     # different invocations. Memory is the processor's and slow: few invocations keep it busy.
     "integrated": Rules(
-        resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False, fewer_rows=2, scatter=512
+        resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False, fewer_rows=2, blocks=32, scatter=512
     ),
     # Some 20 to 140 cores that hide the latency of memory by the number of invocations.
     "discrete": Rules(
-        resident=128, neighbours=False, row_lanes=0, columns=1 << 16, texels=False, fewer_rows=2, scatter=2048
+        resident=128,
+        neighbours=False,
+        row_lanes=0,
+        columns=1 << 16,
+        texels=False,
+        fewer_rows=2,
+        blocks=32,
+        scatter=2048,
     ),
 }
 

@@ -1,7 +1,7 @@
 """Attention and its gradient as ops that a few kernels compute without a T x S tensor in memory.
 
 Nobody writes these ops: `passes.attention` finds the plain NumPy code that they stand for. Without that pass, and on
-devices without subgroups, `attend` and `attend_backward` take their place again.
+software adapters without subgroups, `attend` and `attend_backward` take their place again.
 """
 
 from __future__ import annotations

@@ -1,91 +1,44 @@
-"""What the kernels of the attention family share: rows of one side, steps over the other, sums in registers."""
+"""The kernels of the attention family whose workgroup is one subgroup: rows in registers, steps over columns.
+
+A workgroup owns a few rows of one side (queries, or keys for the gradients of keys and values) and walks over the other
+side in steps of four times its lanes: the scores of a step stay in registers, each lane holding four columns of every
+row as a vector. What a row needs from a lane, and a lane from a row, goes by `subgroupBroadcast`.
+"""
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
 
-from graphc.codegen.emit import Emitter, literal_text
+from graphc.codegen.emit import Emitter
 from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
-from graphc.families.attention.tile import Kind, Shape, Tile, choose, smallest
-from graphc.index import LANES, Idx, Index, constant, variable
+from graphc.families.attention.base import WHAT, AttentionKernel, Part
+from graphc.families.attention.tile import Tile, smallest
+from graphc.index import LANES, Idx, Index, variable
 from graphc.ir import Graph, Node, Value
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.op import Term
-from graphc.types import TensorType, f32
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """One accumulator a row: rows of `value`, each `width` long, weighted by the vectors named `weight`<row>."""
-
-    name: str
-    weight: str
-    value: Value
-    width: int
-
-    def pieces(self, lanes: int) -> int:
-        """Vectors of a row that one lane holds."""
-        return -(-self.width // (LANES * lanes))
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The columns low to high - 1, which one of several kernels visits, in the order of their columns.
-
-    before, after: what the sums and variables of all rows have come to, between one kernel and the next. The first one
-    starts from nothing, and the last one has the results.
-    """
-
-    low: int
-    high: int
-    before: Value | None
-    after: Value | None
-
-
-class RowKernel(ABC):
-    """A kernel whose workgroup owns rows.
+class RowKernel(AttentionKernel):
+    """A kernel whose workgroup is a subgroup.
 
     Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of a step, `at` the columns of
     this lane, `n0` to `n3` the same, brought inside.
     """
 
-    what = ""
-    kind: Kind
-
-    def __init__(
-        self, body: Graph, site: Site, bindings: Bindings, node: Node, rows: int, columns: int, part: Part | None
-    ) -> None:
-        self.part = part
-        self.body, self.site, self.bindings, self.node = body, site, bindings, node
-        self.emitter = Emitter(body, bindings, "")
-        self.scale, self.causal = node.attrs["scale"], node.attrs["causal"]
-        shape = node.inputs[0].type.shape
-        self.batch, self.count = shape[:-2], math.prod(shape[:-2])
-        self.queries, self.keys = shape[-2], node.inputs[1].type.shape[-2]
-        self.offset = self.keys - self.queries
-        self.row_count, self.column_count = rows, columns
-        self.lanes = site.target.subgroup
-        self.shape = shape_of(node)
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None, tile: Tile) -> None:
+        super().__init__(body, site, bindings, node, part)
+        self.lanes = self.size = site.target.subgroup
         self.staged = texels_of(body, site, node)
-        self.tile: Tile = choose(self.kind, self.shape, site.target, bool(self.staged))
-        if site.quick:
-            self.tile = smallest(self.tile)
-        self.rows, self.each = self._share_rows()
+        self.tile = smallest(tile) if site.quick else tile
+        self.each = -(-self.row_count // self.tile.rows)
+        self.rows = self.own = -(-self.row_count // self.each)
         self.step = LANES * self.lanes
-        self.prefix: tuple[Idx, ...] = ()
-        self.dropout = "keep" in node.attrs
 
     # The parts that differ
-
-    @abstractmethod
-    def sums(self) -> list[Sum]:
-        """What is accumulated over the columns."""
 
     @abstractmethod
     def declare(self) -> None:
@@ -95,17 +48,9 @@ class RowKernel(ABC):
     def weigh(self) -> None:
         """From the columns of a step, the weights that the sums use."""
 
-    def variables(self, r: int) -> list[str]:
-        """The names of what row r keeps from column to column beside its sums, four numbers at most."""
-        return []
-
     @abstractmethod
     def finish(self) -> None:
         """Write the results."""
-
-    @abstractmethod
-    def bounds(self) -> tuple[str, str]:
-        """First column that some row needs, and the one after the last."""
 
     # The kernel
 
@@ -113,12 +58,7 @@ class RowKernel(ABC):
         """The finished source."""
         emitter = self.emitter
         with emitter.scope() as start:
-            dims = Index(self.batch, flat=variable("batch", self.count)).dims
-            self.prefix = tuple(emitter.named(d, longer=0) for d in dims)
-            for width in dict.fromkeys(s.width for s in self.sums()):
-                for piece in range(-(-width // self.step)) if width > LANES else ():
-                    inside = f"min((lane + {piece * self.lanes}u) * 4u, {(width - 1) // LANES * LANES}u)"
-                    emitter.line(f"let {self._piece(width, piece).text} = {inside};")
+            self.begin_batch()
             for load in self.loads() if self.row_count > 1 else ():
                 last = self.row_count - 1
                 emitter.line(f"let r{load} = min(first + lane + {load * self.lanes}u, {last}u);")
@@ -129,31 +69,31 @@ class RowKernel(ABC):
                     pieces = range(item.pieces(self.lanes))
                     emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
             if self.part and self.part.before:
-                self._take_up(self.part.before)
+                self.take_up(self.part.before)
             with emitter.scope(), emitter.scope() as step:
                 emitter.line("let at = vec4<u32>(next + lane / 4u * 16u + lane % 4u) + vec4<u32>(0u, 4u, 8u, 12u);")
                 last = self.column_count - 1
                 for j in range(LANES):
                     emitter.line(f"let n{j} = min(at.{'xyzw'[j]}, {last}u);")
                 if self.dropout:
-                    self.draw()
+                    self.draw("kept", "at", "first + {i}", self.rows)
                 self.weigh()
                 self._accumulate()
             with emitter.scope() as finish:
                 if self.part and self.part.after:
-                    self._leave(self.part.after)
+                    self.leave(self.part.after)
                 else:
                     self.finish()
-        begin, end = self._bounds()
+        begin, end = self.part_bounds()
         blocks = self.each * self.count
         workgroups = grid(blocks, self.site.target)
         text = render(
             "attention",
-            what=self.what,
+            what=WHAT[self.kind],
             rows=self.rows,
             each=self.each,
             step=self.step,
-            steps=-(-self._columns() // self.step),
+            steps=self.steps(),
             lanes=self.lanes,
             highest=self._reduced("max", "subgroupMax"),
             total=self._reduced("add", "subgroupAdd"),
@@ -166,68 +106,14 @@ class RowKernel(ABC):
             finish="\n".join(finish),
         )
         return KernelSource(
-            name=f"attention_{type(self).__name__.strip('_').lower()}",
+            name=f"attention_{self.kind}",
             family="attention",
             code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
-            flops=self._flops(),
+            flops=self.flops(),
             needs=("subgroup",),
         )
-
-    def _columns(self) -> int:
-        """Most columns that are visited."""
-        return self.part.high - self.part.low if self.part else self.column_count
-
-    def _bounds(self) -> tuple[str, str]:
-        """The columns to visit: of a part those between its own, which are whole steps from the first of all."""
-        begin, end = self.bounds()
-        if self.part is None:
-            return begin, end
-        return f"max(({begin}) / {self.step}u * {self.step}u, {self.part.low}u)", f"min({end}, {self.part.high}u)"
-
-    def kept(self) -> TensorType:
-        """The type of what is kept from one kernel to the next: vectors of all lanes, side by side."""
-        return TensorType((self.each * self.count * self.rows * self._vectors(), self.lanes, LANES), f32)
-
-    def _vectors(self) -> int:
-        return sum(item.pieces(self.lanes) for item in self.sums()) + bool(self.variables(0))
-
-    def _places(self, r: int) -> Iterator[tuple[str, list[str]]]:
-        """Where each vector that row r keeps lies, and the names in it."""
-        names = [[f"{item.name}{r}_{p}"] for item in self.sums() for p in range(item.pieces(self.lanes))]
-        names += [self.variables(r)] if self.variables(r) else []
-        for k, found in enumerate(names):
-            yield f"((block * {self.rows}u + {r}u) * {self._vectors()}u + {k}u) * {self.lanes}u + lane", found
-
-    def _take_up(self, before: Value) -> None:
-        """Go on from where the kernel before has left off."""
-        source = self.bindings.read(before, vector=True)
-        for r in range(self.rows):
-            for place, names in self._places(r):
-                if len(names) == 1:
-                    self.emitter.line(f"{names[0]} = {source.load(place)};")
-                    continue
-                held = self.emitter.name(Term(source.load(place), LANES, f32)).text
-                self.emitter.line(" ".join(f"{name} = {held}.{c};" for name, c in zip(names, "xyzw", strict=False)))
-
-    def _leave(self, after: Value) -> None:
-        """Keep what the sums and variables have come to."""
-        written = self.bindings.write(after, vector=True)
-        for r in range(self.rows):
-            for place, names in self._places(r):
-                value = names[0] if len(names) == 1 else f"vec4<f32>({', '.join([*names, '0.0', '0.0'][:LANES])})"
-                self.emitter.line(written.store(place, value))
-
-    def _share_rows(self) -> tuple[int, int]:
-        """Rows of a workgroup, all alike, and workgroups for the rows of one batch element."""
-        each = -(-self.row_count // self.tile.rows)
-        return -(-self.row_count // each), each
-
-    def _flops(self) -> int:
-        gradient = any(item.weight == "g" for item in self.sums())
-        terms = self.shape.head + (self.shape.width if gradient else 0) + sum(item.width for item in self.sums())
-        return 2 * self.shape.pairs * terms
 
     def _reduced(self, op: str, builtin: str) -> str:
         """Body of a function of the subgroup's values of x: llvmpipe reduces them one by one, but shuffles quickly."""
@@ -241,12 +127,6 @@ class RowKernel(ABC):
         return " ".join([*lines, "return y;"])
 
     # Positions
-
-    def _piece(self, width: int, piece: int) -> Idx:
-        """First element of a vector of a row that this lane holds."""
-        if width <= LANES:
-            return constant(0) if width == 1 else Idx("0u", 1, LANES, width)
-        return Idx(f"e{width}_{piece}", 1, LANES, width)
 
     def row_of(self, load: int) -> Idx:
         """The row that this lane loads, brought inside."""
@@ -311,7 +191,7 @@ class RowKernel(ABC):
             rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]
             for item in self.sums():
                 pieces = range(item.pieces(self.lanes))
-                values = [[self.read(item.value, row, self._piece(item.width, p)) for row in rows] for p in pieces]
+                values = [[self.read(item.value, row, self.piece(item.width, p)) for row in rows] for p in pieces]
                 for r in range(self.rows):
                     given = " ".join(f"let x{c} = subgroupBroadcast({item.weight}{r}.x, {c}u);" for c in range(LANES))
                     added = " ".join(
@@ -322,67 +202,6 @@ class RowKernel(ABC):
             for name in weights:
                 for r in range(self.rows):
                     emitter.line(f"{name}{r} = vec4<f32>({name}{r}.yzw, subgroupShuffle({name}{r}.x, four_on));")
-
-    def draw(self) -> None:
-        """Variables `kept`<n>: for eight rows each, which of this lane's weights dropout keeps, four bits a row."""
-        key, emitter = self.node.inputs[-1], self.emitter
-        words = [emitter.read(key, Index((2,), [constant(k)])).text for k in range(2)]
-        for n in range(-(-self.rows // 8)):
-            emitter.line(f"var kept{n} = 0u;")
-            with emitter.block(f"for (var i = 0u; i < {min(8, self.rows - 8 * n)}u; i++)"):
-                emitter.line(f"let place = {self.place(f'first + {8 * n}u + i')};")
-                bits = f"gc_threefry_v4({words[0]}, {words[1]}, place, vec4<u32>(), vec4<bool>()) >> vec4<u32>(8u)"
-                keep = f"vec4<f32>({literal(self.node.attrs['keep'])})"
-                emitter.line(f"let keep = vec4<f32>({bits}) * {literal(2.0**-24)} < {keep};")
-                emitter.line("let bit = select(vec4<u32>(), vec4<u32>(1u, 2u, 4u, 8u), keep);")
-                emitter.line(f"kept{n} |= (bit.x | bit.y | bit.z | bit.w) << (4u * i);")
-
-    def place(self, row: str) -> str:
-        """Flat positions of a row's weights in a tensor of all of them."""
-        return f"vec4<u32>((batch * {self.queries}u + {row}) * {self.keys}u) + at"
-
-    def dropped(self, text: str, r: int) -> str:
-        """Weights of row r (or their gradients) after dropout."""
-        if not self.dropout:
-            return text
-        bits = ", ".join(f"{1 << (4 * (r % 8) + j)}u" for j in range(LANES))
-        boost = literal(self.node.attrs["boost"])
-        kept = f"(vec4<u32>(kept{r // 8}) & vec4<u32>({bits})) != vec4<u32>()"
-        return f"select(vec4<f32>(), {text} * {boost}, {kept})"
-
-    def store(self, value: Value, name: str, width: int, factors: Sequence[str] = ()) -> None:
-        """Write the accumulator `name` of each row to `value`; factors: one for each row."""
-        vector, emitter = width % LANES == 0, self.emitter
-        operand = self.bindings.write(value, vector=vector)
-        for r in range(self.rows):
-            row = variable(f"(first + {r}u)", self.row_count)
-            guards = [f"first + {r}u < {self.row_count}u"] if self.row_count % self.rows else []
-            for p in range(-(-width // self.step)):
-                column = self._piece(width, p)
-                inside = [f"(lane + {p * self.lanes}u) * 4u < {width}u"] if width % self.step else []
-                with emitter.block(f"if ({' && '.join(guards + inside)})" if guards + inside else ""):
-                    term = Term(f"{name}{r}_{p}" + (f" * {factors[r]}" if factors else ""), LANES, f32)
-                    index = Index(value.type.shape, [*self.prefix, row, column])
-                    if vector:
-                        emitter.write(operand, index, term)
-                        continue
-                    text, flat = emitter.name(term).text, emitter.named(index.flat, longer=0).text
-                    for lane in range(min(LANES, width)):
-                        write = operand.store(f"{flat} + {lane}u", f"{text}.{'xyzw'[lane]}")
-                        emitter.line(f"if ({column.text} + {lane}u < {width}u) {{ {write} }}" if lane else write)
-
-
-def literal(number: float) -> str:
-    """A number as WGSL text."""
-    text = literal_text(number, f32)
-    assert text is not None, f"the scale {number} is a number of ordinary size"
-    return text
-
-
-def shape_of(node: Node) -> Shape:
-    """The sizes of an attention node, or of its gradient."""
-    q, k, v = (value.type.shape for value in node.inputs[:3])
-    return Shape(math.prod(q[:-2]), q[-2], k[-2], q[-1], v[-1], node.attrs["causal"])
 
 
 def texels_of(body: Graph, site: Site, node: Node) -> frozenset[Value]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from graphc.codegen.kernel import size_class
 from graphc.codegen.rules import rules_of
+from graphc.index import LANES
 from graphc.plan import Target
 
 Kind = Literal["forward", "queries", "keys"]
@@ -50,6 +51,46 @@ class Tile:
         return self.rows, int(self.texels)
 
 
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a workgroup works that brings what it reads into workgroup memory: `groups` bands of `lanes` invocations.
+
+    rows, columns: those of whose scores each invocation holds, both multiples of four. depth: vectors of each row and
+    column in workgroup memory at a time. groups and lanes are multiples of the banks of workgroup memory.
+    """
+
+    groups: int
+    lanes: int
+    rows: int
+    columns: int
+    depth: int
+
+    @property
+    def size(self) -> int:
+        """Invocations of a workgroup."""
+        return self.groups * self.lanes
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of a workgroup."""
+        return self.groups * self.rows
+
+    @property
+    def tile_columns(self) -> int:
+        """Columns that it visits at a time."""
+        return self.lanes * self.columns
+
+    @property
+    def shared_bytes(self) -> int:
+        """Workgroup memory."""
+        return 4 * LANES * self.depth * (self.tile_rows + self.tile_columns)
+
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """What a tuner writes down of it."""
+        return self.groups, self.lanes, self.rows, self.columns, self.depth
+
+
 ROWS: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (32, 16, 8), "queries": (32, 16, 8), "keys": (16, 8)}
 """Rows of one subgroup on a software adapter, best first: more of them mean fewer loads for each product, and those are
 what costs, though not all rows have registers. Twice the rows take a driver twice as long to compile, up to 1.2 s."""
@@ -57,6 +98,46 @@ what costs, though not all rows have registers. Twice the rows take a driver twi
 STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "queries": (16, 32, 8), "keys": (16, 8)}
 """The same with operands read from textures: twice the rows save 2% to 6% more."""
 
+
+BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
+    "forward": (
+        Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 8, 8, 8, 8),
+        Blocks(16, 8, 8, 8, 4),
+        Blocks(16, 16, 4, 4, 8),
+        Blocks(8, 16, 4, 4, 8),
+        Blocks(8, 8, 4, 4, 4),
+        Blocks(8, 8, 4, 4, 8),
+    ),
+    "queries": (
+        Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 8, 8, 8, 8),
+        Blocks(16, 16, 4, 4, 8),
+        Blocks(8, 16, 4, 4, 8),
+        Blocks(8, 8, 4, 4, 4),
+        Blocks(8, 8, 4, 4, 8),
+    ),
+    "keys": (
+        Blocks(8, 16, 8, 4, 8),
+        Blocks(16, 16, 4, 4, 8),
+        Blocks(8, 16, 4, 4, 8),
+        Blocks(8, 8, 4, 4, 4),
+        Blocks(8, 8, 4, 4, 8),
+    ),
+}
+"""Blocks of rows and columns, best first for many rows, last for few.
+
+A vector of workgroup memory takes a warp of a GPU about as long as sixteen of its multiply-adds: with eight rows and
+four columns an invocation reads twelve for 128 multiply-adds, with eight columns sixteen for 256. Its registers hold
+that many scores, and sums besides: some 100 of them for the first, 190 for the second. A gradient holds two or three
+times as much.
+"""
+
+SHORT: Final = 32
+"""Rows of the smallest block."""
+
+NARROW: Final = 16
+"""Elements of a row below which most lanes of a band have nothing to add."""
 
 SMALLEST: Final = 4
 """Rows of a kernel that compiles in a fifth of the time."""
@@ -73,19 +154,41 @@ def problem_name(kind: Kind, shape: Shape, staged: bool) -> str:
     return f"attention {kind} {text}" + (" causal" if shape.causal else "") + (" texels" if staged else "")
 
 
-def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile]:
-    """The search space: tiles that a tuner may try, most promising first. staged: operands can be read from textures.
+def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile | Blocks]:
+    """The search space: what a tuner may try, most promising first; nothing where no kernel serves the target.
+
+    staged: operands can be read from textures.
+    """
+    least, rows = rules_of(target).blocks, shape.keys if kind == "keys" else shape.queries
+    blocks = [
+        tile
+        for tile in (BLOCKS[kind] if least else ())
+        if tile.size <= target.max_invocations
+        and tile.shared_bytes <= target.max_shared_bytes
+        and tile.tile_rows <= max(SHORT, 2 * rows)
+    ]
+    if rows <= 2 * SHORT:
+        blocks.reverse()
+    if min(shape.queries, shape.keys) >= least and min(shape.head, shape.width) >= NARROW:
+        return [*blocks, *_of_subgroups(kind, shape, target, staged)]
+    return [*_of_subgroups(kind, shape, target, staged), *blocks]
+
+
+def _of_subgroups(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile]:
+    """The tiles of kernels whose workgroup is a subgroup, of 8 to 64 lanes.
 
     A GPU has no registers to spare for half as many rows, nor has anything where an invocation holds more than two
     vectors of a row.
     """
-    vectors = -(-max(shape.head, shape.width) // (4 * target.subgroup))
+    if not 8 <= target.subgroup <= 64:
+        return []
+    vectors = -(-max(shape.head, shape.width) // (LANES * target.subgroup))
     less = rules_of(target).fewer_rows * (1 if vectors <= 2 else 2)
     tables = ((True, STAGED), (False, ROWS)) if staged else ((False, ROWS),)
     return list(dict.fromkeys(Tile(rows // less, texels) for texels, table in tables for rows in table[kind]))
 
 
-def choose(kind: Kind, shape: Shape, target: Target, staged: bool) -> Tile:
+def choose(kind: Kind, shape: Shape, target: Target, staged: bool) -> Tile | Blocks:
     """The tile for a kernel: what a tuner chose, else the first candidate."""
     tiles = candidates(kind, shape, target, staged)
     chosen = target.choices.get(problem_name(kind, shape, staged))
