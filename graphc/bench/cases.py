@@ -70,13 +70,13 @@ class Case:
     goals: Sequence[Goal] = ()
 
 
-def _normal(*shape: int) -> NDArray:
+def normal(*shape: int) -> NDArray:
     return np.random.default_rng(math.prod(shape)).standard_normal(shape, np.float32)
 
 
 def _matmul(m: int, k: int, n: int) -> Callable[[bool], Workload]:
     def make(small: bool) -> Workload:
-        a, b = (_normal(16, 32), _normal(32, 64)) if small else (_normal(m, k), _normal(k, n))
+        a, b = (normal(16, 32), normal(32, 64)) if small else (normal(m, k), normal(k, n))
         return Workload(np.matmul, (a, b), np.matmul, peer=PeerProgram({"kind": "matmul"}, {"a": a, "b": b}))
 
     return make
@@ -89,38 +89,36 @@ def _softmax(small: bool) -> Workload:
     def masked_softmax(x: Any) -> Any:
         return nn.softmax(np.where(mask, x * np.float32(0.125), np.float32(-1e30)))
 
-    return Workload(
-        masked_softmax, (_normal(2, 2, size, size) if small else _normal(8, 6, size, size),), masked_softmax
-    )
+    return Workload(masked_softmax, (normal(2, 2, size, size) if small else normal(8, 6, size, size),), masked_softmax)
 
 
 def _layer_norm(small: bool) -> Workload:
     rows, width = (8, 32) if small else (4096, 384)
-    return Workload(nn.layer_norm, (_normal(rows, width), _normal(width), _normal(width)), nn.layer_norm)
+    return Workload(nn.layer_norm, (normal(rows, width), normal(width), normal(width)), nn.layer_norm)
 
 
 def _cross_entropy(small: bool) -> Workload:
     rows, width = (8, 32) if small else (4096, 256)
     labels = (np.arange(rows, dtype=np.int32) * 7) % width
-    return Workload(graphc.value_and_grad(nn.cross_entropy), (_normal(rows, width), labels))
+    return Workload(graphc.value_and_grad(nn.cross_entropy), (normal(rows, width), labels))
 
 
-def _attend(q: Any, k: Any, v: Any) -> Any:
+def attend(q: Any, k: Any, v: Any) -> Any:
     return nn.attention(q, k, v, causal=True)
 
 
 def _heads(small: bool) -> tuple[NDArray, ...]:
     shape = (1, 2, 16, 8) if small else (16, 6, 256, 64)
-    return tuple(_normal(*shape) * np.float32(0.5) for _ in range(3))
+    return tuple(normal(*shape) * np.float32(0.5) for _ in range(3))
 
 
 def _attention(small: bool) -> Workload:
-    return Workload(_attend, _heads(small), _attend, without=("attention",))
+    return Workload(attend, _heads(small), attend, without=("attention",))
 
 
 def _attention_gradient(small: bool) -> Workload:
     def weighed(q: Any, k: Any, v: Any, t: Any) -> Any:
-        return np.sum(_attend(q, k, v) * t)
+        return np.sum(attend(q, k, v) * t)
 
     heads = _heads(small)
     gradient = graphc.value_and_grad(weighed, argnums=(0, 1, 2))
@@ -132,11 +130,11 @@ def _linear_gelu(small: bool) -> Workload:
         return nn.gelu(nn.linear(x, w, b))
 
     m, n, k = (16, 32, 16) if small else (4096, 1536, 384)
-    return Workload(layer, (_normal(m, k), _normal(k, n) * np.float32(0.05), _normal(n)), layer)
+    return Workload(layer, (normal(m, k), normal(k, n) * np.float32(0.05), normal(n)), layer)
 
 
 @dataclass(frozen=True, slots=True)
-class _Adam:
+class Adam:
     """The numbers of an optimizer. decay_steps: after so many steps the rate has fallen to 0; 0: it stays."""
 
     rate: float
@@ -151,7 +149,7 @@ class _Adam:
         return optim.adamw(rate, self.beta1, self.beta2, self.adam_eps, self.weight_decay)
 
 
-def _training(model: Any, config: Any, batch: int, adam: _Adam, tokens: bool = True, steps: int = 1) -> Workload:
+def training(model: Any, config: Any, batch: int, adam: Adam, tokens: bool = True, steps: int = 1) -> Workload:
     """Training steps on random tokens, several of them in a call where `steps` says so, as the training loop does."""
     params = model.init(graphc.random.key(0), config)
     numbers = np.random.default_rng(0).integers(0, config.vocab_size, (steps, batch, config.context + 1))
@@ -188,21 +186,21 @@ def _gpt(small: bool) -> Workload:
     config = gpt.Config(vocab_size=65, dropout=0.0)
     if small:
         config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
-    return _training(gpt, config, 4, _Adam(3e-4, weight_decay=0.01))
+    return training(gpt, config, 4, Adam(3e-4, weight_decay=0.01))
 
 
 def _transformer(small: bool) -> Workload:
     config = gpt.Config(vocab_size=65, context=32, width=64, heads=4, layers=2, dropout=0.0)
     if small:
         config = gpt.Config(vocab_size=8, context=8, width=16, heads=2, layers=1, dropout=0.0)
-    return _training(gpt, config, 8, _Adam(1e-3, weight_decay=0.01))
+    return training(gpt, config, 8, Adam(1e-3, weight_decay=0.01))
 
 
-def _microgpt(batch: int) -> Callable[[bool], Workload]:
+def microgpt_training(batch: int) -> Callable[[bool], Workload]:
     def make(small: bool) -> Workload:
         config = microgpt.Config(context=4, width=8, heads=2) if small else microgpt.Config()
-        adam = _Adam(0.01, 0.85, 0.99, decay_steps=1000)
-        return _training(microgpt, config, batch, adam, tokens=batch > 1, steps=4 if small else 32)
+        adam = Adam(0.01, 0.85, 0.99, decay_steps=1000)
+        return training(microgpt, config, batch, adam, tokens=batch > 1, steps=4 if small else 32)
 
     return make
 
@@ -275,14 +273,14 @@ CASES: Final[tuple[Case, ...]] = (
         "microgpt",
         "models",
         "microGPT training, one name a step",
-        _microgpt(1),
+        microgpt_training(1),
         (Goal("dispatches", 30, at_least=False), Goal("per_second", 500), AHEAD),
     ),
     Case(
         "microgpt-64",
         "models",
         "microGPT training, 64 names a step",
-        _microgpt(64),
+        microgpt_training(64),
         (Goal("per_second", 100_000), AHEAD),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -30,6 +30,13 @@ PLAIN_WIDTH: Final = 120
 )
 @click.option("--peers", is_flag=True, help="PyTorch and tinygrad take turns too, where they are installed.")
 @click.option("--peers-python", metavar="PATH", help="The Python interpreter that has them (implies --peers).")
+@click.option(
+    "--gpu-report",
+    "gpu_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure this GPU in minutes and write FILE (.md or .json), beside PyTorch on CUDA where there is one.",
+)
 def bench(
     names: tuple[str, ...],
     target: Path | None,
@@ -40,6 +47,7 @@ def bench(
     tune_seconds: float,
     peers: bool,
     peers_python: str | None,
+    gpu_file: Path | None,
 ) -> None:
     """Measure programs fused, unfused and in NumPy.
 
@@ -48,8 +56,13 @@ def bench(
     Without names all benchmarks run but those of the group `cold`, which are first results with an empty cache of
     compiled kernels, in processes of their own; `kernels` and `models` are groups too. With --tune, what is found is
     used by every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
+
+    With --gpu-report, other programs are measured, at sizes for GPUs; names are those of its rows then (docs/gpu.md).
     """
     chosen = kernel_device(device, "bench")
+    if gpu_file is not None:
+        _gpu_report(chosen, gpu_file, names, small, peers_python)
+        return
     from graphc.bench import CASES, COLD_CASES, GROUP, find, run_cases, run_cold, show
 
     known = (
@@ -78,3 +91,26 @@ def bench(
         target.write_text(text + "\n", encoding="utf-8")
     console = Console()
     show(report, console if console.is_terminal else Console(width=PLAIN_WIDTH))
+
+
+def _gpu_report(device: Any, path: Path, names: tuple[str, ...], small: bool, python: str | None) -> None:
+    """Write the report of a GPU; raises ClickException where a part of it failed."""
+    from graphc.bench.gpu import gpu_report
+    from graphc.bench.gpu.rows import ROWS
+
+    if path.suffix not in (".md", ".json"):
+        raise click.UsageError(f"--gpu-report writes .md or .json, not {path.name}")
+    known = {row.name for row in ROWS}
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"no row {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+
+    def note(line: str) -> None:
+        click.echo(line, err=True)
+
+    report = gpu_report(device, path, names=names, small=small, python=python, note=note)
+    for program, goal, value, met in report.goals:
+        mark = {True: "reached", False: "missed", None: "unknown"}[met]
+        click.echo(f"{mark:8s} {program}: {goal}, {'not measured' if value is None else f'is {value:.4g}'}")
+    click.echo(f"{path}: {len(report.rows)} programs in {report.seconds:.0f} s")
+    if report.errors:
+        raise click.ClickException(f"failed: {', '.join(report.errors)}")

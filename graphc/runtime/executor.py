@@ -13,7 +13,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -201,12 +202,18 @@ class PlanRunner(Runner):
             native.record(encoder, commands)
             found.append((time.perf_counter() - begin, commands.count))
 
+        with self.recording(record):
+            calls()
+        return found
+
+    @contextmanager
+    def recording(self, record: Record) -> Iterator[None]:
+        """Meanwhile calls record the program with `record`, which may record it several times, as for a measurement."""
         self._record = record
         try:
-            calls()
+            yield
         finally:
             self._record = native.record
-        return found
 
     def _run(self, arguments: Sequence[Any], record: Record) -> list[Array]:
         device = self._device

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from wgpu.backends.wgpu_native._api import GPUShaderModule, libf
 from wgpu.backends.wgpu_native._ffi import ffi, lib
 
 from graphc.errors import DeviceError, DeviceLostError
@@ -59,6 +60,23 @@ def _on_done(status: int, message: Any, userdata: Any, unused: Any) -> None:
 @ffi.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)")  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
 def _on_mapped(status: int, message: Any, userdata: Any, unused: Any) -> None:
     _mapped[_ticket_of(userdata)] = status
+
+
+def unchecked_module(device: Any, wgsl: str, label: str) -> Any:
+    """A shader module (a wrapper's object) into which wgpu-native writes no checks: neither that an index is within
+    its buffer, nor that a loop ends. WGSL that is not valid raises, as ever."""
+    code, name = (text.encode() for text in (wgsl, label))
+    texts = [ffi.from_buffer("char[]", text) for text in (code, name)]
+    source = ffi.new("WGPUShaderSourceWGSL *")
+    source.chain.sType = lib.WGPUSType_ShaderSourceWGSL
+    source.code.data, source.code.length = texts[0], len(code)
+    descriptor = ffi.new("WGPUShaderModuleDescriptor *")
+    descriptor.nextInChain = ffi.cast("WGPUChainedStruct *", source)
+    descriptor.label.data, descriptor.label.length = texts[1], len(name)
+    made = libf.wgpuDeviceCreateShaderModuleTrusted(device._internal, descriptor, lib.WGPUShaderRuntimeChecks_None)
+    if made == ffi.NULL:
+        raise DeviceError(f"no unchecked shader module was made of {label}")
+    return GPUShaderModule(label, made, device)
 
 
 class Submission:

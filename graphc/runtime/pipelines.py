@@ -14,6 +14,7 @@ import wgpu
 
 from graphc.errors import DeviceError
 from graphc.plan import Access, Kernel
+from graphc.runtime import native
 from graphc.runtime.interrupts import deferred
 
 if TYPE_CHECKING:
@@ -97,8 +98,12 @@ class Pipelines:
             raise DeviceError(f"kernel {kernel.name} needs {', '.join(sorted(missing))}; {self._device.name} has none")
         with deferred, self._device.guard(f"compiling kernel {kernel.name}"):
             _, layout = self.layout(kernel.access)
-            module = self._device.handle.create_shader_module(code=kernel.wgsl, label=kernel.name)
-            return self._device.handle.create_compute_pipeline(
+            handle = self._device.handle
+            if self._device.unchecked:
+                module = native.unchecked_module(handle, kernel.wgsl, kernel.name)
+            else:
+                module = handle.create_shader_module(code=kernel.wgsl, label=kernel.name)
+            return handle.create_compute_pipeline(
                 layout=layout, compute={"module": module, "entry_point": "main"}, label=kernel.name
             )
 

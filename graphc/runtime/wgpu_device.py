@@ -68,6 +68,20 @@ CHUNK_BYTES: Final = 16 << 20
 MAILBOXES: Final = 64
 """Calls whose small results wait to be read, before later ones are read the slow way."""
 
+UNCHECKED: Final = "GRAPHC_UNCHECKED"
+"""The environment variable that says 1 where kernels are to run without wgpu-native's checks of indices and loops.
+
+graphc's own kernels stay within their buffers: indices that come from a user's data are checked or clamped by graphc.
+wgpu-native cannot know that, and bounds every index and every loop once more."""
+
+
+def _wants_unchecked() -> bool:
+    """What UNCHECKED says; raises DeviceError where it is neither empty, 0 nor 1."""
+    found = os.environ.get(UNCHECKED, "").strip()
+    if found not in ("", "0", "1"):
+        raise DeviceError(f"{UNCHECKED} is {found!r}: write 1 for kernels without checks, 0 for checks")
+    return found == "1"
+
 
 def translate(error: Exception, what: str) -> DeviceError:
     """The graphc error for an error of the binding; `what` says what was being done."""
@@ -83,11 +97,15 @@ def translate(error: Exception, what: str) -> DeviceError:
 
 
 class WgpuDevice(Device):
-    """A GPU (or a software adapter) reached through WebGPU. Opened when it is first used."""
+    """A GPU (or a software adapter) reached through WebGPU. Opened when it is first used.
 
-    def __init__(self, name: str, adapter: AdapterInfo) -> None:
+    unchecked: wgpu-native adds no checks to kernels (see UNCHECKED); None: as the environment says.
+    """
+
+    def __init__(self, name: str, adapter: AdapterInfo, unchecked: bool | None = None) -> None:
         self.name = name
         self.adapter = adapter
+        self.unchecked = _wants_unchecked() if unchecked is None else unchecked
         self.software = adapter.software
         self.lock = threading.RLock()
         self._lost = ""
@@ -122,7 +140,7 @@ class WgpuDevice(Device):
 
     def twin(self) -> WgpuDevice:
         """Another device of the same adapter, open."""
-        twin = WgpuDevice(f"{self.name}, compiling", self.adapter)
+        twin = WgpuDevice(f"{self.name}, compiling", self.adapter, self.unchecked)
         twin._open()
         return twin
 

@@ -1,9 +1,10 @@
-"""The process of a peer: `python child.py torch|tinygrad`, in an environment that need not know graphc.
+"""The process of a peer: `python child.py torch|tinygrad|cuda`, in an environment that need not know graphc.
 
 It answers lines of JSON on stdin with lines of JSON on stdout. The first line, unasked, is {"version": ...}, or
 {"error": reason} where the peer cannot be used. {"prepare": program, "arrays": path of an .npz file} makes a program
 ready and runs it until it is warm: {"first": first element of the first result, "seconds": of the last run}.
-{"run": n} runs it n times and waits: {"done": n}. Everything else that the peer prints goes to stderr.
+{"run": n} runs it n times and waits: {"done": n, "seconds": in all}. {"configure": {...}} sets what the peer lets be
+set. Everything else that the peer prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -43,9 +44,13 @@ def main() -> None:
             if "prepare" in request:
                 program = peer.prepare(request["prepare"], _arrays(request["arrays"]), loss)
                 answer(**_warmed(program))
+            elif "configure" in request:
+                peer.configure(**request["configure"])
+                answer(configured=True)
             elif program is not None:
+                begin = time.perf_counter()
                 program(request["run"])
-                answer(done=request["run"])
+                answer(done=request["run"], seconds=time.perf_counter() - begin)
         except Exception as error:
             answer(error=_reason(error))
 

@@ -64,14 +64,14 @@ def find(python: str | None = None) -> Peers:
     found = Peers(python or sys.executable)
     for name in NAMES:
         try:
-            with _Process(found.python, name) as process:
+            with Process(found.python, name) as process:
                 found.versions[name] = process.version
         except PeerError as error:
             found.missing[name] = str(error)
     return found
 
 
-class _Process:
+class Process:
     """A child that serves one peer. Raises PeerError where it says that it cannot, does not answer, or ends."""
 
     def __init__(self, python: str, name: str) -> None:
@@ -119,7 +119,7 @@ class _Process:
             if stream is not None:
                 stream.close()
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -134,7 +134,7 @@ class Peer:
     """
 
     def __init__(self, python: str, name: str, program: PeerProgram, steps: int, first: float) -> None:
-        self._process = _Process(python, name)
+        self._process = Process(python, name)
         self._steps, self._pending = steps, 0
         self.failure = ""
         try:
