@@ -78,6 +78,10 @@ class Emitter(Protocol):
 class Width(Protocol):
     """Names in WGSL at the width of an expression: `w(f32)` is "f32" or "vec4<f32>", `w.fn("gc_log")` the function."""
 
+    @property
+    def divides(self) -> bool:
+        """Whether `/` is right for every divisor; WGSL asks for no more than those up to 2^126 (section 15.7.4.1)."""
+
     def __call__(self, dtype: DType) -> str: ...
 
     def fn(self, name: str) -> str:
@@ -86,9 +90,10 @@ class Width(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The Width of `count` lanes, 1 or 4."""
+    """The Width of `count` lanes, 1 or 4. divides: see Width."""
 
     count: int = 1
+    divides: bool = True
 
     def __call__(self, dtype: DType) -> str:
         return dtype.wgsl if self.count == 1 else f"vec{self.count}<{dtype.wgsl}>"

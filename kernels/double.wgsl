@@ -77,7 +77,8 @@ fn gc_expm1_series64{{S}}(r: {{D}}) -> {{D}} {
 fn gc_exp64{{S}}(x: {{D}}) -> {{D}} {
   let inside = clamp(x, {{D}}(-746.0), {{D}}(710.0));
   let n = round(inside * {{D}}(1.4426950408889634));
-  let r = (inside - n * {{D}}(0.6931471803691238)) - n * {{D}}(1.9082149292705877e-10);
+  // Held: some drivers bring n outside of the brackets, and the sum of both parts of ln 2 is no better than one.
+  let r = gc_hold64{{S}}(inside - n * {{D}}(0.6931471803691238)) - n * {{D}}(1.9082149292705877e-10);
   let result = gc_scale64{{S}}({{D}}(1.0) + r * gc_expm1_series64{{S}}(r), {{L}}(n));
   return select(result, x, gc_isnan64{{S}}(x));
 }
@@ -108,7 +109,7 @@ fn gc_log64{{S}}(x: {{D}}) -> {{D}} {
   let f = (m - {{D}}(1.0)) / (m + {{D}}(1.0));
   let n = {{D}}(exponent) - select({{D}}(0.0), {{D}}(54.0), tiny);
   let low = {{D}}(2.0) * f * gc_atanh_series64{{S}}(f) + n * {{D}}(1.9082149292705877e-10);
-  let result = n * {{D}}(0.6931471803691238) + ({{D}}(2.0) * f + low);
+  let result = n * {{D}}(0.6931471803691238) + gc_hold64{{S}}({{D}}(2.0) * f + low);
   let zero = {{D}}(0.0);
   let edge = select(gc_nan64{{S}}(x), -gc_inf64{{S}}(x), x == zero);
   return select(select(edge, result, x > zero), x, gc_isnan64{{S}}(x) | (x == gc_inf64{{S}}(x)));
@@ -139,7 +140,7 @@ fn gc_log_base64{{S}}(x: {{D}}, high: f64, low: f64, unit: f64) -> {{D}} {
   let tiny = x < {{D}}(2.2250738585072014e-308);
   let number = select(x, x * {{D}}(18014398509481984.0), tiny);
   let n = gc_log_whole64{{S}}(number) - select({{D}}(0.0), {{D}}(54.0), tiny);
-  let result = n * {{D}}(high) + (n * {{D}}(low) + gc_log_rest64{{S}}(number) * {{D}}(unit));
+  let result = n * {{D}}(high) + gc_hold64{{S}}(n * {{D}}(low) + gc_log_rest64{{S}}(number) * {{D}}(unit));
   let edge = select(gc_nan64{{S}}(x), -gc_inf64{{S}}(x), x == {{D}}(0.0));
   return select(select(edge, result, x > {{D}}(0.0)), x, gc_isnan64{{S}}(x) | (x == gc_inf64{{S}}(x)));
 }
@@ -286,9 +287,9 @@ fn gc_quarter64{{S}}(x: {{D}}) -> {{D}} {
 }
 
 fn gc_reduced64{{S}}(x: {{D}}, n: {{D}}) -> {{D}} {
-  let high = x - n * {{D}}(1.5707963267341256);
-  let middle = n * {{D}}(6.077100506303966e-11);
-  let rest = high - middle;
+  let high = gc_hold64{{S}}(x - n * {{D}}(1.5707963267341256));  // held as in gc_exp64
+  let middle = gc_hold64{{S}}(n * {{D}}(6.077100506303966e-11));
+  let rest = gc_hold64{{S}}(high - middle);
   return rest - (n * {{D}}(2.0222662487959506e-21) - ((high - rest) - middle));
 }
 

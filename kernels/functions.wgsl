@@ -97,7 +97,7 @@ fn gc_hypot{{S}}(x: {{F}}, y: {{F}}) -> {{F}} {
   let a = gc_max{{S}}(abs(x), abs(y));
   let b = gc_min{{S}}(abs(x), abs(y));
   let usable = (a > {{F}}(0.0)) & gc_isfinite{{S}}(a);
-  let ratio = b / select({{F}}(1.0), a, usable);
+  let ratio = gc_div{{S}}(b, select({{F}}(1.0), a, usable));
   let long = select(a, a * sqrt(1.0 + ratio * ratio), usable);
   return select(long, gc_inf{{S}}(x), gc_isinf{{S}}(x) | gc_isinf{{S}}(y));
 }

@@ -34,6 +34,12 @@ fn gc_isfinite{{S}}(x: {{F}}) -> {{B}} {
   return (bitcast<{{U}}>(x) & {{U}}(0x7f800000u)) != {{U}}(0x7f800000u);
 }
 
+// x / y for every y. GPUs multiply by the reciprocal, and that of a y beyond 2^126 is too small for them: they give 0.
+fn gc_div{{S}}(x: {{F}}, y: {{F}}) -> {{F}} {
+  let scale = select({{F}}(1.0), {{F}}(0.25), abs(y) > {{F}}(8.5e37));
+  return (x * scale) / gc_hold{{S}}(y * scale);
+}
+
 // np.maximum: NaN wins over every number.
 fn gc_max{{S}}(a: {{F}}, b: {{F}}) -> {{F}} {
   return select(select(max(a, b), b, gc_isnan{{S}}(b)), a, gc_isnan{{S}}(a));
@@ -306,7 +312,7 @@ fn gc_atan2{{S}}(y: {{F}}, x: {{F}}) -> {{F}} {
   let large = max(abs(x), abs(y));
   let small = min(abs(x), abs(y));
   let none = (large == {{F}}(0.0)) | (gc_isinf{{S}}(large) & gc_isfinite{{S}}(small));
-  let t = select(select(small / large, {{F}}(1.0), small == large), {{F}}(0.0), none);
+  let t = select(select(gc_div{{S}}(small, large), {{F}}(1.0), small == large), {{F}}(0.0), none);
   let near = gc_atan_unit{{S}}(t);
   let first = select(near, 1.5707964 - near, abs(y) > abs(x));
   let angle = gc_copysign{{S}}(select(first, 3.1415927 - first, bitcast<{{I}}>(x) < {{I}}(0)), y);

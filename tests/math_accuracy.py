@@ -110,7 +110,7 @@ def on_device(name: str, width: int, *args: Array) -> Array:
         for at in range(len(args) + 1)
     ]
     call = ", ".join(f"b{at}[i]" for at in range(len(args)))
-    code = "\n".join(lines) + kernels.math_source([(f"gc_{name}", width)])
+    code = "\n".join(lines) + kernels.math_source([(f"gc_{name}", width)], "b0")
     code += f"""@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   let i = id.x + id.y * 65536u;
   if (i < {count}u) {{ b{len(args)}[i] = gc_{name}{kernels.SUFFIX[width]}({call}); }}

@@ -61,7 +61,7 @@ def test_special_values_agree_with_numpy(name: str, width: int) -> None:
 @group(0) @binding(0) var<storage, read> a: array<{element}>;
 @group(0) @binding(1) var<storage, read> b: array<{element}>;
 @group(0) @binding(2) var<storage, read_write> y: array<{element}>;
-{kernels.math_source([(f"gc_{name}", width)])}
+{kernels.math_source([(f"gc_{name}", width)], "y")}
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   let i = id.x;
   _ = &b;

@@ -12,6 +12,8 @@ import pytest
 import graphc
 from graphc import nn, optim, random
 from graphc.errors import DeviceError
+from graphc.ops import by_name
+from tests.run_graph import graph_of, run, variants
 
 Array = Any
 
@@ -243,3 +245,20 @@ def test_powers_at_their_corners(way: Callable[..., Any]) -> None:
             np.testing.assert_allclose(way(lambda x, n=n: x**n, base), base**n, rtol=3e-6, err_msg=str(n))
     gradient = way(graphc.grad(lambda x: np.sum(x**2.5 + x**0)), np.array([0.0, 2.0], np.float32))
     np.testing.assert_allclose(gradient, [0, 2.5 * 2**1.5], rtol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["own", "no subgroups", "wide", "small grid"])
+@pytest.mark.parametrize("name", ["div", "hypot", "arctan2"])
+def test_divisors_beyond_the_range_of_reciprocals(device: Any, name: str, variant: str) -> None:
+    """WGSL asks for a right quotient up to a divisor of 2^126 only, beyond which GPUs give 0."""
+    powers = np.float32(2) ** np.arange(-126, 128, dtype=np.float32)
+    values = np.concatenate([powers, -powers[::3], [0, np.inf, -np.inf, np.nan, 3.4e38, 1.7e38]]).astype(np.float32)
+    arrays = [np.repeat(values, len(values)), np.tile(values, len(values))]
+    target = variants(device)[variant]
+    (got,), plan = run(device, graph_of(op := by_name(name), arrays), arrays, target)
+    with np.errstate(all="ignore"):
+        want = op.reference(*arrays)
+    normal = ~((np.abs(want) < 2.0**-126) & (want != 0))  # what lies below may be 0
+    np.testing.assert_allclose(got[normal], want[normal], rtol=1e-6)
+    guarded = any("gc_div" in kernel.wgsl for kernel in plan.kernels)
+    assert guarded == (name != "div" or not target.software)

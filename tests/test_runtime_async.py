@@ -64,7 +64,7 @@ def train_flat(name: Any, steps: Any, warm_up: Any) -> None:
         if number == warm_up:
             before = numbers()
     after = numbers()
-    assert after[0] == before[0], "live wgpu objects"
+    assert after[0] <= before[0], "live wgpu objects"  # fewer: wgpu lets go of what earlier tests used when it likes
     assert after[1] <= 1.01 * before[1], "host memory"
     assert after[2] <= 1.01 * before[2], "device memory"
 

@@ -64,6 +64,7 @@ class Emitter:
         self._alone = True
         self._origins = Origins()
         self._meaning: dict[str, str] = {}
+        self._divides = bindings.target.software
 
     # Statements
 
@@ -194,7 +195,9 @@ class Emitter:
             terms = [self._bind_literal(t) for t in terms]
         width = max((t.width for t in terms), default=1)
         args = [self.name(self.widened(t, width)) for t in terms]
-        result = self.name(Term(lowering.wgsl(Lanes(width), node, *(a.text for a in args)), width, dtype))
+        result = self.name(
+            Term(lowering.wgsl(Lanes(width, self._divides), node, *(a.text for a in args)), width, dtype)
+        )
         self._origins.made(node, args, result)
         return result
 

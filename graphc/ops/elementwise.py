@@ -132,11 +132,16 @@ mul: Final = binary(
     traits=COMMUTATIVE,
 )
 
+
+def _wgsl_div(w: Width, node: Any, a: str, b: str) -> str:
+    return f"({a} / {b})" if w.divides or _dtype(node) != f32 else f"{w.fn('gc_div')}({a}, {b})"
+
+
 div: Final = binary(
     "div",
     np.true_divide,
     lambda g, out, a, b: (g / b, -(g * out) / b),
-    lambda w, node, a, b: f"({a} / {b})",
+    _wgsl_div,
     "a / b for floats",
     infer=infer_float,
     cases=lambda: (

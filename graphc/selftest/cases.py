@@ -82,9 +82,10 @@ def _maps() -> Iterator[Case]:
     yield Case("map: integers of either sign", "map", integers, signed, exact=True)
 
     def special(x: Any, y: Any) -> Any:
-        return x * y, x - y, x / y, np.maximum(x, y), np.where(x < y, x, -y)
+        larger = np.abs(np.maximum(x, y))  # of two zeros either may be the larger one, in NumPy too
+        return x * y, x - y, x / y, larger, np.where(x < y, x, -y)
 
-    odd = np.array([0.0, -0.0, 4.0, -2.0, np.inf, -np.inf, np.nan], np.float32)
+    odd = np.array([0.0, -0.0, 4.0, -2.0, 2.0**127, -(2.0**126), 2.0**-124, np.inf, -np.inf, np.nan], np.float32)
     pairs = [np.repeat(odd, len(odd)), np.tile(odd, len(odd))]
     yield Case("map: zeros, infinities and NaN", "map", special, lambda: pairs, exact=True)
 

@@ -204,6 +204,8 @@ def _difference(number: int, got: NDArray, want: NDArray) -> str:
         gap = np.asarray(np.abs(got.astype(np.float64) - want.astype(np.float64)))
     gap[np.isnan(got.astype(np.float64)) != np.isnan(want.astype(np.float64))] = np.inf
     gap[np.isnan(gap)] = 0
+    if not gap.any():
+        gap = 0.0 + (np.signbit(got) != np.signbit(want))
     at = np.unravel_index(int(np.argmax(gap)), gap.shape) if gap.size else ()
     place = f"[{', '.join(map(str, at))}]"
     return f"result {number} is {got[at]} at {place}, must be {want[at]}; {int(np.sum(gap > 0))} of {gap.size} differ"

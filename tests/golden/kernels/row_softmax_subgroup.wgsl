@@ -2,11 +2,21 @@
 @group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y0: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan(x: f32) -> bool {
   return (bitcast<u32>(x) & u32(0x7fffffffu)) > u32(0x7f800000u);
 }
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+}
+fn gc_div_v4(x: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
+  let scale = select(vec4<f32>(1.0), vec4<f32>(0.25), abs(y) > vec4<f32>(8.5e37));
+  return (x * scale) / gc_hold_v4(y * scale);
 }
 fn gc_max(a: f32, b: f32) -> f32 {
   return select(select(max(a, b), b, gc_isnan(b)), a, gc_isnan(a));
@@ -68,8 +78,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let v23 = (v21.z + v21.w);
   let v24 = (v22 + v23);
   let v25 = subgroupAdd(v24);
-  let v26 = (v18 / vec4<f32>(v25));
+  let v26 = gc_div_v4(v18, vec4<f32>(v25));
   y0[((row * 256u) + c0) / 4u] = v26;
-  let v27 = (v20 / vec4<f32>(v25));
+  let v27 = gc_div_v4(v20, vec4<f32>(v25));
   y0[((row * 256u) + c1) / 4u] = v27;
 }

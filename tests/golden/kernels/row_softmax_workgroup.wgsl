@@ -2,11 +2,21 @@
 @group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y0: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan(x: f32) -> bool {
   return (bitcast<u32>(x) & u32(0x7fffffffu)) > u32(0x7f800000u);
 }
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+}
+fn gc_div_v4(x: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
+  let scale = select(vec4<f32>(1.0), vec4<f32>(0.25), abs(y) > vec4<f32>(8.5e37));
+  return (x * scale) / gc_hold_v4(y * scale);
 }
 fn gc_max(a: f32, b: f32) -> f32 {
   return select(select(max(a, b), b, gc_isnan(b)), a, gc_isnan(a));
@@ -134,12 +144,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   workgroupBarrier();
   let v50 = shared_value_f32[0u];
   workgroupBarrier();
-  let v51 = (v25 / vec4<f32>(v50));
+  let v51 = gc_div_v4(v25, vec4<f32>(v50));
   y0[((row * 256u) + c0) / 4u] = v51;
-  let v52 = (v27 / vec4<f32>(v50));
+  let v52 = gc_div_v4(v27, vec4<f32>(v50));
   y0[((row * 256u) + c1) / 4u] = v52;
-  let v53 = (v30 / vec4<f32>(v50));
+  let v53 = gc_div_v4(v30, vec4<f32>(v50));
   y0[((row * 256u) + c2) / 4u] = v53;
-  let v54 = (v33 / vec4<f32>(v50));
+  let v54 = gc_div_v4(v33, vec4<f32>(v50));
   y0[((row * 256u) + c3) / 4u] = v54;
 }
