@@ -17,8 +17,10 @@ from graphc.kernels.code import ENTRY, SIZED, Code
 from graphc.loops import flatten
 from graphc.lower import effort, lower
 from graphc.lower import quick as quick_module
+from graphc.lower.begun import Begun
 from graphc.lower.declare import rolled
 from graphc.lower.effort import seconds
+from graphc.lower.family import kernels_of
 from graphc.models import MODELS, train
 from graphc.passes import DEFAULT, run
 from graphc.passes.proof import check_plan
@@ -112,6 +114,26 @@ def looped(x: Any, w: Any) -> Any:
     return graphc.scan(step, x, np.stack([x * k for k in range(9)]))
 
 
+def steps(x: Any, w: Any) -> Any:
+    """A recurrence written out, over the first axis, with its gradient."""
+
+    def total(w: Any) -> Any:
+        h = np.zeros(x.shape[1:], np.float32)
+        for t in range(x.shape[0]):
+            h = np.tanh(x[t] @ w + h)
+        return np.sum(h * h)
+
+    return graphc.value_and_grad(total)(w)
+
+
+def strided_steps(x: Any, w: Any) -> Any:
+    """Slices along the second axis, from steps before too, with steps of their own, and of what is read whole."""
+    h = w * np.float32(0.5)
+    for t in range(1, x.shape[1] - 1):
+        h = np.sin(h + x[:, t] * x[:, t - 1] - x[:, x.shape[1] - t]) + np.sum(w[t % len(w) :: 2, t % 4])
+    return h, x * 2, np.sum(np.split(w, len(w))[3] + w, axis=0)
+
+
 HEADS = (array(2, 3, 37, 16), array(2, 3, 41, 16), array(2, 3, 41, 20))
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "products": (products, (array(40, 40), array(40, 40))),
@@ -127,6 +149,9 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "attention gradient": (attend_gradient, HEADS),
     "large attention": (attend_gradient, tuple(array(4, 2, 128, 64) for _ in range(3))),
     "dropout": (dropped, (random.key(3), *(array(2, 3, 37, 16) for _ in range(3)))),
+    "steps": (steps, (array(9, 8, 16), array(16, 16))),
+    "steps of odd sizes": (steps, (array(9, 5, 13), array(13, 13))),
+    "strided steps": (strided_steps, (array(4, 17, 64), array(4, 64))),
     "loop": (looped, (array(8, 8), array(8, 8))),
 }
 
@@ -198,6 +223,43 @@ def test_a_start_compiles_sooner_and_covers_every_dispatch(model: str) -> None:
         text = plan.kernels[dispatch.kernel].wgsl
         assert (cost == 0) == any(kernel.wgsl == text for kernel in quick.plan.kernels)
         assert saved > 0 or cost == 0
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(0, (24, 8, 16)), (1, (8, 24, 64)), (1, (8, 24, 32))])
+def test_steps_that_are_written_out_share_their_kernels(axis: int, shape: tuple[int, ...]) -> None:
+    def run_steps(x: Any, w: Any) -> Any:
+        h = np.zeros((8, shape[-1]), np.float32)
+        for t in range(24):
+            h = np.tanh((x[t] if axis == 0 else x[:, t]) @ w + h)
+        return h
+
+    _, _, quick = planned(run_steps, (array(*shape), array(shape[-1], shape[-1])), SOFTWARE)
+    reading = [d for d in quick.plan.dispatches if "tanh" in d.label or "matmul" in d.label]
+    each = 256 // (4 * shape[-1]) if axis else 1  # steps between two places that may be bound
+    assert len(reading) >= 24
+    assert len({d.kernel for d in reading}) <= 2 * max(each, 1) + 2
+    starts = {b.offset for d in reading for b in d.bindings if quick.plan.tensors[b.tensor].name == "%x"}
+    assert len(starts) == 24 // max(each, 1)
+    check_plan(quick.plan)
+
+
+@pytest.mark.parametrize(
+    ("fn", "starts"),
+    [
+        (lambda x: x[2] + x[5], [1024]),  # from the first of them
+        (lambda x: x[2] + x[5] * np.sum(x, axis=0), []),  # what is read in another way, too
+        (lambda x: x[:, 2, 3:67], [256]),
+        (lambda x: x[:, 2, 67:] + x[3:4, 3, 67:], [256 + 64]),
+        (lambda x: x[0] + x[5], []),
+    ],
+)
+def test_a_tensor_is_bound_from_where_its_slices_begin(fn: Callable[..., Any], starts: list[int]) -> None:
+    graph = run(trace(fn, array(8, 4, 128)), DEFAULT)
+    begun, (node,) = Begun(256), graph.nodes
+    twice = [kernels_of(node, graph, SOFTWARE, lambda value: value, begun=begun) for _ in range(2)]
+    for (source,) in twice:
+        assert [o.start for quick in source.quick for o in quick.operands if o.access == "read"] == starts
+        assert not any(o.start for o in source.operands)
 
 
 def test_a_gpu_starts_with_its_own_kernels() -> None:

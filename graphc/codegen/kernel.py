@@ -59,7 +59,7 @@ class Operand:
     takes. window: elements (or vectors) in each window but the last. texture: its layout, where it is read as texels
     from a texture that it was copied to. uniform: bound as a uniform buffer, an array of vectors in any case. over: the
     tensor that the kernel reads through it before it writes there. atomic: reached by atomic operations alone, so that
-    kernels that touch it need not wait for each other.
+    kernels that touch it need not wait for each other. start: elements of the tensor before those that are bound.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Operand:
     uniform: bool = False
     over: Value | None = None
     atomic: bool = False
+    start: int = 0
 
     @property
     def dtype(self) -> DType:

@@ -39,7 +39,7 @@ class Alike:
             return sources
         theirs, sources = known
         renamed = dict(zip(theirs, values, strict=True))
-        return [_over(source, renamed) for source in sources]
+        return [over(source, renamed) for source in sources]
 
     def _key(self, node: Node, number: Mapping[Value, int]) -> Hashable:
         """What the kernels of a node depend on. number: of the tensors that it touches."""
@@ -80,7 +80,7 @@ def _attr_key(value: Any) -> Hashable:
     return graph_key(value) if isinstance(value, Graph) else attr_key(value)
 
 
-def _over(source: KernelSource, renamed: dict[Value, Value]) -> KernelSource:
+def over(source: KernelSource, renamed: dict[Value, Value]) -> KernelSource:
     """The kernel over other tensors; scratch of its own is made anew, once for all kernels of a node."""
     for operand in source.operands:
         if operand.value not in renamed:

@@ -9,6 +9,7 @@ from graphc.families.map.kernel import copy_kernel
 from graphc.ir import Graph, Node, Value, new_value
 from graphc.loops import Flat, flatten, passed_through
 from graphc.lower.alike import Alike
+from graphc.lower.begun import Begun
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
@@ -34,9 +35,12 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     faults = Faults(flat.graph.nodes)
     names = {**value_names(flat.graph), faults.value: "faults"}
     program = Program(flat.graph, target, donate, names=names, faults=faults)
-    write = Alike(
-        flat.graph, program.root, lambda node: kernels_of(node, flat.graph, target, program.root, faults=faults)
-    )
+    begun = Begun(target.alignment) if target.software else None
+
+    def written(node: Node) -> list[KernelSource]:
+        return kernels_of(node, flat.graph, target, program.root, faults=faults, begun=begun)
+
+    write = Alike(flat.graph, program.root, written)
     for position, node in enumerate(flat.graph.nodes):
         _add_node(program, flat, position, node, write)
     repeat_in_place(program, flat.loops)

@@ -14,6 +14,7 @@ from graphc.families.registry import kernel_family
 from graphc.ir import Builder, Graph, Node, Value, prune, reports
 from graphc.kernels.turns import turns
 from graphc.loops import passed_through
+from graphc.lower.begun import Begun
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
@@ -36,11 +37,13 @@ def kernels_of(
     root: Callable[[Value], Value],
     uniform: frozenset[Value] = frozenset(),
     faults: Faults | None = None,
+    begun: Begun | None = None,
 ) -> list[KernelSource]:
     """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
 
     uniform: the tensors that must be bound as uniform buffers. faults: where range checks report, those of the node
-    itself if there is no program around it. Raises DeviceError where the target lacks an element type.
+    itself if there is no program around it. begun: gives kernels quick launches that bind parts of tensors. Raises
+    DeviceError where the target lacks an element type.
     """
     faults = faults or Faults((node,))
     passed = {value for value, _ in passed_through(node)}
@@ -62,7 +65,7 @@ def kernels_of(
         uniform |= _uniform(node, body, storage, target)
 
     def of_part(part: Node) -> list[KernelSource]:
-        return kernels_of(part, body, target, lambda value: storage.get(value, value), uniform, faults)
+        return kernels_of(part, body, target, lambda value: storage.get(value, value), uniform, faults, begun)
 
     site = Site(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=of_part)
     if family.launches:
@@ -71,6 +74,8 @@ def kernels_of(
     sources = family.build(body, site)
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
         return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage, faults))
+    if begun is not None and len(sources) == 1:
+        sources = [begun.with_quick(sources[0], body, site, family.build)]
     name = family.name
     return [
         replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(f"{name}_{name}", name))

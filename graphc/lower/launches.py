@@ -138,7 +138,8 @@ def _bind(operand: Operand, placement: Placement, target: Target, staged: Textur
     if operand.texture:
         return [Binding(tensor, spot.buffer, spot.offset, size, access, staged.holding(tensor))]
     if operand.windows == 1:
-        return [Binding(tensor, spot.buffer, spot.offset, size, access)]
+        start = operand.start * operand.dtype.itemsize
+        return [Binding(tensor, spot.buffer, spot.offset + start, size - start, access)]
     each = operand.window * operand.dtype.itemsize * (4 if operand.vector else 1)
     return [
         Binding(tensor, spot.buffer, spot.offset + start, min(each, size - start), access)
