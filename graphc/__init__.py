@@ -11,7 +11,7 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
     # A source checkout: graphc.passes, graphc.kernels and graphc.models are folders beside this one.
     __path__.append(str(_root))
 
-from graphc import nn, optim, passes, random, tree, web
+from graphc import nn, optim, passes, random, targets, tree, web
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
 from graphc.contract import Contract
@@ -91,6 +91,7 @@ __all__ = [
     "spec",
     "stop_gradient",
     "tap",
+    "targets",
     "trace",
     "tree",
     "value_and_grad",

@@ -198,5 +198,5 @@ def _run_on_device(
     executable: Executable, graph: Graph, inputs: Sequence[Any], donated: frozenset[int]
 ) -> list[NDArray]:
     device = executable.device
-    plan = lower(graph, device.target, donated) if device.needs_plan else None
+    plan = lower(graph, executable.target, donated) if device.needs_plan else None
     return [array.numpy() for array in device.prepare(graph, plan, donated)(inputs)]

@@ -9,13 +9,14 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
-from graphc import limit, tree
+from graphc import limit, targets, tree
 from graphc.check import check_first_call
 from graphc.eager import structure
 from graphc.errors import ArgumentError
 from graphc.executable import Argument, Executable
 from graphc.limit import parse_bytes
 from graphc.passes import pipeline
+from graphc.plan import Target
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.runtime.forks import Lock
@@ -41,6 +42,7 @@ def compile(
     static: Names = ...,
     check: bool = ...,
     memory_limit: SupportsIndex | str | None = ...,
+    target: Target | str | None = ...,
 ) -> Compiled[P, R]: ...
 
 
@@ -54,6 +56,7 @@ def compile(
     static: Names = ...,
     check: bool = ...,
     memory_limit: SupportsIndex | str | None = ...,
+    target: Target | str | None = ...,
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 
 
@@ -66,6 +69,7 @@ def compile(
     static: Names = (),
     check: bool = False,
     memory_limit: SupportsIndex | str | None = None,
+    target: Target | str | None = None,
 ) -> Any:
     """A version of `fn` (plain NumPy over pytrees) that runs as one program on a device.
 
@@ -78,13 +82,23 @@ def compile(
     signature unfused and in NumPy too, and raise MiscompileError where they disagree. memory_limit: bytes, or a text
     such as "512MiB", that everything may take that is neither argument nor result. To hold it, values of the forward
     pass are computed again in the backward pass, as few operations as will do; MemoryLimitError, naming the tensors
-    that stand in the way and the lowest limit that works, where nothing does.
+    that stand in the way and the lowest limit that works, where nothing does. target: the class of adapters that the
+    plan is made for instead of the device's own, "discrete", "integrated", "software" or "baseline", with words behind
+    it such as "discrete,no-subgroup" (see `graphc.targets`). The plan keeps the limits and features of the device, and
+    the rules of its class alone choose the kernels; where it needs what the device lacks, a call raises DeviceError.
 
     It also is a decorator, with options or without: `@graphc.compile`, `@graphc.compile(static="n")`.
     """
     if fn is None:
         return lambda fn: compile(
-            fn, device=device, passes=passes, donate=donate, static=static, check=check, memory_limit=memory_limit
+            fn,
+            device=device,
+            passes=passes,
+            donate=donate,
+            static=static,
+            check=check,
+            memory_limit=memory_limit,
+            target=target,
         )
     if not callable(fn):
         raise ArgumentError(f"compile: needs a function, got a {type(fn).__name__}")
@@ -94,7 +108,11 @@ def compile(
         )
     if isinstance(device, str):
         device = find_device(device)
-    return Compiled(fn, device, tuple(passes), donate, static, check, parse_bytes(memory_limit))
+    if isinstance(target, str):
+        targets.check(target)
+    elif target is not None and not isinstance(target, Target):
+        raise ArgumentError(f"compile: target {target!r}: need a name such as 'discrete', or a graphc.targets.Target")
+    return Compiled(fn, device, tuple(passes), donate, static, check, parse_bytes(memory_limit), target)
 
 
 class Compiled(Generic[P, R]):
@@ -111,6 +129,7 @@ class Compiled(Generic[P, R]):
         static: Names,
         check: bool,
         memory_limit: int | None,
+        target: Target | str | None,
     ) -> None:
         functools.update_wrapper(self, fn)
         self._fn = fn
@@ -118,6 +137,7 @@ class Compiled(Generic[P, R]):
         self._passes = passes
         self._check = check
         self._memory_limit = memory_limit
+        self._target = target
         self._parameters = Parameters(fn, static, donate)
         self._name = getattr(fn, "__name__", type(fn).__name__)
         self._lock = Lock(reentrant=True)
@@ -195,17 +215,17 @@ class Compiled(Generic[P, R]):
         if same is not None:
             self._alike[signature] = same
             return same
-        for value in program.graph.values():
-            signature.device.check_dtype(value.type)
+        target = targets.target_of(self._target, signature.device)
+        if target == signature.device.target:
+            for value in program.graph.values():
+                signature.device.check_dtype(value.type)
         settle_precision(self._name)
         arguments = tuple(
             Argument(name, value.type, is_python_scalar(leaf))
             for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)
         )
         donated = self._parameters.donated_leaves(dynamic)
-        compose = functools.partial(
-            limit.compose, program.graph, self._passes, self._memory_limit, signature.device, donated
-        )
+        compose = functools.partial(limit.compose, program.graph, self._passes, self._memory_limit, target, donated)
         made = compose()
         executable = Executable(
             name=self._name,
@@ -221,8 +241,9 @@ class Compiled(Generic[P, R]):
             passes=made.passes,
             first_call=check_first_call if self._check else None,
             distrust=functools.partial(compose, trust=False),
+            wanted=None if target == signature.device.target else target,
         )
-        if signature.device.needs_plan:
+        if signature.device.needs_plan or self._target is not None:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind
         self._signatures[signature] = executable
         return executable

@@ -26,6 +26,7 @@ class Contract:
     textures, arguments, constants, and results that take over no argument. dispatches, flops and bytes_moved are those
     of a whole call, a loop's body counted once for each of its steps; a multiply-add counts as two, and what dispatches
     read and write is moved. encode_seconds: what the host is expected to spend on each call, whatever the GPU needs.
+    target: what the plan was made for, in words.
     """
 
     parameters: int
@@ -36,13 +37,15 @@ class Contract:
     flops: int
     bytes_moved: int
     encode_seconds: float
+    target: str = ""
 
     def __str__(self) -> str:
+        planned = f"; planned for {self.target}" if self.target else ""
         return (
             f"{self.parameters:,} parameters ({_short(self.parameter_bytes)}B); "
             f"device memory {_short(self.total_bytes)}B, {_short(self.peak_bytes)}B of it temporary; "
             f"a call: {self.dispatches:,} dispatches, {_short(self.flops)}FLOP, {_short(self.bytes_moved)}B moved, "
-            f"about {self.encode_seconds * 1e3:.2f} ms to encode"
+            f"about {self.encode_seconds * 1e3:.2f} ms to encode{planned}"
         )
 
 
@@ -64,6 +67,7 @@ def contract(plan: Plan, memory: MemoryReport, arguments: Sequence[tuple[str, Te
         flops=sum(d.flops * times for d, times in counted),
         bytes_moved=sum((d.bytes_read + d.bytes_written) * times for d, times in counted),
         encode_seconds=CALL_SECONDS + DISPATCH_SECONDS * dispatches,
+        target=plan.target,
     )
 
 

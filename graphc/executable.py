@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc import program, tree
 from graphc.contract import Contract, contract
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import DeviceError, DTypeError, ShapeError
 from graphc.explain import explain
 from graphc.index_check import IndexCheck
 from graphc.ir import Graph, Node
@@ -20,6 +20,7 @@ from graphc.limit import Composed
 from graphc.loops import flatten, is_loop
 from graphc.lower import lower
 from graphc.memory_report import MemoryReport, memory_report
+from graphc.occupancy import KernelReport, kernel_report
 from graphc.passes.fuse import Fuse, decisions
 from graphc.passes.fusion.explain import Decision
 from graphc.passes.pipeline import GraphPass
@@ -51,7 +52,8 @@ class Executable:
     stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
     donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
     parameters: names of the positional arguments. distrust: gives the stages of the program that takes nothing for
-    granted of the indices in its arguments, as this one does: it checks them on the device.
+    granted of the indices in its arguments, as this one does: it checks them on the device. wanted: the target of the
+    plan, where that is not the device's own.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Executable:
     first_call: Check | None = None
     parameters: tuple[str, ...] = ()
     distrust: Callable[[], Composed] | None = None
+    wanted: Target | None = None
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -78,15 +81,28 @@ class Executable:
         """The graph that is lowered: the last stage."""
         return self.stages[-1][1]
 
+    @property
+    def target(self) -> Target:
+        """What the plan is made for: the device, or what `compile` was told."""
+        return self.wanted or self.device.target
+
     @cached_property
     def plan(self) -> Plan:
-        """Buffers, kernels and dispatches. On the device "numpy", what WebGPU's baseline would run."""
-        return self.planned or lower(self.graph, tuned(self.graph, self.device), self.donated)
+        """Buffers, kernels and dispatches. On the device "numpy", what WebGPU's baseline would run.
+
+        What a tuner has found on the device holds for the device's own target alone.
+        """
+        return self.planned or lower(self.graph, self.wanted or tuned(self.graph, self.device), self.donated)
 
     @cached_property
     def memory(self) -> MemoryReport:
         """Device memory that the program needs, and the lifetimes of its tensors."""
-        return memory_report(self.plan, self.device.target.alignment)
+        return memory_report(self.plan, self.target.alignment)
+
+    @cached_property
+    def kernels(self) -> KernelReport:
+        """What each kernel takes, and how it fills a GPU of the target's class."""
+        return kernel_report(self.plan, self.target)
 
     @cached_property
     def contract(self) -> Contract:
@@ -169,7 +185,7 @@ class Executable:
         for a place that cannot be written. docs/program.md describes the files.
         """
         made = self.guarded if self._indices.watched else self
-        program.save(made.as_program(made.plan, self.device.target), path)
+        program.save(made.as_program(made.plan, self.target), path)
 
     def as_program(self, plan: Plan, target: Target, graph: Graph | None = None) -> program.Program:
         """The program of a plan that was made for `target` from `graph` (None: the last stage)."""
@@ -181,13 +197,27 @@ class Executable:
         return program.Program({self.name: made}, arrays)
 
     def prepared(self) -> Runner:
-        """The program on its device: pipelines, constants and memory, made on the first call."""
+        """The program on its device: pipelines, constants and memory, made on the first call.
+
+        Raises DeviceError where the plan was made for another target and needs what the device lacks.
+        """
         with self._lock:
             if self._runner is None:
-                plan = self.plan if self.device.needs_plan else None
+                plan = self._runnable() if self.device.needs_plan else None
                 names = [a.name for a in self.arguments]
                 self._runner = self.device.prepare(self.graph, plan, self.donated, names, self.name)
             return self._runner
+
+    def _runnable(self) -> Plan:
+        """The plan as the device may run it."""
+        if self.wanted is None:
+            return self.plan
+        if lacks := program.lacking(program.requirements(self.plan, self.wanted), self.device.target):
+            raise DeviceError(
+                f"{self.name} was compiled for {self.wanted}, and device {self.device.name} "
+                f"({self.device.target.name}) cannot run that: it needs {lacks}"
+            )
+        return self.plan if self.device.software else replace(self.plan, quick=None)
 
     def __repr__(self) -> str:
         types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)
@@ -196,10 +226,14 @@ class Executable:
     def __str__(self) -> str:
         """Its kernels, and how long they took to compile."""
         text = f"{self.name} of {_counted(len(self.arguments), 'argument')} on {self.device.name}"
-        if not self.device.needs_plan:
+        if self.wanted is not None:
+            text += f", compiled for {self.wanted}"
+        elif not self.device.needs_plan:
             return text
         kernels, dispatches = len(self.plan.kernels), len(self.plan.dispatches)
         text += f": {_counted(kernels, 'kernel')}, {_counted(dispatches, 'dispatch')}"
+        if not self.device.needs_plan:
+            return text
         compiled = self._runner.compiled if self._runner else None
         if compiled is None:
             return f"{text}, not compiled yet"

@@ -22,7 +22,6 @@ from graphc.passes.pipeline import GraphPass
 from graphc.passes.ranges import Ranges, ranges
 from graphc.passes.remat import Ladder, Remat
 from graphc.plan import Plan, Target
-from graphc.runtime import Device
 
 NAMED: int = 8
 """Most tensors that an error names."""
@@ -41,7 +40,7 @@ def compose(
     graph: Graph,
     passes: tuple[GraphPass, ...],
     limit: int | None,
-    device: Device,
+    target: Target,
     donated: frozenset[int],
     trust: bool = True,
 ) -> Composed:
@@ -57,7 +56,7 @@ def compose(
     if limit is None:
         return Composed(pipeline.stages(graph, passes), passes)
     # Textures would take memory beside the arenas, and arenas apart more: with a limit, they are not worth it.
-    return _climb(graph, passes, limit, replace(device.target, max_texture=0, thrifty=True), donated)
+    return _climb(graph, passes, limit, replace(target, max_texture=0, thrifty=True), donated)
 
 
 def _climb(

@@ -255,7 +255,8 @@ class Plan:
     loops: what of it is repeated, inner loops before those that hold them.
     inputs, outputs, constants: positions in `tensors`. donated: input slots whose buffer an output takes over, as
     (input slot, output slot) pairs. quick: what may be launched until its own kernels are compiled, where that takes a
-    driver long. checks: what is reported in the buffer of the kind "faults".
+    driver long. checks: what is reported in the buffer of the kind "faults". target: what it was made for, in words;
+    empty where nobody knows any more.
     """
 
     buffers: tuple[Buffer, ...]
@@ -271,6 +272,7 @@ class Plan:
     textures: tuple[Texture, ...] = ()
     quick: Quick | None = field(default=None, compare=False, repr=False)
     checks: tuple[RangeCheck, ...] = ()
+    target: str = field(default="", compare=False)
 
     def sequence(self) -> list[int]:
         """The number of each dispatch in the order in which they run."""
@@ -329,12 +331,15 @@ class Plan:
                 loops=tuple(Loop(**loop) for loop in raw["loops"]),
                 textures=tuple(Texture(**t) for t in raw["textures"]),
                 checks=tuple(RangeCheck(**c) for c in raw["checks"]),
+                target=raw["target"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GraphError(f"this is not a plan: {error}") from error
 
     def __str__(self) -> str:
-        lines = [f"plan: {len(self.dispatches)} dispatches, {len(self.kernels)} kernels, {len(self.buffers)} buffers"]
+        made_for = f", for {self.target}" if self.target else ""
+        counts = f"{len(self.dispatches)} dispatches, {len(self.kernels)} kernels, {len(self.buffers)} buffers"
+        lines = [f"plan: {counts}{made_for}"]
         for number, buffer in enumerate(self.buffers):
             lines.append(f"  buffer {number}: {buffer.kind} {buffer.name}, {buffer.nbytes} bytes")
         for number, texture in enumerate(self.textures):
@@ -450,3 +455,11 @@ class Target:
     thrifty: bool = False
     features: frozenset[str] = frozenset()
     choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        """Its name, its class unless that is its name, subgroups, and the element types that it has beside WebGPU's."""
+        kind = "software" if self.software else "integrated" if self.integrated else ""
+        lanes = f"subgroups of {self.subgroup}" if self.subgroup else "no subgroups"
+        types = sorted(f.removeprefix("shader-") for f in self.features if f.startswith("shader-"))
+        named = self.name.split(",")[0]
+        return ", ".join([self.name + (f" ({kind})" if kind and kind != named else ""), lanes, *types])

@@ -1,8 +1,10 @@
-"""Training steps to be planned, on abstract arguments: nothing of them is computed or allocated."""
+"""Training steps to be planned on abstract arguments, so that nothing is computed; and what plans may ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,40 @@ import graphc
 from graphc import nn, optim, tree
 from graphc.models import MODELS, data
 from graphc.models.train import training_step
+from graphc.plan import Dispatch, Plan
+
+BYTES = {"f32": 4, "i32": 4, "u32": 4, "f16": 2, "bool": 4, "vec2": 2, "vec3": 4, "vec4": 4}
+"""Bytes of types in workgroup memory; of vectors, how many elements they are laid out as."""
+
+
+def over_baseline(plan: Plan) -> list[str]:
+    """What a plan asks for beyond WebGPU's default limits and 16,384 turns of an invocation, in words."""
+    return [
+        f"{plan.kernels[d.kernel].name}: {count} {what}, at most {limit} are allowed"
+        for d in plan.dispatches
+        for what, count, limit in _asked(plan, d)
+        if count > limit
+    ]
+
+
+def _asked(plan: Plan, dispatch: Dispatch) -> Iterator[tuple[str, int, int]]:
+    kernel = plan.kernels[dispatch.kernel]
+    stored = [b for b in dispatch.bindings if b.access in ("read", "read_write")]
+    yield "storage buffers", len(stored), 8
+    yield "uniform buffers", sum(b.access == "uniform" for b in dispatch.bindings), 12
+    yield "bytes bound", max((b.nbytes for b in stored), default=0), 128 << 20
+    (size,) = re.findall(r"@workgroup_size\((\d+)\)", kernel.wgsl)
+    yield "invocations", int(size), 256
+    shared = re.findall(r"var<workgroup>\s*\w+\s*:\s*array<(.+), (\d+)u?>;", kernel.wgsl)
+    assert len(shared) == kernel.wgsl.count("var<workgroup>")
+    yield "bytes of workgroup memory", sum(shared_bytes(kind) * int(count) for kind, count in shared), 16384
+    yield "workgroups", max(dispatch.workgroups), 65535
+    yield "turns", kernel.turns, 16384
+
+
+def shared_bytes(kind: str) -> int:
+    """Bytes of an element of workgroup memory: a scalar, a vector, or an array of them."""
+    return math.prod(BYTES[word] if word in BYTES else int(word) for word in re.findall(r"[a-z]+\d+|bool|\d+", kind))
 
 
 def abstract(values: Any) -> Any:

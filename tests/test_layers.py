@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("profile", "program"),
     ("signature", "explain", "memory_report", "index_check", "check", "eager", "limit", "contract", "tuner"),
+    ("targets", "occupancy"),
     ("executable",),
     ("compile",),
     ("checkpoint", "random", "nn", "optim", "transforms", "scan", "taps", "web", "onnx", "report"),

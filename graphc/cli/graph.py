@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 import graphc
-from graphc.cli.settings import DEVICE, SET, WHAT, settings_of
+from graphc.cli.settings import DEVICE, SET, TARGET, WHAT, settings_of
 from graphc.errors import DataError
 from graphc.ir import Graph
 from graphc.models import MODELS, data
@@ -27,13 +28,13 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 @click.option(
     "--stage",
     type=click.Choice(["traced", "fused", "planned", "all"]),
-    default="fused",
-    show_default=True,
-    help="As traced, as kernels, as the plan of buffers and dispatches, or after every pass.",
+    help="As traced, as kernels, as the plan of buffers and dispatches, or after every pass.  [default: fused; with "
+    "--target, planned]",
 )
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
 @DEVICE
+@TARGET
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help=".svg, .dot, .json or .txt; a directory for all."
 )
@@ -41,17 +42,21 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 def graph(
     model: str,
     what: str,
-    stage: str,
+    stage: str | None,
     batch_size: int | None,
     settings: tuple[str, ...],
     device: str | None,
+    target: str | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
     """Show the program of MODEL, printed or drawn.
 
-    Without --out it is printed. With --stage all, every pass's result is drawn into a directory.
+    Without --out it is printed. With --stage all, every pass's result is drawn into a directory. With --target, the
+    program is planned for an adapter of that kind, which need not be there; with --device too, for one with that
+    device's limits and features.
     """
+    stage = stage or ("planned" if target else "fused")
     if stage == "all" and out is None:
         raise click.UsageError("--stage all needs --out DIRECTORY")
     if stage != "all" and out is not None and out.suffix not in FORMATS:
@@ -60,7 +65,8 @@ def graph(
     if stage == "traced":
         _show(graphc.trace(fn, *arguments), out, as_json)
         return
-    executable = graphc.compile(fn, device=graphc.device(device), donate=donate).lower(*arguments)
+    where = graphc.device("numpy" if target and not device else device)
+    executable = graphc.compile(fn, device=where, donate=donate, target=target).lower(*arguments)
     if stage == "fused":
         _show(executable.stages[-1][1], out, as_json)
     elif stage == "planned":
@@ -156,16 +162,22 @@ def _write(graph: Graph, path: Path) -> None:
 
 
 def _show_plan(executable: Any, out: Path | None, as_json: bool) -> None:
-    plan = executable.plan
+    plan, text = executable.plan, _plan_text(executable)
     if out is None:
-        click.echo(plan.to_json() if as_json else str(plan))
+        click.echo(plan.to_json() if as_json else text)
         return
     if out.suffix in (".svg", ".dot"):
         # A plan has no edges of its own: its drawing is that of the graph that was lowered, in dispatch order.
         _write(executable.stages[-1][1], out)
     else:
-        out.write_text(plan.to_json() if out.suffix == ".json" else f"{plan}\n", encoding="utf-8")
+        out.write_text(plan.to_json() if out.suffix == ".json" else f"{text}\n", encoding="utf-8")
     click.echo(str(out))
+
+
+def _plan_text(executable: graphc.Executable) -> str:
+    """The plan, how its kernels fill the target, its memory and what a call takes."""
+    memory = replace(executable.memory, lifetimes=())  # the plan says where each tensor lies
+    return "\n\n".join(map(str, (executable.plan, executable.kernels, memory, executable.contract)))
 
 
 def _write_all(executable: Any, directory: Path) -> None:
@@ -176,6 +188,6 @@ def _write_all(executable: Any, directory: Path) -> None:
         for suffix in (".txt", ".svg", ".json"):
             _write(graph, directory / f"{stem}{suffix}")
         click.echo(str(directory / f"{stem}.svg"))
-    (directory / "plan.txt").write_text(f"{executable.plan}\n", encoding="utf-8")
+    (directory / "plan.txt").write_text(f"{_plan_text(executable)}\n", encoding="utf-8")
     (directory / "plan.json").write_text(executable.plan.to_json(), encoding="utf-8")
     click.echo(str(directory / "plan.txt"))

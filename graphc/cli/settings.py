@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 import graphc
-from graphc.errors import DeviceError
+from graphc.errors import ArgumentError, DeviceError
 from graphc.models import MODELS
 from graphc.models.settings import parse_settings
 from graphc.models.train import OPTIMIZERS
@@ -49,6 +49,24 @@ DATA: Final = click.option(
     help="A text file, or names or shakespeare, which are downloaded once.  [default: first names that come along]",
 )
 DEVICE: Final = click.option("--device", help="wgpu, wgpu:1 or numpy: `graphc devices` lists them, the default first.")
+
+
+def _target(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            graphc.targets.check(value)
+        except ArgumentError as error:
+            raise click.BadParameter(str(error), context, param) from error
+    return value
+
+
+TARGET: Final = click.option(
+    "--target",
+    metavar="CLASS[,...]",
+    callback=_target,
+    help="Plan for another kind of adapter: discrete, integrated, software or baseline; words behind it change it: "
+    "discrete,no-subgroup or discrete,subgroup=16,no-f16.",
+)
 BATCH_SIZE: Final = click.option(
     "--batch-size",
     metavar="N|all",

@@ -15,6 +15,7 @@ from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.launches import Launches, Part, part_of
+from graphc.lower.limits import check_limits
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
 from graphc.lower.quick import quick
@@ -47,9 +48,9 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     _settle_outputs(program)
     program.words = words(program)
     plan = _plan(program, place(program))
-    check_plan(plan, target.alignment)
-    if plan.quick:
-        check_plan(plan.quick.plan, target.alignment)
+    for made in (plan, plan.quick.plan) if plan.quick else (plan,):
+        check_plan(made, target.alignment)
+        check_limits(made, target)
     return plan
 
 
@@ -139,6 +140,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
         textures=tuple(staged.textures),
         loops=made.loops,
         checks=program.faults.checks,
+        target=str(program.target),
     )
     if not program.target.software:
         return plan

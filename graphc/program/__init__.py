@@ -6,7 +6,7 @@ the other, `arrays.safetensors` constants and parameters. docs/program.md descri
 """
 
 from graphc.program.folder import load, save
-from graphc.program.model import Function, Parameter, Program, Requirements, make_function
+from graphc.program.model import Function, Parameter, Program, Requirements, lacking, make_function, requirements
 from graphc.program.run import LoadedProgram, load_program
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "Parameter",
     "Program",
     "Requirements",
+    "lacking",
     "load",
     "load_program",
     "make_function",
+    "requirements",
     "save",
 ]

@@ -170,5 +170,28 @@ def requirements(plan: Plan, target: Target) -> Requirements:
     )
 
 
+def lacking(needs: Requirements, target: Target) -> str:
+    """What an adapter lacks of what a plan asks for, in words; empty where it lacks nothing."""
+    has = {
+        "maxBufferSize": target.max_buffer_bytes,
+        "maxStorageBufferBindingSize": target.max_binding_bytes,
+        "maxStorageBuffersPerShaderStage": target.max_storage_buffers,
+        "maxUniformBuffersPerShaderStage": target.max_uniform_buffers,
+        "maxComputeWorkgroupsPerDimension": target.max_workgroups,
+        "maxComputeInvocationsPerWorkgroup": target.max_invocations,
+        "maxComputeWorkgroupStorageSize": target.max_shared_bytes,
+        "maxTextureDimension2D": target.max_texture,
+    }
+    for name, limit in needs.limits.items():
+        if limit > has.get(name, limit):
+            return f"{name} {limit}, and there it is {has[name]}"
+    for feature in needs.features:
+        if feature not in target.features:
+            return f"the feature {feature}"
+    if needs.subgroup and needs.subgroup != target.subgroup:
+        return f"subgroups of {needs.subgroup} lanes, and there they have {target.subgroup}"
+    return ""
+
+
 def _most(dispatches: Sequence[Dispatch], access: tuple[str, ...]) -> int:
     return max((sum(b.access in access for b in d.bindings) for d in dispatches), default=0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ProgramError, ShapeError
 from graphc.program.folder import load
-from graphc.program.model import Function, Parameter, Program, Requirements, Shaped
+from graphc.program.model import Function, Parameter, Program, Shaped, lacking
 from graphc.runtime import Array, Device, Runner
 from graphc.runtime import device as find_device
 from graphc.runtime.array import bounds_of
@@ -89,39 +89,16 @@ class LoadedFunction:
 
 def chosen(program: Program, name: str, device: Device) -> Function:
     """The first variant of a function that a device can run, else the function itself."""
-    return next((f for f in program.variants.get(name, ()) if not _lacks(f, device)), program.functions[name])
+    return next(
+        (f for f in program.variants.get(name, ()) if not lacking(f.requires, device.target)), program.functions[name]
+    )
 
 
 def _check_device(function: Function, device: Device) -> None:
     """Raise ProgramError, naming what is missing, where an adapter cannot run a function."""
-    if lacking := _lacks(function, device):
+    if lacks := lacking(function.requires, device.target):
         what = f"the program {function.name!r} was made for another adapter than {device.target.name}"
-        raise ProgramError(f"{what}: it needs {lacking}")
-
-
-def _lacks(function: Function, device: Device) -> str:
-    """What an adapter lacks that a function needs, empty where it lacks nothing."""
-    needs: Requirements = function.requires
-    target = device.target
-    has = {
-        "maxBufferSize": target.max_buffer_bytes,
-        "maxStorageBufferBindingSize": target.max_binding_bytes,
-        "maxStorageBuffersPerShaderStage": target.max_storage_buffers,
-        "maxUniformBuffersPerShaderStage": target.max_uniform_buffers,
-        "maxComputeWorkgroupsPerDimension": target.max_workgroups,
-        "maxComputeInvocationsPerWorkgroup": target.max_invocations,
-        "maxComputeWorkgroupStorageSize": target.max_shared_bytes,
-        "maxTextureDimension2D": target.max_texture,
-    }
-    for name, limit in needs.limits.items():
-        if limit > has.get(name, limit):
-            return f"{name} {limit}, and there it is {has[name]}"
-    for feature in needs.features:
-        if feature not in target.features:
-            return f"the feature {feature}"
-    if needs.subgroup and needs.subgroup != target.subgroup:
-        return f"subgroups of {needs.subgroup} lanes, and there they have {target.subgroup}"
-    return ""
+        raise ProgramError(f"{what}: it needs {lacks}")
 
 
 def _check_leaf(argument: Parameter, leaf: Any) -> None:

@@ -151,7 +151,7 @@ def _attempt(device: Device, case: Case) -> Outcome:
 
 def _expanded(executable: Executable, family: str) -> bool:
     """Whether the program has such kernels, which its device cannot run, so that other families do their work."""
-    target = executable.device.target
+    target = executable.target
     for _, graph in executable.stages:
         for node in graph.nodes:
             if (found := kernel_family(node)) is None or found.name != family:
