@@ -192,7 +192,7 @@ def test_quick_programs_start_with_other_kernels_and_end_with_their_own(monkeypa
 
 
 def campaign(tmp_path: Path, count: int) -> command.Campaign:
-    options = Namespace(seed="s", first=0, count=count, minutes=1, out=tmp_path, driver="own")
+    options = Namespace(seed="s", first=0, count=count, minutes=1, out=tmp_path, driver="own", target="")
     return command.Campaign(options, command._environment("own"))
 
 

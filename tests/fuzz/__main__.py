@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=1e9, help="end after so long, whatever the count")
     parser.add_argument("--out", type=Path, default=Path("fuzz-findings"), help="folder for what is found")
     parser.add_argument("--program", help="SEED/NUMBER of one program: print it, and what is wrong with it")
+    parser.add_argument("--target", default="", help="compile for this alone, such as discrete,no-subgroup")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--shrink", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -54,9 +55,8 @@ def main(arguments: list[str]) -> int:
         return _work(options)
     environment = _environment(options.driver)
     if options.program:
-        return subprocess.run(
-            _command("--program", options.program), env=environment, cwd=adapters.ROOT, check=False
-        ).returncode
+        command = _command("--program", options.program, "--target", options.target)
+        return subprocess.run(command, env=environment, cwd=adapters.ROOT, check=False).returncode
     return Campaign(options, environment).run()
 
 
@@ -111,7 +111,10 @@ class Campaign:
 
     def _process(self, first: int, last: int, end: float) -> int:
         """Run programs in one process until it ends or dies; the next program."""
-        command = _command("--seed", self.options.seed, "--first", str(first), "--count", str(last - first))
+        command = _command(
+            *("--seed", self.options.seed, "--first", str(first), "--count", str(last - first)),
+            *("--target", self.options.target),
+        )
         with tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(
                 command, env=self.environment, cwd=adapters.ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -143,7 +146,7 @@ class Campaign:
         if self.symptoms[symptom] > SHRUNK:
             return
         name = f"{self.options.seed}/{number}"
-        command = _command("--program", name, "--shrink", symptom)
+        command = _command("--program", name, "--shrink", symptom, "--target", self.options.target)
         try:
             done = subprocess.run(
                 command,
@@ -188,13 +191,13 @@ def _work(options: argparse.Namespace) -> int:
     from tests.fuzz import worker
 
     if options.shrink:
-        print(json.dumps(worker.shrunk(options.program, options.shrink, seconds=SECONDS)))
+        print(json.dumps(worker.shrunk(options.program, options.shrink, seconds=SECONDS, target=options.target)))
         return 0
     if options.program:
-        return worker.show(options.program)
+        return worker.show(options.program, options.target)
     for number in range(options.first, options.first + options.count):
         print(json.dumps({"start": number}), flush=True)
-        print(json.dumps({"done": number, **worker.result(f"{options.seed}/{number}")}), flush=True)
+        print(json.dumps({"done": number, **worker.result(f"{options.seed}/{number}", options.target)}), flush=True)
     return 0
 
 

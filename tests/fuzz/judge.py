@@ -27,6 +27,7 @@ from graphc.runtime.launching import ENVIRONMENT
 from graphc.runtime.wgpu_device import WgpuDevice
 from tests.fuzz.program import Program, quietly
 from tests.fuzz.wide import Bound, bounds
+from tests.planning import over_baseline
 from tests.run_graph import variants
 
 VARIANTS: Final = {
@@ -147,8 +148,8 @@ def ways(variant: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def judge(program: Program, only: str = "") -> Seen:
-    """Run a program in every way, or only in one (and in NumPy); what is wrong."""
+def judge(program: Program, only: str = "", target: str = "") -> Seen:
+    """Run a program in every way, or only in one (and in NumPy), or compiled for a target; what is wrong."""
     arguments = program.arguments()
     run = program.callable()
     try:
@@ -160,10 +161,12 @@ def judge(program: Program, only: str = "") -> Seen:
     limits, clamped = bounds(graph, inputs)
     seen = Seen([], sum(b.decided.size for b in limits), sum(int(b.decided.sum()) for b in limits))
     longest = max((v.type.size for node in graph.nodes for v in node.inputs), default=1)
-    seen.findings += _against_numpy(program, limits, clamped, longest)
-    if program.mode == "gradient" and not clamped:
+    if not target:
+        seen.findings += _against_numpy(program, limits, clamped, longest)
+    if not target and program.mode == "gradient" and not clamped:
         seen.findings += _against_differences(program, limits)
-    for name, options in ways(program.variant).items():
+    alone = {target: {"device": device(), "target": target}}
+    for name, options in (alone if target else ways(program.variant)).items():
         if only and only != name:
             continue
         seen.findings += _compiled(name, program, run, options, graph, inputs, limits)
@@ -216,12 +219,14 @@ def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
 def _plan(name: str, executable: Any, graph: Graph, inputs: Sequence[Any], limits: Sequence[Bound]) -> list[Finding]:
     """The proof of the plan, and the plan executed in poisoned memory."""
     try:
-        check_plan(executable.plan, executable.device.target.alignment)
+        check_plan(executable.plan, executable.target.alignment)
+        beyond = over_baseline(executable.plan)
         replayed = reference.run_plan(executable.plan, executable.graph, inputs)
     except Exception as error:
         return [_raised(f"plan of {name}", error)]
+    found = [Finding(f"plan of {name}", "limits", "\n".join(beyond))] if beyond else []
     wrong = disagreement(replayed, graph, limits)
-    return [] if wrong is None else [Finding(f"plan of {name}", "value", f"run in NumPy: {wrong}")]
+    return found if wrong is None else [*found, Finding(f"plan of {name}", "value", f"run in NumPy: {wrong}")]
 
 
 def disagreement(found: Sequence[Any], graph: Graph, limits: Sequence[Bound]) -> str | None:
@@ -319,10 +324,12 @@ def _against_numpy(program: Program, limits: Sequence[Bound], clamped: bool, lon
     return found
 
 
-def script(program: Program, finding: Finding, name: str) -> str:
-    """A program of its own that shows a finding."""
+def script(program: Program, finding: Finding, name: str, target: str = "") -> str:
+    """A program of its own that shows a finding. target: what it was compiled for."""
     shown, before = {"numpy": 'dict(device="numpy", passes=())', "unfused": "dict(passes=())", "fused": "{}"}, ""
-    if program.variant == "quick":
+    if target:
+        shown = {"numpy": shown["numpy"], target: f'dict(target="{target}")'}
+    elif program.variant == "quick":
         before = STARTED
         shown[program.variant] = "{}"
     elif program.variant == "no chain":

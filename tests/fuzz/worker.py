@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import graphc
+from graphc.targets import target_of
 from tests.fuzz.draw import draw
 from tests.fuzz.judge import Finding, judge, script
 from tests.fuzz.program import Program
@@ -15,17 +16,17 @@ from tests.fuzz.shrink import shrink
 from tests.fuzz.source import Source, seeded
 
 
-@lru_cache(maxsize=1)
-def half() -> bool:
-    """Whether the adapter has f16."""
-    return "shader-f16" in graphc.device("wgpu").features
+@lru_cache(maxsize=8)
+def half(target: str = "") -> bool:
+    """Whether the adapter has f16, and what is compiled for too."""
+    return "shader-f16" in target_of(target or None, graphc.device("wgpu")).features
 
 
-def drawn(name: str) -> tuple[Program, Source]:
+def drawn(name: str, target: str = "") -> tuple[Program, Source]:
     """The program called SEED/NUMBER, and the choices that made it; a seed that ends in -N stands for programs of at
     most N statements."""
     source = seeded(name)
-    return draw(source, half(), _most(name)), source
+    return draw(source, half(target), _most(name)), source
 
 
 def _most(name: str) -> int:
@@ -33,22 +34,22 @@ def _most(name: str) -> int:
     return int(limit) if limit.isdecimal() and "-" in name else 16
 
 
-def result(name: str) -> dict[str, Any]:
+def result(name: str, target: str = "") -> dict[str, Any]:
     """What came of one program."""
-    program, _ = drawn(name)
-    seen = judge(program)
+    program, _ = drawn(name, target)
+    seen = judge(program, target=target)
     findings = [(f.symptom, f.detail) for f in seen.findings]
     return {"findings": findings, "elements": seen.elements, "decided": seen.decided}
 
 
-def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9) -> dict[str, Any]:
+def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9, target: str = "") -> dict[str, Any]:
     """A small program with the same symptom, as a script; no further tries after `seconds`."""
     end = time.monotonic() + seconds
-    program, source = drawn(name)
+    program, source = drawn(name, target)
     way = symptom.split(":")[0].removeprefix("plan of ")
 
     def finding(candidate: Program) -> Finding | None:
-        return next((f for f in judge(candidate, only=way).findings if f.symptom == symptom), None)
+        return next((f for f in judge(candidate, only=way, target=target).findings if f.symptom == symptom), None)
 
     if finding(program) is None:
         return {"kinds": list(program.kinds()), "script": "", "detail": "it does not fail alone"}
@@ -56,22 +57,22 @@ def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9) -> d
     def fails(candidate: Program) -> bool:
         return time.monotonic() < end and finding(candidate) is not None
 
-    small = shrink(source, _again(name), fails, tries)
+    small = shrink(source, _again(name, target), fails, tries)
     told = finding(small)
     assert told is not None
-    return {"kinds": list(small.kinds()), "script": script(small, told, name), "detail": told.detail}
+    return {"kinds": list(small.kinds()), "script": script(small, told, name, target), "detail": told.detail}
 
 
-def _again(name: str) -> Callable[[Source], Program]:
+def _again(name: str, target: str) -> Callable[[Source], Program]:
     """Draws a program from other choices, within the limits of this one."""
-    return lambda source: draw(source, half(), _most(name))
+    return lambda source: draw(source, half(target), _most(name))
 
 
-def show(name: str) -> int:
+def show(name: str, target: str = "") -> int:
     """Print a program and what is wrong with it."""
-    program, _ = drawn(name)
+    program, _ = drawn(name, target)
     print(program)
-    seen = judge(program)
+    seen = judge(program, target=target)
     print(f"# {seen.decided} of {seen.elements} results decided")
     for finding in seen.findings:
         print(f"\n# {finding}".replace("\n", "\n# "))
