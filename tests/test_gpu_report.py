@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from wgpu.backends.wgpu_native._api import libf
 
 import graphc
 from graphc import cli
@@ -18,7 +19,8 @@ from graphc.bench.cases import Workload
 from graphc.bench.gpu import gpu_report, report, rows
 from graphc.bench.peers import process
 from graphc.errors import DeviceError
-from graphc.runtime.wgpu_device import UNCHECKED, WgpuDevice
+from graphc.plan import Kernel
+from graphc.runtime.wgpu_device import CHECKS, ENVIRONMENT, WgpuDevice
 
 FAKE = """
 import json, sys
@@ -140,15 +142,14 @@ def test_every_row_runs(tmp_path: Path) -> None:
     assert found.errors == {}
     lacking = {row.name for row in rows.ROWS if not set(row.needs) <= device().features}
     assert set(found.rows) == set(names) - lacking
-    assert set(found.unchecked) == {*report.UNCHECKED_ROWS} - {"attention-gradient"}
+    assert set(found.checks) == {*report.CHECKED} - {"attention-gradient"}
 
 
-def test_kernels_without_checks_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(UNCHECKED, "1")
+@pytest.mark.parametrize("checks", CHECKS[1:])
+def test_kernels_with_fewer_checks_compute_the_same(checks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT, checks)
     free = WgpuDevice("free", device().adapter)
-    assert free.unchecked
-    assert not device().unchecked
-    assert free.twin().unchecked
+    assert (free.checks, free.twin().checks, device().checks) == (checks, checks, "all")
     x, w = (np.random.default_rng(n).standard_normal(shape, np.float32) for n, shape in enumerate([(33, 70), (70, 9)]))
 
     def program(x: Any, w: Any) -> Any:
@@ -156,6 +157,29 @@ def test_kernels_without_checks_compute_the_same(monkeypatch: pytest.MonkeyPatch
 
     got, want = (np.asarray(graphc.compile(program, device=d)(x, w)) for d in (free, device()))
     np.testing.assert_array_equal(got, want)
-    monkeypatch.setenv(UNCHECKED, "yes")
-    with pytest.raises(DeviceError, match="GRAPHC_UNCHECKED is 'yes'"):
+
+
+def test_wgpu_native_is_told_which_checks_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    make = libf.wgpuDeviceCreateShaderModuleTrusted
+
+    def watched(device: Any, descriptor: Any, checks: int) -> Any:
+        asked.append(checks)
+        return make(device, descriptor, checks)
+
+    monkeypatch.setattr(libf, "wgpuDeviceCreateShaderModuleTrusted", watched)
+    good = Kernel("good", "@compute @workgroup_size(1) fn main() {}", (), "map")
+    for checks in CHECKS:
+        opened = WgpuDevice("free", device().adapter, checks)
+        _ = opened.handle
+        opened.pipelines.get([good])
+    assert asked == [1, 0]
+    bad = Kernel("bad", "@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }", (), "map")
+    with pytest.raises(DeviceError, match=r"compiling kernel bad.*expected to be `u32`"):
+        opened.pipelines.get([bad])
+
+
+def test_a_wrong_choice_of_checks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT, "some")
+    with pytest.raises(DeviceError, match="GRAPHC_CHECKS is 'some': write all, indices or none"):
         WgpuDevice("free", device().adapter)

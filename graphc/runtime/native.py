@@ -62,9 +62,9 @@ def _on_mapped(status: int, message: Any, userdata: Any, unused: Any) -> None:
     _mapped[_ticket_of(userdata)] = status
 
 
-def unchecked_module(device: Any, wgsl: str, label: str) -> Any:
-    """A shader module (a wrapper's object) into which wgpu-native writes no checks: neither that an index is within
-    its buffer, nor that a loop ends. WGSL that is not valid raises, as ever."""
+def trusted_module(device: Any, wgsl: str, label: str, indices: bool) -> Any:
+    """A shader module (a wrapper's object) in which wgpu-native counts no turns of loops, and where `indices` is false
+    keeps no index within its buffer or array either. WGSL that is not valid raises, as ever."""
     code, name = (text.encode() for text in (wgsl, label))
     texts = [ffi.from_buffer("char[]", text) for text in (code, name)]
     source = ffi.new("WGPUShaderSourceWGSL *")
@@ -73,9 +73,10 @@ def unchecked_module(device: Any, wgsl: str, label: str) -> Any:
     descriptor = ffi.new("WGPUShaderModuleDescriptor *")
     descriptor.nextInChain = ffi.cast("WGPUChainedStruct *", source)
     descriptor.label.data, descriptor.label.length = texts[1], len(name)
-    made = libf.wgpuDeviceCreateShaderModuleTrusted(device._internal, descriptor, lib.WGPUShaderRuntimeChecks_None)
+    checks = lib.WGPUShaderRuntimeChecks_BoundsChecks if indices else lib.WGPUShaderRuntimeChecks_None
+    made = libf.wgpuDeviceCreateShaderModuleTrusted(device._internal, descriptor, checks)
     if made == ffi.NULL:
-        raise DeviceError(f"no unchecked shader module was made of {label}")
+        raise DeviceError(f"no shader module was made of {label}")
     return GPUShaderModule(label, made, device)
 
 

@@ -99,10 +99,10 @@ class Pipelines:
         with deferred, self._device.guard(f"compiling kernel {kernel.name}"):
             _, layout = self.layout(kernel.access)
             handle = self._device.handle
-            if self._device.unchecked:
-                module = native.unchecked_module(handle, kernel.wgsl, kernel.name)
-            else:
+            if self._device.checks == "all":
                 module = handle.create_shader_module(code=kernel.wgsl, label=kernel.name)
+            else:
+                module = native.trusted_module(handle, kernel.wgsl, kernel.name, self._device.checks == "indices")
             return handle.create_compute_pipeline(
                 layout=layout, compute={"module": module, "entry_point": "main"}, label=kernel.name
             )

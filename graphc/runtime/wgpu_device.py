@@ -68,19 +68,21 @@ CHUNK_BYTES: Final = 16 << 20
 MAILBOXES: Final = 64
 """Calls whose small results wait to be read, before later ones are read the slow way."""
 
-UNCHECKED: Final = "GRAPHC_UNCHECKED"
-"""The environment variable that says 1 where kernels are to run without wgpu-native's checks of indices and loops.
+CHECKS: Final = ("all", "indices", "none")
+"""What wgpu-native may add to kernels: bounds of indices and a count of the turns of every loop, bounds alone, nothing.
 
-graphc's own kernels stay within their buffers: indices that come from a user's data are checked or clamped by graphc.
-wgpu-native cannot know that, and bounds every index and every loop once more."""
+graphc's own kernels need neither: their loops are counted ones, and indices that come from a user's data are checked or
+clamped by graphc. wgpu-native cannot know that. The count of turns keeps drivers from unrolling loops."""
+
+ENVIRONMENT: Final = "GRAPHC_CHECKS"
 
 
-def _wants_unchecked() -> bool:
-    """What UNCHECKED says; raises DeviceError where it is neither empty, 0 nor 1."""
-    found = os.environ.get(UNCHECKED, "").strip()
-    if found not in ("", "0", "1"):
-        raise DeviceError(f"{UNCHECKED} is {found!r}: write 1 for kernels without checks, 0 for checks")
-    return found == "1"
+def checks_wanted() -> str:
+    """What GRAPHC_CHECKS says; raises DeviceError where that is none of CHECKS."""
+    found = os.environ.get(ENVIRONMENT, "").strip() or CHECKS[0]
+    if found not in CHECKS:
+        raise DeviceError(f"{ENVIRONMENT} is {found!r}: write {', '.join(CHECKS[:-1])} or {CHECKS[-1]}")
+    return found
 
 
 def translate(error: Exception, what: str) -> DeviceError:
@@ -99,13 +101,13 @@ def translate(error: Exception, what: str) -> DeviceError:
 class WgpuDevice(Device):
     """A GPU (or a software adapter) reached through WebGPU. Opened when it is first used.
 
-    unchecked: wgpu-native adds no checks to kernels (see UNCHECKED); None: as the environment says.
+    checks: those of CHECKS that wgpu-native adds to kernels; None: as the environment says.
     """
 
-    def __init__(self, name: str, adapter: AdapterInfo, unchecked: bool | None = None) -> None:
+    def __init__(self, name: str, adapter: AdapterInfo, checks: str | None = None) -> None:
         self.name = name
         self.adapter = adapter
-        self.unchecked = _wants_unchecked() if unchecked is None else unchecked
+        self.checks = checks or checks_wanted()
         self.software = adapter.software
         self.lock = threading.RLock()
         self._lost = ""
@@ -140,7 +142,7 @@ class WgpuDevice(Device):
 
     def twin(self) -> WgpuDevice:
         """Another device of the same adapter, open."""
-        twin = WgpuDevice(f"{self.name}, compiling", self.adapter, self.unchecked)
+        twin = WgpuDevice(f"{self.name}, compiling", self.adapter, self.checks)
         twin._open()
         return twin
 

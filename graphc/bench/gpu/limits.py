@@ -45,7 +45,7 @@ def facts(device: Any) -> dict[str, Any]:
         "limits": dict(sorted(device.limits.items())),
         "offered_limits": {name: int(offered[name]) for name in sorted(device.limits)},
         "offered_features": sorted(adapter.handle.features),
-        "unchecked": device.unchecked,
+        "checks": device.checks,
     }
 
 
