@@ -14,7 +14,8 @@ this lane, four for each k; `s`<r>_<k> the scores, then weights, of row r there,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 
 from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
 from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
@@ -162,22 +163,37 @@ class BlockKernel(AttentionKernel):
             self._bring_terms(of_rows, "rows", planes, turns)
             self._bring_terms(of_columns, "columns", planes, turns)
             emitter.line("workgroupBarrier();")
-            with emitter.block(f"for (var c = 0u; c < {planes}u; c++)"):
-                spread = _spread("c", planes)
+            for c in self._planes(planes):
+                spread = _spread(c, planes)
                 emitter.line(f"let in_lane = lane{spread}; let in_band = band{spread};")
                 for j in range(self.tile.columns):
-                    emitter.line(f"let b{j} = of_columns[c][{j}u][in_lane];")
+                    emitter.line(f"let b{j} = of_columns[{c}][{j}u][in_lane];")
                 for k in self.fours:
                     for t, letter in enumerate("xyzw"):
                         parts = ", ".join(f"b{LANES * k + j}.{letter}" for j in range(LANES))
                         emitter.line(f"let c{k}_{t} = vec4<f32>({parts});")
-                for r in range(self.own):
-                    terms = " ".join(
-                        f"{name}{r}_{k} += a.{letter} * c{k}_{t};"
-                        for k in self.fours
-                        for t, letter in enumerate("xyzw")
-                    )
-                    emitter.line(f"{{ let a = of_rows[c][{r}u][in_band]; {terms} }}")
+                self._add_up(name, self.fours, c, "c{p}_{j}")
+
+    def _planes(self, count: int) -> Iterator[str]:
+        """The number of each plane of workgroup memory, in a block or a loop around what is emitted for it."""
+        emitter, unrolled = self.emitter, self.tile.unrolled
+        if count <= unrolled or count % unrolled:
+            unrolled = count if count <= unrolled else 1
+        looped = unrolled < count
+        with emitter.block(f"for (var c = 0u; c < {count}u; c += {unrolled}u)" if looped else ""):
+            for n in range(unrolled):
+                with emitter.block("") if unrolled > 1 else nullcontext():
+                    yield (f"(c + {n}u)" if n else "c") if looped else f"{n}u"
+
+    def _add_up(self, name: str, parts: Iterable[int], plane: str, factor: str) -> None:
+        """Add to the variables `name`<r>_<part> what a plane has of each row, times vectors called `factor`."""
+        for r in range(self.own):
+            terms = " ".join(
+                f"{name}{r}_{p} += a.{letter} * {factor.format(p=p, j=j)};"
+                for p in parts
+                for j, letter in enumerate("xyzw")
+            )
+            self.emitter.line(f"{{ let a = of_rows[{plane}][{r}u][in_band]; {terms} }}")
 
     def _bring_terms(self, value: Value, side: str, planes: int, turns: int) -> None:
         """Bring `planes` vectors of each row, or of each column, from vector `d` on, into workgroup memory.
@@ -343,20 +359,14 @@ class BlockKernel(AttentionKernel):
                         emitter.line(f"of_rows[slot][{r}u][in_band] = {item.weight}{r}_{k};")
             self._bring_values(item, slots, planes)
             emitter.line("workgroupBarrier();")
-            with emitter.block(f"for (var c = 0u; c < {slots}u; c++)"):
-                emitter.line(f"let in_band = band{_spread('c', BANKS)};")
+            for c in self._planes(slots):
+                emitter.line(f"let in_band = band{_spread(c, BANKS)};")
                 for p in range(pieces):
-                    plane = "c" if planes == 1 else f"c * {planes}u + {p // len(self.fours)}u"
+                    plane = c if planes == 1 else f"{c} * {planes}u + {p // len(self.fours)}u"
                     for j in range(LANES):
                         place = LANES * (p % len(self.fours)) + j
                         emitter.line(f"let b{p}_{j} = of_columns[{plane}][{place}u][lane];")
-                for r in range(self.own):
-                    terms = " ".join(
-                        f"{item.name}{r}_{p} += a.{letter} * b{p}_{j};"
-                        for p in range(pieces)
-                        for j, letter in enumerate("xyzw")
-                    )
-                    emitter.line(f"{{ let a = of_rows[c][{r}u][in_band]; {terms} }}")
+                self._add_up(item.name, range(pieces), c, "b{p}_{j}")
 
     def _bring_values(self, item: Sum, slots: int, planes: int) -> None:
         """Bring the rows of `slots` slots from `w` on into workgroup memory: four for each."""

@@ -56,7 +56,8 @@ class Blocks:
     """How a workgroup works that brings what it reads into workgroup memory: `groups` bands of `lanes` invocations.
 
     rows, columns: those of whose scores each invocation holds, both multiples of four. depth: vectors of each row and
-    column in workgroup memory at a time. groups and lanes are multiples of the banks of workgroup memory.
+    column in workgroup memory at a time. unrolled: of how many of them the multiply-adds are written out in a loop's
+    turn. groups and lanes are multiples of the banks of workgroup memory.
     """
 
     groups: int
@@ -64,6 +65,7 @@ class Blocks:
     rows: int
     columns: int
     depth: int
+    unrolled: int = 1
 
     @property
     def size(self) -> int:
@@ -88,7 +90,7 @@ class Blocks:
     @property
     def choice(self) -> tuple[int, ...]:
         """What a tuner writes down of it."""
-        return self.groups, self.lanes, self.rows, self.columns, self.depth
+        return self.groups, self.lanes, self.rows, self.columns, self.depth, self.unrolled
 
 
 ROWS: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (32, 16, 8), "queries": (32, 16, 8), "keys": (16, 8)}
@@ -102,7 +104,9 @@ STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "querie
 BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
     "forward": (
         Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=8),
         Blocks(8, 8, 8, 8, 8),
+        Blocks(8, 8, 8, 8, 8, unrolled=4),
         Blocks(16, 8, 8, 8, 4),
         Blocks(16, 16, 4, 4, 8),
         Blocks(8, 16, 4, 4, 8),
@@ -111,6 +115,7 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
     ),
     "queries": (
         Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=8),
         Blocks(8, 8, 8, 8, 8),
         Blocks(16, 16, 4, 4, 8),
         Blocks(8, 16, 4, 4, 8),
@@ -119,7 +124,9 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
     ),
     "keys": (
         Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=4),
         Blocks(16, 16, 4, 4, 8),
+        Blocks(16, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 16, 4, 4, 8),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
