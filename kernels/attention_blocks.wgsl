@@ -1,5 +1,5 @@
 // {{what}}
-// grid: one workgroup for {{rows}} rows of one batch element, {{each}} blocks of rows each; folded into y.
+// grid: one workgroup for {{rows}} rows of one batch element, {{each}} blocks of rows each, {{order}}; folded into y.
 // It visits the other side in steps of {{step}} columns. Each of its {{groups}} bands of {{lanes}} lanes holds the scores of
 // {{own}} rows, {{groups}} apart, at {{wide}} columns a lane, {{lanes}} apart. What is multiplied goes through workgroup memory,
 // {{depth}} vectors of each row and column at a time: first the operands of the scores, then weights and what they weigh.
@@ -15,8 +15,8 @@ fn weight_v4(x: vec4<f32>) -> vec4<f32> {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let block = group.x + group.y * {{columns}}u;
   if (block >= {{blocks}}u) { return; }
-  let batch = block / {{each}}u;
-  let first = {{first}} * {{rows}}u;
+  let batch = {{batch}};
+  let first = {{number}} * {{rows}}u;
   let lane = local % {{lanes}}u;
   let band = local / {{lanes}}u;
 {{start}}

@@ -74,14 +74,15 @@ class BlockKernel(AttentionKernel):
         begin, end = self.part_bounds()
         blocks = self.each * self.count
         workgroups = grid(blocks, self.site.target)
-        number = f"block % {self.each}u"
+        batch, number, order = self._order()
         text = render(
             "attention_blocks",
             what=WHAT[self.kind],
             rows=self.rows,
             each=self.each,
-            # Those with the most to do come first.
-            first=f"({self.each - 1}u - {number})" if self.causal and self.kind != "keys" else f"({number})",
+            batch=batch,
+            number=number,
+            order=order,
             step=self.step,
             steps=self.steps(),
             size=self.size,
@@ -106,6 +107,18 @@ class BlockKernel(AttentionKernel):
             workgroups=workgroups,
             flops=self.flops(),
         )
+
+    def _order(self) -> tuple[str, str, str]:
+        """Which batch element and which of its blocks of rows a workgroup has, and in which order they begin.
+
+        Where a causal mask gives some more to do than others, those come first, so that no long one begins last.
+        """
+        if not self.causal:
+            return f"block / {self.each}u", f"(block % {self.each}u)", "side by side"
+        number = f"block / {self.count}u"
+        if self.kind != "keys":
+            number = f"{self.each - 1}u - {number}"
+        return f"block % {self.count}u", f"({number})", "those with the most to do first"
 
     # Positions
 
