@@ -271,9 +271,9 @@ EXPECTED: dict[str, Callable[..., Any]] = {
     "cast": cast,
     "isnan": lambda x: x != x,
     "isfinite": lambda x: np.abs(x) < np.inf,
-    "sum": reduction(lambda row: np.add.reduce(row, dtype=row.dtype)),
+    "sum": reduction(lambda row: np.sum(row, dtype=row.dtype)),
     "mean": reduction(lambda row: row.sum() / len(row)),
-    "prod": reduction(lambda row: np.multiply.reduce(row, dtype=row.dtype)),
+    "prod": reduction(lambda row: np.prod(row, dtype=row.dtype)),
     "max": reduction(lambda row: np.nan if np.isnan(row).any() else sorted(row)[-1]),
     "min": reduction(lambda row: np.nan if np.isnan(row).any() else sorted(row)[0]),
     "argmax": reduction(lambda row: next(k for k, v in enumerate(row) if np.isnan(v) or not np.any(~(row <= v)))),
@@ -418,7 +418,7 @@ def test_scatter_add_of_many_rows_is_accurate() -> None:
     exact = np.zeros((27, 3))
     np.add.at(exact, ids, rows.astype(np.float64))
     found = run(by_name("scatter_add"), ids, rows, axis=0, size=27)
-    assert np.abs(found - exact).max() <= 1e-6 * exact.max()
+    assert np.abs(found - exact).max() <= 1e-6 * np.max(exact)
 
 
 def test_random_bits_equal_the_published_vector() -> None:

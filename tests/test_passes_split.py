@@ -74,7 +74,8 @@ def test_any_axes(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
     x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     (got,) = evaluate(after, [x])
     assert got.shape == before.outputs[0].type.shape
-    np.testing.assert_allclose(got, x.astype(np.float64).sum(axis=axes, keepdims=keepdims), rtol=1e-4, atol=2e-3)
+    wide: Any = x.astype(np.float64)
+    np.testing.assert_allclose(got, wide.sum(axis=axes, keepdims=keepdims), rtol=1e-4, atol=2e-3)
 
 
 def test_short_ones_and_many_rows_stay() -> None:

@@ -10,6 +10,9 @@ import pytest
 from tests.operands import B, H, M, N, T, X
 from tests.tracing import assert_same
 
+ufuncs: Any = np
+"""NumPy, whose types leave out some calls of `reduce`."""
+
 REDUCTIONS: dict[str, Any] = {
     "sum": np.sum,
     "prod": np.prod,
@@ -71,9 +74,13 @@ OTHER_REDUCTIONS: dict[str, Any] = {
         (x > 0).all(),
     ),
     "cumsum": lambda x: (np.cumsum(x), np.cumsum(x, axis=0), np.cumsum(x, -1), x.cumsum(1)),
-    "ufunc reduce": lambda x: (np.add.reduce(x), np.add.reduce(x, axis=None), np.multiply.reduce(x, axis=1)),
-    "ufunc extrema": lambda x: (np.maximum.reduce(x, axis=1, keepdims=True), np.minimum.reduce(x)),
-    "ufunc logic": lambda x: (np.logical_and.reduce(x > 0), np.logical_or.reduce(x > 0, axis=1)),
+    "ufunc reduce": lambda x: (
+        ufuncs.add.reduce(x),
+        ufuncs.add.reduce(x, axis=None),
+        ufuncs.multiply.reduce(x, axis=1),
+    ),
+    "ufunc extrema": lambda x: (ufuncs.maximum.reduce(x, axis=1, keepdims=True), ufuncs.minimum.reduce(x)),
+    "ufunc logic": lambda x: (ufuncs.logical_and.reduce(x > 0), ufuncs.logical_or.reduce(x > 0, axis=1)),
     "accumulate": lambda x: (np.add.accumulate(x), np.add.accumulate(x, axis=1)),
     "ufunc outer": lambda x: (np.multiply.outer(x, x[0]), np.subtract.outer(x[:, 0], x)),
     "average": lambda x: (np.average(x), np.average(x, 1), np.average(x, axis=0, weights=np.array([1.0, 2, 3], "f4"))),

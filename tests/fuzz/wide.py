@@ -240,7 +240,7 @@ def bounds(graph: Graph, arrays: Sequence[Any]) -> tuple[list[Bound], bool]:
     for value, *made in zip(graph.outputs, *runs, strict=True):
         exact, moved = made[0], made[1:]
         if value.type.dtype.name not in RANGE:
-            decided = np.logical_and.reduce([m == exact for m in moved])
+            decided = np.all([m == exact for m in moved], axis=0)
             found.append(Bound(exact, decided, np.zeros(exact.shape)))
             continue
         _, least, eps = RANGE[value.type.dtype.name]
@@ -250,7 +250,7 @@ def bounds(graph: Graph, arrays: Sequence[Any]) -> tuple[list[Bound], bool]:
             ]
             apart = np.max([np.where(np.isfinite(m - exact), np.abs(m - exact), 0) for m in moved], axis=0)
             near = SLACK * apart + ULPS * eps * np.abs(exact) + ULPS * least * eps
-        decided = np.logical_and.reduce(agree)
+        decided = np.all(agree, axis=0)
         if len(decisions) > 1:
             decided &= ~told_apart(exact, apart, eps)
         found.append(Bound(exact, decided, np.nan_to_num(near)))
