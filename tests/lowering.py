@@ -48,7 +48,7 @@ def targets(device: Any) -> dict[str, Target]:
         "own": own,
         "no subgroups": replace(own, subgroup=0),
         "gpu": replace(own, subgroup=0, software=False),
-        "small grid": replace(own, max_workgroups=7),
+        "small grid": replace(own, max_workgroups=100),
     }
 
 

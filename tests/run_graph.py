@@ -31,7 +31,7 @@ def variants(device: Any) -> dict[str, Target]:
         "own": own,
         "no subgroups": replace(own, subgroup=0, features=own.features - {"subgroup"}),
         "wide": replace(own, subgroup=0, software=False, features=own.features - {"subgroup"}),
-        "small grid": replace(own, max_workgroups=3),
+        "small grid": replace(own, max_workgroups=16),
     }
 
 
