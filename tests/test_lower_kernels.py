@@ -10,7 +10,7 @@ import pytest
 
 from graphc.errors import DeviceError
 from graphc.families.column.kernel import layout_of as column_layout
-from graphc.families.row.kernel import layout_of
+from graphc.families.row.kernel import grouped, layout_of
 from graphc.ir import Graph
 from graphc.lower import lower
 from graphc.ops import OPS
@@ -300,6 +300,27 @@ def test_layouts_of_rows() -> None:
     assert layout_of(384, Target()).team == "workgroup"
     assert layout_of(27, gpu).masked(0, 27)
     assert not layout_of(256, gpu).masked(1, 256)
+
+
+def test_a_gpus_workgroup_has_several_rows_where_there_are_many() -> None:
+    gpu = Target(subgroup=32)
+    layout = layout_of(384, gpu)
+    assert grouped(layout, 98304, gpu).each == 4
+    assert grouped(layout, 98302, gpu).each == 2  # a subgroup must not end early
+    assert grouped(layout, 98303, gpu).each == 1
+    assert grouped(layout, 512, gpu).each == 1
+    assert grouped(layout_of(50000, gpu), 98304, gpu).each == 1
+    assert grouped(layout_of(384, software := Target(subgroup=8, software=True)), 98304, software).each == 1
+
+
+@pytest.mark.parametrize("rows", [4096, 4100, 4102, 4101])
+def test_several_rows_of_a_workgroup(device: Any, rows: int) -> None:
+    target = replace(device.target, software=False)
+    graph = as_kernel(softmax(rows, 96), "row")
+    (dispatch,) = lower(graph, target).dispatches
+    each = next(n for n in (8, 4, 2, 1) if rows % n == 0) if target.subgroup else 1
+    assert dispatch.workgroups[0] * each == rows
+    check(device, graph, target)
 
 
 def test_bool_tensors_are_stored_as_words(device: Any) -> None:

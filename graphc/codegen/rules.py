@@ -22,10 +22,11 @@ class Rules:
 
     resident: workgroups that keep it busy; a long sum is split until there are as many. neighbours: whether the items
     that one invocation of a map kernel takes lie side by side, or as far apart as the workgroup is wide. row_lanes:
-    most invocations that share a row without subgroups; 0: as many as a workgroup may have. columns: invocations that
-    a column kernel should have; its terms are shared out until there are as many. texels: whether large operands of
-    products are read faster from textures, into which they are copied, than from buffers. fewer_rows: the divisor of
-    the rows of an attention kernel's workgroup that is a subgroup. blocks: queries and keys from which on attention
+    most invocations that share a row without subgroups; 0: as many as a workgroup may have. row_threads: invocations of
+    a workgroup whose subgroups have a row each, where there are many rows. columns: invocations that a column kernel
+    should have; its terms are shared out until there are as many. texels: whether large operands of products are read
+    faster from textures, into which they are copied, than from buffers. fewer_rows: the divisor of the rows of an
+    attention kernel's workgroup that is a subgroup. blocks: queries and keys from which on attention
     goes through workgroup memory in blocks; 0: never. scatter: invocations that are enough to add thousands of rows
     each into a large table, before which the rows are put in order otherwise.
     """
@@ -33,6 +34,7 @@ class Rules:
     resident: int
     neighbours: bool
     row_lanes: int
+    row_threads: int
     columns: int
     texels: bool
     fewer_rows: int
@@ -46,18 +48,36 @@ RULES: Final[dict[AdapterClass, Rules]] = {
     # Loads from storage buffers go lane by lane, those of texels four elements at once, and registers that are not
     # there cost less than loads.
     "software": Rules(
-        resident=4, neighbours=True, row_lanes=8, columns=0, texels=True, fewer_rows=1, blocks=0, scatter=16
+        resident=4,
+        neighbours=True,
+        row_lanes=8,
+        row_threads=0,
+        columns=0,
+        texels=True,
+        fewer_rows=1,
+        blocks=0,
+        scatter=16,
     ),
     # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
     # different invocations. Memory is the processor's and slow: few invocations keep it busy.
     "integrated": Rules(
-        resident=64, neighbours=False, row_lanes=0, columns=1 << 14, texels=False, fewer_rows=2, blocks=32, scatter=512
+        resident=64,
+        neighbours=False,
+        row_lanes=0,
+        row_threads=64,
+        columns=1 << 14,
+        texels=False,
+        fewer_rows=2,
+        blocks=32,
+        scatter=512,
     ),
-    # Some 20 to 140 cores that hide the latency of memory by the number of invocations.
+    # Some 20 to 140 cores that hide the latency of memory by the number of invocations. A core holds 16 to 32
+    # workgroups whatever their size: of a subgroup each, they would fill half of it.
     "discrete": Rules(
         resident=128,
         neighbours=False,
         row_lanes=0,
+        row_threads=128,
         columns=1 << 16,
         texels=False,
         fewer_rows=2,

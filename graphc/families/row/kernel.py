@@ -49,6 +49,9 @@ UNROLLED_TEXT = 640
 THREADS: Final = 64
 """Rows of a workgroup whose invocations have a row each."""
 
+BUSY: Final = 4
+"""Workgroups for each that a GPU needs to be busy, below which rows are not put into fewer of them."""
+
 Team = Literal["thread", "subgroup", "workgroup"]
 TEAMS: Final[tuple[Team, ...]] = ("thread", "subgroup", "workgroup")
 
@@ -95,9 +98,22 @@ def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> Layout:
     return Layout("workgroup", lanes, width, per_lane, per_lane <= unrolled)
 
 
+def grouped(layout: Layout, rows: int, target: Target) -> Layout:
+    """The layout with as many subgroups in a workgroup as the rules want, where the rows divide and are many."""
+    rules = rules_of(target)
+    if layout.team != "subgroup":
+        return layout
+    for each in (8, 4, 2):
+        wider = replace(layout, each=each)
+        many = rows >= BUSY * rules.resident * each
+        if many and each * layout.lanes <= rules.row_threads and fits(wider, rows, target):
+            return wider
+    return layout
+
+
 def candidates(rows: int, length: int, target: Target, unrolled: int = UNROLLED) -> list[Layout]:
     """The search space, that of the rules first. unrolled: see layout_of."""
-    first = layout_of(length, target, unrolled)
+    first = grouped(layout_of(length, target, unrolled), rows, target)
     width, vectors = first.width, -(-length // first.width)
     found = [
         Layout("thread", 1, width, vectors, vectors <= unrolled, each)
@@ -148,7 +164,7 @@ def _unrolled(body: Graph) -> int:
 def _layout(body: Graph, site: Site) -> Layout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     rows, length = row_space(body)
-    first = layout_of(length, site.target, _unrolled(body))
+    first = grouped(layout_of(length, site.target, _unrolled(body)), rows, site.target)
     if site.target.choices:
         match site.target.choices.get(_name(body, site.label)):
             case (team, lanes, unrolled, each) if 0 <= team < len(TEAMS) and lanes >= 1:
