@@ -103,31 +103,34 @@ STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "querie
 
 BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
     "forward": (
-        Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=4),
         Blocks(8, 16, 8, 4, 8, unrolled=8),
-        Blocks(8, 8, 8, 8, 8),
+        Blocks(8, 16, 8, 4, 8),
         Blocks(8, 8, 8, 8, 8, unrolled=4),
-        Blocks(16, 8, 8, 8, 4),
-        Blocks(16, 16, 4, 4, 8),
-        Blocks(8, 16, 4, 4, 8),
+        Blocks(8, 8, 8, 8, 4, unrolled=4),
+        Blocks(16, 8, 8, 8, 4, unrolled=4),
+        Blocks(16, 16, 4, 4, 8, unrolled=4),
+        Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
     ),
     "queries": (
-        Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=4),
         Blocks(8, 16, 8, 4, 8, unrolled=8),
-        Blocks(8, 8, 8, 8, 8),
-        Blocks(16, 16, 4, 4, 8),
-        Blocks(8, 16, 4, 4, 8),
+        Blocks(8, 16, 8, 4, 8),
+        Blocks(8, 8, 8, 8, 8, unrolled=4),
+        Blocks(16, 16, 4, 4, 8, unrolled=4),
+        Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
     ),
     "keys": (
-        Blocks(8, 16, 8, 4, 8),
         Blocks(8, 16, 8, 4, 8, unrolled=4),
-        Blocks(16, 16, 4, 4, 8),
+        Blocks(8, 16, 8, 4, 8, unrolled=8),
+        Blocks(8, 16, 8, 4, 8),
         Blocks(16, 16, 4, 4, 8, unrolled=4),
-        Blocks(8, 16, 4, 4, 8),
+        Blocks(16, 16, 4, 4, 8),
+        Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
     ),
@@ -137,7 +140,7 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
 A vector of workgroup memory takes a warp of a GPU about as long as sixteen of its multiply-adds: with eight rows and
 four columns an invocation reads twelve for 128 multiply-adds, with eight columns sixteen for 256. Its registers hold
 that many scores, and sums besides: some 100 of them for the first, 190 for the second. A gradient holds two or three
-times as much.
+times as much. Some planes are written out, because drivers do not unroll loops whose turns wgpu-native counts.
 """
 
 SHORT: Final = 32
