@@ -65,6 +65,10 @@ CASES: Final[Mapping[str, Case]] = {
         lambda x, w, b: nn.gelu(x @ w + b), (spec((64, 48)), spec((48, 80)), spec((80,))), SOFTWARE
     ),
     "matmul_shared": Case(lambda x, w: x @ w, (spec((128, 256)), spec((256, 128)))),
+    "matmul_shared_tails": Case(
+        lambda x, w, b: nn.relu(x.T @ w.T + b), (spec((70, 130)), spec((131, 70)), spec((131,)))
+    ),
+    "matmul_thin": Case(lambda x, w, b: x @ w + b, (spec((3, 384)), spec((384, 96)), spec((96,)))),
     "matmul_textures": Case(lambda x, w: x @ w, (spec((512, 256)), spec((256, 256))), SOFTWARE),
     "conv_bias_relu": Case(
         lambda x, w, b: nn.relu(nn.conv(x, w, stride=2, padding=1, groups=2) + b),

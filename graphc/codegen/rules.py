@@ -28,7 +28,9 @@ class Rules:
     faster from textures, into which they are copied, than from buffers. fewer_rows: the divisor of the rows of an
     attention kernel's workgroup that is a subgroup. blocks: queries and keys from which on attention
     goes through workgroup memory in blocks; 0: never. scatter: invocations that are enough to add thousands of rows
-    each into a large table, before which the rows are put in order otherwise.
+    each into a large table, before which the rows are put in order otherwise. cores: multiprocessors that share the
+    tiles of a product. sums: most sums that one invocation of a product holds in registers. parts: elements that the
+    parts of all sums of a product may take together.
     """
 
     resident: int
@@ -40,6 +42,9 @@ class Rules:
     fewer_rows: int
     blocks: int
     scatter: int
+    cores: int
+    sums: int
+    parts: int
 
 
 RULES: Final[dict[AdapterClass, Rules]] = {
@@ -57,9 +62,13 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         fewer_rows=1,
         blocks=0,
         scatter=16,
+        cores=4,
+        sums=128,
+        parts=1 << 20,
     ),
     # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
-    # different invocations. Memory is the processor's and slow: few invocations keep it busy.
+    # different invocations. Memory is the processor's and slow: few invocations keep it busy. Registers are few, too:
+    # with 32 sums an invocation, their threads still take turns.
     "integrated": Rules(
         resident=64,
         neighbours=False,
@@ -70,9 +79,15 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         fewer_rows=2,
         blocks=32,
         scatter=512,
+        cores=16,
+        sums=32,
+        parts=1 << 20,
     ),
     # Some 20 to 140 cores that hide the latency of memory by the number of invocations. A core holds 16 to 32
-    # workgroups whatever their size: of a subgroup each, they would fill half of it.
+    # workgroups whatever their size: of a subgroup each, they would fill half of it. A product's invocation holds 64
+    # sums: for each element that it reads from workgroup memory it does four multiply-adds, and its 128 registers leave
+    # room for two workgroups of 256 on a core. Parts of sums are written and read at 10 times the speed of those of
+    # other classes.
     "discrete": Rules(
         resident=128,
         neighbours=False,
@@ -83,6 +98,9 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         fewer_rows=2,
         blocks=32,
         scatter=2048,
+        cores=132,
+        sums=64,
+        parts=1 << 22,
     ),
 }
 

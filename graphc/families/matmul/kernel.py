@@ -15,6 +15,7 @@ from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site,
 from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
+from graphc.families.matmul import shared
 from graphc.families.matmul.product import Product, product
 from graphc.families.matmul.tile import Tile, candidates, choose, problem_name, smallest
 from graphc.index import LANES, Idx, Index, add, constant, divided_by, multiply, variable
@@ -22,6 +23,7 @@ from graphc.ir import Graph, Value, new_value
 from graphc.kernels import render
 from graphc.kernels.code import Code
 from graphc.op import Lanes, Term
+from graphc.plan import Target
 from graphc.types import TensorType
 
 UNROLLED = 16
@@ -32,7 +34,7 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     """The kernel of a body with one matmul; two where the sum is long and the result small (parts, then their sum)."""
     problem = product(body)
     a_along, b_along, staged = _layout(body, site, problem)
-    tile = choose(problem.shape, a_along, b_along, site.target, len(staged) == 2)
+    tile = choose(problem.shape, a_along, b_along, _with_room(site.target, problem), len(staged) == 2)
     if len(staged) == 2 and not tile.texels:
         staged = frozenset()
     if tile.splits == 1:
@@ -67,8 +69,14 @@ def search(body: Graph, site: Site) -> Search:
     """The tuner's problem in a body of this family."""
     problem = product(body)
     a_along, b_along, staged = _layout(body, site, problem)
-    tiles = candidates(problem.shape, a_along, b_along, site.target, len(staged) == 2)
+    tiles = candidates(problem.shape, a_along, b_along, _with_room(site.target, problem), len(staged) == 2)
     return Search(problem_name(problem.shape, a_along, b_along, len(staged) == 2), tuple(tile.choice for tile in tiles))
+
+
+def _with_room(target: Target, problem: Product) -> Target:
+    """The target with workgroup memory counted in sums of 4 bytes."""
+    each = problem.acc.storage.itemsize
+    return target if each <= LANES else replace(target, max_shared_bytes=target.max_shared_bytes * LANES // each)
 
 
 def _layout(body: Graph, site: Site, problem: Product) -> tuple[str, str, frozenset[str]]:
@@ -147,10 +155,9 @@ class _Tiled:
 
     # Indices
 
-    @staticmethod
-    def row_text(r: int) -> str:
+    def row_text(self, r: int) -> str:
         """Row r of this invocation, which may lie past the edge."""
-        return f"(row + {r}u)" if r else "row"
+        return f"(row + {self.tile.row_offset(r)}u)" if r else "row"
 
     def column_text(self, j: int) -> str:
         """First column of column group j of this invocation, which may lie past the edge."""
@@ -182,13 +189,12 @@ class _Tiled:
         text = render(
             "matmul_shared" if tile.depth else "matmul",
             what=self.site.label,
-            size=tile.lanes * tile.groups,
+            size=tile.threads,
             lanes=tile.lanes,
             groups=tile.groups,
             tile_rows=tile.tile_rows,
             tile_columns=tile.tile_columns,
             tiles=tile.count(size),
-            tiles_wide=wide,
             tiles_high=high,
             tiles_plane=wide * high,
             tiles_each=wide * high * tile.splits,
@@ -233,6 +239,7 @@ class _Tiled:
                 with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
                     self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
         return {
+            "tiles_wide": tile.across(size)[0],
             "row_of_group": f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else "",
             "width": self.width,
             "k_whole": whole,
@@ -244,76 +251,9 @@ class _Tiled:
 
     def _shared_holes(self) -> dict[str, object]:
         """What is particular to the kernel whose workgroup shares what it loads."""
-        tile, size, kind = self.tile, self.problem.shape, Lanes(1)(self.problem.acc)
-        vectors = tile.b_along == "n"
         with self.emitter.scope() as start:
             self._declare_sums()
-        with self.emitter.scope(), self.emitter.scope() as load:
-            self._fill("a", tile.a_along == "m", tile.tile_rows, size.m, "first_row", vectors=False)
-            self._fill("b", vectors, tile.tile_columns, size.n, "first_column", vectors=vectors)
-        with self.emitter.scope(), self.emitter.scope(), self.emitter.scope() as step:
-            for j in range(tile.columns):
-                at = f"t * {tile.tile_columns // (4 if vectors else 1)}u + " + (
-                    f"lane + {j * tile.lanes}u" if vectors else f"(lane + {j * tile.lanes}u) * 4u"
-                )
-                parts = ", ".join(f"columns_of_b[{at} + {c}u]" for c in range(LANES))
-                wide = f"columns_of_b[{at}]" if vectors else f"vec4<{kind}>({parts})"
-                self.emitter.line(f"let b{j} = {wide};")
-            for r in range(tile.rows):
-                sums = " ".join(f"c{r}_{j} += x * b{j};" for j in range(tile.columns))
-                self.emitter.line(f"{{ let x = rows_of_a[t * {tile.tile_rows}u + my_row + {r}u]; {sums} }}")
-        return {
-            "depth": tile.depth,
-            "rows": tile.rows,
-            "k": size.k,
-            "k_turns": tile.part_length(size) // tile.depth,
-            "type": kind,
-            "b_type": f"vec4<{kind}>" if vectors else kind,
-            "a_size": tile.depth * tile.tile_rows,
-            "b_size": tile.depth * tile.tile_columns // (LANES if vectors else 1),
-            "start": "\n".join(start),
-            "load": "\n".join(load),
-            "step": "\n".join(step),
-        }
-
-    def _fill(self, which: str, across: bool, extent: int, length: int, first: str, vectors: bool) -> None:
-        """Bring an operand's block into workgroup memory, [depth, extent] as it lies there.
-
-        across: vector loads run along the rows of A or columns of B, not along k. length: how many of them there are;
-        beyond them some other one is read, whose sums nobody stores. Terms beyond k count as zero.
-        """
-        tile, size, emitter = self.tile, self.problem.shape, self.emitter
-        name = "rows_of_a" if which == "a" else "columns_of_b"
-        threads, kind = tile.lanes * tile.groups, Lanes(LANES)(self.problem.acc)
-        for i in range(tile.depth * extent // LANES // threads):
-            item, tag = f"(local + {i * threads}u)", f"{which}{i}"
-            line = extent if across else tile.depth
-            emitter.line(
-                f"let at_{tag} = {item} {'%' if across else '/'} {line // LANES}u" + (" * 4u;" if across else ";")
-            )
-            emitter.line(
-                f"let t_{tag} = {item} {'/' if across else '%'} {line // LANES}u" + (";" if across else " * 4u;")
-            )
-            last = (length - 1) // LANES * LANES if across else length - 1
-            emitter.line(f"let e_{tag} = min({first} + at_{tag}, {last}u);")
-            masked = size.k % tile.depth != 0
-            terms = size.k - 1 if across else size.k - LANES
-            emitter.line(f"let k_{tag} = " + (f"min(block + t_{tag}, {terms}u);" if masked else f"block + t_{tag};"))
-            e = Idx(f"e_{tag}", 1, LANES, length) if across else variable(f"e_{tag}", length)
-            k = Idx(f"k_{tag}", 0, 1, size.k) if across else Idx(f"k_{tag}", 1, LANES, size.k)
-            index = self.problem.a(self.batch, e, k) if which == "a" else self.problem.b(self.batch, k, e)
-            value = self._operand(which, index, LANES)
-            if masked:
-                emitter.line(f"let v_{tag} = select({kind}(), {value}, block + t_{tag} < {size.k}u);")
-                value = f"v_{tag}"
-            if vectors:
-                emitter.line(f"{name}[(t_{tag} * {extent}u + at_{tag}) / 4u] = {value};")
-                continue
-            for c, letter in enumerate("xyzw"):
-                spot = (
-                    f"t_{tag} * {extent}u + at_{tag} + {c}u" if across else f"(t_{tag} + {c}u) * {extent}u + at_{tag}"
-                )
-                emitter.line(f"{name}[{spot}] = {value}.{letter};")
+        return shared.holes(self.emitter, self.problem, self.tile, self.batch, self._operand, start)
 
     def _load_rows(self) -> list[Idx]:
         """The index along M of each load of A: of one row, or of four where lanes run along M."""
@@ -391,10 +331,11 @@ class _Tiled:
             return written
         # A loop over the rows, in which the sums move up: all written out, a long epilogue takes a driver seconds to
         # compile; an array of sums with a running index takes it even longer.
+        moved = f"r / 4u * {self.tile.row_offset(4)}u + r % 4u" if self.tile.depth else "r"
         with emitter.block(f"for (var r = 0u; r < {rows}u; r += {each}u)"):
             for r in range(each):
                 for j in columns:
-                    row = f"(row + r + {r}u)" if r else "(row + r)"
+                    row = f"(row + {moved} + {r}u)" if r else f"(row + {moved})"
                     self._write_guarded(scratch, outputs, written, row, j, f"c{r}_{j}")
             for r in range(each, rows):
                 emitter.line(" ".join(f"c{r - each}_{j} = c{r}_{j};" for j in columns))
@@ -403,7 +344,8 @@ class _Tiled:
     def _rows_at_once(self, rows: int) -> int:
         """Rows of the tile whose epilogue is written out: all of them, or as many as are in each turn of a loop."""
         one = self.tile.columns * self.width
-        return max(n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * one <= self.unrolled))
+        few = [n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * one <= self.unrolled)]
+        return max(n for n in few if n == rows or not self.tile.depth or LANES % n == 0)
 
     def _write_guarded(
         self, scratch: Value | None, outputs: list[Value], written: list[Operand], row: str, j: int, sums: str

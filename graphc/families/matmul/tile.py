@@ -8,6 +8,7 @@ from typing import Final
 
 from graphc.codegen.kernel import size_class
 from graphc.codegen.rules import rules_of
+from graphc.index import LANES
 from graphc.plan import Target
 
 
@@ -30,7 +31,8 @@ class Tile:
     one subgroup and share their rows: each loads some of A, and `subgroupBroadcast` hands it round. a_along, b_along:
     the index that the four elements of a vector load run along: "k", "m" or "n". splits: parts of each sum, computed
     by different workgroups. texels: both operands come from textures. depth: terms of the sums whose operands the
-    workgroup brings into workgroup memory at a time; 0: every invocation loads what it needs.
+    workgroup brings into workgroup memory at a time; 0: every invocation loads what it needs. stages: blocks of that
+    depth in workgroup memory: of two, one is filled while the other is read.
     """
 
     lanes: int
@@ -43,11 +45,18 @@ class Tile:
     splits: int = 1
     texels: bool = False
     depth: int = 0
+    stages: int = 1
 
     @property
     def choice(self) -> tuple[int, ...]:
         """What a tuner writes down of it."""
-        return self.lanes, self.groups, self.rows, self.columns, int(self.spread), int(self.texels), self.depth
+        flags = int(self.spread), int(self.texels)
+        return self.lanes, self.groups, self.rows, self.columns, *flags, self.depth, self.stages
+
+    @property
+    def threads(self) -> int:
+        """Invocations of the workgroup."""
+        return self.lanes * self.groups
 
     @property
     def width(self) -> int:
@@ -57,7 +66,7 @@ class Tile:
     @property
     def shared_bytes(self) -> int:
         """Workgroup memory that it takes, for sums of 4 bytes."""
-        return 4 * self.depth * (self.tile_rows + self.tile_columns)
+        return 4 * self.depth * self.stages * (self.tile_rows + self.tile_columns)
 
     @property
     def loads(self) -> int:
@@ -69,6 +78,10 @@ class Tile:
     def tile_rows(self) -> int:
         """Rows of the workgroup's tile."""
         return self.groups * self.rows
+
+    def row_offset(self, r: int) -> int:
+        """Where row r of an invocation lies, after its row 0: with workgroup memory, four rows of each in turn."""
+        return r // 4 * 4 * self.groups + r % 4 if self.depth else r
 
     @property
     def tile_columns(self) -> int:
@@ -122,18 +135,18 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:
     """The tile for a product whose operands are read along these indices.
 
-    A software adapter takes the tile of least estimated time, work with its overhang over the measured speed; with
-    subgroups, one subgroup a workgroup. Other adapters take square workgroups, wider ones for larger results, that
-    share what they load in workgroup memory unless the sums are short. Then
-    the sum is split where the tiles alone keep too little of the device busy, or where it is so long that one f32 sum
-    loses accuracy. staged: both operands can be read from textures. What a tuner chose goes before all that.
+    The tile of least estimated time is taken, work with its overhang over the tile's speed: on a software adapter,
+    where it has subgroups, tiles of one subgroup a workgroup; on a GPU, tiles that a workgroup shares in workgroup
+    memory, unless the sums or the results are small. Then the sum is split where the tiles alone keep too little of the
+    device busy, or where it is so long that one f32 sum loses accuracy. staged: both operands can be read from
+    textures. What a tuner chose goes before all that.
     """
     tile = _tuned(shape, a_along, b_along, target, staged)
     if tile is None and target.software:
         tile = _software(shape, a_along, b_along, target, staged)[0]
     if tile is None:
-        tile = _wide(shape, a_along, b_along, target)
-    return replace(tile, splits=_splits(shape, tile.count(shape), target))
+        tile = _on_gpu(shape, a_along, b_along, target)
+    return replace(tile, splits=_splits(shape, tile, target))
 
 
 SMALLEST: Final[Mapping[str, tuple[int, int]]] = {"kn": (8, 1), "mn": (16, 1), "kk": (16, 1), "mk": (16, 1)}
@@ -157,39 +170,42 @@ def candidates(shape: Shape, a_along: str, b_along: str, target: Target, staged:
     if target.software:
         tiles = _software(shape, a_along, b_along, target, staged)
         return [*tiles, *_software(shape, a_along, b_along, target, False)[:2]] if staged else tiles
-    first = _wide(shape, a_along, b_along, target)
-    sides = [side for side in (16, 8) if side * side <= target.max_invocations]
-    columns = (1, 2) if b_along == "n" else (4, 8)
-    tiles = [Tile(s, s, r, c, False, a_along, b_along) for s in sides for r in (4, 8) for c in columns]
-    shared = [
-        Tile(side, side, rows, 1, False, a_along, b_along, depth=depth)
-        for side in sides
-        for rows in (4, 8)
-        for depth in (16, 32)
-    ]
-    tiles = [*(t for t in shared if can_share(t, shape, target)), *tiles]
+    first = _on_gpu(shape, a_along, b_along, target)
+    tiles = [*_shared(shape, a_along, b_along, target), *_direct(shape, a_along, b_along, target)]
     return [first, *(t for t in tiles if t != first)]
 
 
 def can_share(tile: Tile, shape: Shape, target: Target) -> bool:
-    """Whether a tile of some depth has workgroup memory enough, whole vectors to fill it with, and work for all."""
-    vectors = tile.depth * min(tile.tile_rows, tile.tile_columns) // 4
-    aligned = shape.k % 4 == 0 or (tile.a_along == "m" and tile.b_along == "n")
-    fits = tile.shared_bytes <= target.max_shared_bytes and tile.lanes * tile.groups <= target.max_invocations
-    return fits and aligned and tile.depth % 4 == 0 and tile.rows % 4 == 0 and vectors % (tile.lanes * tile.groups) == 0
+    """Whether a tile of some depth has workgroup memory enough, whole vectors to fill it with, and work for all.
+
+    Rows and columns of invocations are powers of two, and whole blocks of 4 x 8, as `families/matmul/shared.py` puts
+    them.
+    """
+    if tile.depth not in (8, 16, 32) or tile.stages not in (1, 2):
+        return False
+    threads = tile.threads
+    fits = tile.shared_bytes <= target.max_shared_bytes and threads <= target.max_invocations
+    blocks = (
+        all(n.bit_count() == 1 for n in (tile.lanes, tile.groups))
+        and tile.lanes >= 8
+        and tile.groups >= 4
+        and tile.rows % 4 == 0
+    )
+    vectors = [tile.depth * extent // 4 for extent in (tile.tile_rows, tile.tile_columns)]
+    return fits and blocks and shape.k >= tile.depth and all(n % threads == 0 for n in vectors)
 
 
 def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile | None:
     """The tile that a tuner chose, if there is one and the target can run it."""
     found = target.choices.get(problem_name(shape, a_along, b_along, staged))
-    if found is None or len(found) != 7 or min(found[:4]) < 1:
+    if found is None or len(found) != 8 or min(found[:4]) < 1:
         return None
-    lanes, groups, rows, columns, spread, texels, depth = found
+    lanes, groups, rows, columns, spread, texels, depth, stages = found
     fits = lanes * groups <= target.max_invocations and (not spread or (groups == 1 and lanes == target.subgroup))
     if not fits or (texels and not staged) or (a_along == "m" and rows % 4):
         return None
-    tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, texels=bool(texels), depth=depth)
-    return tile if not depth or can_share(tile, shape, target) else None
+    tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, 1, bool(texels), depth, stages)
+    return tile if (not depth and stages == 1) or can_share(tile, shape, target) else None
 
 
 def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
@@ -207,26 +223,98 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
     return sorted(tiles, key=lambda t: -(-t.count(shape) // busy) * t.tile_rows * t.tile_columns / tiles[t])
 
 
-def _wide(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
-    large = shape.batch * shape.m * shape.n >= 1 << 18 and target.max_invocations >= 256
-    side, rows = (16, 4) if large else (8, 4 if a_along == "m" or shape.batch * shape.m * shape.n >= 1 << 14 else 1)
-    if rows == 4 and shape.k >= 64:
-        tile = Tile(side, side, rows, 1, False, a_along, b_along, depth=16)
-        if can_share(tile, shape, target):
-            return tile
-    return Tile(side, side, rows, 1 if b_along == "n" else 4, False, a_along, b_along)
+SHARED: Final[Mapping[tuple[int, int, int, int], float]] = {
+    (16, 16, 8, 2): 42,
+    (16, 8, 8, 2): 40,
+    (8, 16, 8, 2): 40,
+    (8, 8, 8, 2): 36,
+    (16, 16, 8, 1): 30,
+    (16, 16, 4, 2): 30,
+    (8, 8, 8, 1): 28,
+    (8, 8, 4, 2): 28,
+    (16, 16, 4, 1): 24,
+    (8, 8, 4, 1): 18,
+}
+"""(lanes, groups, rows, columns) of workgroups of a GPU that share what they load, with the speeds of large products:
+estimates, in TFLOP/s, of which only their ratios count."""
+
+FULL: Final = 256
+"""Invocations of a multiprocessor below which it waits for its own results; twice as many hide the wait for memory."""
+
+SHORT: Final = 64
+"""Terms of a sum from which on its operands are brought into workgroup memory."""
+
+THIN: Final = 16
+"""Rows of a result up to which its workgroups are one row of invocations."""
 
 
-def _splits(shape: Shape, tiles: int, target: Target) -> int:
-    wanted = rules_of(target).resident // max(tiles, 1)
+def _shared(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Tile]:
+    """The tiles that workgroups of a GPU share, that of least estimated time first; with other depths after them."""
+    rules = rules_of(target)
+
+    def tiles(depth: int, stages: int) -> list[Tile]:
+        found = [
+            Tile(lanes, groups, rows, columns, False, a_along, b_along, depth=depth, stages=stages)
+            for (lanes, groups, rows, columns) in SHARED
+            if rows * columns * LANES <= rules.sums
+        ]
+        return [tile for tile in found if can_share(tile, shape, target) and not _mostly_outside(tile, shape)]
+
+    def time(tile: Tile) -> float:
+        speed = SHARED[tile.lanes, tile.groups, tile.rows, tile.columns]
+        splits = _splits(shape, tile, target)
+        turns = max(-(-tile.count(shape) * splits // rules.cores), FULL / tile.threads)
+        return turns * tile.tile_rows * tile.tile_columns / (splits * speed)
+
+    first: dict[tuple[int, ...], Tile] = {}
+    for depth, stages in ((16, 1), (8, 1)):
+        for tile in tiles(depth, stages):
+            first.setdefault(tile.choice[:4], tile)
+    best = sorted(first.values(), key=time)
+    others = [tile for depth, stages in ((16, 1), (8, 1), (8, 2)) for tile in tiles(depth, stages)]
+    return [*best, *(tile for tile in others if tile not in best)]
+
+
+def _mostly_outside(tile: Tile, shape: Shape) -> bool:
+    """Whether a tile of half its size would do."""
+    rows, columns = max(shape.m, 32), max(shape.n, 32)
+    return tile.tile_rows >= 2 * rows or tile.tile_columns >= 2 * columns
+
+
+def _direct(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Tile]:
+    """The tiles whose invocations load what they need."""
+    sides = [side for side in (16, 8) if side * side <= target.max_invocations]
+    columns = 1 if b_along == "n" else 4
+    return [Tile(s, s, r, columns, False, a_along, b_along) for s in sides for r in (4, 8)]
+
+
+def _on_gpu(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
+    """The tile by the rules for GPUs."""
+    results = shape.batch * shape.m * shape.n
+    tiles = _shared(shape, a_along, b_along, target) if shape.k >= SHORT and shape.m > THIN else []
+    if tiles and results >= 1 << 14:
+        return tiles[0]
+    columns = 1 if b_along == "n" else 4
+    if shape.m <= THIN and a_along == "k":
+        lanes = min(64, target.max_invocations)
+        while lanes > 8 and lanes * columns * (4 if b_along == "n" else 1) >= 2 * shape.n:
+            lanes //= 2
+        return Tile(lanes, 1, min(shape.m, 4) or 1, columns, False, a_along, b_along)
+    large = results >= 1 << 18 and target.max_invocations >= 256
+    side, rows = (16, 4) if large else (8, 4 if a_along == "m" or results >= 1 << 14 else 1)
+    return Tile(side, side, rows, columns, False, a_along, b_along)
+
+
+def _splits(shape: Shape, tile: Tile, target: Target) -> int:
+    rules, tiles = rules_of(target), max(tile.count(shape), 1)
+    busy = rules.resident if target.software else 2 * FULL * rules.cores // tile.threads
+    wanted = busy // tiles
     wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // SHORTEST)
     results = max(shape.batch * shape.m * shape.n, 1)
-    return max(1, min(wanted, MOST_PARTS // results))
+    return max(1, min(wanted, rules.parts // results))
 
 
 LONGEST: Final = 8192
 """Terms that one f32 sum may have where it costs little to split it."""
 SHORTEST: Final = 512
 """Terms below which a part of a sum is not worth a second step."""
-MOST_PARTS: Final = 1 << 20
-"""Elements that the parts of all sums may take together."""

@@ -1,0 +1,60 @@
+// matmul_add: workgroups [(1, 1, 1)], binds read, read, read, read_write
+@group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x1: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x2: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y0: array<vec4<f32>>;
+
+// matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul_add
+// grid: one workgroup a tile of 3 x 128, tiles of one row of tiles side by side, then down, then
+// 1 part(s) of the sum, then the batch; folded into y. Workgroup: 1 row(s) of 32 lanes along N.
+@compute @workgroup_size(32)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let tile = group.x + group.y * 1u;
+  if (tile >= 1u) { return; }
+  let batch = tile / 1u;
+  let part = (tile / 1u) % 1u;
+  let row = (tile / 1u) % 1u * 3u;
+  let lane = local % 32u;
+  let column = tile % 1u * 128u + lane * 4u;
+  let m0 = row;
+  let m1 = row + 1u;
+  let m2 = row + 2u;
+  let n0 = min(column, 92u);
+  var c0_0 = vec4<f32>();
+  var c1_0 = vec4<f32>();
+  var c2_0 = vec4<f32>();
+  let k_end = min((part + 1u) * 384u, 384u);
+  for (var k = part * 384u; k < k_end; k += 4u) {  // at most 96 turns
+    let v1 = x0[((m0 * 384u) + k) / 4u];
+    let v2 = x0[((m1 * 384u) + k) / 4u];
+    let v3 = x0[((m2 * 384u) + k) / 4u];
+    let v4 = x1[((k * 96u) + n0) / 4u];
+    let v5 = x1[(((k + 1u) * 96u) + n0) / 4u];
+    let v6 = x1[(((k + 2u) * 96u) + n0) / 4u];
+    let v7 = x1[(((k + 3u) * 96u) + n0) / 4u];
+    let x0_0 = v1.x; let x0_1 = v1.y; let x0_2 = v1.z; let x0_3 = v1.w;
+    c0_0 += x0_0 * v4; c0_0 += x0_1 * v5; c0_0 += x0_2 * v6; c0_0 += x0_3 * v7;
+    let x1_0 = v2.x; let x1_1 = v2.y; let x1_2 = v2.z; let x1_3 = v2.w;
+    c1_0 += x1_0 * v4; c1_0 += x1_1 * v5; c1_0 += x1_2 * v6; c1_0 += x1_3 * v7;
+    let x2_0 = v3.x; let x2_1 = v3.y; let x2_2 = v3.z; let x2_3 = v3.w;
+    c2_0 += x2_0 * v4; c2_0 += x2_1 * v5; c2_0 += x2_2 * v6; c2_0 += x2_3 * v7;
+  }
+
+  if (column < 96u) {
+    let v8 = x2[column / 4u];
+    let v9 = (c0_0 + v8);
+    y0[((row * 96u) + column) / 4u] = v9;
+  }
+  if (column < 96u) {
+    let at10 = (((row + 1u) * 96u) + column);
+    let v11 = x2[column / 4u];
+    let v12 = (c1_0 + v11);
+    y0[(((row + 1u) * 96u) + column) / 4u] = v12;
+  }
+  if (column < 96u) {
+    let at13 = (((row + 2u) * 96u) + column);
+    let v14 = x2[column / 4u];
+    let v15 = (c2_0 + v14);
+    y0[(((row + 2u) * 96u) + column) / 4u] = v15;
+  }
+}
