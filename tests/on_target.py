@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
+from graphc import selftest
 from graphc.cli.graph import program
 from graphc.ir import Graph, evaluate
 from graphc.lower import lower
@@ -22,6 +23,9 @@ from graphc.op import Case, Op
 from graphc.ops import OPS, by_name
 from graphc.passes import pipeline
 from graphc.plan import Target
+from graphc.runtime.adapter import adapters
+from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.selftest.cases import cases
 from graphc.targets import target_of
 from graphc.types import f32
 from tests.planning import over_baseline
@@ -78,7 +82,7 @@ def wrong_op(name: str, wanted: str) -> Iterator[str]:
     """What is wrong with an op's kernels, compiled for a target."""
     device = graphc.device("wgpu")
     target = target_of(wanted, device)
-    for how, graph, arrays, cases in op_graphs(OPERATIONS[name], target):
+    for how, graph, arrays, tried in op_graphs(OPERATIONS[name], target):
         try:
             plan = lower(graph, target)
             yield from (f"{name} {how}: {text}" for text in over_baseline(plan))
@@ -86,7 +90,7 @@ def wrong_op(name: str, wanted: str) -> Iterator[str]:
         except graphc.GraphcError as error:
             yield f"{name} {how}: {type(error).__name__}: {error}"
             continue
-        for number, (case, got, want) in enumerate(zip(cases, found, evaluate(graph, arrays), strict=True)):
+        for number, (case, got, want) in enumerate(zip(tried, found, evaluate(graph, arrays), strict=True)):
             if text := _different(got, want, case.rtol, case.atol):
                 yield f"{name} {how}, case {number}: {text}"
 
@@ -149,6 +153,22 @@ def wrong_model(name: str, wanted: str, sizes: Mapping[str, tuple[int, tuple[str
             yield f"{name}: gradient {number}: {text}"
 
 
+def adapted(wanted: str) -> WgpuDevice:
+    """The adapter as one for which everything is compiled for a target."""
+    own = graphc.device("wgpu")
+    made = WgpuDevice("wgpu:0", adapters()[0])
+    target = target_of(wanted, own)
+    made.__dict__ |= {"target": target, "features": own.features & target.features}
+    return made
+
+
+def wrong_selftest(name: str, wanted: str) -> Iterator[str]:
+    """What is wrong with a case of `graphc selftest`, compiled for a target."""
+    for outcome in selftest.run(adapted(wanted), only=name):
+        if outcome.name == name and outcome.state == "failed":
+            yield f"{name}: {outcome.detail}"
+
+
 def _settings(name: str, pairs: tuple[str, ...]) -> dict[str, Any]:
     from graphc.models.settings import parse_settings
 
@@ -158,6 +178,7 @@ def _settings(name: str, pairs: tuple[str, ...]) -> dict[str, Any]:
 CHECKS: Final[dict[str, tuple[Sequence[str], Callable[[str, str], Iterator[str]]]]] = {
     "ops": (tuple(OPERATIONS), wrong_op),
     "gradients": (tuple(GRADIENTS), wrong_gradient),
+    "selftest": (tuple(c.name for c in cases(False) if not c.nbytes), wrong_selftest),
     "models": (tuple(SMALL), lambda name, target: wrong_model(name, target, SMALL)),
     "real models": (tuple(REAL), lambda name, target: wrong_model(name, target, REAL)),
 }
