@@ -11,14 +11,17 @@ import pytest
 
 import graphc
 from graphc import nn, random, tree
-from graphc.codegen.kernel import KernelSource, Operand
+from graphc.codegen.emit import Emitter
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import Bindings, KernelSource, Operand
+from graphc.index import Idx, Index
 from graphc.ir import Graph, evaluate, new_value
 from graphc.kernels.code import ENTRY, SIZED, Code
 from graphc.loops import flatten
 from graphc.lower import effort, lower
 from graphc.lower import quick as quick_module
 from graphc.lower.begun import Begun
-from graphc.lower.declare import rolled
+from graphc.lower.declare import module, rolled
 from graphc.lower.effort import seconds
 from graphc.lower.family import kernels_of
 from graphc.models import MODELS, train
@@ -62,6 +65,27 @@ def sums(a: Any, b: Any) -> Any:
     few, many = a.reshape(-1, 8, a.shape[1]), a.reshape(-1)
     norm = (a - np.mean(a, axis=-1, keepdims=True)) / np.sqrt(np.var(a, axis=-1, keepdims=True) + 1e-5)
     return np.sum(few, axis=1), np.max(few, axis=1), np.sum(b, axis=0), np.argmax(b, axis=1), norm * b, np.sum(many)
+
+
+def rows(x: Any, y: Any) -> Any:
+    """Rows of a few items a lane: sums, extremes, positions, results in the bytes of operands, reversed rows."""
+    shared = nn.softmax(x * 2) + x
+    norm = nn.layer_norm(x + y, y[0], y[1]) + nn.rms_norm(x, y[2])
+    turned = (x - np.max(x, axis=-1, keepdims=True)) * np.flip(x, axis=-1)
+    kept = np.sum(x, axis=-1), np.prod(1 + y * 0.01, axis=-1), np.argmax(x, axis=-1), np.min(y, axis=-1)
+    return shared, norm, turned, *kept, np.sum(x == 0, axis=-1), np.sum(-np.abs(y) * 0, axis=-1)
+
+
+def normed(x: Any, w: Any, g: Any) -> Any:
+    """Norms between products, and their gradients: each takes over the bytes of what it norms."""
+
+    def loss(w: Any, g: Any) -> Any:
+        h = x
+        for _ in range(2):
+            h = h + nn.gelu(nn.layer_norm(h, g[0], g[1]) @ w)
+        return np.mean(nn.layer_norm(h, g[0], g[1]) ** 2)
+
+    return graphc.value_and_grad(loss, argnums=(0, 1))(w, g)
 
 
 def long_sums(a: Any, b: Any) -> Any:
@@ -142,6 +166,11 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "large products": (products, (array(256, 256), array(256, 256))),
     "sums": (sums, (array(64, 32), array(64, 32))),
     "special sums": (sums, (special(64, 32), special(64, 32))),
+    "rows": (rows, (array(9, 256), array(9, 256))),
+    "rows with a rest": (rows, (array(9, 300), array(9, 300))),
+    "rows of odd sizes": (rows, (array(9, 61), array(9, 61))),
+    "special rows": (rows, (special(64, 128), special(64, 128))),
+    "norms": (normed, (array(32, 128), array(128, 128), array(2, 128))),
     "long sums": (long_sums, (array(20000, 8), array(20000, 8))),
     "layer": (layer, (array(48, 32), array(32, 64), array(64, 24))),
     "large perceptron": (perceptron, (array(512, 64), array(64, 256), array(256), array(256, 64))),
@@ -166,6 +195,10 @@ def planned(fn: Callable[..., Any], arguments: tuple[Any, ...], target: Target) 
 def run_on(device: Any, graph: Graph, plan: Plan, arrays: list[Any]) -> list[Any]:
     runner = device.prepare_plan(plan, list(flatten(graph).graph.constants.values()), frozenset())
     return [np.asarray(a) for a in runner(arrays)]
+
+
+def module_text(source: KernelSource) -> str:
+    return module(source, ["read" if o.access == "read" else "read_write" for o in source.operands]).wgsl
 
 
 def bits(array: Any) -> Any:
@@ -260,6 +293,43 @@ def test_a_tensor_is_bound_from_where_its_slices_begin(fn: Callable[..., Any], s
     for (source,) in twice:
         assert [o.start for quick in source.quick for o in quick.operands if o.access == "read"] == starts
         assert not any(o.start for o in source.operands)
+
+
+def test_rows_are_read_in_loops_and_results_stay_in_the_same_bytes() -> None:
+    fn, arguments = PROGRAMS["norms"]
+    graph = run(trace(fn, *arguments), DEFAULT)
+    sources = [s for node in graph.nodes for s in kernels_of(node, graph, SOFTWARE, lambda value: value)]
+    found = [s for s in sources if s.family == "row" and "item" not in s.wgsl and s.quick]
+    assert len(found) >= 4
+    assert sum(map(len, (s.inplace for s in found))) >= 3
+    for source in found:
+        (quick,) = source.quick
+        assert set(source.pairs()) <= set(quick.pairs())
+        assert seconds(module_text(rolled(quick))) < 0.7 * seconds(module_text(source))
+
+
+def test_a_place_that_an_earlier_sweep_has_written_is_not_read_later() -> None:
+    x = new_value(TensorType((8, 64), f32), "x")
+    bindings = Bindings(SOFTWARE, {})
+    emitter = Emitter(Graph((x,), {}, (), (x,)), bindings)
+    y = new_value(x.type, "y")
+    out = bindings.write(y)
+
+    def sweep(read: bool, write: bool, place: str = "c") -> None:
+        with emitter.block("for (var item = 0u; item < 12u; item++)", again=True):
+            index = Index(x.type.shape, flat=Idx(place))
+            term = emitter.read(x, index) if read else emitter.literal(1.0, f32)
+            if write:
+                emitter.write(out, index, term)
+
+    sweep(read=True, write=False)
+    sweep(read=True, write=True)
+    assert in_place(emitter.touches, [out], bindings)[0] == (("y0", "x0"),)
+    sweep(read=True, write=False, place="d")  # a place that no sweep writes
+    assert in_place(emitter.touches, [out], bindings)[0] == ()
+    del emitter.touches[-1]
+    sweep(read=True, write=False)
+    assert in_place(emitter.touches, [out], bindings)[0] == ()
 
 
 def test_a_gpu_starts_with_its_own_kernels() -> None:

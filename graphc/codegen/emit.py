@@ -61,6 +61,7 @@ class Emitter:
         self._count = 0
         self._staging = False
         self._loops: tuple[int, ...] = ()
+        self._sweeps: dict[tuple[tuple[int, ...], str], int] = {}
         self._alone = True
         self._origins = Origins()
         self._meaning: dict[str, str] = {}
@@ -79,12 +80,18 @@ class Emitter:
             self._scopes.pop()
 
     @contextmanager
-    def block(self, head: str, turns: int | None = None) -> Iterator[None]:
-        """A block with its braces, `head { ... }`, added to the code. turns: most of a loop whose head does not say."""
+    def block(self, head: str, turns: int | None = None, again: bool = False) -> Iterator[None]:
+        """A block with its braces, `head { ... }`, added to the code. turns: most of a loop whose head does not say.
+
+        again: it counts as one loop with those before it of the same head. A place that has one text in them then is
+        one element in the same turn of each, so that what a later one stores was read by an earlier one.
+        """
         around = self._loops
         if head.startswith(("for ", "while ", "loop")):
-            self._count += 1
-            self._loops = (*around, self._count)
+            if not again or (around, head) not in self._sweeps:
+                self._count += 1
+                self._sweeps[around, head] = self._count
+            self._loops = (*around, self._sweeps[around, head])
         with self.scope() as lines:
             yield
         self._loops = around

@@ -56,13 +56,18 @@ class Accumulator:
             position = Term(f"select({none.position.text}, {position.text}, {inside})", width, u32)
         return Partial(value, position)
 
-    def variable(self, width: int) -> Partial:
-        """A partial result held in `var`s, starting from no element."""
+    def variable(self, width: int, from_first: bool = False) -> Partial:
+        """A partial result held in `var`s, starting from no element.
+
+        from_first: it is to have the bits of one that starts from the first element, also where that is -0.
+        """
         none, emitter = self.neutral(width), self.emitter
         names = [emitter.fresh("acc") for _ in range(2 if none.position else 1)]
-        # Where a compiler writes out a loop, it drops 0 + x, and a sum of -0 would be -0: NumPy's is 0.
-        signed = self.rule.subgroup == "subgroupAdd" and self.dtype.kind == "float"
-        first = emitter.held(none.value) if signed else none.value
+        first = none.value
+        if self.rule.subgroup == "subgroupAdd" and self.dtype.kind == "float":
+            # Where a compiler writes out a loop, it drops 0 + x, and a sum of -0 would be -0: NumPy's is 0.
+            kind = Lanes(width)(self.dtype)
+            first = emitter.held(Term(f"{kind}(-0.0)", width, self.dtype) if from_first else first)
         emitter.line(f"var {names[0]} = {first.text};")
         value = Term(names[0], width, self.dtype)
         if none.position is None:

@@ -10,7 +10,7 @@ from graphc.codegen.kernel import LANES, KernelSource, Operand
 from graphc.kernels import calls, math_source
 from graphc.kernels.blocks import loop_of
 from graphc.kernels.code import Code
-from graphc.lower.effort import TURNS
+from graphc.lower.effort import HIDDEN, TURNS
 from graphc.plan import Access
 
 
@@ -66,7 +66,7 @@ def _hidden(text: str) -> str:
         loop = loop_of(f"{_FOR}{head})") if brace else None
         if loop is not None and loop.strict and loop.unsigned and loop.first is not None and 1 < loop.turns <= TURNS:
             start, test, step = head.split(";")
-            head = f"{start};{test} + gc_unknown();{step}"
+            head = f"{start};{test}{HIDDEN};{step}"
             brace = f") {{  // at most {loop.turns} turns\n"
         parts += [_FOR, head, brace, rest]
     return "".join(parts)

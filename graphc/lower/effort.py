@@ -18,6 +18,9 @@ from graphc.kernels.blocks import Block, Loop, blocks, functions, loop_of, witho
 _OPERATORS: Final = (" + ", " - ", " * ", " / ", " % ", " & ", " < ", " == ", " >= ", "= ", "select(", "max(", "min(")
 _COSTLY: Final = ("exp(", "log(", "sqrt(", "pow(", "sin(", "cos(")
 
+HIDDEN: Final = " + gc_unknown()"
+"""What hides the end of a loop from compilers: a 0 that they cannot know."""
+
 TURNS: Final = 32
 WRITTEN_OUT: Final = 832
 """Turns of a loop that a driver writes out, and operations that it makes of them, at most. Source: Mesa,
@@ -87,17 +90,18 @@ def _declared(text: str) -> Iterator[tuple[str, str]]:
 def _function(block: Block, kinds: dict[str, str], done: dict[str, _Counts]) -> _Counts:
     """What a block does, its loops apart from the rest; done: what the functions before it do."""
     counts, straight = _Counts(), list[str]()
-    for loop, body in _loops(block, straight):
+    for loop, hidden, body in _loops(block, straight):
         inside = _function(body, kinds, done)
-        whole = loop.turns <= TURNS and inside.cost * loop.turns <= WRITTEN_OUT
+        whole = not hidden and loop.turns <= TURNS and inside.cost * loop.turns <= WRITTEN_OUT
         counts.add(inside, max(loop.turns, 1) if whole else 1)
         counts.blocks += not whole
     counts.add(_straight("".join(straight), kinds, done))
     return counts
 
 
-def _loops(block: Block, straight: list[str]) -> Iterator[tuple[Loop, Block]]:
-    """The loops of a block whose turns are known, with their bodies; the rest of its text goes to `straight`."""
+def _loops(block: Block, straight: list[str]) -> Iterator[tuple[Loop, bool, Block]]:
+    """The loops of a block whose turns are known, whether a compiler does not know them, and their bodies; the rest of
+    its text goes to `straight`."""
     for part in block.parts:
         if isinstance(part, str):
             straight.append(part)
@@ -105,7 +109,7 @@ def _loops(block: Block, straight: list[str]) -> Iterator[tuple[Loop, Block]]:
         loop = loop_of(part.head[part.start :]) if part.word == "for" else None
         if loop is not None and loop.first is not None and loop.strict and loop.unsigned and not loop.down:
             straight += [part.head[: part.start], "}"]
-            yield loop, part
+            yield loop, HIDDEN in part.head[part.start :], part
             continue
         straight += [part.head, "{"]
         yield from _loops(part, straight)

@@ -46,6 +46,9 @@ UNROLLED_COSTLY = 32
 UNROLLED_TEXT = 640
 """Most ops that a kernel holds written out: longer ones take seconds to compile."""
 
+ROLLED: Final = 4
+"""Items of a lane from which on a loop over them compiles much sooner than what is written out."""
+
 THREADS: Final = 64
 """Rows of a workgroup whose invocations have a row each."""
 
@@ -182,8 +185,16 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
         source = settle(site, partial(_kernel, body, site, layout))
         wider = _wider(layout, row_space(body)[1], site.target)
         if wider is None or turns(source.wgsl) <= MOST_TURNS:
-            return [source]
+            return [_with_quick(source, body, site, layout)]
         layout = wider
+
+
+def _with_quick(source: KernelSource, body: Graph, site: Site, layout: Layout) -> KernelSource:
+    """The kernel, and where drivers take long for it, one that reads its items in loops: it adds in the same order."""
+    if not (site.target.software and layout.unrolled and layout.items >= ROLLED):
+        return source
+    quick = settle(site, partial(_kernel, body, replace(site, quick=True), replace(layout, unrolled=False)))
+    return source.with_quick([quick]) if set(source.pairs()) <= set(quick.pairs()) else source
 
 
 def _kernel(body: Graph, site: Site, layout: Layout, bindings: Bindings) -> KernelSource:
@@ -277,8 +288,11 @@ class _Row:
                 column = self._column(item)
                 yield column, f"{column.text} < {self.length}u" if layout.masked(item, self.length) else None
             return
-        with self.emitter.block(f"for (var item = 0u; item < {layout.items}u; item++)"):
-            name = self.emitter.fresh("c")
+        # A quick kernel keeps results in the bytes of operands, as the one does that it stands in for: one name in all
+        # sweeps tells that each of them reads, in the same turn, the place that the last one writes.
+        quick = self.site.quick
+        with self.emitter.block(f"for (var item = 0u; item < {layout.items}u; item++)", again=quick):
+            name = "c" if quick else self.emitter.fresh("c")
             scale = "" if layout.width == 1 else f" * {layout.width}u"
             self.emitter.line(f"let {name} = (item * {layout.lanes}u + lane){scale};")
             step = 1 if layout.width == LANES else 0
@@ -304,7 +318,7 @@ class _Row:
         width, emitter = self.layout.width, self.emitter
         partials: list[Partial | None] = [None] * len(accumulators)
         if not self.layout.unrolled:
-            partials = [a.variable(width) for a in accumulators]
+            partials = [a.variable(width, from_first=self.site.quick) for a in accumulators]
         for column, inside in self._items():
             condition = emitter.cond(inside, 1).text if inside else None
             for n, accumulator in enumerate(accumulators):
