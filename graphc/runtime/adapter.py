@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
+from graphc.runtime.c_types import make_ready
 from graphc.runtime.forks import Lock
 from graphc.runtime.interrupts import deferred
 
@@ -87,10 +88,11 @@ def _enumerate() -> list[AdapterInfo]:
     """All adapters through the native backends; OpenGL is asked only where there is no other (its loader is noisy)."""
     try:
         import wgpu
-        from wgpu.backends.wgpu_native import extras
+        from wgpu.backends.wgpu_native import _ffi, extras
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         _registry.missing = f"the package wgpu cannot be imported ({str(error).partition(chr(10))[0]})"
         return []
+    make_ready(_ffi.ffi)
     _separate_shader_caches()
     if "XDG_RUNTIME_DIR" not in os.environ:
         # Mesa's layer that asks the desktop for its favourite GPU complains loudly where there is no desktop.
