@@ -11,6 +11,7 @@ from graphc.errors import OutOfMemoryError
 from graphc.ir import Value
 from graphc.passes import memory
 from graphc.plan import Access, Buffer, BufferKind, Target, Tensor, padded
+from graphc.types import TensorType
 
 if TYPE_CHECKING:
     from graphc.lower.program import Program
@@ -144,12 +145,16 @@ def _donate(program: Program, lives: _Lives, donated: dict[int, int], old: Value
 
 def _take_over_dead_inputs(program: Program, lives: _Lives, donated: dict[int, int]) -> None:
     """Outputs that are first written after the last reader of a donated input of the same type take its buffer."""
-    for slot in sorted(program.donate):
+    waiting: dict[TensorType, list[Value]] = {}
+    for new, into in lives.output.items():
+        if into not in donated:
+            waiting.setdefault(new.type, []).append(new)
+    for slot in sorted(program.donate.difference(donated.values())):
         old = program.graph.inputs[slot]
-        for new in program.outputs:
-            free = new in lives.output and lives.first.get(new, -1) > lives.last.get(old, -1)
-            if free and old.type == new.type and _donate(program, lives, donated, old, new):
-                break
+        last, results = lives.last.get(old, -1), waiting.get(old.type, [])
+        found = next((new for new in results if lives.first.get(new, -1) > last), None)
+        if found is not None and _donate(program, lives, donated, old, found):
+            results.remove(found)
 
 
 def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) -> tuple[list[Buffer], dict[Value, int]]:
