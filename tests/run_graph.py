@@ -32,6 +32,7 @@ def variants(device: Any) -> dict[str, Target]:
         "no subgroups": replace(own, subgroup=0, features=own.features - {"subgroup"}),
         "wide": replace(own, subgroup=0, software=False, features=own.features - {"subgroup"}),
         "small grid": replace(own, max_workgroups=16),
+        "smaller grid": replace(own, max_workgroups=300),
     }
 
 

@@ -49,6 +49,18 @@ FOUND = {
         "forward",
         "unfused",
     ),
+    "an exponent is a whole number in float32 and none in float64": (
+        "np.float_power(x1, np.logaddexp(x0, x2))",
+        ("np.full(2, 1e-20, f32)", "np.array([-1e-20, 2], f32)", "np.array([23, 1], f32)"),
+        "forward",
+        "",
+    ),
+    "a root of what is zero in float32 alone": (
+        "np.sqrt((1 - np.tanh(x0) ** 2) ** 2)",
+        ("np.array([16, 1], f32)",),
+        "gradient",
+        "",
+    ),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

@@ -60,7 +60,7 @@ def test_what_is_off_does_not_occur(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_script_runs_by_itself() -> None:
     made = (draw(seeded(f"script/{number}"), half=False, most=2) for number in range(99))
     program = next(program for program in made if program.mode == "gradient")
-    text = script(replace(program, variant="small grid"), judging.Finding("fused", "value", "so"), "script/0")
+    text = script(replace(program, variant="smaller grid"), judging.Finding("fused", "value", "so"), "script/0")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(text, "script", "exec"), {"__name__": "script"})
@@ -71,7 +71,7 @@ def test_a_script_runs_by_itself() -> None:
         "numpy",
         "unfused",
         "fused",
-        "small grid",
+        "smaller grid",
     }
 
 

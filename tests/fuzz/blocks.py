@@ -153,7 +153,7 @@ def random(g: Grower) -> None:
         f"{a} * graphc.random.normal({key}, {a.shape})",
         f"np.where(graphc.random.bernoulli({key}, 0.5, {a.shape}), {a}, 0)",
         f"nn.dropout({key}, {a}, 0.25)",
-        f"graphc.random.randint({key}, {a.shape}, 0, 9)",
+        f"np.where({a} > 0, graphc.random.randint({key}, {a.shape}, 0, 9), 0)",  # alone it would be a constant
         f"{a} + graphc.random.uniform({key}, {a.shape}, -1, 1)",
     ]
     if a.size and a.rank > 1:

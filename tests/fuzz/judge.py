@@ -35,7 +35,7 @@ VARIANTS: Final = {
     "no chain": "each kernel in a launch of its own",
     "wide": "kernels laid out as for a GPU",
     "no subgroups": "kernels for an adapter without subgroups",
-    "small grid": "a few workgroups a dimension",
+    "smaller grid": "some hundreds of workgroups a dimension",
     "quick": "first what compiles soonest, then the plan's own kernels",
 }
 PAIRWISE: Final = 512

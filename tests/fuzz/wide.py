@@ -22,8 +22,9 @@ from graphc.ops.structured import scan
 from graphc.trace import spec, trace
 from graphc.types import DType, f64
 
-NOISE: Final = (None, "up", "down", "random 1", "random 2", "random 3", "flush")
-"""The runs: exact; all results moved up, all down; at random; at random with denormal numbers and -0 taken as 0."""
+NOISE: Final = (None, "up", "down", "random 1", "random 2", "random 3", "flush", "nearest")
+"""The runs: exact; all results moved up, all down; at random; at random with denormal numbers and -0 taken as 0; each
+result the nearest of its element type, so that what is no whole number or zero in float64 may be one."""
 
 ULPS: Final = 4.0
 """Units in the last place by which a result is moved."""
@@ -94,7 +95,7 @@ class Wide:
     def _constant(self, array: Any) -> Any:
         """A constant; one that no few digits hold, such as 0.1, is not the same number in float64."""
         wide = _wide(array)
-        if self.noise is None or array.dtype.kind != "f" or _coarse(wide, 1024):
+        if self.noise in (None, "nearest") or array.dtype.kind != "f" or _coarse(wide, 1024):
             return wide
         return wide * (1 + np.finfo(array.dtype).eps * self._random.uniform(-1, 1, wide.shape))
 
@@ -134,7 +135,9 @@ class Wide:
         if dtype.name not in RANGE:
             return result if dtype.kind == "float" else result.astype(dtype.numpy, copy=False)
         result = result.astype(np.float64, copy=False)
-        if self.noise is not None and node.op.name not in EXACT:
+        if self.noise == "nearest":
+            result = result.astype(dtype.numpy).astype(np.float64)
+        elif self.noise is not None and node.op.name not in EXACT:
             amount = _amplitude(node, result, dtype, arrays, attrs)
             if self.noise in ("up", "down"):
                 moved = result + (amount if self.noise == "up" else -amount)
