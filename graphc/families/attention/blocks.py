@@ -8,7 +8,7 @@ at a time, beside the rows of values that they weigh: a second product, of which
 vectors of them that lie as far apart as a band has lanes. A row's highest score and its sum go from lane to lane
 through workgroup memory, too.
 
-Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of a block, `at`<k> the columns of
+Names in the WGSL: `first` is the first row of the workgroup, `next` the first column of a block, `column`<k> those of
 this lane, four for each k; `s`<r>_<k> the scores, then weights, of row r there, `g`<r>_<k> their gradients.
 """
 
@@ -59,7 +59,7 @@ class BlockKernel(AttentionKernel):
         with emitter.scope(), emitter.scope() as step:
             for k in self.fours:
                 apart = ", ".join(f"{(LANES * k + j) * self.lanes}u" for j in range(LANES))
-                emitter.line(f"let at{k} = vec4<u32>(next + lane) + vec4<u32>({apart});")
+                emitter.line(f"let column{k} = vec4<u32>(next + lane) + vec4<u32>({apart});")
             if self.kind == "forward":
                 self._weigh()
             else:
@@ -128,12 +128,12 @@ class BlockKernel(AttentionKernel):
     def _seen(self, r: int, k: int) -> str | None:
         """The columns that row r may see, of four, as a vector of bool."""
         count = self.column_count
-        inside = [f"at{k} < vec4<u32>({count}u)"] if self.ragged else []
+        inside = [f"column{k} < vec4<u32>({count}u)"] if self.ragged else []
         if not self.causal:
             return inside[0] if inside else None
         if self.kind != "keys":
-            return f"at{k} <= vec4<u32>(min({self.row_text(r)} + {self.offset}u, {count - 1}u))"
-        return " & ".join(f"({c})" for c in [f"at{k} + {self.offset}u >= vec4<u32>({self.row_text(r)})", *inside])
+            return f"column{k} <= vec4<u32>(min({self.row_text(r)} + {self.offset}u, {count - 1}u))"
+        return " & ".join(f"({c})" for c in [f"column{k} + {self.offset}u >= vec4<u32>({self.row_text(r)})", *inside])
 
     def _read(self, value: Value, row: Idx, element: Idx | None = None) -> str:
         """The name of four elements of a row of `value`, or of its only one."""
@@ -322,7 +322,7 @@ class BlockKernel(AttentionKernel):
         """What there is one of for each column: vectors <name>_<k>."""
         for k in self.fours:
             inside = [
-                self._inside(f"n{k}_{j}", f"at{k}.{letter}", self.column_count) for j, letter in enumerate("xyzw")
+                self._inside(f"n{k}_{j}", f"column{k}.{letter}", self.column_count) for j, letter in enumerate("xyzw")
             ]
             for name, value in values:
                 parts = ", ".join(self._read(value, column) for column in inside)
@@ -332,7 +332,7 @@ class BlockKernel(AttentionKernel):
         """What dropout keeps, if there is any."""
         for k in self.fours if self.dropout else ():
             row = f"(first + band + ({{i}}) * {self.tile.groups}u)"
-            self.draw(f"kept{k}_", f"at{k}", row, self.own)
+            self.draw(f"kept{k}_", f"column{k}", row, self.own)
 
     def _exchange(self, name: str, values: Sequence[str], op: str) -> list[str]:
         """What `op` makes of a value of each row, of all lanes of its band; `values` has those of this lane."""
