@@ -24,11 +24,18 @@ CHAINS: Final = 8
 BINDING: Final = 128 << 20
 """Bytes of a binding at most, of WebGPU's baseline."""
 
-ENOUGH: Final = 0.02
+ENOUGH: Final = 0.05
 """Seconds of the device's time that one sample takes, at the least."""
 
 MOST_TIMES: Final = 256
 TURNS: Final = 5
+
+WARM: Final = 0.25
+"""Seconds of work before something is measured: a GPU that has nothing to do lowers its clock (an H200 from 1,980 to
+345 MHz), and takes some 0.1 s to raise it again."""
+
+BETWEEN: Final = 0.03
+"""The same between the samples of one program, when it has rested for less."""
 
 
 def facts(device: Any) -> dict[str, Any]:
@@ -64,6 +71,7 @@ class Burst:
         groups: int,
     ) -> None:
         self._device = device
+        _ = device.handle  # opens it
         with device.lock:
             (self._pipeline,) = device.pipelines.get([kernel])
             self._memory = [device.pool.take(nbytes) for nbytes in sizes]
@@ -105,13 +113,38 @@ def rate(burst: Burst | _BufferCopy, work: float, small: bool = False) -> float:
     """Work a second: the best of a few turns, each long enough for the host not to count."""
     burst.seconds(1)
     one = burst.seconds(1)
+    until = time.perf_counter() + (0.0 if small else WARM)
+    while time.perf_counter() < until:
+        one = min(one, burst.seconds(8) / 8)
     times = 1 if small else max(1, min(MOST_TIMES, round(ENOUGH / max(one, 1e-6))))
     burst.seconds(times)
     return max(times * work / burst.seconds(times) for _ in range(1 if small else TURNS))
 
 
+class Heater:
+    """Keeps a device at work, so that its clock is high when something is measured."""
+
+    def __init__(self, device: Any, small: bool = False) -> None:
+        self._small = small
+        self._burst, _ = _chains(device, "f32", small)
+        self._one = max(self._burst.seconds(1), 1e-5)
+
+    def __call__(self, seconds: float) -> None:
+        """Work for so long, and wait for the end of it."""
+        until = time.perf_counter() + seconds
+        while not self._small and time.perf_counter() < until:
+            times = max(1, min(MOST_TIMES, round(BETWEEN / self._one)))
+            self._one = min(self._one, self._burst.seconds(times) / times)
+
+
 def multiply_add(device: Any, kind: str = "f32", small: bool = False) -> float:
     """Operations a second in registers, of "f32" or "f16" numbers; a multiply-add counts as two."""
+    burst, work = _chains(device, kind, small)
+    return rate(burst, work, small)
+
+
+def _chains(device: Any, kind: str, small: bool) -> tuple[Burst, float]:
+    """The kernel of multiply-adds, and its operations."""
     half = kind == "f16"
     groups, rounds = (8, 64) if small else (2112, 2048)
     if device.software:
@@ -119,7 +152,7 @@ def multiply_add(device: Any, kind: str = "f32", small: bool = False) -> float:
     text = render("peak_chains", rounds=rounds, V=f"vec4<{kind}>", enable="enable f16;" if half else "")
     kernel = Kernel("peak_chains", text, ("read", "read_write"), "map", ("shader-f16",) if half else ())
     burst = Burst(device, kernel, [4096, 16 * 256 * groups], [[(0, 0, 4096), (1, 0, 16 * 256 * groups)]], groups)
-    return rate(burst, groups * 256 * rounds * CHAINS * 4 * 2.0, small)
+    return burst, groups * 256 * rounds * CHAINS * 4 * 2.0
 
 
 def kernel_copy(device: Any, each: int, small: bool = False) -> float:
@@ -157,7 +190,7 @@ def buffer_copy(device: Any, small: bool = False) -> float:
     return rate(_BufferCopy(device, nbytes), 2.0 * nbytes, small)
 
 
-def launches(device: Any, small: bool = False) -> dict[str, float]:
+def launches(device: Any, heat: Heater, small: bool = False) -> dict[str, float]:
     """Microseconds of a dispatch that does nothing: on the device, each after the one before (dependent) or all at
     once (independent: each has a buffer of its own), and on the host: recorded, finished."""
     count = 64 if small else 1024
@@ -165,7 +198,11 @@ def launches(device: Any, small: bool = False) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, buffers in (("dependent", 1), ("independent", count)):
         burst = Burst(device, kernel, [256] * buffers, [[(n % buffers, 0, 256)] for n in range(count)], 1)
-        samples = [timed(device, burst.record) for _ in range(3 if small else 9)]
+        samples = []
+        heat(WARM)
+        for _ in range(3 if small else 9):
+            heat(BETWEEN)
+            samples.append(timed(device, burst.record))
         empty = [timed(device, _nothing)[2] for _ in range(3)]
         encode, finish, run = (statistics.median(values) for values in zip(*samples[1:], strict=True))
         found[f"{name}_us"] = max(run - statistics.median(empty), 0.0) / count * 1e6

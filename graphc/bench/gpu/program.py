@@ -10,6 +10,7 @@ import numpy as np
 
 import graphc
 from graphc.bench.cases import Workload
+from graphc.bench.gpu.limits import BETWEEN, WARM, Heater
 from graphc.executable import Executable
 from graphc.runtime import native
 from graphc.runtime.executor import PlanRunner
@@ -17,7 +18,7 @@ from graphc.runtime.executor import PlanRunner
 SUBMIT: Final = 0.004
 """Seconds that a submit takes the device, at the least: so long a program is recorded over and over."""
 
-SAMPLE: Final = 0.06
+SAMPLE: Final = 0.08
 """Seconds that a sample takes."""
 
 MOST_RECORDED: Final = 256
@@ -25,11 +26,11 @@ MOST_CALLS: Final = 64
 
 
 class Program:
-    """A workload on a device, warm. first: the first number of its last result. compile_s, first_s: seconds of
-    compiling, and from then to the first result."""
+    """A workload on a device, warm. heat: keeps the GPU's clock high before it is timed. first: the first number of
+    its last result. compile_s, first_s: seconds of compiling, and from then to the first result."""
 
-    def __init__(self, work: Workload, device: Any, small: bool = False) -> None:
-        self._device, self._work, self._small = device, work, small
+    def __init__(self, work: Workload, device: Any, heat: Heater, small: bool = False) -> None:
+        self._device, self._work, self._heat, self._small = device, work, heat, small
         self._call = graphc.compile(work.fn, device=device, donate=tuple(range(work.carried)))
         begin = time.perf_counter()
         self.executable: Executable = self._call.lower(*work.arguments)
@@ -43,6 +44,7 @@ class Program:
         self()
         self.first = float(np.asarray(self._last()).reshape(-1)[0])
         self.compile_s, self.first_s = compiled - begin, time.perf_counter() - compiled
+        heat(WARM)
         self._recorded, self._calls = self._counts()
 
     def __call__(self) -> None:
@@ -77,11 +79,13 @@ class Program:
 
     def call_seconds(self) -> float:
         """Of a step, by calls one after the other, waited for once."""
+        self._heat(BETWEEN)
         return self._time(self._calls) / self._work.steps
 
     def device_seconds(self) -> float:
         """Of a step, where each call records the program many times: what is left is the device's time."""
         count = self._recorded
+        self._heat(BETWEEN)
 
         def record(encoder: Any, commands: native.Commands) -> None:
             for _ in range(count):
@@ -94,7 +98,6 @@ class Program:
     def host_us(self, repeat: int = 5) -> tuple[float, float]:
         """Microseconds of the host in one step, from the arguments to the submit; and of recording, a dispatch."""
         times = []
-        encoding = []
 
         def calls() -> None:
             for _ in range(repeat):
@@ -111,4 +114,5 @@ class Program:
 
     def profile(self, rows: int) -> str:
         """A table of its kernels, the slowest first."""
+        self._heat(WARM)
         return str(self.executable.profile(*self._arguments, repeat=3).table(rows))

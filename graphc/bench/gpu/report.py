@@ -86,7 +86,7 @@ def gpu_report(
     `errors`, and does not stop the rest.
     """
     report = GpuReport(small, machine())
-    run = _Run(device, path, report, time.monotonic(), seconds, note)
+    run = _Run(device, path, report, time.monotonic(), seconds, note, limits.Heater(device, small))
     run.guarded("adapter", lambda: report.adapter.update(limits.facts(device)))
     _limits(run)
     rival, report.torch = find_rival(python or sys.executable)
@@ -117,6 +117,7 @@ class _Run:
     begin: float
     limit: float
     note: Callable[[str], None]
+    heat: limits.Heater
 
     def guarded(self, name: str, part: Callable[[], object]) -> None:
         """Do a part; what it raises is written down. Nothing begins after the time is over."""
@@ -163,7 +164,7 @@ def _limits(run: _Run) -> None:
         parts["multiply_add_f16"] = lambda: limits.multiply_add(device, "f16", small)
     for name, part in parts.items():
         run.guarded(name, partial(_keep, report.peaks, name, part))
-    run.guarded("launches", lambda: report.launches.update(limits.launches(device, small)))
+    run.guarded("launches", lambda: report.launches.update(limits.launches(device, run.heat, small)))
     run.guarded("transfers", lambda: report.transfers.update(limits.transfers(device, small)))
 
 
@@ -172,7 +173,7 @@ def _row(run: _Run, row: Row, rival: Rival | None) -> None:
     training step by calls, of other programs on the device."""
     small, report = run.report.small, run.report
     work = row.make(small)
-    program = Program(work, run.device, small)
+    program = Program(work, run.device, run.heat, small)
     theirs, absent = _prepared(rival, work.peer, program.first) if rival else (0.0, report.torch)
     times: dict[str, list[float]] = {"device": [], "call": []}
     calls = max(1, min(256, round(RIVAL_SECONDS / max(theirs, 1e-6))))
@@ -181,6 +182,7 @@ def _row(run: _Run, row: Row, rival: Rival | None) -> None:
         times["call"].append(program.call_seconds())
         if rival and not absent:
             try:
+                run.heat(limits.BETWEEN)
                 times.setdefault("torch", []).append(rival.seconds(calls, tf32=False))
                 if row.tf32:
                     times.setdefault("torch_tf32", []).append(rival.seconds(calls, tf32=True))
@@ -264,7 +266,7 @@ def _checked(run: _Run, row: Row) -> None:
     small = run.report.small
     devices = {way: WgpuDevice(f"{run.device.name}, checks: {way}", run.device.adapter, way) for way in CHECKS}
     try:
-        programs = {way: Program(row.make(small), device, small) for way, device in devices.items()}
+        programs = {way: Program(row.make(small), device, run.heat, small) for way, device in devices.items()}
         times: dict[str, list[float]] = {way: [] for way in programs}
         for _ in range(1 if small else TURNS):
             for way, program in programs.items():
