@@ -323,6 +323,26 @@ def test_several_rows_of_a_workgroup(device: Any, rows: int) -> None:
     check(device, graph, target)
 
 
+@pytest.mark.parametrize("length", [1024, 4096, 4099, 9000])
+@pytest.mark.parametrize("subgroups", [True, False])
+def test_workgroups_that_share_a_row(device: Any, length: int, subgroups: bool) -> None:
+    """On a GPU the lanes of each subgroup are joined first; without subgroups all of the workgroup's in a tree."""
+    own = device.target
+    target = replace(own, software=False, subgroup=own.subgroup if subgroups else 0)
+    graph = as_kernel(softmax(3, length), "row")
+    (kernel,) = lower(graph, target).kernels
+    layout = layout_of(length, target, 32)
+    assert layout.team == "workgroup"
+    joined = subgroups and own.subgroup > 0 and 2 <= layout.lanes // own.subgroup <= 32
+    levels = layout.lanes.bit_length() - 1
+    assert kernel.wgsl.count("workgroupBarrier") == (4 if joined else 2 * (levels + 2))
+    assert ("subgroup" in kernel.needs) == joined
+    check(device, graph, target)
+    b = Body()
+    extremes = as_kernel(b.build([b("argmax", b.tensor(3, length), axes=(1,), keepdims=False)]), "row")
+    check(device, extremes, target)
+
+
 def test_bool_tensors_are_stored_as_words(device: Any) -> None:
     b = Body()
     x = b.tensor(6, 8, dtype=bool_)

@@ -213,6 +213,22 @@ class SharedMemory:
         emitter.line("workgroupBarrier();")
         return result
 
+    def gather(self, accumulator: Accumulator, partial: Partial, lanes: int) -> Partial:
+        """The partial results of all members, each of which is a subgroup of `lanes` that knows its own. Each
+        invocation joins all of them: two barriers, where a tree over the invocations has one a level."""
+        emitter = self.emitter
+        terms = [t for t in (partial.value, partial.position) if t is not None]
+        arrays = [self._array(t, "position" if n else "value") for n, t in enumerate(terms)]
+        with emitter.block(f"if ({self.here} % {lanes}u == 0u)"):
+            for array, term in zip(arrays, terms, strict=True):
+                emitter.line(f"{array}[{self.here} / {lanes}u] = {term.text};")
+        emitter.line("workgroupBarrier();")
+        parts = [self._slots(arrays, terms, f"{n}u") for n in range(self.members)]
+        while len(parts) > 1:
+            parts = [accumulator.join(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        emitter.line("workgroupBarrier();")
+        return parts[0]
+
     def _slots(self, arrays: list[str], terms: list[Term], index: str) -> Partial:
         return Partial(*(Term(f"{a}[{index}]", t.width, t.dtype) for a, t in zip(arrays, terms, strict=True)))
 

@@ -1,8 +1,8 @@
 """The row family: reductions along rows with everything before, between and after them, in one kernel.
 
-A row belongs to one invocation (short rows), to one subgroup, or to one workgroup that joins its results through
-shared memory; a workgroup takes several rows of the first two kinds. Each lane holds its items of the row in registers
-where they are few; else every sweep reads them again.
+A row belongs to one invocation (short rows), to one subgroup, or to one workgroup that joins its results (on a GPU
+those of its subgroups) through shared memory; a workgroup takes several rows of the first two kinds. Each lane holds
+its items of the row in registers where they are few; else every sweep reads them again.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ ROLLED: Final = 4
 THREADS: Final = 64
 """Rows of a workgroup whose invocations have a row each."""
 
+MOST_HELD: Final = 8
+"""Most items of a lane where a subgroup of a GPU has a row: longer rows go to a workgroup. On an H200, rows of 4096
+take 32 lanes 1.6 times as long as 256."""
+
+MOST_SUBGROUPS: Final = 32
+"""Of a workgroup, whose results each invocation joins by itself."""
+
 BUSY: Final = 4
 """Workgroups for each that a GPU needs to be busy, below which rows are not put into fewer of them."""
 
@@ -91,7 +98,7 @@ def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> Layout:
     if vectors <= 8 or length <= 16:
         return Layout("thread", 1, width, vectors, True, min(THREADS, target.max_invocations))
     per_lane = -(-vectors // target.subgroup) if target.subgroup else 0
-    if target.subgroup and (target.software or per_lane <= 2 * UNROLLED):
+    if target.subgroup and (target.software or per_lane <= MOST_HELD):
         return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= unrolled)
     most = min(rules_of(target).row_lanes or target.max_invocations, target.max_invocations)
     lanes = 2
@@ -209,6 +216,12 @@ def _wider(layout: Layout, length: int, target: Target) -> Layout | None:
     return Layout("workgroup", lanes, layout.width, -(-length // (layout.width * lanes)), False)
 
 
+def _subgroups(layout: Layout, target: Target) -> int:
+    """The subgroups of a workgroup that shares a row, where each joins its lanes before they are joined; 0: none do."""
+    count = layout.lanes // target.subgroup if target.subgroup and layout.lanes % target.subgroup == 0 else 0
+    return count if layout.team == "workgroup" and 2 <= count <= MOST_SUBGROUPS and not target.software else 0
+
+
 class _Row:
     def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: Layout) -> None:
         self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
@@ -216,7 +229,8 @@ class _Row:
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
-        self.shared = SharedMemory(self.emitter, self.layout.lanes)
+        self.subgroups = _subgroups(layout, site.target)
+        self.shared = SharedMemory(self.emitter, self.subgroups or layout.lanes)
 
     def kernel(self) -> KernelSource:
         for level in levels(self.body):
@@ -226,7 +240,7 @@ class _Row:
         groups = -(-self.rows // each)
         workgroups = grid(groups, self.site.target)
         number = "group.x" if workgroups[1] == 1 else f"(group.x + group.y * {workgroups[0]}u)"
-        subgroup = layout.team == "subgroup"
+        subgroup = layout.team == "subgroup" or self.subgroups > 0
         within = "" if each == 1 else " + local" if layout.lanes == 1 else f" + local / {layout.lanes}u"
         text = render(
             "row",
@@ -339,6 +353,9 @@ class _Row:
         found = accumulator.across_vector(partial if partial is not None else accumulator.neutral(1))
         if self.layout.team == "subgroup":
             return accumulator.across_lanes(found, self.layout.lanes, builtin=True)
+        if self.subgroups:
+            lanes = self.layout.lanes // self.subgroups
+            return self.shared.gather(accumulator, accumulator.across_lanes(found, lanes, builtin=True), lanes)
         return self.shared.join(accumulator, found) if self.layout.team == "workgroup" else found
 
     # Outputs
