@@ -17,8 +17,9 @@ fn gc_isnan64{{S}}(x: {{D}}) -> {{B}} {
   return (bitcast<{{L}}>(x) & {{L}}(0x7fffffffffffffff)) > {{L}}(0x7ff0000000000000);
 }
 
+// Of held bits: some drivers know the test, and that they may take every number for finite.
 fn gc_isfinite64{{S}}(x: {{D}}) -> {{B}} {
-  return (bitcast<{{L}}>(x) & {{L}}(0x7ff0000000000000)) != {{L}}(0x7ff0000000000000);
+  return (bitcast<{{L}}>(gc_hold64{{S}}(x)) & {{L}}(0x7ff0000000000000)) != {{L}}(0x7ff0000000000000);
 }
 
 // A NaN, and positive infinity, made from the bits of a value.
