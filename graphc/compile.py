@@ -20,7 +20,7 @@ from graphc.plan import Target
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.runtime.forks import Lock
-from graphc.signature import Names, Parameters, Signature, difference, is_python_scalar, leaf_key
+from graphc.signature import Names, Parameters, Retrace, Signature, difference, is_python_scalar, leaf_key, retrace
 from graphc.trace import Program, trace_program
 from graphc.tracing.aliases import given
 from graphc.tracing.core import check_alive, current, is_tracer
@@ -142,6 +142,7 @@ class Compiled(Generic[P, R]):
         self._name = getattr(fn, "__name__", type(fn).__name__)
         self._lock = Lock(reentrant=True)
         self._signatures: dict[Signature, Executable] = {}
+        self._retraces: list[Retrace] = []  # which its Executables share: one for each signature
         # Signatures that differ from one of those in the order of keys alone, and whose program is the same.
         self._alike: dict[Signature, Executable] = {}
 
@@ -205,8 +206,9 @@ class Compiled(Generic[P, R]):
     def _compile(self, signature: Signature, dynamic: Any, leaves: list[Any]) -> Executable:
         signature.device.check_open()
         names = self._parameters.leaf_names(dynamic)
+        again = retrace(signature, list(self._signatures), names)
         if self._signatures:
-            log.info("%s: tracing again: %s", self._name, difference(signature, list(self._signatures), names))
+            log.info("%s: tracing again: %s", self._name, difference(again))
         else:
             log.debug("%s: tracing: %s", self._name, signature)
         args, kwargs = dynamic
@@ -242,10 +244,12 @@ class Compiled(Generic[P, R]):
             first_call=check_first_call if self._check else None,
             distrust=functools.partial(compose, trust=False),
             wanted=None if target == signature.device.target else target,
+            retraces=self._retraces,
         )
         if signature.device.needs_plan or self._target is not None:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind
         self._signatures[signature] = executable
+        self._retraces.append(again)
         return executable
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -29,6 +29,7 @@ from graphc.plan import Plan, Target
 from graphc.profile import Profile, measure
 from graphc.runtime import Array, Device, Runner
 from graphc.runtime.forks import Lock
+from graphc.signature import Retrace
 from graphc.tuner import tuned
 from graphc.types import TensorType, check_plain, type_of
 
@@ -53,7 +54,8 @@ class Executable:
     donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
     parameters: names of the positional arguments. distrust: gives the stages of the program that takes nothing for
     granted of the indices in its arguments, as this one does: it checks them on the device. wanted: the target of the
-    plan, where that is not the device's own.
+    plan, where that is not the device's own. retraces: each time that the function was compiled so far, this one among
+    them, and why.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Executable:
     parameters: tuple[str, ...] = ()
     distrust: Callable[[], Composed] | None = None
     wanted: Target | None = None
+    retraces: Sequence[Retrace] = ()
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -125,10 +128,14 @@ class Executable:
 
     def explain(self) -> str:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""
+        return explain(self.graph, self.plan, self.decisions())
+
+    def decisions(self) -> dict[Node, Decision]:
+        """What fusion decided of each node that it was given, also of those in loops; empty where it was not asked."""
         for position, graph_pass in enumerate(self.passes):
             if isinstance(graph_pass, Fuse):
-                return explain(self.graph, self.plan, _decisions(self.stages[position][1], graph_pass))
-        return explain(self.graph, self.plan, {})
+                return _decisions(self.stages[position][1], graph_pass)
+        return {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run; raises ShapeError or DTypeError naming the argument that does not fit the signature."""
@@ -176,6 +183,20 @@ class Executable:
         Raises ShapeError or DTypeError for arguments of another signature.
         """
         return measure(self, self._leaves(args, kwargs), repeat)
+
+    def report(
+        self, path: str | os.PathLike[str], *, profile: Profile | bool = True, peaks: tuple[float, float] | None = None
+    ) -> None:
+        """Write everything that is known of the program as one HTML page, which needs nothing else: source lines, ops,
+        what each pass did, kernels, memory and time, linked to each other. docs/report.md shows it.
+
+        profile: what `profile` measured; True: it is measured here, on arguments that are made up (zeros, and small
+        numbers for floats), where the device runs kernels; False: the page has no times. peaks: what the device can do
+        at most, in FLOP/s and bytes/s; unless given, the best that a kernel of the program reached.
+        """
+        from graphc.report import write
+
+        write(self, path, profile, peaks)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program as the folder `path`, for `graphc.load_program`: plan, kernels and constants.

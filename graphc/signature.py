@@ -83,13 +83,29 @@ def _text(leaf: LeafKey) -> str:
     return dtype if dtype.startswith("Python") else f"{dtype}[{','.join(map(str, shape))}]"
 
 
-def difference(new: Signature, earlier: Sequence[Signature], names: Sequence[str]) -> str:
-    """What tells a signature from the nearest of the earlier ones, for the log."""
-    return min((_differences(new, old, names) for old in earlier), key=len)[0]
+@dataclass(frozen=True, slots=True)
+class Retrace:
+    """One time that a function was compiled. signature: of its arguments, as text. why: all that tells it from the
+    nearest one before, in sentences; empty the first time."""
+
+    signature: str
+    why: tuple[str, ...] = ()
+
+
+def retrace(new: Signature, earlier: Sequence[Signature], names: Sequence[str]) -> Retrace:
+    """The record of compiling for `new` after the earlier ones. names: of the leaves of its arguments."""
+    nearest = min((_differences(new, old, names) for old in earlier), key=len, default=[])
+    return Retrace(str(new), tuple(dict.fromkeys(nearest)))
+
+
+def difference(made: Retrace) -> str:
+    """What tells a signature from the nearest of the earlier ones, in a line for the log."""
+    first, *others = made.why
+    return f"{first} (and {len(others)} more)" if others else first
 
 
 def _differences(new: Signature, old: Signature, names: Sequence[str]) -> list[str]:
-    """All differences; the first is the one to tell, and says how many more there are."""
+    """All differences, the one to tell first."""
     found: list[str] = []
     if new.device is not old.device:
         found.append(f"device {new.device.name} instead of {old.device.name}")
@@ -107,8 +123,6 @@ def _differences(new: Signature, old: Signature, names: Sequence[str]) -> list[s
                 found.append(f"argument {leaf} is {_text(now)}, was {_text(was)}")
     if new.arrangement != old.arrangement:
         found.append("the keys of a dict stand in another order")
-    if len(found) > 1 and new.in_tree == old.in_tree:
-        found[0] += f" (and {len(found) - 1} more)"
     return found or ["nothing differs"]
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import click
 
-from graphc.cli import bench, export, graph, lr_find, profile, sample, selftest, system, train, tune
+from graphc.cli import bench, export, graph, lr_find, profile, report, sample, selftest, system, train, tune
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
@@ -46,6 +46,7 @@ for command in (
     lr_find.lr_find,
     graph.graph,
     profile.profile,
+    report.report,
     bench.bench,
     selftest.selftest,
     tune.tune,

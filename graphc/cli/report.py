@@ -1,0 +1,105 @@
+"""`graphc report`: everything about a model's step, or a run, in one HTML page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+import graphc
+from graphc.bench import peaks
+from graphc.cli.graph import program
+from graphc.cli.sample import load_run
+from graphc.cli.settings import DEVICE, SET, WHAT
+from graphc.executable import Executable
+from graphc.models import MODELS, data
+from graphc.models.rundir import RunDirectory
+from graphc.models.train import RunConfig, training_step
+from graphc.report import write
+from graphc.report.runs import run_document
+
+FEW: Final = 3
+"""Calls of which a peak is the best."""
+
+
+@click.command()
+@click.argument("subject", metavar="RUN|MODEL")
+@WHAT
+@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
+@SET
+@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Calls to take the median of.")
+@click.option("--no-profile", is_flag=True, help="Run nothing: the page has no times.")
+@DEVICE
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", required=True, help="The page.")
+def report(
+    subject: str,
+    what: str,
+    batch_size: int | None,
+    settings: tuple[str, ...],
+    repeat: int,
+    no_profile: bool,
+    device: str | None,
+    out: Path,
+) -> None:
+    """Write all that is known of a MODEL's step, or of a run directory, as one HTML page.
+
+    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing.
+    """
+    chosen = graphc.device(device)
+    more: dict[str, Any] = {}
+    if subject in MODELS:
+        fn, arguments, donate = program(subject, what, batch_size, settings)
+    elif Path(subject).is_dir():
+        if settings or batch_size:
+            raise click.UsageError("--set and --batch-size are for models: a run has its own")
+        fn, arguments, donate = _of_run(Path(subject), what)
+        more["run"] = run_document(Path(subject))
+    else:
+        raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
+    executable = graphc.compile(fn, device=chosen, donate=donate).lower(*arguments)
+    if no_profile:
+        write(executable, out, False, None, more)
+    else:
+        profile = executable.profile(*arguments, repeat=repeat)
+        write(executable, out, profile, _peaks(executable), more)
+    click.echo(str(out))
+
+
+def _of_run(path: Path, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:
+    """The function of a run, its arguments as its newest checkpoint has them, and those that it donates."""
+    saved = load_run(path)
+    directory = RunDirectory(path)
+    run = RunConfig.from_json(directory.read_config())
+    model = MODELS[run.model]
+    corpus = data.load(run.data)
+    x, y = model.batches(corpus, saved.config, run.batch_size, run.seed)(saved.step)
+    params, state, _ = directory.load_newest()
+    if what == "forward":
+
+        def forward(params: Any, x: Any) -> Any:
+            return model.apply(params, x, saved.config)
+
+        return forward, (params, x), ()
+    step = training_step(model, saved.config, run.make_optimizer(), run.seed)
+    return step, (params, state, x, y), ("params", "state")
+
+
+def _peaks(executable: Executable) -> tuple[float, float] | None:
+    """FLOP/s and bytes/s that the device was measured to reach, with small kernels that do nothing else."""
+    device = executable.device
+    if not device.needs_plan:
+        return None
+    return _rate(peaks.multiply_add(device)), _rate(peaks.kernel_copy(device))
+
+
+def _rate(peak: peaks.Peak) -> float:
+    """What it does in a second, the best of a few calls after a first one."""
+    peak()
+    found = []
+    for _ in range(FEW):
+        begin = time.perf_counter()
+        peak()
+        found.append(time.perf_counter() - begin)
+    return peak.work / min(found)

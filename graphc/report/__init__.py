@@ -1,0 +1,35 @@
+"""The report: everything that is known of a program as one HTML page, each part linked to its counterparts.
+
+`document` gathers what the stages, the plan, the memory report and a profile say, as plain data; `page` puts that and
+the viewer (the folder `viewer`) into one file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphc.report.document import Peaks, describe
+from graphc.report.measure import made_up
+from graphc.report.page import page
+
+if TYPE_CHECKING:
+    from graphc.executable import Executable
+    from graphc.profile import Profile
+
+__all__ = ["describe", "page", "write"]
+
+
+def write(
+    executable: Executable,
+    path: str | os.PathLike[str],
+    profile: Profile | bool = True,
+    peaks: Peaks | None = None,
+    more: dict[str, Any] | None = None,
+) -> None:
+    """Write the page of a program; see `Executable.report`. more: further parts of the document, such as its run."""
+    if profile is True:
+        profile = made_up(executable) if executable.device.needs_plan else False
+    made = describe(executable, profile or None, peaks)
+    Path(path).write_text(page({**made, **(more or {})}), encoding="utf-8")

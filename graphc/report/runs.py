@@ -1,0 +1,92 @@
+"""What a training run left, as a part of the document: losses, what was measured now and then, and taps."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from graphc.errors import DataError
+from graphc.viz.dot import clean
+
+POINTS: Final = 1500
+"""Losses that are drawn; of a longer run, each is the mean of several."""
+
+TAPS: Final = 8
+"""Steps whose taps are kept, the last among them."""
+
+
+def run_document(path: Path) -> dict[str, Any]:
+    """The run of a directory, from its config.json and metrics.jsonl. Raises DataError naming the file.
+
+    losses: [step, mean loss up to it] pairs. measured: [step, {name: number}]. taps: [step, {name: {kind: statistics}}].
+    """
+    config = _json(path / "config.json", (path / "config.json").read_text(encoding="utf-8"))
+    lines = []
+    with (path / "metrics.jsonl").open(encoding="utf-8") as file:
+        for text in file:
+            if text.endswith("\n"):  # a run that was killed may have left half a line
+                lines.append(_json(path / "metrics.jsonl", text))
+    known = [line for line in lines if isinstance(line.get("step"), int) and _number(line.get("loss")) is not None]
+    measured = [
+        [
+            line["step"],
+            {
+                clean(name, 60): value
+                for name, value in line.items()
+                if name not in ("step", "loss", "seconds") and _number(value) is not None
+            },
+        ]
+        for line in known
+    ]
+    taps = [[line["step"], _taps(line["taps"])] for line in known if isinstance(line.get("taps"), Mapping)]
+    every = max(1, -(-len(taps) // TAPS))
+    return {
+        "name": clean(path.name, 120),
+        "config": [[clean(str(name), 60), clean(json.dumps(value), 200)] for name, value in config.items()],
+        "steps": len(known),
+        "seconds": known[-1]["seconds"] if known and _number(known[-1].get("seconds")) is not None else None,
+        "losses": _thinned([(line["step"], float(line["loss"])) for line in known]),
+        "measured": [one for one in measured if one[1]],
+        "taps": taps[::-1][::every][::-1],
+    }
+
+
+def _json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: need a JSON object")
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None for anything else."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else None
+
+
+def _thinned(losses: list[tuple[int, float]]) -> list[list[float]]:
+    """At most POINTS of them."""
+    each = max(1, -(-len(losses) // POINTS))
+    parts = [losses[start : start + each] for start in range(0, len(losses), each)]
+    return [[part[-1][0], float(f"{sum(loss for _, loss in part) / len(part):.5g}")] for part in parts]
+
+
+def _taps(found: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Numbers, and lists of numbers, of each tap's values and gradients."""
+    made: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, kinds in found.items():
+        for kind, statistics in kinds.items() if isinstance(kinds, Mapping) else ():
+            kept = {}
+            for key, value in statistics.items() if isinstance(statistics, Mapping) else ():
+                if _number(value) is not None:
+                    kept[clean(str(key), 40)] = float(f"{value:.4g}")
+                elif isinstance(value, list) and all(_number(v) is not None for v in value):
+                    kept[clean(str(key), 40)] = [float(f"{v:.4g}") for v in value]
+            made.setdefault(clean(str(name), 80), {})[clean(str(kind), 40)] = kept
+    return made
