@@ -29,7 +29,9 @@ def write(
     more: dict[str, Any] | None = None,
 ) -> None:
     """Write the page of a program; see `Executable.report`. more: further parts of the document, such as its run."""
-    if profile is True:
-        profile = made_up(executable) if executable.device.needs_plan else False
-    made = describe(executable, profile or None, peaks)
+    if isinstance(profile, bool):
+        measured = made_up(executable) if profile and executable.device.needs_plan else None
+    else:
+        measured = profile
+    made = describe(executable, measured, peaks)
     Path(path).write_text(page({**made, **(more or {})}), encoding="utf-8")

@@ -21,6 +21,7 @@ SCRIPTS: Final = (
     "kernels",
     "memory",
     "time",
+    "run",
     "main",
 )
 """Files of the viewer, in order: one script, whose functions see each other."""

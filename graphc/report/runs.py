@@ -14,6 +14,7 @@ from graphc.viz.dot import clean
 POINTS: Final = 1500
 """Losses that are drawn; of a longer run, each is the mean of several."""
 
+BESIDE: Final = ("step", "loss", "seconds")
 TAPS: Final = 8
 """Steps whose taps are kept, the last among them."""
 
@@ -21,26 +22,15 @@ TAPS: Final = 8
 def run_document(path: Path) -> dict[str, Any]:
     """The run of a directory, from its config.json and metrics.jsonl. Raises DataError naming the file.
 
-    losses: [step, mean loss up to it] pairs. measured: [step, {name: number}]. taps: [step, {name: {kind: statistics}}].
+    losses: [step, mean loss up to it] pairs. measured: [step, {name: number}] pairs. taps: [step, {name: {kind:
+    statistics}}] pairs.
     """
     config = _json(path / "config.json", (path / "config.json").read_text(encoding="utf-8"))
-    lines = []
-    with (path / "metrics.jsonl").open(encoding="utf-8") as file:
-        for text in file:
-            if text.endswith("\n"):  # a run that was killed may have left half a line
-                lines.append(_json(path / "metrics.jsonl", text))
+    text = (path / "metrics.jsonl").read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1].splitlines()  # a run that was killed may have left half a line
+    lines = [_json(path / "metrics.jsonl", line) for line in whole]
     known = [line for line in lines if isinstance(line.get("step"), int) and _number(line.get("loss")) is not None]
-    measured = [
-        [
-            line["step"],
-            {
-                clean(name, 60): value
-                for name, value in line.items()
-                if name not in ("step", "loss", "seconds") and _number(value) is not None
-            },
-        ]
-        for line in known
-    ]
+    measured = [[line["step"], _measured(line)] for line in known]
     taps = [[line["step"], _taps(line["taps"])] for line in known if isinstance(line.get("taps"), Mapping)]
     every = max(1, -(-len(taps) // TAPS))
     return {
@@ -70,6 +60,12 @@ def _number(value: Any) -> float | None:
     return float(value) if good else None
 
 
+def _measured(line: Mapping[str, Any]) -> dict[str, float]:
+    """What else a line holds: rates, norms, losses of parts of the data."""
+    found = {clean(name, 60): _number(value) for name, value in line.items() if name not in BESIDE}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _thinned(losses: list[tuple[int, float]]) -> list[list[float]]:
     """At most POINTS of them."""
     each = max(1, -(-len(losses) // POINTS))
@@ -82,7 +78,7 @@ def _taps(found: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     made: dict[str, dict[str, dict[str, Any]]] = {}
     for name, kinds in found.items():
         for kind, statistics in kinds.items() if isinstance(kinds, Mapping) else ():
-            kept = {}
+            kept: dict[str, Any] = {}
             for key, value in statistics.items() if isinstance(statistics, Mapping) else ():
                 if _number(value) is not None:
                     kept[clean(str(key), 40)] = float(f"{value:.4g}")

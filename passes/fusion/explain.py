@@ -35,7 +35,8 @@ class Decision:
 
     family: of its kernel ("custom": one of its own kind; "" for an op that needs none). outputs: the tensors that the
     kernel writes, which are values of the graph before and after fusion. ops: names of all ops in the kernel. why: what
-    the kernel is and why it holds no more, in sentences. stops: all kernels that read it, each with what stands between.
+    the kernel is and why it holds no more, in sentences. stops: all kernels that read it, each with what
+    stands between.
     """
 
     family: str
