@@ -34,8 +34,18 @@ function go(to) {
   if (next.stage !== D.stages.length - 1) parts.push(`stage=${next.stage}`);
   if (next.thing) parts.push(`${next.thing.type}=${next.thing.id}`);
   const hash = `#${parts.join("&")}`;
-  if (location.hash === hash) return;
-  location.hash = hash;
+  if (location.hash !== hash) location.hash = hash;
+  apply();
+}
+
+let applied = null;
+
+/** Show the place that the hash names, unless it is shown already. */
+function apply() {
+  if (location.hash === applied) return;
+  applied = location.hash;
+  readHash();
+  updated();
 }
 
 const choose = (type, id, tab) => go({ thing: { type, id }, ...(tab ? { tab } : {}) });

@@ -12,7 +12,6 @@ const panels = [
     { id: "fusion", title: "Not fused", make: fusionPanel },
   ] : []),
   ...(D.run ? [{ id: "run", title: "Run", make: runPanel }] : []),
-  ...(D.run ? [{ id: "run", title: "Run", make: runPanel }] : []),
   ...(D.arguments ? [{ id: "signatures", title: "Signatures", make: signaturesPanel }] : []),
 ];
 
@@ -111,10 +110,7 @@ function start() {
     tabs, h("div", { class: "columns" }, source, main, chosen));
   listeners.push(sourcePanel(source));
   inspector(chosen);
-  addEventListener("hashchange", () => {
-    readHash();
-    updated();
-  });
+  addEventListener("hashchange", apply);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", updated);
   addEventListener("beforeprint", () => {
     for (const panel of panels) {
@@ -124,8 +120,7 @@ function start() {
     }
   });
   addEventListener("afterprint", updated);
-  readHash();
-  updated();
+  apply();
 }
 
 start();
