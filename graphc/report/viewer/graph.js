@@ -93,7 +93,7 @@ function boxText(box) {
   const last = [place, spent ? seconds(spent) : ""].filter(Boolean).join(" · ");
   if (!body) return [`${row.op(r)}${times}`, T(D.types[row.outputs(r)[0]]), last];
   const names = new Map();
-  for (const inner of body[0]) names.set(row.op(inner), (names.get(row.op(inner)) || 0) + 1);
+  for (const inner of leaves(body[0])) names.set(row.op(inner), (names.get(row.op(inner)) || 0) + 1);
   const ops = [...names].map(([name, n]) => (n > 1 ? `${n} ${name}` : name)).join(", ");
   return [`${row.loop(r) ? "loop" : box.kind}${times}`, ops, last];
 }
@@ -314,7 +314,7 @@ function paint(context, canvas, boxes, view, focus) {
       if (Math.max(a.y, to.y) < top || Math.min(a.y, to.y) > bottom || Math.max(a.x, to.x) < left || Math.min(a.x, to.x) > right) continue;
       const on = a.on || to.on;
       context.strokeStyle = on ? colour("--accent") : colour("--edge");
-      context.globalAlpha = on ? 1 : 0.7;
+      context.globalAlpha = on ? 0.9 : 0.55;
       context.lineWidth = Math.min(7, 0.6 + Math.log10(1 + moved / 1024) / 1.2) / Math.max(view.k, 0.25) * Math.min(1, view.k + 0.2);
       context.setLineDash(from > n && !a.leaf ? [6, 4] : []);
       context.beginPath();

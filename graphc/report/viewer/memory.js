@@ -44,6 +44,7 @@ function memoryPanel(root) {
       { name: "bytes", number: true, of: (n) => [bytes(lifetimes[n][3]), bar(lifetimes[n][3] / LIVE[PEAK])], by: (n) => lifetimes[n][3] },
       { name: "saved if not kept", number: true, of: (n) => bytes(LIVE[PEAK] - peakWithout(n)), by: (n) => LIVE[PEAK] - peakWithout(n) },
       { name: "lives", number: true, of: (n) => `${lifetimes[n][4]} to ${lifetimes[n][5]}`, by: (n) => lifetimes[n][4] },
+      { name: "made by", of: (n) => opsOfTensor(lifetimes[n][0]).slice(0, 1).map((op) => row.op(M.rowOf.get(op))).join(", ") },
       { name: "from", of: (n) => flatMap(opsOfTensor(lifetimes[n][0]), linesOfOp).slice(0, 2).map((line) => to("line", line)) },
     ], atPeak, (n) => keyOf("tensor", lifetimes[n][0]), 1),
     table("All tensors", [
