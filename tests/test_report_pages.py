@@ -7,59 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-import graphc
-from graphc.cli.graph import program as program_of
 from graphc.executable import Executable
 from graphc.profile import Profile
 from graphc.report import describe, page
-from graphc.report.document import finished, graph_document
-from graphc.report.rows import Rows
 from graphc.report.runs import run_document
-from tests.browser import Page, browser
+from tests.browser import browser
+from tests.report_pages import Report, large
 from tests.reports import HOSTILE, arguments, compiled, hostile, write_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MOST_CLICKS = 3
-
-
-class Report(Page):
-    """A report that is open in a browser. Asks are clicks, which it counts; requests: whatever it asked others for."""
-
-    def __init__(self, running: Any, path: Path, place: str = "", **context: Any) -> None:
-        super().__init__(running.new_context(**context) if context else running)
-        self.requests: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.clicks = 0
-        self.url = path.as_uri()
-        self.page.goto(self.url + place)
-
-    def click(self, selector: str, text: str | None = None) -> None:
-        self.clicks += 1
-        found = self.page.locator(selector, has_text=text) if text else self.page.locator(selector)
-        found.first.click()
-
-    def text(self, selector: str) -> str:
-        return str(self.page.locator(selector).first.inner_text())
-
-    def texts(self, selector: str) -> list[str]:
-        return [str(one) for one in self.page.locator(selector).all_inner_texts()]
-
-    def tab(self, name: str) -> None:
-        self.click(f'[role="tab"]:text-is("{name}")')
-
-    def boxes(self) -> int:
-        """How many are drawn."""
-        return int(self.text("#graph-help").split()[0].replace(",", ""))
-
-    def close(self) -> None:
-        """Nothing went wrong meanwhile, and nothing was asked of anybody else."""
-        assert self.errors == []
-        assert [url for url in self.requests if not url.startswith((self.url, "data:"))] == []
-        self.page.close()
 
 
 @pytest.fixture(scope="module")
@@ -387,29 +347,6 @@ def test_what_does_the_same_is_one_box(running: Any, tmp_path: Path) -> None:
     report.close()
 
 
-def chain(count: int) -> graphc.Graph:
-    """A program of so many nodes, in layers of ten."""
-
-    def function(x: Any, w: Any) -> Any:
-        for _ in range(count // 10):
-            y = np.tanh(x) * w
-            z = np.exp(y) + np.abs(x)
-            x = np.maximum(y, z) - np.minimum(y, z) * 0.5 + np.sqrt(np.abs(z))
-        return x
-
-    return graphc.trace(function, graphc.spec((4, 4)), graphc.spec((4, 4)))
-
-
-def large(tmp_path: Path, count: int = 10_000) -> Path:
-    """The page of a program of so many nodes."""
-    rows = Rows()
-    graph = chain(count)
-    found = finished({"name": "large", "device": "", **graph_document([("traced", graph)], (), rows)}, rows)
-    assert len(found["rows"]) == len(graph.nodes) >= count
-    (tmp_path / "page.html").write_text(page(found), encoding="utf-8")
-    return tmp_path / "page.html"
-
-
 def test_ten_thousand_nodes(running: Any, tmp_path: Path) -> None:
     report = Report(running, large(tmp_path), "#tab=graph", viewport={"width": 1400, "height": 900})
     report.click('label:has-text("fold") input')
@@ -418,32 +355,4 @@ def test_ten_thousand_nodes(running: Any, tmp_path: Path) -> None:
     for key in ("ArrowDown", "+", "+", "-", "ArrowDown", "0"):
         report.page.keyboard.press(key)
     assert report.text(CHOSEN).startswith("op ")
-    report.close()
-
-
-@pytest.mark.slow
-def test_ten_thousand_nodes_open_in_five_seconds(running: Any, tmp_path: Path) -> None:
-    report = Report(running, large(tmp_path), "#tab=graph", viewport={"width": 1400, "height": 900})
-    report.click('label:has-text("fold") input')
-    assert report.page.evaluate("performance.now()") < 5_000
-    frame = """new Promise((done) => {
-        const at = performance.now();
-        requestAnimationFrame(() => done(performance.now() - at));
-    })"""
-    report.page.locator("canvas").focus()
-    report.page.keyboard.press("+")
-    assert report.page.evaluate(frame) < 500
-    report.close()
-
-
-@pytest.mark.slow
-def test_the_report_of_six_layers(running: Any, tmp_path: Path) -> None:
-    fn, given, donate = program_of("gpt", "training", 1, ())
-    made = graphc.compile(fn, donate=donate).lower(*given)
-    made.report(tmp_path / "page.html", profile=made.profile(*given, repeat=1))
-    assert (tmp_path / "page.html").stat().st_size <= 3_000_000
-    report = Report(running, tmp_path / "page.html", viewport={"width": 1400, "height": 900})
-    assert report.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") <= 1_500
-    for tab in [one.inner_text() for one in report.page.locator("[role=tab]:visible").all()]:
-        report.tab(tab)
     report.close()
