@@ -229,11 +229,18 @@ class Executable:
                 self._runner = self.device.prepare(self.graph, plan, self.donated, names, self.name)
             return self._runner
 
+    @property
+    def lacks(self) -> str:
+        """What the plan needs and the device has not; empty where it can run it."""
+        if self.wanted is None:
+            return ""
+        return program.lacking(program.requirements(self.plan, self.wanted), self.device.target)
+
     def _runnable(self) -> Plan:
         """The plan as the device may run it."""
         if self.wanted is None:
             return self.plan
-        if lacks := program.lacking(program.requirements(self.plan, self.wanted), self.device.target):
+        if lacks := self.lacks:
             raise DeviceError(
                 f"{self.name} was compiled for {self.wanted}, and device {self.device.name} "
                 f"({self.device.target.name}) cannot run that: it needs {lacks}"

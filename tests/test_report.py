@@ -222,6 +222,12 @@ def test_the_command_writes_a_page(tmp_path: Path) -> None:
     assert embedded(out.read_text(encoding="utf-8"))["name"] == "step"
 
 
+def test_a_program_for_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+    made = graphc.compile(lambda x: np.tanh(x) @ x, device="numpy", target="discrete").lower(np.ones((64, 64)))
+    made.report(tmp_path / "page.html")
+    assert embedded((tmp_path / "page.html").read_text(encoding="utf-8"))["device"] == str(made.wanted)
+
+
 def test_the_command_writes_the_page_of_a_run(tmp_path: Path) -> None:
     folder, out = tmp_path / "run", tmp_path / "page.html"
     small = ["--steps", "6", "--set", "hidden=8", "--evaluate-every", "0"]

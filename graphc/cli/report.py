@@ -12,7 +12,7 @@ import graphc
 from graphc.bench import peaks
 from graphc.cli.graph import program
 from graphc.cli.sample import load_run
-from graphc.cli.settings import DEVICE, SET, WHAT
+from graphc.cli.settings import DEVICE, SET, TARGET, WHAT
 from graphc.executable import Executable
 from graphc.models import MODELS, data
 from graphc.models.rundir import RunDirectory
@@ -32,6 +32,7 @@ FEW: Final = 3
 @click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Calls to take the median of.")
 @click.option("--no-profile", is_flag=True, help="Run nothing: the page has no times.")
 @DEVICE
+@TARGET
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", required=True, help="The page.")
 def report(
     subject: str,
@@ -41,13 +42,15 @@ def report(
     repeat: int,
     no_profile: bool,
     device: str | None,
+    target: str | None,
     out: Path,
 ) -> None:
     """Write all that is known of a MODEL's step, or of a run directory, as one HTML page.
 
-    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing.
+    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing. With
+    --target, the program is planned for an adapter of that kind, which need not be there, and is not run.
     """
-    chosen = graphc.device(device)
+    chosen = graphc.device("numpy" if target and not device else device)
     more: dict[str, Any] = {}
     if subject in MODELS:
         fn, arguments, donate = program(subject, what, batch_size, settings)
@@ -58,8 +61,8 @@ def report(
         more["run"] = run_document(Path(subject))
     else:
         raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
-    executable = graphc.compile(fn, device=chosen, donate=donate).lower(*arguments)
-    if no_profile:
+    executable = graphc.compile(fn, device=chosen, donate=donate, target=target).lower(*arguments)
+    if no_profile or target:
         write(executable, out, False, None, more)
     else:
         profile = executable.profile(*arguments, repeat=repeat)

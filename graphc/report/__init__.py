@@ -30,7 +30,8 @@ def write(
 ) -> None:
     """Write the page of a program; see `Executable.report`. more: further parts of the document, such as its run."""
     if isinstance(profile, bool):
-        measured = made_up(executable) if profile and executable.device.needs_plan else None
+        runs = executable.device.needs_plan and not executable.lacks
+        measured = made_up(executable) if profile and runs else None
     else:
         measured = profile
     made = describe(executable, measured, peaks)

@@ -55,7 +55,7 @@ def describe(executable: Executable, profile: Profile | None, peaks: Peaks | Non
     contract = executable.contract
     made |= {
         "name": clean(executable.name, 120),
-        "device": clean(executable.device.name, 200),
+        "device": clean(str(executable.wanted or executable.device.name), 200),
         "arguments": [
             [rows.text(a.name), rows.text(str(a.type)), a.type.nbytes, int(n in donated), rows.value(value)]
             for n, (a, value) in enumerate(zip(executable.arguments, executable.graph.inputs, strict=True))
