@@ -5,20 +5,26 @@ Their plans keep WebGPU's default limits, and no invocation's loop is long (`tes
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import graphc
+from graphc import executable
 from tests import on_target
 from tests.adapters import run_on
 from tests.fuzz import worker
 from tests.on_target import SMALL, TARGETS
 from tests.planning import model_step, over_baseline, transformer
+from tests.test_selftest import broken
 
 BOTH = ("discrete", "discrete,no-subgroup")
 PROGRAMS = 10
 """Random programs of each target in the quick suite."""
+
+X = graphc.spec((256, 256))
 
 
 @pytest.mark.parametrize("target", BOTH)
@@ -56,6 +62,33 @@ def test_plans_of_models_keep_the_limits(name: str, target: str) -> None:
     step, arguments = model_step(name, 64)
     executable = graphc.compile(step, device="numpy", target=target, donate=(0, 1)).lower(*arguments)
     assert not over_baseline(executable.plan)
+
+
+def test_what_is_wrong_would_be_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert on_target.main(["ops", "--only", "tanh"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(on_target, "lower", broken("map"))
+        assert on_target.main(["ops", "--only", "tanh"]) == 1
+    assert "tanh alone, case 0: " in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(executable, "lower", broken("matmul"))
+        assert any("mlp: losses: " in text for text in on_target.wrong_model("mlp", "discrete", SMALL))
+
+
+def test_plans_beyond_the_limits_would_be_found() -> None:
+    def layer(x: Any, w: Any) -> Any:
+        return graphc.nn.softmax(x @ w)
+
+    plan = graphc.compile(layer, device="numpy", target="discrete").lower(X, X).plan
+    assert over_baseline(plan) == []
+    (dispatch, *_), (kernel, *_) = plan.dispatches, plan.kernels
+    bound = (replace(dispatch.bindings[0], nbytes=1 << 30), *dispatch.bindings * 3)
+    wrong = replace(dispatch, workgroups=(1, 65536, 1), bindings=bound)
+    text = "var<workgroup> a: array<vec4<f32>, 1025>;\n" + kernel.wgsl.replace("_size(", "_size(1")
+    kernels = (replace(kernel, wgsl=text, turns=16385), *plan.kernels[1:])
+    found = " ".join(over_baseline(replace(plan, dispatches=(wrong,), kernels=kernels)))
+    for what in ("storage buffers", "bytes bound", "invocations", "bytes of workgroup memory", "workgroups", "turns"):
+        assert what in found
 
 
 @pytest.mark.slow
