@@ -16,6 +16,8 @@ import graphc
 from graphc import cli
 from graphc.profile import Profile
 from graphc.runtime import timing
+from graphc.runtime.executor import PlanRunner
+from graphc.runtime.wgpu_device import WgpuDevice
 
 
 def model(params: dict[str, Any], x: Any) -> Any:
@@ -147,6 +149,31 @@ def test_the_page_is_whole_and_escapes_text(profile: Profile, tmp_path: Path) ->
     assert counter.links == []
     hostile = Profile("<script>alert(1)</script>", "d", "none", 1, 1.0, 0.5, 0.0, ())
     assert "<script>" not in hostile.to_html(tmp_path / "hostile.html").read_text(encoding="utf-8")
+
+
+def test_arrays_are_not_uploaded_by_the_calls_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = graphc.device("wgpu")
+    compiled = graphc.compile(lambda state, x, y: (state + x * y, state), donate=(0,), device=device)
+    arrays = [np.full((300, 300), n, np.float32) for n in (1, 2, 3)]
+    state, x = (device.upload(a) for a in arrays[:2])
+    executable = compiled.lower(state, x, arrays[2])
+    written: list[int] = []
+    write, call = WgpuDevice.write, PlanRunner.__call__
+
+    def watched(self: WgpuDevice, memory: Any, offset: int, data: Any) -> None:
+        written.append(data.nbytes)
+        write(self, memory, offset, data)
+
+    def timed(self: PlanRunner, arguments: Any) -> Any:
+        written.clear()
+        outputs = call(self, arguments)
+        assert written == [arrays[2].nbytes]
+        return outputs
+
+    monkeypatch.setattr(WgpuDevice, "write", watched)
+    monkeypatch.setattr(PlanRunner, "__call__", timed)
+    assert executable.profile(state, x, arrays[2], repeat=2).total > 0
+    assert np.asarray(state).tolist() == arrays[0].tolist()
 
 
 def test_donated_arrays_stay_alive() -> None:

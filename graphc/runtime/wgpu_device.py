@@ -378,9 +378,11 @@ class WgpuDevice(Device):
             data.writer.wait(self.alone)
 
     def synchronize(self) -> None:
-        """Wait for everything submitted so far."""
+        """Wait for everything submitted so far, and for what was uploaded."""
         self.check_open()
         with self.lock:
+            if self._pending_bytes:
+                self.submit(self.handle.create_command_encoder(), "uploading")
             waiting = list(self._in_flight)
         for submission in waiting:
             submission.wait(self.alone)

@@ -226,9 +226,6 @@ def transfers(device: Any, small: bool = False) -> dict[str, float]:
         begin = time.perf_counter()
         array = device.upload(data)
         device.synchronize()
-        with device.lock:
-            device.submit(device.handle.create_command_encoder(), "measuring")
-        device.synchronize()
         up.append(time.perf_counter() - begin)
         begin = time.perf_counter()
         array.numpy()
