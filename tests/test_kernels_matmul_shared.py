@@ -58,7 +58,7 @@ def as_chosen(target: Target, form: Any, shape: Shape, a_along: str, b_along: st
     """The target, for which a tuner has found this form."""
     (lanes, groups, rows, columns), depth, stages = form
     name = problem_name(shape, a_along, b_along, False)
-    return replace(target, choices={name: (lanes, groups, rows, columns, 0, 0, depth, stages)})
+    return replace(target, choices={name: (lanes, groups, rows, columns, 0, 0, depth, stages, 1)})
 
 
 @pytest.mark.parametrize(("form", "swaps"), list(zip(FORMS, LAYOUTS * 2, strict=True)))
@@ -94,6 +94,32 @@ def test_forms_with_a_batch_an_epilogue_and_parts(device: Any, half: Any) -> Non
 
     x, g = normal(1100, 68).astype(dtype), normal(1100, 132, seed=1).astype(dtype)
     run_as(device, gradient, (x, g), ((8, 8, 4, 2), 16, 1), Shape(1, 68, 1100, 132), "m", "n", half, launches=2)
+
+
+# A row, a few, more than a tile; whole vectors and tails; parts, where sums are long.
+THIN = [(1, 64, 27), (7, 131, 65), (4, 4100, 68)]
+
+
+@pytest.mark.parametrize("swaps", LAYOUTS)
+def test_few_results_are_shared_by_teams(device: Any, swaps: Any) -> None:
+    for m, k, n in THIN:
+        (got,), plan, want = product(device, m, k, n, *swaps)
+        assert "shares[other]" in plan.kernels[0].wgsl
+        assert len(plan.dispatches) == (2 if k > 2000 else 1)
+        check(got, want, k)
+
+
+def test_a_team_finishes_each_row_once(device: Any) -> None:
+    """What follows the product comes after the shares are added, and may take over the bytes of what it reads."""
+
+    def layer(x: Any, w: Any, bias: Any, old: Any) -> Any:
+        return np.tanh(x @ w + bias) + old
+
+    arrays = normal(6, 96), normal(96, 70, seed=1), normal(70, seed=2), normal(6, 70, seed=3)
+    graph = graphc.compile(layer, device="numpy").lower(*arrays).graph
+    (got,), plan = run(device, graph, arrays, variants(device)["wide"])
+    assert "shares[other]" in plan.kernels[0].wgsl
+    np.testing.assert_allclose(got, layer(*(x.astype(float) for x in arrays)), rtol=1e-5, atol=1e-5)
 
 
 def run_as(

@@ -225,15 +225,15 @@ def test_a_choice_that_does_not_fit_the_target_is_ignored() -> None:
     name = problem_name(shape, "k", "n", False)
     rule = choose(shape, "k", "n", SOFTWARE)
     for bad in (
-        (4, 1, 8, 1, 1, 0, 0, 1),
-        (64, 64, 1, 1, 0, 0, 0, 1),
+        (4, 1, 8, 1, 1, 0, 0, 1, 1),
+        (64, 64, 1, 1, 0, 0, 0, 1, 1),
         (8, 1, 8),
-        (8, 1, 16, 2, 1, 1, 0, 1),
-        (0, 1, 1, 1, 0, 0, 0, 1),
-        (8, 1, 8, 1, 1, 0, 0, 2),
+        (8, 1, 16, 2, 1, 1, 0, 1, 1),
+        (0, 1, 1, 1, 0, 0, 0, 1, 1),
+        (8, 1, 8, 1, 1, 0, 0, 2, 1),
     ):
         assert choose(shape, "k", "n", replace(SOFTWARE, choices={name: bad})) == rule
-    chosen = choose(shape, "k", "n", replace(SOFTWARE, choices={name: (8, 1, 8, 1, 1, 0, 0, 1)}))
+    chosen = choose(shape, "k", "n", replace(SOFTWARE, choices={name: (8, 1, 8, 1, 1, 0, 0, 1, 1)}))
     assert (chosen.rows, chosen.columns) == (8, 1)
 
 

@@ -157,6 +157,8 @@ class _Tiled:
 
     def row_text(self, r: int) -> str:
         """Row r of this invocation, which may lie past the edge."""
+        if self.tile.team > 1:
+            return "(row + share)"
         return f"(row + {self.tile.row_offset(r)}u)" if r else "row"
 
     def column_text(self, j: int) -> str:
@@ -187,11 +189,10 @@ class _Tiled:
         workgroups = grid(tile.count(size), self.site.target)
         wide, high = tile.across(size)
         text = render(
-            "matmul_shared" if tile.depth else "matmul",
+            "matmul_shared" if tile.depth else "matmul_thin" if tile.team > 1 else "matmul",
             what=self.site.label,
             size=tile.threads,
             lanes=tile.lanes,
-            groups=tile.groups,
             tile_rows=tile.tile_rows,
             tile_columns=tile.tile_columns,
             tiles=tile.count(size),
@@ -236,17 +237,34 @@ class _Tiled:
                 self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
         with self.emitter.scope() as rest:
             if size.k % LANES:
-                with self.emitter.block(f"if (part == {tile.splits - 1}u)"):
+                with self.emitter.block(f"if (part == {tile.splits - 1}u{' && share == 0u' if tile.team > 1 else ''})"):
                     self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
-        return {
+        holes: dict[str, object] = {
             "tiles_wide": tile.across(size)[0],
-            "row_of_group": f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else "",
             "width": self.width,
             "k_whole": whole,
-            "k_turns": tile.part_length(size) // LANES,
+            "k_turns": -(-tile.part_length(size) // (LANES * tile.team)),
             "start": "\n".join(start),
             "step": "\n".join(step),
             "rest": "\n".join(rest),
+        }
+        if tile.team > 1:
+            return holes | self._team_holes()
+        below = f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else ""
+        return holes | {"row_of_group": below, "groups": tile.groups}
+
+    def _team_holes(self) -> dict[str, object]:
+        """What is particular to the kernel whose invocations share sums."""
+        tile, columns = self.tile, range(self.tile.columns)
+        put = [f"  shares[share][{r}u][{j}u][lane] = c{r}_{j};" for r in range(tile.rows) for j in columns]
+        return {
+            "team": tile.team,
+            "stride": LANES * tile.team,
+            "columns": tile.columns,
+            "type": Lanes(self.width)(self.problem.acc),
+            "put": "\n".join(put),
+            "zero": "\n".join(f"  c0_{j} = {Lanes(self.width)(self.problem.acc)}();" for j in columns),
+            "take": "\n".join(f"    c0_{j} += shares[other][share][{j}u][lane];" for j in columns),
         }
 
     def _shared_holes(self) -> dict[str, object]:
@@ -323,6 +341,8 @@ class _Tiled:
         written = [self.bindings.write(v, vector=vector) for v in outputs]
         # Of a tile that is larger than the result, what lies outside in any case is not written at all.
         rows, across = min(self.tile.rows, max(size.m, 1)), self.tile.lanes * self.width
+        if self.tile.team > 1:
+            rows = 1
         columns, each = range(min(self.tile.columns, max(-(-size.n // across), 1))), self._rows_at_once(rows)
         if each == rows:
             for j in columns:

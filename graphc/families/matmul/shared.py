@@ -58,6 +58,7 @@ def holes(
     wide, high = tile.across(size)
     band = BAND if min(wide, high) >= BAND else 1
     return {
+        "groups": tile.groups,
         "depth": tile.depth,
         "stages": tile.stages,
         "stage": "0u" if tile.stages == 1 else f"block / {tile.depth}u % {tile.stages}u",

@@ -32,7 +32,8 @@ class Tile:
     the index that the four elements of a vector load run along: "k", "m" or "n". splits: parts of each sum, computed
     by different workgroups. texels: both operands come from textures. depth: terms of the sums whose operands the
     workgroup brings into workgroup memory at a time; 0: every invocation loads what it needs. stages: blocks of that
-    depth in workgroup memory: of two, one is filled while the other is read.
+    depth in workgroup memory: of two, one is filled while the other is read. team: invocations that share each sum,
+    where sums are few: each adds some of the terms, and they meet in workgroup memory.
     """
 
     lanes: int
@@ -46,17 +47,18 @@ class Tile:
     texels: bool = False
     depth: int = 0
     stages: int = 1
+    team: int = 1
 
     @property
     def choice(self) -> tuple[int, ...]:
         """What a tuner writes down of it."""
         flags = int(self.spread), int(self.texels)
-        return self.lanes, self.groups, self.rows, self.columns, *flags, self.depth, self.stages
+        return self.lanes, self.groups, self.rows, self.columns, *flags, self.depth, self.stages, self.team
 
     @property
     def threads(self) -> int:
         """Invocations of the workgroup."""
-        return self.lanes * self.groups
+        return self.lanes * self.groups * self.team
 
     @property
     def width(self) -> int:
@@ -66,6 +68,8 @@ class Tile:
     @property
     def shared_bytes(self) -> int:
         """Workgroup memory that it takes, for sums of 4 bytes."""
+        if self.team > 1:
+            return 4 * self.team * self.tile_rows * self.tile_columns
         return 4 * self.depth * self.stages * (self.tile_rows + self.tile_columns)
 
     @property
@@ -171,7 +175,8 @@ def candidates(shape: Shape, a_along: str, b_along: str, target: Target, staged:
         tiles = _software(shape, a_along, b_along, target, staged)
         return [*tiles, *_software(shape, a_along, b_along, target, False)[:2]] if staged else tiles
     first = _on_gpu(shape, a_along, b_along, target)
-    tiles = [*_shared(shape, a_along, b_along, target), *_direct(shape, a_along, b_along, target)]
+    thin = _thin(shape, a_along, b_along, target)
+    tiles = [*_shared(shape, a_along, b_along, target), *thin, *_direct(shape, a_along, b_along, target)]
     return [first, *(t for t in tiles if t != first)]
 
 
@@ -195,16 +200,25 @@ def can_share(tile: Tile, shape: Shape, target: Target) -> bool:
     return fits and blocks and shape.k >= tile.depth and all(n % threads == 0 for n in vectors)
 
 
+def can_meet(tile: Tile, target: Target) -> bool:
+    """Whether a team can share the sums of a tile: one row of invocations, whose sums workgroup memory holds."""
+    alone = (tile.groups, tile.stages, tile.depth, tile.spread, tile.texels) == (1, 1, 0, False, False)
+    fits = tile.shared_bytes <= target.max_shared_bytes and tile.threads <= target.max_invocations
+    return alone and fits and tile.rows <= tile.team and tile.team.bit_count() == 1
+
+
 def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile | None:
     """The tile that a tuner chose, if there is one and the target can run it."""
     found = target.choices.get(problem_name(shape, a_along, b_along, staged))
-    if found is None or len(found) != 8 or min(found[:4]) < 1:
+    if found is None or len(found) != 9 or min(found[:4]) < 1:
         return None
-    lanes, groups, rows, columns, spread, texels, depth, stages = found
+    lanes, groups, rows, columns, spread, texels, depth, stages, team = found
     fits = lanes * groups <= target.max_invocations and (not spread or (groups == 1 and lanes == target.subgroup))
     if not fits or (texels and not staged) or (a_along == "m" and rows % 4):
         return None
-    tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, 1, bool(texels), depth, stages)
+    tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, 1, bool(texels), depth, stages, team)
+    if team != 1:
+        return tile if can_meet(tile, target) else None
     return tile if (not depth and stages == 1) or can_share(tile, shape, target) else None
 
 
@@ -224,28 +238,41 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
 
 
 SHARED: Final[Mapping[tuple[int, int, int, int], float]] = {
-    (16, 16, 8, 2): 42,
-    (16, 8, 8, 2): 40,
-    (8, 16, 8, 2): 40,
-    (8, 8, 8, 2): 36,
-    (16, 16, 8, 1): 30,
-    (16, 16, 4, 2): 30,
-    (8, 8, 8, 1): 28,
-    (8, 8, 4, 2): 28,
-    (16, 16, 4, 1): 24,
-    (8, 8, 4, 1): 18,
+    (16, 16, 8, 2): 44,
+    (16, 8, 8, 2): 43,
+    (8, 16, 8, 2): 42,
+    (8, 8, 8, 2): 41,
+    (16, 16, 8, 1): 38,
+    (8, 8, 8, 1): 32,
+    (8, 8, 4, 2): 32,
+    (16, 16, 4, 2): 31,
+    (8, 8, 4, 1): 26,
+    (16, 16, 4, 1): 25,
 }
-"""(lanes, groups, rows, columns) of workgroups of a GPU that share what they load, with the speeds of large products:
-estimates, in TFLOP/s, of which only their ratios count."""
+"""(lanes, groups, rows, columns) of workgroups of a GPU that share what they load, with TFLOP/s of a product of 4096
+rows, terms and columns on an NVIDIA H200. Blocks of 16 terms are a tenth faster than those of 8 in one stage or two."""
 
 FULL: Final = 256
 """Invocations of a multiprocessor below which it waits for its own results; twice as many hide the wait for memory."""
 
 SHORT: Final = 64
-"""Terms of a sum from which on its operands are brought into workgroup memory."""
+"""Terms of a sum from which on its operands, or its shares, are brought into workgroup memory."""
 
-THIN: Final = 16
-"""Rows of a result up to which its workgroups are one row of invocations."""
+FEW: Final = 1 << 15
+"""Results at most, in a few rows, that leave a GPU idle unless several invocations share each: it waits for memory
+alone. In many rows, a quarter of them."""
+
+ROWS: Final = 16
+"""A few rows."""
+
+LIGHT: Final = 1 << 24
+"""Multiply-adds at most of such a product: more of them keep it busy where sums are split among workgroups."""
+
+LAUNCH: Final = 5.0
+"""Microseconds of one launch more, which adds up parts."""
+
+TRAFFIC: Final = 3e6
+"""Bytes of parts that are written, or read, in a microsecond."""
 
 
 def _shared(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Tile]:
@@ -264,7 +291,9 @@ def _shared(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Ti
         speed = SHARED[tile.lanes, tile.groups, tile.rows, tile.columns]
         splits = _splits(shape, tile, target)
         turns = max(-(-tile.count(shape) * splits // rules.cores), FULL / tile.threads)
-        return turns * tile.tile_rows * tile.tile_columns / (splits * speed)
+        work = 2 * tile.tile_rows * tile.tile_columns * shape.k / splits
+        parts = 8 * splits * shape.batch * shape.m * shape.n
+        return turns * work * rules.cores / (speed * 1e6) + (LAUNCH + parts / TRAFFIC if splits > 1 else 0)
 
     first: dict[tuple[int, ...], Tile] = {}
     for depth, stages in ((16, 1), (8, 1)):
@@ -281,6 +310,14 @@ def _mostly_outside(tile: Tile, shape: Shape) -> bool:
     return tile.tile_rows >= 2 * rows or tile.tile_columns >= 2 * columns
 
 
+def _thin(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Tile]:
+    """Tiles whose sums are shared by teams, for products of few results."""
+    columns, rows = 1 if b_along == "n" else 4, 4 if a_along == "m" else min(max(shape.m, 1), 4)
+    teams = [team for team in (16, 8, 4) if team * 8 <= shape.k]
+    tiles = [Tile(16, 1, rows, columns, False, a_along, b_along, team=team) for team in teams]
+    return [tile for tile in tiles if can_meet(tile, target)]
+
+
 def _direct(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Tile]:
     """The tiles whose invocations load what they need."""
     sides = [side for side in (16, 8) if side * side <= target.max_invocations]
@@ -291,15 +328,13 @@ def _direct(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Ti
 def _on_gpu(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
     """The tile by the rules for GPUs."""
     results = shape.batch * shape.m * shape.n
-    tiles = _shared(shape, a_along, b_along, target) if shape.k >= SHORT and shape.m > THIN else []
-    if tiles and results >= 1 << 14:
-        return tiles[0]
+    if shape.k >= SHORT:
+        light = results <= (FEW if shape.m <= ROWS else FEW // 4) and results * shape.k <= LIGHT
+        few = shape.m <= 4 or light
+        tiles = _thin(shape, a_along, b_along, target) if few else _shared(shape, a_along, b_along, target)
+        if tiles:
+            return tiles[0]
     columns = 1 if b_along == "n" else 4
-    if shape.m <= THIN and a_along == "k":
-        lanes = min(64, target.max_invocations)
-        while lanes > 8 and lanes * columns * (4 if b_along == "n" else 1) >= 2 * shape.n:
-            lanes //= 2
-        return Tile(lanes, 1, min(shape.m, 4) or 1, columns, False, a_along, b_along)
     large = results >= 1 << 18 and target.max_invocations >= 256
     side, rows = (16, 4) if large else (8, 4 if a_along == "m" or results >= 1 << 14 else 1)
     return Tile(side, side, rows, columns, False, a_along, b_along)
@@ -309,7 +344,8 @@ def _splits(shape: Shape, tile: Tile, target: Target) -> int:
     rules, tiles = rules_of(target), max(tile.count(shape), 1)
     busy = rules.resident if target.software else 2 * FULL * rules.cores // tile.threads
     wanted = busy // tiles
-    wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // SHORTEST)
+    shortest = SHORTEST if tile.team == 1 else SHORTEST * TEAM_TERMS
+    wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // shortest)
     results = max(shape.batch * shape.m * shape.n, 1)
     return max(1, min(wanted, rules.parts // results))
 
@@ -318,3 +354,5 @@ LONGEST: Final = 8192
 """Terms that one f32 sum may have where it costs little to split it."""
 SHORTEST: Final = 512
 """Terms below which a part of a sum is not worth a second step."""
+TEAM_TERMS: Final = 4
+"""How many times more they are where a team shares them."""

@@ -1,21 +1,25 @@
-// matmul_add: workgroups [(1, 1, 1)], binds read, read, read, read_write
+// matmul_add: workgroups [(2, 1, 1)], binds read, read, read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> x1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x2: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y0: array<vec4<f32>>;
 
-// matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul_add
-// grid: one workgroup a tile of 3 x 128, tiles of one row of tiles side by side, then down, then
-// 1 part(s) of the sum, then the batch; folded into y. Workgroup: 1 row(s) of 32 lanes along N.
-@compute @workgroup_size(32)
+// matmul_thin: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]), of few results; matmul_add
+// grid: one workgroup a tile of 3 x 64, tiles of one row of tiles side by side, then down, then
+// 1 part(s) of the sum, then the batch; folded into y. Workgroup: 16 shares of each sum, of 16 lanes along N.
+// Each share adds four terms of every 64. The shares meet in workgroup memory; then the first ones finish a row each.
+var<workgroup> shares: array<array<array<array<vec4<f32>, 16>, 1>, 3>, 16>;
+
+@compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let tile = group.x + group.y * 1u;
-  if (tile >= 1u) { return; }
-  let batch = tile / 1u;
-  let part = (tile / 1u) % 1u;
-  let row = (tile / 1u) % 1u * 3u;
-  let lane = local % 32u;
-  let column = tile % 1u * 128u + lane * 4u;
+  let tile = group.x + group.y * 2u;
+  if (tile >= 2u) { return; }
+  let batch = tile / 2u;
+  let part = (tile / 2u) % 1u;
+  let row = (tile / 2u) % 1u * 3u;
+  let share = local / 16u;
+  let lane = local % 16u;
+  let column = tile % 2u * 64u + lane * 4u;
   let m0 = row;
   let m1 = row + 1u;
   let m2 = row + 2u;
@@ -24,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var c1_0 = vec4<f32>();
   var c2_0 = vec4<f32>();
   let k_end = min((part + 1u) * 384u, 384u);
-  for (var k = part * 384u; k < k_end; k += 4u) {  // at most 96 turns
+  for (var k = part * 384u + share * 4u; k < k_end; k += 64u) {  // at most 6 turns
     let v1 = x0[((m0 * 384u) + k) / 4u];
     let v2 = x0[((m1 * 384u) + k) / 4u];
     let v3 = x0[((m2 * 384u) + k) / 4u];
@@ -40,21 +44,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     c2_0 += x2_0 * v4; c2_0 += x2_1 * v5; c2_0 += x2_2 * v6; c2_0 += x2_3 * v7;
   }
 
-  if (column < 96u) {
-    let v8 = x2[column / 4u];
-    let v9 = (c0_0 + v8);
-    y0[((row * 96u) + column) / 4u] = v9;
+  shares[share][0u][0u][lane] = c0_0;
+  shares[share][1u][0u][lane] = c1_0;
+  shares[share][2u][0u][lane] = c2_0;
+  workgroupBarrier();
+  if (share >= 3u) { return; }
+  c0_0 = vec4<f32>();
+  for (var other = 0u; other < 16u; other++) {
+    c0_0 += shares[other][share][0u][lane];
   }
   if (column < 96u) {
-    let at10 = (((row + 1u) * 96u) + column);
-    let v11 = x2[column / 4u];
-    let v12 = (c1_0 + v11);
-    y0[(((row + 1u) * 96u) + column) / 4u] = v12;
-  }
-  if (column < 96u) {
-    let at13 = (((row + 2u) * 96u) + column);
-    let v14 = x2[column / 4u];
-    let v15 = (c2_0 + v14);
-    y0[(((row + 2u) * 96u) + column) / 4u] = v15;
+    let at8 = (((row + share) * 96u) + column);
+    let v9 = x2[column / 4u];
+    let v10 = (c0_0 + v9);
+    y0[(((row + share) * 96u) + column) / 4u] = v10;
   }
 }

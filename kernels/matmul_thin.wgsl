@@ -1,0 +1,31 @@
+// matmul_thin: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]), of few results; {{what}}
+// grid: one workgroup a tile of {{tile_rows}} x {{tile_columns}}, tiles of one row of tiles side by side, then down, then
+// {{splits}} part(s) of the sum, then the batch; folded into y. Workgroup: {{team}} shares of each sum, of {{lanes}} lanes along N.
+// Each share adds four terms of every {{stride}}. The shares meet in workgroup memory; then the first ones finish a row each.
+var<workgroup> shares: array<array<array<array<{{type}}, {{lanes}}>, {{columns}}>, {{tile_rows}}>, {{team}}>;
+
+@compute @workgroup_size({{size}})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let tile = group.x + group.y * {{grid_columns}}u;
+  if (tile >= {{tiles}}u) { return; }
+  let batch = tile / {{tiles_each}}u;
+  let part = (tile / {{tiles_plane}}u) % {{splits}}u;
+  let row = (tile / {{tiles_wide}}u) % {{tiles_high}}u * {{tile_rows}}u;
+  let share = local / {{lanes}}u;
+  let lane = local % {{lanes}}u;
+  let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
+{{start}}
+  let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);
+  for (var k = part * {{part_length}}u + share * 4u; k < k_end; k += {{stride}}u) {  // at most {{k_turns}} turns
+{{step}}
+  }
+{{rest}}
+{{put}}
+  workgroupBarrier();
+  if (share >= {{tile_rows}}u) { return; }
+{{zero}}
+  for (var other = 0u; other < {{team}}u; other++) {
+{{take}}
+  }
+{{finish}}
+}
