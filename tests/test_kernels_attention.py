@@ -129,6 +129,7 @@ BLOCKED = [
     ((2,), 70, 70, 64, 64, True),
     ((), 33, 131, 24, 40, True),
     ((1, 2), 40, 19, 10, 7, False),
+    ((2,), 70, 90, 32, 24, True),
     ((), 5, 9, 1, 2, True),
     pytest.param((3,), 131, 131, 8, 8, True, marks=pytest.mark.slow),
     pytest.param((2,), 67, 64, 128, 128, False, marks=pytest.mark.slow),

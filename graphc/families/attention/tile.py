@@ -109,6 +109,7 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
         Blocks(8, 8, 8, 8, 4, unrolled=4),
         Blocks(16, 8, 8, 8, 4, unrolled=4),
         Blocks(16, 16, 4, 4, 8, unrolled=8),
+        Blocks(16, 8, 4, 8, 8, unrolled=4),
         Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
@@ -118,6 +119,7 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
         Blocks(16, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 8, 8, 8, unrolled=4),
         Blocks(16, 16, 4, 4, 8, unrolled=8),
+        Blocks(16, 8, 4, 8, 8, unrolled=4),
         Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
@@ -126,6 +128,7 @@ BLOCKS: Final[Mapping[Kind, tuple[Blocks, ...]]] = {
         Blocks(8, 16, 8, 4, 8, unrolled=8),
         Blocks(16, 16, 4, 4, 8, unrolled=4),
         Blocks(16, 16, 4, 4, 8, unrolled=8),
+        Blocks(16, 8, 4, 8, 8, unrolled=4),
         Blocks(8, 16, 4, 4, 8, unrolled=4),
         Blocks(8, 8, 4, 4, 4),
         Blocks(8, 8, 4, 4, 8),
@@ -139,12 +142,6 @@ eight for 64, but then twice the invocations have registers. On an H200, forward
 of 64 took 0.81 ms with the first of these and 0.77 with the second, 96 heads of 1,024 rows 2.33 and 2.38. Some planes
 are written out, because drivers do not unroll loops whose turns wgpu-native counts: 5% less than with a loop of each.
 """
-
-FOR_ROWS: Final[tuple[tuple[int, Blocks], ...]] = (
-    (64, Blocks(8, 8, 4, 4, 8)),
-    (512, Blocks(16, 16, 4, 4, 8, unrolled=4)),
-)
-"""The best for rows up to so many."""
 
 SHORT: Final = 32
 """Rows of the smallest block."""
@@ -180,11 +177,22 @@ def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[T
         and tile.shared_bytes <= target.max_shared_bytes
         and tile.tile_rows <= max(SHORT, 2 * rows)
     ]
-    fitting = next((tile for most, tile in FOR_ROWS if rows <= most), None)
-    blocks.sort(key=lambda tile: tile != fitting)
+    blocks.sort(key=lambda tile: tile != _fitting(kind, shape, rows))
     if min(shape.queries, shape.keys) >= least and min(shape.head, shape.width) >= NARROW:
         return [*blocks, *_of_subgroups(kind, shape, target, staged)]
     return [*_of_subgroups(kind, shape, target, staged), *blocks]
+
+
+def _fitting(kind: Kind, shape: Shape, rows: int) -> Blocks | None:
+    """The block that suits a shape; None: the first one does."""
+    longest = max(shape.head, shape.width)
+    if rows <= 2 * SHORT:
+        return Blocks(8, 8, 4, 4, 8)
+    if longest <= 32:  # sixteen lanes would have less than a vector each
+        return Blocks(16, 8, 4, 8, 8, unrolled=4)
+    # Gradients of long rows take too many registers for more scores.
+    square = rows <= 512 or (kind != "forward" and longest > 64)
+    return Blocks(16, 16, 4, 4, 8, unrolled=4) if square else None
 
 
 def _of_subgroups(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile]:
