@@ -160,7 +160,7 @@ def _checks(data: Mapping[str, Any]) -> str:
 def _errors(data: Mapping[str, Any]) -> str:
     lines = [f"- {name}: {' '.join(text.split())}" for name, text in data["errors"].items()]
     lines += [f"- {name}: not begun, the time was over" for name in data["skipped"]]
-    return "## What failed\n\n" + "\n".join(lines) if lines else ""
+    return "## What failed, or was left out\n\n" + "\n".join(lines) if lines else ""
 
 
 def _limits(data: Mapping[str, Any]) -> str:

@@ -66,10 +66,11 @@ class Program:
 
     def _counts(self) -> tuple[int, int]:
         """How often a submit records it, and how many calls make a sample."""
-        self._time(1)
-        one = min(self._time(1), self._time(1 if self._small else 8))
         if self._small:
             return 2, 2
+        one = self._time(1)
+        if one < SAMPLE:
+            one = min(one, self._time(8))
         return max(1, min(MOST_RECORDED, round(SUBMIT / one))), max(2, min(MOST_CALLS, round(SAMPLE / one)))
 
     @property

@@ -7,7 +7,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,8 @@ def gpu_report(
     run = _Run(device, path, report, time.monotonic(), seconds, note, limits.Heater(device, small))
     run.guarded("adapter", lambda: report.adapter.update(limits.facts(device)))
     _limits(run)
+    if device.software and not small:
+        note("the sizes are those of GPUs, and take a software adapter many minutes: --small shows that all works")
     rival, report.torch = find_rival(python or sys.executable)
     note(f"PyTorch: {report.torch}")
     wanted = set(names)
@@ -118,6 +120,13 @@ class _Run:
     limit: float
     note: Callable[[str], None]
     heat: limits.Heater
+
+    def turns(self) -> Iterator[int]:
+        """The numbers of a program's turns: at least one, and no more when the time is over."""
+        for number in range(1 if self.report.small else TURNS):
+            if number and time.monotonic() - self.begin > self.limit:
+                return
+            yield number
 
     def guarded(self, name: str, part: Callable[[], object]) -> None:
         """Do a part; what it raises is written down. Nothing begins after the time is over."""
@@ -177,7 +186,7 @@ def _row(run: _Run, row: Row, rival: Rival | None) -> None:
     theirs, absent = _prepared(rival, work.peer, program.first) if rival else (0.0, report.torch)
     times: dict[str, list[float]] = {"device": [], "call": []}
     calls = max(1, min(256, round(RIVAL_SECONDS / max(theirs, 1e-6))))
-    for _ in range(1 if small else TURNS):
+    for _ in run.turns():
         times["device"].append(program.device_seconds())
         times["call"].append(program.call_seconds())
         if rival and not absent:
@@ -268,7 +277,7 @@ def _checked(run: _Run, row: Row) -> None:
     try:
         programs = {way: Program(row.make(small), device, run.heat, small) for way, device in devices.items()}
         times: dict[str, list[float]] = {way: [] for way in programs}
-        for _ in range(1 if small else TURNS):
+        for _ in run.turns():
             for way, program in programs.items():
                 times[way].append(program.device_seconds())
         run.report.checks[row.name] = {way: statistics.median(values) for way, values in times.items()}
