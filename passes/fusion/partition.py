@@ -24,7 +24,7 @@ class Group:
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
     claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
     side, where there are such; each computes what it would alone. reports: whether it checks indices, and so
-    binds the program's faults.
+    binds the program's faults. claimable: the claims that it can have; None until somebody asks.
     """
 
     id: int
@@ -41,6 +41,7 @@ class Group:
     claims: Pairs = field(default_factory=dict)
     parts: tuple[Group, ...] = ()
     reports: bool = False
+    claimable: Pairs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class Partition:
         loads, stores = self.boundary((a, b))
         reports = a.reports or b.reports
         buffers, most = self._buffers(loads, stores) + reports, self.limits.max_buffers
-        if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
+        if buffers - sum(v in self.claims.free for v in loads) - self._uniform(loads) > most:
             return None
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
@@ -297,7 +298,7 @@ class Partition:
             group.parts = tuple(self._claiming(part, group) for part in group.parts)
             group.claims = {new: old for part in group.parts for new, old in part.claims.items()}
         else:
-            group.claims = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
+            group.claims = self._claimable(group)
         claimed = set(group.claims.values())
         problem = self._claim_problem(a, b, group)
         if buffers - len(claimed) - self._uniform(v for v in group.loads if v not in claimed) > most:
@@ -310,8 +311,13 @@ class Partition:
     def _claiming(self, part: Group, launch: Group) -> Group:
         """A part of a launch with all the claims that it can have: on what no other part reads."""
         others = {v for other in launch.parts if other.nodes != part.nodes for v in other.loads}
-        pairs = self.claims.pairs(self.facts, part, self.limits.max_binding_bytes)
-        return replace(part, claims={new: old for new, old in pairs.items() if old not in others})
+        return replace(part, claims={n: old for n, old in self._claimable(part).items() if old not in others})
+
+    def _claimable(self, group: Group) -> Pairs:
+        """All the claims that a group can have by itself: a launch tries the same part beside many others."""
+        if group.claimable is None:
+            group.claimable = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
+        return group.claimable
 
     def _claim_problem(self, a: Group, b: Group, group: Group) -> str | None:
         """Whatever else reads a claimed input has to run before, and so must not wait for this group."""
