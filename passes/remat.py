@@ -67,9 +67,9 @@ class Ladder:
     kernels: Fuse
 
     def __post_init__(self) -> None:
-        partition = self.kernels.partition(self.graph, launches=False)
-        groups = [g for g in partition.groups() if g.stores]
         self.forward = _forward_values(self.graph)
+        partition = self.kernels.partition(_without_updates(self.graph, self.forward), launches=False)
+        groups = [g for g in partition.groups() if g.stores]
         self.maker = self.graph.producers()
         self.stored = {v for g in groups for v in g.stores}
         late = [g for g in groups if not self._holds_forward(partition.facts.nodes, g)]
@@ -127,6 +127,16 @@ class Ladder:
     def dropped(self, step: int) -> frozenset[Value]:
         """The residuals that are computed again at a step."""
         return frozenset(d.value for d in self.drops[: self.steps[step]])
+
+
+def _without_updates(graph: Graph, forward: set[Value]) -> Graph:
+    """The graph without what is made of gradients, which reads no residuals: its results are all that this needs."""
+    updates = {n for n in graph.nodes if n.source.phase != BACKWARD and forward.isdisjoint(n.outputs)}
+    made = {v for n in updates for v in n.outputs}
+    wanted = [v for n in updates for v in n.inputs if v not in made] + [v for v in graph.outputs if v not in made]
+    given = {*graph.inputs, *graph.constants}
+    kept = tuple(n for n in graph.nodes if n not in updates)
+    return Graph(graph.inputs, graph.constants, kept, tuple(dict.fromkeys(v for v in wanted if v not in given)))
 
 
 def _forward_values(graph: Graph) -> set[Value]:
