@@ -231,18 +231,21 @@ def record(encoder: Any, commands: Commands) -> None:
         _release_pass(compute_pass)
 
 
-def read_mapped(buffer: Any, nbytes: int, submission: Submission, alone: bool = True) -> npt.NDArray[np.uint8]:
-    """The first bytes of a MAP_READ buffer, after `submission` (the last to write it) is done. Blocks as its `wait`.
+def read_mapped(
+    buffer: Any, out: npt.NDArray[np.uint8], submission: Submission, alone: bool = True
+) -> npt.NDArray[np.uint8]:
+    """The first bytes of a MAP_READ buffer, as many as `out` holds, which they are copied to and which is returned.
 
-    Raises DeviceLostError where the device goes away meanwhile, DeviceError where the buffer cannot be mapped.
+    It is read after `submission` (the last to write it) is done. Blocks as its `wait`. Raises DeviceLostError where the
+    device goes away meanwhile, DeviceError where the buffer cannot be mapped.
     """
     submission.wait(alone)
     with deferred:
-        return _read_mapped(buffer, nbytes, submission)
+        return _read_mapped(buffer, out, submission)
 
 
-def _read_mapped(buffer: Any, nbytes: int, submission: Submission) -> npt.NDArray[np.uint8]:
-    ticket = next(_tickets)
+def _read_mapped(buffer: Any, out: npt.NDArray[np.uint8], submission: Submission) -> npt.NDArray[np.uint8]:
+    ticket, nbytes = next(_tickets), out.nbytes
     info = ffi.new("WGPUBufferMapCallbackInfo *")
     info.mode = lib.WGPUCallbackMode_AllowProcessEvents
     info.callback = _on_mapped
@@ -255,7 +258,6 @@ def _read_mapped(buffer: Any, nbytes: int, submission: Submission) -> npt.NDArra
     if status != lib.WGPUMapAsyncStatus_Success:
         lost = status == lib.WGPUMapAsyncStatus_Aborted
         raise (DeviceLostError if lost else DeviceError)(f"a result could not be read back (map status {status})")
-    out = np.empty(nbytes, np.uint8)
     start = lib.wgpuBufferGetConstMappedRange(handle, 0, nbytes)
     ffi.memmove(ffi.from_buffer(out), start, nbytes)
     lib.wgpuBufferUnmap(handle)

@@ -321,7 +321,7 @@ class WgpuDevice(Device):
             return staging, room, self.submit(encoder, "reading a result"), size
 
     def _take_in(self, out: NDArray, staging: Any, room: int, done: native.Submission, size: int, start: int) -> None:
-        out[start : start + size] = native.read_mapped(staging, size, done, self.alone)
+        native.read_mapped(staging, out[start : start + size], done, self.alone)
         self._staging.give(staging, room)
 
     def mailbox(self, nbytes: int) -> Mailbox | None:
@@ -334,7 +334,9 @@ class WgpuDevice(Device):
     def read_box(self, box: Mailbox, offset: int, nbytes: int, memory: Memory | None = None) -> NDArray:
         """Bytes of a mailbox; waits for the call that fills it. memory: what they are a copy of."""
         with self._reading(memory):
-            found = box.read(lambda buffer, size, done: native.read_mapped(buffer, size, done, self.alone))
+            found = box.read(
+                lambda buffer, size, done: native.read_mapped(buffer, np.empty(size, np.uint8), done, self.alone)
+            )
         return np.array(found[offset : offset + nbytes])
 
     # -- submission
