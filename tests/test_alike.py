@@ -12,7 +12,7 @@ import graphc
 from graphc import nn
 from graphc.codegen.kernel import KernelSource
 from graphc.ir import Node
-from graphc.lower import lower
+from graphc.lower import family, lower
 from graphc.lower.alike import Alike
 from graphc.models import MODELS
 from graphc.passes import DEFAULT, run
@@ -97,3 +97,26 @@ def test_the_layers_of_a_deep_model_are_written_once() -> None:
         write(node)
     assert len(graph.nodes) >= 30
     assert len(written) <= 2
+
+
+def test_parts_of_launches_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two projections of each layer that are launched together are one kernel."""
+    written: list[Node] = []
+    kernels_of = family.kernels_of
+
+    def counted(part: Node, *rest: Any) -> list[KernelSource]:
+        written.append(part)
+        return kernels_of(part, *rest)
+
+    monkeypatch.setattr(family, "kernels_of", counted)
+
+    def layers(x: Any, ws: Any) -> Any:
+        for a, b in ws:
+            x = nn.layer_norm(x, x[0], x[1])
+            x = nn.softmax(x @ a) + np.sum(x @ b, axis=-1, keepdims=True)
+        return x
+
+    arguments = array(64, 64), [(array(64, 64), array(64, 64)) for _ in range(3)]
+    plan = lower(run(trace(layers, *arguments), DEFAULT), SOFTWARE)
+    assert any(kernel.family == "beside" for kernel in plan.kernels)
+    assert len(written) == 1

@@ -17,12 +17,24 @@ UNREAD = frozenset({"why"})
 """Attributes that no kernel depends on."""
 
 
-class Alike:
-    """The kernels of a program's nodes, each kind of node once. write: what makes the kernels of one node."""
+Write = Callable[[Node], list[KernelSource]]
+"""Makes the kernels of one node."""
 
-    def __init__(self, graph: Graph, root: Callable[[Value], Value], write: Callable[[Node], list[KernelSource]]):
-        self._graph, self._root, self._write = graph, root, write
+
+class Alike:
+    """The kernels of a graph's nodes, each kind of node once. uniform: tensors that are bound as uniform buffers."""
+
+    def __init__(
+        self, graph: Graph, root: Callable[[Value], Value], write: Write, uniform: frozenset[Value] = frozenset()
+    ) -> None:
+        self._graph, self._root, self._write, self._uniform = graph, root, write, uniform
         self._known: dict[Hashable, tuple[list[Value], list[KernelSource]]] = {}
+
+    def within(self, body: Graph, root: Callable[[Value], Value], write: Write, uniform: frozenset[Value]) -> Alike:
+        """The same for the nodes of a node's body: what is alike in several of them is written once, too."""
+        inner = Alike(body, root, write, uniform)
+        inner._known = self._known
+        return inner
 
     def __call__(self, node: Node) -> list[KernelSource]:
         """The kernels of a node: those of the first one like it, over this one's tensors.
@@ -52,7 +64,7 @@ class Alike:
         made = tuple((v.type, number[self._root(v)]) for v in node.outputs)
         passed = {value for value, _ in passed_through(node)}
         kept = tuple(n for n, v in enumerate(node.outputs) if v in passed)
-        tensors = tuple(value.type for value in number)
+        tensors = tuple((value.type, value in self._uniform) for value in number)
         return node.op, _attrs_key(node), tuple(v.type for v in node.inputs), reached, made, kept, literals, tensors
 
 

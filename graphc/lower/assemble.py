@@ -39,7 +39,7 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     begun = Begun(target.alignment) if target.software else None
 
     def written(node: Node) -> list[KernelSource]:
-        return kernels_of(node, flat.graph, target, program.root, faults=faults, begun=begun)
+        return kernels_of(node, flat.graph, target, program.root, faults=faults, begun=begun, alike=write)
 
     write = Alike(flat.graph, program.root, written)
     for position, node in enumerate(flat.graph.nodes):

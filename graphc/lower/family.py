@@ -14,6 +14,7 @@ from graphc.families.registry import kernel_family
 from graphc.ir import Builder, Graph, Node, Value, prune, reports
 from graphc.kernels.turns import turns
 from graphc.loops import passed_through
+from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
@@ -38,12 +39,13 @@ def kernels_of(
     uniform: frozenset[Value] = frozenset(),
     faults: Faults | None = None,
     begun: Begun | None = None,
+    alike: Alike | None = None,
 ) -> list[KernelSource]:
     """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
 
     uniform: the tensors that must be bound as uniform buffers. faults: where range checks report, those of the node
-    itself if there is no program around it. begun: gives kernels quick launches that bind parts of tensors. Raises
-    DeviceError where the target lacks an element type.
+    itself if there is no program around it. begun: gives kernels quick launches that bind parts of tensors. alike:
+    knows kernels that were written before. Raises DeviceError where the target lacks an element type.
     """
     faults = faults or Faults((node,))
     passed = {value for value, _ in passed_through(node)}
@@ -64,10 +66,14 @@ def kernels_of(
     if family.fuses:
         uniform |= _uniform(node, body, storage, target)
 
-    def of_part(part: Node) -> list[KernelSource]:
-        return kernels_of(part, body, target, lambda value: storage.get(value, value), uniform, faults, begun)
+    def within(value: Value) -> Value:
+        return storage.get(value, value)
 
-    site = Site(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=of_part)
+    def of_part(part: Node) -> list[KernelSource]:
+        return kernels_of(part, body, target, within, uniform, faults, begun, alike)
+
+    parts = of_part if alike is None else alike.within(body, within, of_part, uniform)
+    site = Site(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=parts)
     if family.launches:
         return family.build(body, site)
     needs = _type_needs(node, body, target)
