@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.codegen.rules import rules_of
 from graphc.families.matmul.tile import Shape, Tile, can_share, candidates, choose, problem_name
 from graphc.ir import Builder
 from graphc.lower import lower
@@ -187,6 +188,21 @@ def test_the_tile_stays_within_the_limits() -> None:
     assert choose(Shape(1, 1024, 32, 1024), "k", "n", gpu).depth == 0
     assert not can_share(Tile(16, 16, 4, 1, False, "k", "n", depth=64), shape, gpu)
     assert all(t.shared_bytes <= gpu.max_shared_bytes for t in candidates(shape, "k", "n", gpu, False))
+
+
+WHOLE = [(16384, 384, 384), (16384, 384, 1536), (384, 16384, 384), (1536, 16384, 384), (384, 16384, 1152), (2048,) * 3]
+
+
+@pytest.mark.parametrize("sizes", WHOLE)
+def test_the_workgroups_of_a_large_product_leave_little_of_a_round_empty(sizes: Any) -> None:
+    m, k, n = sizes
+    gpu, shape = Target("gpu", subgroup=32), Shape(1, m, k, n)
+    rules, tile = rules_of(gpu), choose(shape, "m" if k > m else "k", "n", gpu)
+    rounds = -(-tile.count(shape) // rules.cores)
+    assert tile.rows * tile.columns * tile.width == rules.sums
+    assert rounds >= tile.resident  # no multiprocessor has room left
+    assert tile.count(shape) >= 0.9 * rounds * rules.cores
+    assert tile.splits == 1 or tile.splits * m * n <= rules.parts
 
 
 def test_browsers_accept_the_kernels() -> None:

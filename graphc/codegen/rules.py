@@ -85,9 +85,8 @@ RULES: Final[dict[AdapterClass, Rules]] = {
     ),
     # Some 20 to 140 cores that hide the latency of memory by the number of invocations. A core holds 16 to 32
     # workgroups whatever their size: of a subgroup each, they would fill half of it. A product's invocation holds 64
-    # sums: for each element that it reads from workgroup memory it does four multiply-adds, and its 128 registers leave
-    # room for two workgroups of 256 on a core. Parts of sums are written and read at 10 times the speed of those of
-    # other classes.
+    # sums: for each element that it reads from workgroup memory it does four multiply-adds, and 384 of them fit the
+    # registers of a core. Parts of sums are written and read at 10 times the speed of those of other classes.
     "discrete": Rules(
         resident=128,
         neighbours=False,

@@ -92,6 +92,11 @@ class Tile:
         """Columns of the workgroup's tile."""
         return self.lanes * self.columns * self.width
 
+    @property
+    def resident(self) -> int:
+        """Workgroups that a multiprocessor of a GPU holds at a time."""
+        return max(1, HELD[self.rows * self.columns * self.width > 32] // self.threads)
+
     def across(self, shape: Shape) -> tuple[int, int]:
         """Tiles along N and along M."""
         return max(1, -(-shape.n // self.tile_columns)), max(1, -(-shape.m // self.tile_rows))
@@ -239,7 +244,7 @@ def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: 
 
 SHARED: Final[Mapping[tuple[int, int, int, int], float]] = {
     (16, 16, 8, 2): 44,
-    (16, 8, 8, 2): 43,
+    (16, 8, 8, 2): 45,
     (8, 16, 8, 2): 42,
     (8, 8, 8, 2): 41,
     (16, 16, 8, 1): 38,
@@ -253,7 +258,11 @@ SHARED: Final[Mapping[tuple[int, int, int, int], float]] = {
 rows, terms and columns on an NVIDIA H200. Blocks of 16 terms are a tenth faster than those of 8 in one stage or two."""
 
 FULL: Final = 256
-"""Invocations of a multiprocessor below which it waits for its own results; twice as many hide the wait for memory."""
+"""Invocations that keep a multiprocessor of a GPU busy; with fewer, it waits for its own results."""
+
+HELD: Final[Mapping[bool, int]] = {True: 384, False: 512}
+"""Invocations of whole workgroups that its registers hold at a time, with more than 32 sums each, or with fewer. It was
+seen that three workgroups of 128 invocations with 64 sums fit, and one of 256."""
 
 SHORT: Final = 64
 """Terms of a sum from which on its operands, or its shares, are brought into workgroup memory."""
@@ -290,7 +299,8 @@ def _shared(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Ti
     def time(tile: Tile) -> float:
         speed = SHARED[tile.lanes, tile.groups, tile.rows, tile.columns]
         splits = _splits(shape, tile, target)
-        turns = max(-(-tile.count(shape) * splits // rules.cores), FULL / tile.threads)
+        rounds, left = divmod(-(-tile.count(shape) * splits // rules.cores), tile.resident)
+        turns = rounds * tile.resident + (max(left, FULL / tile.threads) if left else 0)
         work = 2 * tile.tile_rows * tile.tile_columns * shape.k / splits
         parts = 8 * splits * shape.batch * shape.m * shape.n
         return turns * work * rules.cores / (speed * 1e6) + (LAUNCH + parts / TRAFFIC if splits > 1 else 0)
@@ -342,7 +352,8 @@ def _on_gpu(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
 
 def _splits(shape: Shape, tile: Tile, target: Target) -> int:
     rules, tiles = rules_of(target), max(tile.count(shape), 1)
-    busy = rules.resident if target.software else 2 * FULL * rules.cores // tile.threads
+    # Where a multiprocessor holds one workgroup, two rounds leave less of the last one empty.
+    busy = rules.resident if target.software else rules.cores * max(tile.resident, 2)
     wanted = busy // tiles
     shortest = SHORTEST if tile.team == 1 else SHORTEST * TEAM_TERMS
     wanted = min(max(wanted, -(-shape.k // LONGEST)), shape.k // shortest)
