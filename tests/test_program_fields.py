@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -94,17 +96,32 @@ def test_python_refuses_each_field_in_turn(written: Path) -> None:
     assert not accepted
 
 
+@pytest.fixture(scope="module")
+def packed(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same program with its kernels compressed, as pages have it."""
+    path = tmp_path_factory.mktemp("packed") / "p"
+    folder.save(load(written), path, packed=True)
+    return path
+
+
+def test_packed_kernels_are_the_same_in_a_sixth_of_their_text(written: Path, packed: Path) -> None:
+    assert load(packed).functions == load(written).functions
+    assert not (packed / folder.KERNELS).exists()
+    assert 3 * (packed / folder.PACKED).stat().st_size < (written / folder.KERNELS).stat().st_size
+
+
 def damaged(written: Path, copies: Path) -> list[str]:
     """Folders in which one file is cut, longer, changed or absent, or one entry of the manifest is another one."""
-    data = {name: (written / name).read_bytes() for name in (*folder.FILES, folder.MANIFEST)}
-    manifest = json.loads(data[folder.MANIFEST])
+    manifest = json.loads((written / folder.MANIFEST).read_bytes())
+    files = list(manifest["files"])
+    data = {name: (written / name).read_bytes() for name in (*files, folder.MANIFEST)}
     variants: list[dict[str, bytes | None]] = []
     for name, good in data.items():
         middle = len(good) // 2
         flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
         variants += [{**data, name: bad} for bad in (None, b"", good[:-1], good[:middle], good + b" x", flipped)]
     wrong: tuple[Any, ...] = (None, "x", 7, [], {})
-    for path in (["format"], ["version"], *(["files", f, k] for f in folder.FILES for k in ("bytes", "sha256"))):
+    for path in (["format"], ["version"], *(["files", f, k] for f in files for k in ("bytes", "sha256"))):
         for value in wrong:
             changed = json.loads(data[folder.MANIFEST])
             at = changed
@@ -113,6 +130,20 @@ def damaged(written: Path, copies: Path) -> list[str]:
             at[path[-1]] = value
             variants.append({**data, folder.MANIFEST: json.dumps(changed).encode()})
     variants.append({**data, folder.MANIFEST: json.dumps({**manifest, "more": 1}).encode()})
+    variants.append({**data, folder.MANIFEST: json.dumps({**manifest, "files": {}}).encode()})
+    if folder.PACKED in files:  # what cannot be unpacked, though the manifest says that it is right
+        good = data[folder.PACKED]
+        for bad in (
+            b"",
+            b"no",
+            good[:-9],
+            good[:20] + b"????" + good[24:],
+            gzip.compress(b"\xff"),
+            gzip.compress(b"fn"),
+        ):
+            entry = {"bytes": len(bad), "sha256": hashlib.sha256(bad).hexdigest()}
+            changed = {**manifest, "files": {**manifest["files"], folder.PACKED: entry}}
+            variants.append({**data, folder.PACKED: bad, folder.MANIFEST: json.dumps(changed).encode()})
     names = []
     for number, files in enumerate(variants):
         place = copies / str(number)
@@ -124,8 +155,9 @@ def damaged(written: Path, copies: Path) -> list[str]:
     return names
 
 
-def test_python_refuses_files_that_are_damaged(written: Path, tmp_path: Path) -> None:
-    names = damaged(written, tmp_path / "copies")
+@pytest.mark.parametrize("form", ["written", "packed"])
+def test_python_refuses_files_that_are_damaged(form: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    names = damaged(request.getfixturevalue(form), tmp_path / "copies")
     assert len(names) > 60
     for name in names:
         with pytest.raises(ProgramError) as error:
@@ -141,11 +173,12 @@ def running() -> Iterator[Any]:
 
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
-def test_javascript_refuses_what_python_refuses(written: Path, running: Any, tmp_path: Path) -> None:
+def test_javascript_refuses_what_python_refuses(written: Path, packed: Path, running: Any, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(written, site)
     raw = json.loads((written / folder.DOCUMENT).read_text())
-    names = damaged(written, site / "copies")
+    shutil.copytree(packed, site / "packed")
+    names = [f"{form}/{n}" for form, p in (("a", written), ("b", packed)) for n in damaged(p, site / "copies" / form)]
     tried = list(changes(raw))
     found = Page(running)
     with serving(site) as url:
@@ -160,6 +193,8 @@ def test_javascript_refuses_what_python_refuses(written: Path, running: Any, tmp
             const arrays = readArrays(await get("arrays.safetensors"));
             const told = (error) => error instanceof ProgramError && !error.message.includes("\\n");
             check(raw, wgsl, arrays);
+            const text = ({ kernels }) => kernels.map((kernel) => kernel.wgsl).join();
+            if (text(await read(url + "packed")) !== text(await read(url))) return ["other kernels", []];
             const accepted = [];
             for (const [path, value] of changes) {
                 const home = path.slice(0, -1).reduce((at, key) => at[key], raw);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.test_web_pages import CASES, click
 
 STEPS = 40
 TURNS = 5
+ROUNDS = 3
+"""How often Python and the page take turns: a machine's speed changes while other work comes and goes."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -23,7 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("br
 def test_the_speed_of_a_page(name: str, tmp_path: Path, capsys: Any) -> None:
     case = CASES[name]
     page.write(case.trained(), tmp_path / "page")
-    python = float(run_on("swiftshader", "tests.web_speed", name, str(STEPS)))
     with browser() as running, serving(tmp_path / "page") as url:
         Page(running).page.goto("about:blank")
         found = Page(running)
@@ -33,14 +35,20 @@ def test_the_speed_of_a_page(name: str, tmp_path: Path, capsys: Any) -> None:
         interactive = time.perf_counter() - begun
         found.page.fill("#text", case.text)
         found.page.fill("#steps", str(STEPS))
-        speeds = []
-        for _ in range(TURNS):
-            click(found, "Train")
-            speeds.append(float(found.page.inner_text("#speed").split()[0]))
+        click(found, "Train")  # the first steps wait for kernels to be compiled
+        speeds: list[float] = []
+        python: list[float] = []
+        for _ in range(ROUNDS):
+            python += map(float, run_on("swiftshader", "tests.web_speed", name, str(STEPS)).split())
+            for _ in range(TURNS):
+                click(found, "Train")
+                speeds.append(float(found.page.inner_text("#speed").split()[0]))
+        dispatches = found.page.text_content("#facts dd:nth-of-type(3)")
     with capsys.disabled():
         print(
-            f"\n{name} on SwiftShader: {max(speeds):.1f} steps/s in the page, {python:.1f} in Python, "
-            f"{max(speeds) / python:.2f} of it; ready after {interactive:.2f} s"
+            f"\n{name} on SwiftShader ({dispatches}): {statistics.median(speeds):.1f} steps/s in the page, "
+            f"{statistics.median(python):.1f} in Python, {statistics.median(speeds) / statistics.median(python):.2f} "
+            f"of it (medians); ready after {interactive:.2f} s"
         )
     assert min(speeds) > 0
     assert not found.errors

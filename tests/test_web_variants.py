@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import graphc
 from graphc import web
 from graphc.errors import ProgramError
-from graphc.program import load
+from graphc.program import lacking, load
+from graphc.targets import TYPICAL
 from tests.browser import BLANK, Page, browser, serving
 from tests.saved import rows
 
@@ -126,6 +128,64 @@ def test_a_program_for_other_lanes_alone_is_refused_in_one_line(tmp_path: Path, 
         assert said == f"rows needs subgroups of {needs.subgroup} lanes, and here they have 128 to 128"
     else:
         np.testing.assert_allclose(np.reshape(said, X.shape), rows(X), rtol=1e-5)
+
+
+def small(x: Any, w: Any) -> Any:
+    """Kernels that follow each other and are small: on an adapter without a GPU, stages of one."""
+    for _ in range(3):
+        x = np.tanh(rows(x) @ w)
+    return x
+
+
+SMALL = X[:4, :32]
+W = np.random.default_rng(7).normal(size=(32, 32)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("merged") / "p"
+    web.export({"small": graphc.compile(small).lower(SMALL, W)}, folder, subgroups=(4,), software=(4,))
+    (folder / "blank.html").write_text(BLANK)
+    return folder
+
+
+def test_launches_are_merged_for_adapters_without_a_gpu(merged: Path) -> None:
+    program = load(merged)
+    plain = program.functions["small"]
+    software, lanes = program.variants["small"]
+    assert [f.requires.software for f in (plain, software, lanes)] == [False, True, False]
+    assert len(software.plan.dispatches) < len(plain.plan.dispatches)
+
+
+def test_python_takes_merged_launches_on_software_alone(merged: Path) -> None:
+    function = load(merged).variants["small"][0]
+    target = replace(TYPICAL["software"], subgroup=4)
+    assert not lacking(function.requires, target)
+    assert lacking(function.requires, replace(target, software=False)) == "a software adapter"
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+@pytest.mark.parametrize("info", ["", "isFallbackAdapter: false, ", "isFallbackAdapter: true, "])
+def test_a_page_takes_merged_launches_on_software_alone(merged: Path, running: Any, info: str) -> None:
+    """The first case is what the browser says of its adapter, which is SwiftShader."""
+    page = Page(running)
+    if info:
+        page.page.add_init_script(FAKE.format(info=info + "subgroupMinSize: 4, subgroupMaxSize: 4"))
+    with serving(merged) as url:
+        taken, got = page.run(
+            url,
+            """
+            const program = await load("./");
+            const out = await program.small({ x: args[0], w: args[1] });
+            return [program.functions.small.requires.software, Array.from(out)];
+            """,
+            SMALL.tolist(),
+            W.tolist(),
+        )
+    assert taken == ("false" not in info)
+    np.testing.assert_allclose(np.reshape(got, SMALL.shape), small(SMALL, W), atol=1e-4)
+    assert not page.errors
 
 
 @pytest.mark.parametrize(("name", "message"), [("call", "of its own"), ("then", "of its own"), ("a b", "no name")])

@@ -41,15 +41,17 @@ def running() -> Iterator[Any]:
 def test_every_kernel_is_accepted(name: str, running: Any, tmp_path: Path) -> None:
     trained = CASES[name].trained()
     functions = {"step": page.step_function(trained), "sample": page.sample_function(trained)}
-    web.export(functions, tmp_path / "p", subgroups=(4,))
+    web.export(functions, tmp_path / "p", subgroups=(4,), software=(4,))
     program = load(tmp_path / "p")
     assert list(program.functions) == ["step", "sample"]
     for function in program.functions.values():
         assert not function.requires.features
+        assert not function.requires.software
+    every = (*program.functions.values(), *(f for others in program.variants.values() for f in others))
+    for function in every:
         assert not function.plan.textures
         for limit, need in function.requires.limits.items():
             assert need <= BASELINE[limit], limit
-    every = (*program.functions.values(), *(f for others in program.variants.values() for f in others))
     plans = [function.plan for function in every]
     kernels = {f"{p}/{k.name}/{n}": k for p, plan in enumerate(plans) for n, k in enumerate(plan.kernels)}
     assert not tint.errors({key: (kernel.wgsl, kernel.needs) for key, kernel in kernels.items()})

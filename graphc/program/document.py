@@ -429,9 +429,10 @@ def _key(at: At) -> str | int:
 
 
 def _requirements(at: At) -> Requirements:
-    raw = at.object("limits", "features", "subgroup")
+    raw = at.object("limits", "features", "subgroup", "software")
     limits = {key: item.whole() for key, item in raw["limits"].entries().items()}
-    return Requirements(limits, raw["features"].each(At.text), raw["subgroup"].whole(0, 128))
+    features, lanes = raw["features"].each(At.text), raw["subgroup"].whole(0, 128)
+    return Requirements(limits, features, lanes, raw["software"].flag())
 
 
 def _check_requirements(at: At, function: Function) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,9 @@ VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 DOCUMENT: Final = "program.json"
 KERNELS: Final = "kernels.wgsl"
+PACKED: Final = "kernels.gzip"
+"""What stands in the place of KERNELS in a packed program; servers know no such ending, so none of them unpacks it."""
+
 ARRAYS: Final = "arrays.safetensors"
 FILES: Final = (DOCUMENT, KERNELS, ARRAYS)
 
@@ -42,10 +47,11 @@ _STORED: Final = {
 """Element types of safetensors that a program may hold."""
 
 
-def save(program: Program, path: str | os.PathLike[str]) -> None:
+def save(program: Program, path: str | os.PathLike[str], packed: bool = False) -> None:
     """Write a program as the folder `path`, all or nothing; a program that lies there is replaced.
 
-    Raises ProgramError for a place that holds something else or cannot be written.
+    packed: kernels are compressed, to a sixth of their text, because servers of files do not compress. Raises
+    ProgramError for a place that holds something else or cannot be written.
     """
     folder = Path(path)
     if folder.exists() and not _replaceable(folder):
@@ -56,7 +62,7 @@ def save(program: Program, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         raise ProgramError(f"{folder} cannot be written: {error}") from error
     try:
-        write_files(program, new)
+        write_files(program, new, packed)
         new.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -67,13 +73,14 @@ def save(program: Program, path: str | os.PathLike[str]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_files(program: Program, folder: Path) -> None:
-    """Write the files of a program into a folder that is there."""
+def write_files(program: Program, folder: Path, packed: bool = False) -> None:
+    """Write the files of a program into a folder that is there; packed: see `save`."""
     texts = [f"{_HEAD}{n}: {kernel.name}\n{kernel.wgsl.rstrip()}\n" for n, kernel in enumerate(kernels_of(program))]
     document = json.dumps(to_json(program), separators=(",", ":"), allow_nan=False)
+    wgsl = "".join(texts).encode()
     contents = {
         DOCUMENT: document.encode(),
-        KERNELS: "".join(texts).encode(),
+        **({PACKED: gzip.compress(wgsl, mtime=0)} if packed else {KERNELS: wgsl}),
         ARRAYS: _stored(program.arrays),
     }
     files = {}
@@ -94,8 +101,8 @@ def load(path: str | os.PathLike[str]) -> Program:
     contents = _verified(folder)
     try:
         raw = json.loads(contents[DOCUMENT])
-        wgsl = _kernels(contents[KERNELS].decode())
-    except (ValueError, RecursionError) as error:
+        wgsl = _kernels((contents[KERNELS] if KERNELS in contents else gzip.decompress(contents[PACKED])).decode())
+    except (ValueError, RecursionError, OSError, EOFError, zlib.error) as error:
         raise ProgramError(f"{folder}: it cannot be read: {error}") from error
     try:
         return from_json(raw, wgsl, _arrays(contents[ARRAYS]))
@@ -116,10 +123,11 @@ def _verified(folder: Path) -> dict[str, bytes]:
     if manifest.get("version") != VERSION:
         raise ProgramError(f"{folder}: it has version {manifest.get('version')!r}, and this graphc reads {VERSION}")
     files = manifest.get("files")
-    if set(manifest) != {"format", "version", "files"} or not isinstance(files, dict) or set(files) != set(FILES):
-        raise ProgramError(f"{folder / MANIFEST}: it must name {', '.join(FILES)}, and nothing else")
+    right = set(manifest) == {"format", "version", "files"} and isinstance(files, dict)
+    if not right or set(files) not in (set(FILES), {PACKED if name == KERNELS else name for name in FILES}):
+        raise ProgramError(f"{folder / MANIFEST}: it must name {', '.join(FILES)} (or {PACKED}), and nothing else")
     contents = {}
-    for name in FILES:
+    for name in files:
         data, entry = _read(folder / name), files[name]
         if not isinstance(entry, dict) or set(entry) != {"bytes", "sha256"}:
             raise ProgramError(f"{folder / MANIFEST}: {name} needs bytes and sha256")

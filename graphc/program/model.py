@@ -35,11 +35,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What an adapter must have: limits by their WebGPU names, features, and lanes of a subgroup (0: any)."""
+    """What an adapter must have: limits by their WebGPU names, features, and lanes of a subgroup (0: any).
+
+    software: whether the adapter must be one without a GPU, because launches were saved at the cost of parallel work.
+    """
 
     limits: Mapping[str, int]
     features: tuple[str, ...] = ()
     subgroup: int = 0
+    software: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ def lacking(needs: Requirements, target: Target) -> str:
     for feature in needs.features:
         if feature not in target.features:
             return f"the feature {feature}"
+    if needs.software and not target.software:
+        return "a software adapter"
     if needs.subgroup and needs.subgroup != target.subgroup:
         return f"subgroups of {needs.subgroup} lanes, and there they have {target.subgroup}"
     return ""

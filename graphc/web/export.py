@@ -61,6 +61,7 @@ def export(
     *,
     about: Mapping[str, Any] | None = None,
     subgroups: Iterable[int] = (),
+    software: Iterable[int] = (),
 ) -> None:
     """Write compiled functions as a folder that a page loads with `load(url)` of its runtime.js.
 
@@ -68,12 +69,14 @@ def export(
     that the page runs on every adapter. params: what arguments begin with and keep on the device between calls: a
     dict by the names of arguments, or else the tree of the argument that is called `params`. about: whatever JSON can
     hold, for the page. subgroups: lanes (4 to 128) for which other kernels are added; where an adapter's subgroups
-    always have so many, they are taken when the program is loaded. Raises ProgramError for names that no call could
-    use, types that WebGPU lacks, and a place that holds something else.
+    always have so many, they are taken when the program is loaded. software: the same for adapters without a GPU, where
+    launches are merged, for they cost more than small kernels (Chromium's, SwiftShader, has 4 lanes). Raises
+    ProgramError for names that no call could use, types that WebGPU lacks, and a place that holds something else.
     """
     if not functions:
         raise ProgramError("web.export: there is no function to export")
-    targets = [_with_subgroups(lanes) for lanes in subgroups]
+    targets = [replace(_with_subgroups(lanes), software=True) for lanes in software]  # before those for any adapter
+    targets += [_with_subgroups(lanes) for lanes in subgroups]
     made: dict[str, program.Function] = {}
     variants: dict[str, tuple[program.Function, ...]] = {}
     arrays: dict[str, NDArray] = {}
@@ -87,11 +90,11 @@ def export(
         single = _lowered(executable, TARGET)
         arrays |= single.arrays
         made |= single.functions
-        others = tuple(_lowered(executable, target).functions[name] for target in targets)
-        variants[name] = tuple(f for f in others if f.requires.subgroup)  # others are the function itself
+        others = [_lowered(executable, target).functions[name] for target in targets]
+        variants[name] = tuple(f for f in others if f.plan.kernels != made[name].plan.kernels)
     state = _state(params, made, arrays)
     used = {name: others for name, others in variants.items() if others}
-    program.save(program.Program(made, arrays, state, about or {}, used), directory)
+    program.save(program.Program(made, arrays, state, about or {}, used), directory, packed=True)
     add_runtime(directory)
 
 
@@ -113,7 +116,11 @@ def _with_subgroups(lanes: int) -> Target:
 def _lowered(executable: Executable, target: Target) -> program.Program:
     plan = lower(executable.graph, target, executable.donated)
     plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
-    return executable.as_program(plan, target)
+    found = executable.as_program(plan, target)
+    if not target.software:
+        return found
+    only = {name: replace(f, requires=replace(f.requires, software=True)) for name, f in found.functions.items()}
+    return replace(found, functions=only)
 
 
 def _short(wgsl: str) -> str:

@@ -2,6 +2,7 @@
 
 const FORMAT = "graphc program";
 const VERSION = 1;
+const PACKED = "kernels.gzip";
 const FILES = ["program.json", "kernels.wgsl", "arrays.safetensors"];
 const HEAD = "//// kernel ";
 export const VECTOR = 16; // bytes that kernels read and write at once
@@ -228,7 +229,7 @@ function readFunction(name, at, kernels, arrays) {
     return [given.value, taken.index(results.length)];
   });
   Object.values(raw.memory.entries()).forEach((item) => item.whole());
-  const needs = raw.requires.object("limits", "features", "subgroup");
+  const needs = raw.requires.object("limits", "features", "subgroup", "software");
   const limits = Object.fromEntries(Object.entries(needs.limits.entries()).map(([k, v]) => [k, v.whole()]));
   const features = needs.features.each((item) => item.text());
   const used = new Set(dispatches.flatMap((d) => kernels[d.kernel].needs));
@@ -241,7 +242,7 @@ function readFunction(name, at, kernels, arrays) {
     outputs: slots(raw.outputs, results),
     loops: readLoops(raw.loops, dispatches.length),
     memory: raw.memory.value,
-    requires: { limits, features, subgroup: needs.subgroup.whole(0, 128) },
+    requires: { limits, features, subgroup: needs.subgroup.whole(0, 128), software: needs.software.flag() },
   };
 }
 
@@ -334,15 +335,20 @@ export async function read(url) {
   const manifest = parse(text(await fetchFile(base, "manifest.json")), "manifest.json");
   if (manifest?.format !== FORMAT) fail(`manifest.json: this is no manifest of a ${FORMAT}`);
   if (manifest.version !== VERSION) fail(`it has version ${manifest.version}, and this runtime reads ${VERSION}`);
-  const listed = new At(manifest, "manifest").object("format", "version", "files").files.object(...FILES);
+  const listed = new At(manifest, "manifest").object("format", "version", "files").files;
+  const files = FILES.map((name, n) => (n === 1 && listed.value?.[PACKED] ? PACKED : name));
+  const entries = listed.object(...files);
   const contents = await Promise.all(
-    FILES.map(async (name) => {
-      const entry = listed[name].object("bytes", "sha256");
+    files.map(async (name) => {
+      const entry = entries[name].object("bytes", "sha256");
       const bytes = await fetchFile(base, name);
       if (bytes.byteLength !== entry.bytes.value) fail(`${name} has ${bytes.byteLength} bytes, not ${entry.bytes.value}`);
       const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
       const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      return hex === entry.sha256.value ? bytes : fail(`${name} was changed: its checksum is not that of the manifest`);
+      if (hex !== entry.sha256.value) fail(`${name} was changed: its checksum is not that of the manifest`);
+      if (name !== PACKED) return bytes;
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      return new Response(stream).arrayBuffer().catch((error) => fail(`${name} cannot be unpacked: ${error.message}`));
     }),
   );
   return check(parse(text(contents[0]), FILES[0]), readKernels(text(contents[1])), readArrays(contents[2]));

@@ -95,6 +95,7 @@ function lack({ requires }, { limits, features, info }) {
   }
   const missing = requires.features.map(featureOf).find((feature) => !features.has(feature));
   if (missing) return `the feature ${missing}, which this adapter lacks`;
+  if (requires.software && !info?.isFallbackAdapter) return "a software adapter";
   const [lanes, low, high] = [requires.subgroup, info?.subgroupMinSize, info?.subgroupMaxSize];
   return !lanes || (low === lanes && high === lanes) ? null : `subgroups of ${lanes} lanes, and here they have ${low} to ${high}`;
 }
@@ -129,7 +130,7 @@ class Device {
     for (const { requires } of functions) {
       for (const [limit, need] of Object.entries(requires.limits)) {
         if (adapter.limits[limit] === undefined) continue; // one that WebGPU does not know
-        requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0, DEFAULTS[limit] ?? 0);
+        requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0); // a device has its default at least
       }
       requires.features.forEach((need) => requiredFeatures.add(featureOf(need)));
     }
@@ -210,13 +211,6 @@ class Device {
     });
   }
 }
-
-const DEFAULTS = {
-  ...{ maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 },
-  ...{ maxStorageBuffersPerShaderStage: 8, maxStorageBufferBindingSize: 134217728, maxBufferSize: 268435456 },
-  ...{ maxUniformBuffersPerShaderStage: 12, maxStorageTexturesPerShaderStage: 4, maxTextureDimension2D: 8192 },
-  ...{ maxComputeWorkgroupsPerDimension: 65535 },
-};
 
 /** One function on a device: its buffers, textures and pipelines. */
 class Runner {
