@@ -137,8 +137,8 @@ def small(x: Any, w: Any) -> Any:
     return x
 
 
-SMALL = X[:4, :32]
-W = np.random.default_rng(7).normal(size=(32, 32)).astype(np.float32)
+SMALL = X[:4, :64]
+W = np.random.default_rng(7).normal(size=(64, 64)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

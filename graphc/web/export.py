@@ -91,7 +91,7 @@ def export(
         arrays |= single.arrays
         made |= single.functions
         others = [_lowered(executable, target).functions[name] for target in targets]
-        variants[name] = tuple(f for f in others if f.plan.kernels != made[name].plan.kernels)
+        variants[name] = tuple(f for f in others if _differs(f, made[name]))
     state = _state(params, made, arrays)
     used = {name: others for name, others in variants.items() if others}
     program.save(program.Program(made, arrays, state, about or {}, used), directory, packed=True)
@@ -111,6 +111,12 @@ def _with_subgroups(lanes: int) -> Target:
     if lanes not in (4, 8, 16, 32, 64, 128):
         raise ProgramError(f"web.export: subgroups have 4, 8, 16, 32, 64 or 128 lanes, not {lanes}")
     return replace(TARGET, subgroup=lanes, features=frozenset({"subgroup"}))
+
+
+def _differs(variant: program.Function, function: program.Function) -> bool:
+    """Whether a variant is one: what counts on nothing more than the function itself must not be taken for it."""
+    needs = variant.requires
+    return (needs.software or needs.subgroup > 0) and variant.plan.kernels != function.plan.kernels
 
 
 def _lowered(executable: Executable, target: Target) -> program.Program:
