@@ -28,9 +28,6 @@ ROWS: Final = 64
 TEXTS: Final = 4
 """The same for texts without end, which take a call a token."""
 
-SWIFTSHADER: Final = 4
-"""Lanes of the subgroups of SwiftShader, the adapter of Chromium where there is no GPU."""
-
 ALL: Final = 256
 """Examples of a batch in the page, where the run took all of its data in each step."""
 
@@ -71,7 +68,7 @@ def write(trained: Trained, directory: Path) -> None:
     about = describe(trained)
     functions = {"step": step_function(trained), "sample": sample_function(trained)}
     params = {"params": trained.params, "state": trained.state}
-    graphc.web.export(functions, directory, params, about=about, software=(SWIFTSHADER,))
+    graphc.web.export(functions, directory, params, about=about, software=("step",))
     graphc.web.write_page(directory, f"{trained.run.model}: graphc", functions["step"])
 
 

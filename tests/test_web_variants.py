@@ -144,7 +144,7 @@ W = np.random.default_rng(7).normal(size=(64, 64)).astype(np.float32)
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("merged") / "p"
-    web.export({"small": graphc.compile(small).lower(SMALL, W)}, folder, subgroups=(4,), software=(4,))
+    web.export({"small": graphc.compile(small).lower(SMALL, W)}, folder, subgroups=(4,), software=("small",))
     (folder / "blank.html").write_text(BLANK)
     return folder
 
@@ -162,6 +162,11 @@ def test_python_takes_merged_launches_on_software_alone(merged: Path) -> None:
     target = replace(TYPICAL["software"], subgroup=4)
     assert not lacking(function.requires, target)
     assert lacking(function.requires, replace(target, software=False)) == "a software adapter"
+
+
+def test_functions_that_are_not_exported_cannot_be_for_software(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="software names other, and the functions are rows"):
+        web.export({"rows": graphc.compile(rows).lower(X)}, tmp_path / "p", software=["other"])
 
 
 @pytest.mark.browser

@@ -41,7 +41,7 @@ def running() -> Iterator[Any]:
 def test_every_kernel_is_accepted(name: str, running: Any, tmp_path: Path) -> None:
     trained = CASES[name].trained()
     functions = {"step": page.step_function(trained), "sample": page.sample_function(trained)}
-    web.export(functions, tmp_path / "p", subgroups=(4,), software=(4,))
+    web.export(functions, tmp_path / "p", subgroups=(4,), software=("step", "sample"))
     program = load(tmp_path / "p")
     assert list(program.functions) == ["step", "sample"]
     for function in program.functions.values():

@@ -6,7 +6,7 @@ import gzip
 import html
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,9 @@ HERE: Final = Path(__file__).resolve().parent
 
 TARGET: Final = Target("web")
 """What every browser with WebGPU has: the baseline limits, no optional features, nothing known of the adapter."""
+
+SWIFTSHADER: Final = replace(TARGET, subgroup=4, software=True, features=frozenset({"subgroup"}))
+"""Chromium's adapter where there is no GPU."""
 
 RUNTIME: Final = ("runtime.js", "runtime.d.ts", "format.js")
 TAKEN: Final = frozenset(
@@ -61,7 +64,7 @@ def export(
     *,
     about: Mapping[str, Any] | None = None,
     subgroups: Iterable[int] = (),
-    software: Iterable[int] = (),
+    software: Collection[str] = (),
 ) -> None:
     """Write compiled functions as a folder that a page loads with `load(url)` of its runtime.js.
 
@@ -69,14 +72,17 @@ def export(
     that the page runs on every adapter. params: what arguments begin with and keep on the device between calls: a
     dict by the names of arguments, or else the tree of the argument that is called `params`. about: whatever JSON can
     hold, for the page. subgroups: lanes (4 to 128) for which other kernels are added; where an adapter's subgroups
-    always have so many, they are taken when the program is loaded. software: the same for adapters without a GPU, where
-    launches are merged, for they cost more than small kernels (Chromium's, SwiftShader, has 4 lanes). Raises
+    always have so many, they are taken when the program is loaded. software: names of functions that also get a plan for
+    SwiftShader, Chromium's adapter where there is no GPU: launches are merged, which takes longer to compile. Raises
     ProgramError for names that no call could use, types that WebGPU lacks, and a place that holds something else.
     """
     if not functions:
         raise ProgramError("web.export: there is no function to export")
-    targets = [replace(_with_subgroups(lanes), software=True) for lanes in software]  # before those for any adapter
-    targets += [_with_subgroups(lanes) for lanes in subgroups]
+    if unknown := sorted(set(software) - set(functions)):
+        raise ProgramError(
+            f"web.export: software names {', '.join(unknown)}, and the functions are {', '.join(functions)}"
+        )
+    targets = [_with_subgroups(lanes) for lanes in subgroups]
     made: dict[str, program.Function] = {}
     variants: dict[str, tuple[program.Function, ...]] = {}
     arrays: dict[str, NDArray] = {}
@@ -90,7 +96,8 @@ def export(
         single = _lowered(executable, TARGET)
         arrays |= single.arrays
         made |= single.functions
-        others = [_lowered(executable, target).functions[name] for target in targets]
+        wanted = ([SWIFTSHADER] if name in software else []) + targets  # the narrower one first
+        others = [_lowered(executable, target).functions[name] for target in wanted]
         variants[name] = tuple(f for f in others if _differs(f, made[name]))
     state = _state(params, made, arrays)
     used = {name: others for name, others in variants.items() if others}
@@ -114,9 +121,10 @@ def _with_subgroups(lanes: int) -> Target:
 
 
 def _differs(variant: program.Function, function: program.Function) -> bool:
-    """Whether a variant is one: what counts on nothing more than the function itself must not be taken for it."""
-    needs = variant.requires
-    return (needs.software or needs.subgroup > 0) and variant.plan.kernels != function.plan.kernels
+    """Whether a variant is one: it counts on subgroups, or saves launches where the adapter has no GPU."""
+    if variant.requires.software:
+        return len(variant.plan.dispatches) < len(function.plan.dispatches)
+    return variant.requires.subgroup > 0
 
 
 def _lowered(executable: Executable, target: Target) -> program.Program:
