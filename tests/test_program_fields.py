@@ -113,15 +113,15 @@ def test_packed_kernels_are_the_same_in_a_sixth_of_their_text(written: Path, pac
 def damaged(written: Path, copies: Path) -> list[str]:
     """Folders in which one file is cut, longer, changed or absent, or one entry of the manifest is another one."""
     manifest = json.loads((written / folder.MANIFEST).read_bytes())
-    files = list(manifest["files"])
-    data = {name: (written / name).read_bytes() for name in (*files, folder.MANIFEST)}
+    listed = list(manifest["files"])
+    data = {name: (written / name).read_bytes() for name in (*listed, folder.MANIFEST)}
     variants: list[dict[str, bytes | None]] = []
     for name, good in data.items():
         middle = len(good) // 2
         flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
         variants += [{**data, name: bad} for bad in (None, b"", good[:-1], good[:middle], good + b" x", flipped)]
     wrong: tuple[Any, ...] = (None, "x", 7, [], {})
-    for path in (["format"], ["version"], *(["files", f, k] for f in files for k in ("bytes", "sha256"))):
+    for path in (["format"], ["version"], *(["files", f, k] for f in listed for k in ("bytes", "sha256"))):
         for value in wrong:
             changed = json.loads(data[folder.MANIFEST])
             at = changed
@@ -131,7 +131,7 @@ def damaged(written: Path, copies: Path) -> list[str]:
             variants.append({**data, folder.MANIFEST: json.dumps(changed).encode()})
     variants.append({**data, folder.MANIFEST: json.dumps({**manifest, "more": 1}).encode()})
     variants.append({**data, folder.MANIFEST: json.dumps({**manifest, "files": {}}).encode()})
-    if folder.PACKED in files:  # what cannot be unpacked, though the manifest says that it is right
+    if folder.PACKED in listed:  # what cannot be unpacked, though the manifest says that it is right
         good = data[folder.PACKED]
         for bad in (
             b"",

@@ -123,8 +123,13 @@ def _verified(folder: Path) -> dict[str, bytes]:
     if manifest.get("version") != VERSION:
         raise ProgramError(f"{folder}: it has version {manifest.get('version')!r}, and this graphc reads {VERSION}")
     files = manifest.get("files")
-    right = set(manifest) == {"format", "version", "files"} and isinstance(files, dict)
-    if not right or set(files) not in (set(FILES), {PACKED if name == KERNELS else name for name in FILES}):
+    listed = set(files) if isinstance(files, dict) else set()
+    packed = {PACKED if name == KERNELS else name for name in FILES}
+    if (
+        set(manifest) != {"format", "version", "files"}
+        or not isinstance(files, dict)
+        or listed not in (set(FILES), packed)
+    ):
         raise ProgramError(f"{folder / MANIFEST}: it must name {', '.join(FILES)} (or {PACKED}), and nothing else")
     contents = {}
     for name in files:

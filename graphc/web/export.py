@@ -72,7 +72,7 @@ def export(
     that the page runs on every adapter. params: what arguments begin with and keep on the device between calls: a
     dict by the names of arguments, or else the tree of the argument that is called `params`. about: whatever JSON can
     hold, for the page. subgroups: lanes (4 to 128) for which other kernels are added; where an adapter's subgroups
-    always have so many, they are taken when the program is loaded. software: names of functions that also get one for
+    always have so many, they are taken when the program is loaded. software: functions that also get a plan for
     SwiftShader, Chromium's adapter where there is no GPU: launches are merged, which takes longer to compile. Raises
     ProgramError for names that no call could use, types that WebGPU lacks, and a place that holds something else.
     """
