@@ -16,7 +16,7 @@ from graphc.plan import Target
 
 PLAIN = Target("plain")
 WIDE = replace(PLAIN, subgroup=4, features=frozenset({"subgroup"}))
-TILE = {problem_name(Shape(1, 256, 256, 256), "k", "n", True): (8, 1, 4, 1, 0, 1, 0)}
+TILE = {problem_name(Shape(1, 256, 256, 256), "k", "n", True): (8, 1, 4, 1, 0, 1, 0, 1, 1)}
 TEXELS = Target("texels", subgroup=8, software=True, features=frozenset({"subgroup"}), choices=TILE)
 """An adapter for which operands of large products are copied to textures, with a tile that needs no subgroups."""
 
