@@ -46,11 +46,16 @@ OP_NAMES = {
     "graphc/bench/cases.py": "names of cases and passes",
     "graphc/bench/peers/with_tinygrad.py": "the name of a case",
     "graphc/bench/peers/with_torch.py": "the name of a case",
+    "graphc/bench/peers/with_cuda.py": "names of rows",
+    "graphc/bench/gpu/rows.py": "names of rows",
+    "graphc/report/launches.py": "a place in a table",
+    "graphc/bench/gpu/report.py": "names of rows",
 }
 """Files that hold a word which is the name of a family, too, and what it names there."""
 
 BY_NAME = {
     ("graphc/bench/peaks.py", "map"): "a kernel that is no program's, which a plan has to call something",
+    ("graphc/bench/gpu/limits.py", "map"): "kernels that are no program's, as those of peaks.py",
     ("graphc/lower/assemble.py", "map"): "copies an output that is an input as well",
 }
 """(file, family) where one family is meant, and why."""
