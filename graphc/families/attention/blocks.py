@@ -335,19 +335,39 @@ class BlockKernel(AttentionKernel):
             self.draw(f"kept{k}_", f"column{k}", row, self.own)
 
     def _exchange(self, name: str, values: Sequence[str], op: str) -> list[str]:
-        """What `op` makes of a value of each row, of all lanes of its band; `values` has those of this lane."""
-        emitter, fours = self.emitter, range(self.own // LANES)
+        """What `op` makes of a value of each row, of all lanes of its band; `values` has those of this lane.
+
+        The lanes of a band are in four quarters. Each of its first lanes joins what a quarter has of four rows, and
+        then every lane joins the four. Places are chosen so that no bank is asked twice at once.
+        """
+        emitter, fours, quarter = self.emitter, self.own // LANES, self.lanes // 4
+
+        def place(lane: str, q: str, part: str, spread: str) -> str:
+            return f"of_rows[({lane}) / 4u][({lane}) % 4u * {fours}u + {q}][band ^ (({part} * 2u + {q}) ^ {spread})]"
+
         emitter.line("workgroupBarrier();")
-        for q in fours:
-            place = f"of_rows[lane / 4u][lane % 4u * {len(fours)}u + {q}u][band ^ (lane & {BANKS - 1}u)]"
-            emitter.line(f"{place} = vec4<f32>({', '.join(values[LANES * q : LANES * (q + 1)])});")
+        with emitter.block(""):
+            emitter.line(f"let part = lane / {quarter}u; let i = lane % {quarter}u;")
+            emitter.line("let spread = (i & 1u) | ((i & 2u) << 1u);")
+            for q in range(fours):
+                vector = f"vec4<f32>({', '.join(values[LANES * q : LANES * (q + 1)])})"
+                emitter.line(f"{place('lane', f'{q}u', 'part', 'spread')} = {vector};")
         emitter.line("workgroupBarrier();")
-        for q in fours:
-            emitter.line(f"var {name}{q} = of_rows[0][{q}u][band];")
-        for lane in range(1, self.lanes):
-            for q in fours:
-                turned = f"band ^ {lane % BANKS}u" if lane % BANKS else "band"
-                other = f"of_rows[{lane // 4}][{lane % 4 * len(fours) + q}u][{turned}]"
+        whole = LANES * fours == self.lanes
+        with emitter.block("" if whole else f"if (lane < {LANES * fours}u)"):
+            emitter.line(f"let part = lane / {fours}u; let q = lane % {fours}u;")
+            spreads = ((i & 1) | ((i & 2) << 1) for i in range(quarter))
+            found = [place(f"part * {quarter}u + {i}u", "q", "part", f"{n}u") for i, n in enumerate(spreads)]
+            emitter.line(f"var joined = {found[0]};")
+            for other in found[1:]:
+                emitter.line(f"joined = {op.format('joined', other)};")
+            emitter.line(f"of_rows[{quarter}u][lane][band ^ (lane & {BANKS - 1}u)] = joined;")
+        emitter.line("workgroupBarrier();")
+        for q in range(fours):
+            parts = [part * fours + q for part in range(LANES)]
+            found = [f"of_rows[{quarter}u][{m}u][band ^ {m % BANKS}u]" for m in parts]
+            emitter.line(f"var {name}{q} = {found[0]};")
+            for other in found[1:]:
                 emitter.line(f"{name}{q} = {op.format(f'{name}{q}', other)};")
         return [f"{name}{r // LANES}.{'xyzw'[r % LANES]}" for r in range(self.own)]
 

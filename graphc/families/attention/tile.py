@@ -57,7 +57,7 @@ class Blocks:
 
     rows, columns: those of whose scores each invocation holds, both multiples of four. depth: vectors of each row and
     column in workgroup memory at a time. unrolled: of how many of them the multiply-adds are written out in a loop's
-    turn. groups and lanes are multiples of the banks of workgroup memory.
+    turn. groups and lanes are multiples of the banks of workgroup memory, 8 vectors; depth is more than lanes / 4.
     """
 
     groups: int
