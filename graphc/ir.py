@@ -105,14 +105,27 @@ class Node:
         return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the arguments and results of a program are called, by the paths to them, for who looks at it: the first
+    inputs ("params.layers[0].wv") and the outputs ("result[1]") of its graph, in order."""
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A static program: inputs, constants, nodes in topological order, outputs."""
+    """A static program: inputs, constants, nodes in topological order, outputs.
+
+    called: see Called; passes need not care, the pipeline hands it on.
+    """
 
     inputs: tuple[Value, ...]
     constants: Mapping[Value, NDArray]
     nodes: tuple[Node, ...]
     outputs: tuple[Value, ...]
+    called: Called = Called()
 
     def producers(self) -> dict[Value, Node]:
         """The node that makes each value."""

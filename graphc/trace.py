@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from graphc import tree
 from graphc.errors import GraphcError, TraceError
-from graphc.ir import Builder, Graph, Value, prune
+from graphc.ir import Builder, Called, Graph, Value, prune
 from graphc.op import Op
 from graphc.tracing.aliases import check_promises, given
 from graphc.tracing.chance import Watch
@@ -122,6 +122,7 @@ def trace_program(
         found, out_tree = tree.flatten(result)
         made = [_output(state, leaf, path) for leaf, path in zip(found, tree.paths(out_tree), strict=True)]
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
+        graph = replace(graph, called=_names(paths, tree.paths(out_tree)))
         check_promises(state, set(graph.values()))
     return Program(graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made))
 
@@ -226,6 +227,14 @@ def _named(path: tree.Path, names: list[str]) -> tree.Path:
 def _called(path: tree.Path) -> str:
     """A path as the user would write it: x, params["w"]."""
     return f"{path[0]}{tree.format_path(path[1:])}"
+
+
+def _names(arguments: Sequence[tree.Path], results: Sequence[tree.Path]) -> Called:
+    """What is shown of the paths to arguments, which begin with a parameter's name, and to results."""
+    return Called(
+        tuple(f"{path[0]}{tree.dotted_path(path[1:])}" for path in arguments),
+        tuple(f"result{tree.dotted_path(path)}" for path in results),
+    )
 
 
 def _hint(path: tree.Path) -> str:

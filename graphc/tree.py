@@ -135,6 +135,11 @@ def format_path(path: Path) -> str:
     return "".join(f"[{key!r}]".replace("'", '"') if not isinstance(key, Field) else f".{key}" for key in path)
 
 
+def dotted_path(path: Path) -> str:
+    """A path as short as it can be told: .layers[0].w."""
+    return "".join(f".{k}" if isinstance(k, str) and k.isidentifier() else f"[{k!r}]" for k in path)
+
+
 class Field(str):
     """The name of a field of a dataclass or named tuple, in a path."""
 

@@ -72,6 +72,7 @@ def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = Non
         try:
             graph = graph_pass(_bodies(before, graph_pass, inferred))
             if graph is not before:
+                graph = graph if graph.called == before.called else replace(graph, called=before.called)
                 graph.verify(inferred)
                 _same_interface(before, graph)
         except Exception as error:

@@ -121,9 +121,9 @@ def test_what_differed_is_told(document: dict[str, Any]) -> None:
 
 def test_names_of_arguments_and_results_are_paths(document: dict[str, Any]) -> None:
     names = [text(document, argument[0]) for argument in document["arguments"]]
-    assert names == [f'params[{n}]["{key}"]' for n in range(3) for key in "bw"] + ["x"]
+    assert names == [f"params[{n}].{key}" for n in range(3) for key in "bw"] + ["x"]
     assert text(document, document["results"][0][0]) == "result[0]"
-    assert text(document, document["results"][2][0]) == 'result[1][0]["w"]'
+    assert text(document, document["results"][2][0]) == "result[1][0].w"
 
 
 def test_source_lines_are_there_with_their_neighbours(document: dict[str, Any]) -> None:

@@ -203,6 +203,19 @@ def test_inputs_of_one_type_are_one_box_where_layers_are_folded() -> None:
     assert {"x", "gain", "bias"} <= set(texts(to_svg(graph)))
 
 
+def test_arguments_and_results_carry_their_paths_through_all_passes() -> None:
+    def function(params: Any, x: Any) -> Any:
+        for layer in params["layers"]:
+            x = np.tanh(x @ layer["w"])
+        return {"last": x, "of all": [x.sum(), x.max()]}
+
+    given = {"layers": [{"w": np.ones((4, 4))}, {"w": np.ones((4, 4))}]}, np.ones((3, 4))
+    for name, graph in graphc.compile(function).lower(*given).stages:
+        shown = set(texts(to_svg(graph, fold=False)))
+        expected = {"params.layers[0].w", "params.layers[1].w", "x", "result.last", "result['of all'][0]"}
+        assert expected <= shown, name
+
+
 def test_ops_of_different_lines_are_not_folded() -> None:
     b = Maker()
     x = b.tensor(4)

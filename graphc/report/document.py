@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from graphc import tree
 from graphc.families.record import OWN
 from graphc.families.registry import FAMILIES
 from graphc.ir import Graph
@@ -51,18 +50,18 @@ def describe(executable: Executable, profile: Profile | None, peaks: Peaks | Non
     made = graph_document(executable.stages, executable.passes, rows)
     launches = Launches(rows, executable.graph, plan)
     donated = executable.donated
-    results = [f"result{tree.format_path(path)}" for path in tree.paths(executable.out_tree)]
+    called = executable.stages[0][1].called
     contract = executable.contract
     made |= {
         "name": clean(executable.name, 120),
         "device": clean(str(executable.wanted or executable.device.name), 200),
         "arguments": [
-            [rows.text(a.name), rows.text(str(a.type)), a.type.nbytes, int(n in donated), rows.value(value)]
-            for n, (a, value) in enumerate(zip(executable.arguments, executable.graph.inputs, strict=True))
+            [rows.text(name), rows.text(str(value.type)), value.type.nbytes, int(n in donated), rows.value(value)]
+            for n, (name, value) in enumerate(zip(called.inputs, executable.graph.inputs, strict=True))
         ],
         "results": [
             [rows.text(name), rows.text(str(value.type)), value.type.nbytes, rows.value(value)]
-            for name, value in zip(results, executable.graph.outputs, strict=True)
+            for name, value in zip(called.outputs, executable.graph.outputs, strict=True)
         ],
         "launches": launches.described(executable.decisions()),
         "dispatches": launches.dispatches(profile),

@@ -85,6 +85,7 @@ class _Painter:
         self.alone: set[str] = set()
         self.leaves: dict[object, str] = {}
         self.given: dict[str, Box] = {}
+        self.called = dict(zip(graph.inputs, graph.called.inputs, strict=False))
 
     def paint(self) -> Scene:
         places = {node: place for place, members in enumerate(self.classes) for node in members}
@@ -183,7 +184,7 @@ class _Painter:
         """The box of an input or constant: one for each box that reads it, so that no arrow crosses the picture."""
         array = self.graph.constants.get(value)
         kind = "input" if array is None else "constant"
-        name = value.hint or self.names[value]
+        name = self.called.get(value) or value.hint or self.names[value]
         if array is not None and array.size == 1:
             name = format_attr(array.item())
         # Folded, those of one type that a box reads are drawn as one: all gains and biases of a norm.
@@ -201,12 +202,13 @@ class _Painter:
 
     def _outputs(self) -> None:
         groups: dict[object, list[Value]] = {}
+        names = dict(zip(self.graph.outputs, self.graph.called.outputs, strict=False))
         for position, value in enumerate(self.graph.outputs):
             key = (self.made.get(self._origin(value)), value.type) if self.folded else position
             groups.setdefault(key, []).append(value)
         for number, values in enumerate(groups.values()):
             value = values[0]
-            name = value.hint or ("result" if len(self.graph.outputs) == 1 else f"result {number}")
+            name = names.get(value) or value.hint or ("result" if len(self.graph.outputs) == 1 else f"result {number}")
             lines = (name,) if len(values) == 1 else (f"{len(values)} results",)
             self.scene.boxes.append(Box(f"r{number}", "output", "", lines, self.names[value]))
             self._arrow(value, f"r{number}", len(self.classes))
