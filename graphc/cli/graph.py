@@ -31,6 +31,7 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
     help="As traced, as kernels, as the plan of buffers and dispatches, or after every pass.  [default: fused; with "
     "--target, planned]",
 )
+@click.option("--diff", "passed", metavar="PASS", help="What one pass changed: ops that went, came, or are others.")
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
 @DEVICE
@@ -43,6 +44,7 @@ def graph(
     model: str,
     what: str,
     stage: str | None,
+    passed: str | None,
     batch_size: int | None,
     settings: tuple[str, ...],
     device: str | None,
@@ -56,6 +58,8 @@ def graph(
     program is planned for an adapter of that kind, which need not be there; with --device too, for one with that
     device's limits and features.
     """
+    if passed and (stage or as_json or (out is not None and out.suffix not in (".svg", ".dot", ".txt"))):
+        raise click.UsageError("--diff goes without --stage and --json, and writes .svg, .dot or .txt")
     stage = stage or ("planned" if target else "fused")
     if stage == "all" and out is None:
         raise click.UsageError("--stage all needs --out DIRECTORY")
@@ -67,7 +71,9 @@ def graph(
         return
     where = graphc.device("numpy" if target and not device else device)
     executable = graphc.compile(fn, device=where, donate=donate, target=target).lower(*arguments)
-    if stage == "fused":
+    if passed:
+        _show_diff(executable.stages, passed, out)
+    elif stage == "fused":
         _show(executable.stages[-1][1], out, as_json)
     elif stage == "planned":
         _show_plan(executable, out, as_json)
@@ -140,6 +146,26 @@ def graph_data(graph: Graph) -> dict[str, Any]:
         ],
         "outputs": [names[v] for v in graph.outputs],
     }
+
+
+def _show_diff(stages: list[tuple[str, Graph]], passed: str, out: Path | None) -> None:
+    """What the first pass of that name changed."""
+    from graphc.viz.diff import diff_dot, diff_text
+    from graphc.viz.draw import svg_of
+
+    names = [name for name, _ in stages]
+    if passed not in names[1:]:
+        raise click.UsageError(f"--diff {passed}: the passes are {', '.join(dict.fromkeys(names[1:]))}")
+    at = names.index(passed, 1)
+    before, after = stages[at - 1][1], stages[at][1]
+    if out is None or out.suffix == ".txt":
+        text = diff_text(before, after)
+        click.echo(text) if out is None else out.write_text(f"{text}\n", encoding="utf-8")
+    else:
+        source = diff_dot(before, after, f"what {passed} changed")
+        svg_of(source, out) if out.suffix == ".svg" else out.write_text(source, encoding="utf-8")
+    if out is not None:
+        click.echo(str(out))
 
 
 def _show(graph: Graph, out: Path | None, as_json: bool) -> None:

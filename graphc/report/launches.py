@@ -11,8 +11,9 @@ from graphc.loops import flatten
 from graphc.passes.fusion.explain import Decision
 from graphc.plan import Dispatch, Plan
 from graphc.profile import Profile
-from graphc.report.rows import Rows, body_of, leaves
+from graphc.report.rows import Rows
 from graphc.viz.convert import kind_of
+from graphc.viz.diff import body_of, leaves
 
 MOST_STOPS: Final = 64
 """Readers of one kernel that are listed."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphc.ir import Graph, Node, Source, SourceLine, Value
-from graphc.loops import is_loop
 from graphc.printer import format_attr
 from graphc.viz.convert import KINDS, kind_of
+from graphc.viz.diff import body_of
 from graphc.viz.dot import clean
 from graphc.viz.fold import classes
 
@@ -17,23 +16,6 @@ TEXT = 240
 
 _KIND = {kind: number for number, kind in enumerate(KINDS)}
 _HIDDEN = frozenset({"body", "why", "family", "inplace"})
-
-
-def body_of(node: Node) -> Graph | None:
-    """The ops that a node holds and that exist as they are: those of a kernel or a loop, not of what is yet to be
-    put in its place."""
-    body = node.attrs.get("body")
-    return body if isinstance(body, Graph) and (is_loop(node) or node.op.name == "fused") else None
-
-
-def leaves(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The ops of a graph: those in kernels in the place of the kernels, those in loops after the loop."""
-    for node in nodes:
-        body = body_of(node)
-        if body is None or is_loop(node):
-            yield node
-        if body is not None:
-            yield from leaves(body.nodes)
 
 
 class Table:

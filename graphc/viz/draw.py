@@ -74,7 +74,11 @@ def to_svg(
     Without a program that can lay it out, the DOT source is written beside `path` (the ending .dot), a line in the log
     says so, and the SVG returned holds that line only.
     """
-    source = to_dot(graph, title=title, ops=ops, fold=fold, legend=legend)
+    return svg_of(to_dot(graph, title=title, ops=ops, fold=fold, legend=legend), path)
+
+
+def svg_of(source: str, path: str | os.PathLike[str] | None = None) -> str:
+    """The drawing of a Graphviz source; see `to_svg`."""
     picture = render(source)
     if picture is None:
         message = "No Graphviz program could draw this graph: pip install graphviz-pure"
