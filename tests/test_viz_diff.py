@@ -86,6 +86,7 @@ def test_the_drawing_has_what_changed_and_its_neighbours() -> None:
     shown = texts(svg_of(diff_dot(before, cse(before), "what cse changed")))
     assert "what cse changed" in shown
     assert {"%2 exp", "%1 exp", "%3 sin"} <= set(shown)
+    assert shown.count("%3 sin") == 1, "what stayed is one box"
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))

@@ -160,16 +160,18 @@ def diff_dot(before: Graph, after: Graph, title: str = "") -> str:
     picture.attr("node", fontname="Helvetica", fontsize="10", shape="box", style="filled,rounded", margin="0.1,0.04")
     picture.attr("edge", fontname="Helvetica", fontsize="8", arrowsize="0.6", color="#707070")
     makers = _makers(before, after, kinds)
-    drawn: dict[Node, str] = {}
+    drawn: dict[Value, str] = {}  # by first result: an op that stayed is one box
+    colours = {node.outputs[0]: kind for node, kind in kinds.items()}
 
     def box(node: Node) -> str:
-        if node not in drawn:
-            drawn[node] = f"n{len(drawn)}"
-            kind = kinds.get(node, "same")
+        place = node.outputs[0]
+        if place not in drawn:
+            drawn[place] = f"n{len(drawn)}"
+            kind = colours.get(place, "same")
             lines = (f"{names[node.outputs[0]]} {node.op.name}", str(node.outputs[0].type), str(node.source))
             style = {"fillcolor": COLOURS[kind], "color": BORDERS[kind]}
-            picture.node(drawn[node], label=label(*filter(None, lines)), tooltip=label(str(node), limit=600), **style)
-        return drawn[node]
+            picture.node(drawn[place], label=label(*filter(None, lines)), tooltip=label(str(node), limit=600), **style)
+        return drawn[place]
 
     for node in kinds:
         _arrows(picture, node, makers[kinds[node] == "gone"], box)
