@@ -110,6 +110,14 @@ def test_few_results_are_shared_by_teams(device: Any, swaps: Any) -> None:
         check(got, want, k)
 
 
+@pytest.mark.parametrize(("a_shape", "b_shape"), [((7, 2, 96), (7, 96, 33)), ((2, 1, 3, 80), (5, 80, 40))])
+def test_teams_of_a_batch(device: Any, a_shape: Any, b_shape: Any) -> None:
+    a, b = normal(*a_shape), normal(*b_shape, seed=1)
+    (got,), plan = run(device, graph_of(by_name("matmul"), [a, b]), [a, b], variants(device)["wide"])
+    assert "shares[other]" in plan.kernels[0].wgsl
+    check(got, a.astype(float) @ b, a_shape[-1])
+
+
 def test_a_team_finishes_each_row_once(device: Any) -> None:
     """What follows the product comes after the shares are added, and may take over the bytes of what it reads."""
 
@@ -207,7 +215,7 @@ def test_the_workgroups_of_a_large_product_leave_little_of_a_round_empty(sizes: 
 
 def test_browsers_accept_the_kernels() -> None:
     texts = {}
-    for swaps, size in itertools.product(LAYOUTS, [(128, 64, 128), (512, 68, 516)]):
+    for swaps, size in itertools.product(LAYOUTS, [(128, 64, 128), (512, 68, 516), (7, 131, 65)]):
         m, k, n = size
         (kernel,) = lower(graph_around(fused_body((m, k), (k, n), *swaps)), Target("gpu")).kernels
         texts[f"{swaps} {size}"] = (kernel.wgsl, kernel.needs)
