@@ -37,6 +37,7 @@ from graphc.errors import (
 )
 from graphc.executable import Executable
 from graphc.ir import Graph
+from graphc.ordering import top_k, unique
 from graphc.program import load_program
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.scan import scan
@@ -44,6 +45,7 @@ from graphc.taps import tap
 from graphc.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad, with_taps
 from graphc.types import enable_x64
+from graphc.updates import at, put_along_axis, segment_max, segment_mean, segment_sum
 
 __all__ = [
     "ArgumentError",
@@ -72,6 +74,7 @@ __all__ = [
     "TraceError",
     "TraceWarning",
     "asarray",
+    "at",
     "checkpoint",
     "compile",
     "custom_vjp",
@@ -85,15 +88,21 @@ __all__ = [
     "nn",
     "optim",
     "passes",
+    "put_along_axis",
     "random",
     "save",
     "scan",
+    "segment_max",
+    "segment_mean",
+    "segment_sum",
     "spec",
     "stop_gradient",
     "tap",
     "targets",
+    "top_k",
     "trace",
     "tree",
+    "unique",
     "value_and_grad",
     "web",
     "with_taps",

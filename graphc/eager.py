@@ -17,15 +17,15 @@ _KEPT: Final = 64
 _compiled: OrderedDict[Hashable, Any] = OrderedDict()
 
 
-def run_now(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    """`fn` of these arrays and numbers, on the default device; its results are Arrays."""
+def run_now(fn: Callable[..., Any], arguments: Sequence[Any], device: Any = None) -> Any:
+    """`fn` of these arrays and numbers, on a device or the default one; its results are Arrays."""
     from graphc.compile import compile
 
     program = trace_program(fn, tuple(arguments), {})
-    key = (structure(program.graph), program.out_tree, program.out_tree.arrangement)
+    key = (structure(program.graph), program.out_tree, program.out_tree.arrangement, device)
     found = _compiled.get(key)
     if found is None:
-        found = _compiled[key] = compile(fn)
+        found = _compiled[key] = compile(fn, device=device)
         if len(_compiled) > _KEPT:
             _compiled.popitem(last=False)
     _compiled.move_to_end(key)

@@ -194,6 +194,10 @@ LARGE_ONES: list[tuple[str, Operands, dict[str, Any]]] = [
         for reverse in (False, True)
     ),
     *(
+        ("argsort", ((shape, "f32"),), {"count": shape[-1], "descending": False})
+        for shape in ((10_000_000,), (1000, 10_007))
+    ),
+    *(
         ("matmul", ((a, dtype), (b, dtype)), {})
         for a, b in (
             ((4, 1_000_000), (1_000_000, 4)),

@@ -6,7 +6,20 @@ from functools import cache
 from typing import Final
 
 from graphc.errors import GraphError
-from graphc.families import attention, beside, column, conv, cumsum, index_update, map, matmul, put, row, scatter_add
+from graphc.families import (
+    argsort,
+    attention,
+    beside,
+    column,
+    conv,
+    cumsum,
+    index_update,
+    map,
+    matmul,
+    put,
+    row,
+    scatter_add,
+)
 from graphc.families.record import Family
 from graphc.ir import Graph, Node
 from graphc.op import Op
@@ -20,6 +33,7 @@ FAMILIES: Final = (
     column.FAMILY,
     map.FAMILY,
     cumsum.FAMILY,
+    argsort.FAMILY,
     scatter_add.FAMILY,
     index_update.FAMILY,
     put.FAMILY,

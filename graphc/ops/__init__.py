@@ -13,6 +13,7 @@ from graphc.ops import (
     linalg,
     logic,
     movement,
+    order,
     random,
     reduce,
     structured,
@@ -29,6 +30,7 @@ MODULES: Final = (
     attention,
     conv,
     indexing,
+    order,
     random,
     structured,
 )

@@ -72,6 +72,13 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         """Bytes of the elements at the API (as `ndarray.nbytes`)."""
         return self._type.size * self.dtype.itemsize
 
+    @property
+    def at(self) -> Any:
+        """x.at[key].set(y), and add, multiply, min and max: a new Array with other elements at a key (`graphc.at`)."""
+        from graphc.updates import at
+
+        return at(self)
+
     def numpy(self) -> NDArray:
         """The elements as a new ndarray; waits for them."""
         host = self._device.fetch(self._alive(), self._type)
@@ -218,8 +225,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise ImmutableError(
-            f"item assignment on an Array ({self._type}), which never changes: write x = np.array(a); x[...] = value, "
-            "and graphc.asarray(x) to have it on the device"
+            f"item assignment on an Array ({self._type}), which never changes: write x = x.at[key].set(value), for a "
+            "key of ints, slices, arrays or a mask"
         )
 
     def __float__(self) -> float:

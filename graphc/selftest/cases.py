@@ -186,6 +186,9 @@ def _indexed() -> Iterator[Case]:
     for shape, axis in (((7, 70), 1), ((3, 5003), 1), ((5003, 3), 0), ((100_003,), 0)):
         yield Case(_sized("cumsum:", shape), "cumsum", partial(np.cumsum, axis=axis), normals(shape))
 
+    for shape in ((7, 70), (3, 5003)):
+        yield Case(_sized("argsort:", shape), "argsort", partial(np.argsort, kind="stable"), normals(shape), exact=True)
+
     def table_gradient(table: Any, ids: Any, weights: Any) -> Any:
         return graphc.grad(lambda t: np.sum(t[ids] * weights))(table)
 

@@ -10,7 +10,20 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import GraphcError, TraceError
-from graphc.tracing import advice, creation, products, reductions, selection, shaping
+from graphc.tracing import (
+    advice,
+    building,
+    calculus,
+    counting,
+    creation,
+    missing,
+    products,
+    reductions,
+    scans,
+    selection,
+    shaping,
+    sorting,
+)
 from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import is_tracer, located
 
@@ -22,6 +35,12 @@ TABLE: Final[dict[Any, Handler]] = {
     **products.TABLE,
     **selection.TABLE,
     **creation.TABLE,
+    **sorting.TABLE,
+    **scans.TABLE,
+    **missing.TABLE,
+    **counting.TABLE,
+    **calculus.TABLE,
+    **building.TABLE,
 }
 """The handler of each NumPy function; its parameters are those of the function, in order."""
 

@@ -24,37 +24,39 @@ Advanced = dict[int, Any]
 def getitem(x: Tracer, key: Any) -> Any:
     """x[key]. Raises TraceError for boolean masks and other keys, IndexRangeError for a known index out of range."""
     items = key if isinstance(key, tuple) else (key,)
-    basic = all(isinstance(k, slice | type(None) | type(Ellipsis)) or _is_int(k) for k in items)
+    simple = all(isinstance(k, slice | type(None) | type(Ellipsis)) or is_int(k) for k in items)
     try:
-        if not basic:
-            return fresh(_getitem(x, key))
+        if not simple:
+            return fresh(picked(x, key))
         # The Ellipsis gives a view where NumPy would give a number, to see whether that place was changed.
         whole = items if any(k is Ellipsis for k in items) else (*items, Ellipsis)
-        made = view(_getitem(bare(x), key), x, lambda ghost: ghost[whole])
+        made = view(picked(bare(x), key), x, lambda ghost: ghost[whole])
         return made if made.ndim or whole is items else fresh(made)
     except GraphcError as error:
         raise located(error, "indexing") from None
 
 
-def _getitem(x: Tracer, key: Any) -> Tracer:
+def picked(x: Tracer, key: Any) -> Tracer:
+    """x[key], with no thought of what is a view."""
     x = adopted(owner((x,)), x)
-    items = _expanded(x, key if isinstance(key, tuple) else (key,))
-    if any(_is_array(item) for item in items):
+    items = expanded(x, key if isinstance(key, tuple) else (key,))
+    if any(is_array(item) for item in items):
         # A plain integer beside an array is an index array of no axes, and takes part in where the result's axes go.
         items = [np.asarray(k) if isinstance(k, int) else k for k in items]
-    x, shape, arrays, split = _basic(x, items)
+    x, shape, arrays, split = basic(x, items)
     x = reshape(x, shape)
     return _advanced(x, arrays, split) if arrays else x
 
 
-def _is_array(item: Any) -> bool:
+def is_array(item: Any) -> bool:
+    """Whether an item of a key is an integer array."""
     return is_tracer(item) or isinstance(item, np.ndarray)
 
 
-def _expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
+def expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
     """The key with plain ints, arrays in the place of lists and known masks, and slices for what it leaves out."""
     plain = (slice, type(None), type(Ellipsis))
-    given = [k if isinstance(k, plain) or is_tracer(k) or _is_int(k) else _known(k) for k in key]
+    given = [k if isinstance(k, plain) or is_tracer(k) or is_int(k) else _known(k) for k in key]
     used = sum(map(_width, given))
     if used > x.ndim:
         raise IndexRangeError(f"{used} indices for {x.value.type}, which has {x.ndim} axes")
@@ -74,12 +76,13 @@ def _expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
         elif is_tracer(k):
             items.append(_checked_tracer(x, k))
         else:
-            items.append(int(k) if _is_int(k) else k)
+            items.append(int(k) if is_int(k) else k)
         axis += _width(k)
     return items if any(k is Ellipsis for k in given) else items + fill
 
 
-def _is_int(item: Any) -> bool:
+def is_int(item: Any) -> bool:
+    """Whether an item of a key is a plain integer."""
     return isinstance(item, int | np.integer) and not isinstance(item, bool)
 
 
@@ -127,7 +130,7 @@ def _positions(x: Tracer, mask: NDArray, axis: int) -> list[Any]:
     return list(np.nonzero(mask))
 
 
-def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
+def basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
     """Apply slices and ints. Returns the sliced array, its shape with ints taken out and None put in, the index arrays
     by axis of that shape, and whether something stands between those arrays."""
     starts, stops, steps, flips = [], [], [], []
@@ -144,10 +147,10 @@ def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
         n = x.shape[axis]
         start, count, step = 0, n, 1
         if isinstance(item, slice):
-            start, count, step = _range_of(item, n)
+            start, count, step = range_of(item, n)
             shape.append(count)
         elif isinstance(item, int):
-            start, count = _position(item, n, axis), 1
+            start, count = position_of(item, n, axis), 1
         else:
             places.append(place)
             arrays[len(shape)] = item if is_tracer(item) else constant_ids(item, n, f"axis {axis}")
@@ -167,7 +170,7 @@ def _basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
     return x, tuple(shape), arrays, apart
 
 
-def _range_of(item: slice, n: int) -> tuple[int, int, int]:
+def range_of(item: slice, n: int) -> tuple[int, int, int]:
     """First index, number of elements and step of a slice of an axis of length n."""
     if any(is_tracer(v) for v in (item.start, item.stop, item.step)):
         raise TraceError(
@@ -181,7 +184,8 @@ def _range_of(item: slice, n: int) -> tuple[int, int, int]:
     return start, len(range(start, stop, step)), step
 
 
-def _position(index: int, n: int, axis: int) -> int:
+def position_of(index: int, n: int, axis: int) -> int:
+    """A known index counted from the start of an axis of length n."""
     if not -n <= index < n:
         raise IndexRangeError(f"index {index} is out of range for axis {axis} of length {n}")
     return index % n
@@ -200,8 +204,8 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
         return _picked(x, arrays, shape, counted, apart)
     if len(axes) == 1:
         axis = axes[0]
-        return gathered(x, _checked_operand(x, arrays[axis], axis), axis, not is_tracer(arrays[axis]))
-    flat = _flat_ids(x, arrays, axes)
+        return gathered(x, checked_operand(x, arrays[axis], axis), axis, not is_tracer(arrays[axis]))
+    flat = flat_ids(x, arrays, axes)
     first = axes[0]
     if apart or axes != list(range(first, first + len(axes))):
         rest = [a for a in range(x.ndim) if a not in axes]
@@ -210,7 +214,7 @@ def _advanced(x: Tracer, arrays: Advanced, apart: bool) -> Tracer:
         first = to
     lead, tail = x.shape[:first], x.shape[first + len(axes) :]
     x = reshape(x, (*lead, math.prod(x.shape[first : first + len(axes)]), *tail))
-    ids = _as_operand(x, flat)
+    ids = as_operand(x, flat)
     if ids.shape != shape:
         ids = emit("broadcast_to", ids, shape=shape)
     return gathered(x, ids, first, not is_tracer(flat))
@@ -250,10 +254,10 @@ def _picked(x: Tracer, arrays: Advanced, shape: Shape, counted: dict[int, tuple[
     lead, tail = tuple(x.shape[a] for a in rows), tuple(x.shape[a] for a in rest)
     x, size = permuted(x, [*rows, *others, *rest]), math.prod(x.shape[a] for a in others)
     if others:
-        ids = _checked_operand(x, arrays[others[0]], len(rows))
+        ids = checked_operand(x, arrays[others[0]], len(rows))
         if len(others) > 1:
             inner = {k: arrays[a] for k, a in enumerate(others, len(rows))}
-            ids = _as_operand(x, _flat_ids(x, inner, sorted(inner)))
+            ids = as_operand(x, flat_ids(x, inner, sorted(inner)))
         if ids.shape != shape:
             ids = emit("broadcast_to", ids, shape=shape)
         ids = reshape(permuted(ids, made), (*lead, -1, *(1,) * len(rest)))
@@ -277,7 +281,7 @@ def _line(x: Tracer, axis: int, first: int, step: int, count: int) -> Tracer:
     return emit("flip", x, axes=(axis,)) if step < 0 else x
 
 
-def _flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
+def flat_ids(x: Tracer, arrays: Advanced, axes: list[int]) -> Any:
     """Positions in the indexed axes made one, row-major."""
     if not any(is_tracer(arrays[a]) for a in axes):
         sizes = [x.shape[a] for a in axes]
@@ -309,12 +313,13 @@ def _from_start(ids: Tracer, n: int) -> tuple[Tracer, Tracer]:
     return ids, emit("and", emit("ge", ids, scalar(ids, 0)), emit("lt", ids, scalar(ids, n)))
 
 
-def _checked_operand(x: Tracer, ids: Any, axis: int) -> Tracer:
+def checked_operand(x: Tracer, ids: Any, axis: int) -> Tracer:
     """Indices into an axis, none of which is lost where they are narrowed."""
-    return index_operand(x, ids, x.shape[axis], f"axis {axis}") if is_tracer(ids) else _as_operand(x, ids)
+    return index_operand(x, ids, x.shape[axis], f"axis {axis}") if is_tracer(ids) else as_operand(x, ids)
 
 
-def _as_operand(x: Tracer, ids: Any) -> Tracer:
+def as_operand(x: Tracer, ids: Any) -> Tracer:
+    """Indices that lie in their axis as an operand of an op."""
     if is_tracer(ids):
         return ids if ids.value.type.dtype.kind == "uint" else cast(ids, i32)
     return constant(owner((x,)), np.asarray(ids, np.int32))

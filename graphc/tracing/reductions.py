@@ -56,30 +56,83 @@ def reduce(name: str, x: Tracer, axes: Shape, keepdims: bool) -> Tracer:
     return emit(name, x, axes=axes, keepdims=keepdims) if axes else x
 
 
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def chosen(x: Tracer, where: Any, neutral: Any) -> Tracer:
+    """`x` with a neutral element in the place of what a where= argument leaves out."""
+    if is_all(where):
+        return x
+    mask = truth(adopted(x.state, where) if is_tracer(where) else converted(x.state, where, bool_))
+    return emit("where", mask, x, neutral if is_tracer(neutral) else scalar(x, neutral))
+
+
+def is_all(where: Any) -> bool:
+    """Whether a where= argument leaves nothing out."""
+    return where is NO or where is True or where is None
+
+
+def joined(made: Tracer, initial: Any, name: str) -> Tracer:
+    """A result joined with an initial= argument by an op of two operands."""
+    if initial is NO or initial is None:
+        return made
+    return emit(name, made, converted(made.state, initial, made.value.type.dtype))
+
+
+def sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO,
+    initial: Any = NO,
+    where: Any = NO,
+) -> Tracer:
     """np.sum: bool and small integers are summed in the default integer."""
     no_out(out)
     x = traced(a)
-    x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
+    x = chosen(cast(x, requested(dtype, accumulator(x.value.type.dtype))), where, 0)
     if x.value.type.dtype == bool_:
-        return reduce("max", x, axes_of(x, axis), flag(keepdims))
-    return reduce("sum", x, axes_of(x, axis), flag(keepdims))
+        return joined(reduce("max", x, axes_of(x, axis), flag(keepdims)), initial, "or")
+    return joined(reduce("sum", x, axes_of(x, axis), flag(keepdims)), initial, "add")
 
 
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO,
+    initial: Any = NO,
+    where: Any = NO,
+) -> Tracer:
     """np.prod."""
     no_out(out)
     x = traced(a)
-    x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
-    return reduce("prod", x, axes_of(x, axis), flag(keepdims))
+    x = chosen(cast(x, requested(dtype, accumulator(x.value.type.dtype))), where, 1)
+    return joined(reduce("prod", x, axes_of(x, axis), flag(keepdims)), initial, "mul")
 
 
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO, *, where: Any = NO
+) -> Tracer:
     """np.mean: integers are averaged in float."""
     no_out(out)
     x = traced(a)
     x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
-    return reduce("mean", x, axes_of(x, axis), flag(keepdims))
+    axes = axes_of(x, axis)
+    if is_all(where):
+        return reduce("mean", x, axes, flag(keepdims))
+    total = reduce("sum", _wide(chosen(x, where, 0)), axes, flag(keepdims))
+    return cast(emit("div", total, _count(x, where, axes, flag(keepdims), total)), x.value.type.dtype)
+
+
+def _wide(x: Tracer) -> Tracer:
+    """Half precision in single, for sums that are divided later."""
+    return cast(x, f32) if x.value.type.dtype == f16 else x
+
+
+def _count(x: Tracer, where: Any, axes: Shape, keepdims: bool, like: Tracer) -> Tracer:
+    """How many elements along axes a where= argument leaves in, in the element type of `like`."""
+    ones = emit("broadcast_to", scalar(like, 1), shape=x.shape)
+    return reduce("sum", chosen(ones, where, 0), axes, keepdims)
 
 
 def var(
@@ -90,16 +143,25 @@ def var(
     ddof: float = 0,
     keepdims: Any = NO,
     *,
+    where: Any = NO,
     mean: Any = NO,
     correction: Any = NO,
 ) -> Tracer:
     """np.var: the mean of squared deviations, sum / (n - ddof) where ddof is given."""
-    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction)
+    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction, where)
     return cast(found, dtype)
 
 
 def _variance(
-    a: Any, axis: Any, dtype: Any, out: Any, ddof: float, keepdims: Any, mean: Any, correction: Any
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    ddof: float,
+    keepdims: Any,
+    mean: Any,
+    correction: Any,
+    where: Any = NO,
 ) -> tuple[Tracer, DType]:
     """The variance, of half precision in single, and the element type that it is to have in the end."""
     no_out(out)
@@ -108,6 +170,17 @@ def _variance(
     wanted = requested(dtype, inexact(x.value.type.dtype))
     x = cast(x, f32 if wanted == f16 else wanted)
     axes, keep = axes_of(x, axis), flag(keepdims)
+    if not is_all(where):
+        number = _count(x, where, axes, True, x)
+        if mean is NO:
+            center = emit("div", reduce("sum", chosen(x, where, 0), axes, True), number)
+        else:
+            center = cast(traced(mean), x.value.type.dtype)
+        # What is left out must not reach the sum, nor its gradient.
+        apart = emit("sub", chosen(x, where, center), center)
+        left = emit("maximum", emit("sub", number, scalar(number, ddof)), scalar(number, 0))
+        found = emit("div", reduce("sum", emit("mul", apart, apart), axes, True), left)
+        return found if keep else _without(found, axes), wanted
     center = reduce("mean", x, axes, True) if mean is NO else cast(traced(mean), x.value.type.dtype)
     apart = emit("sub", x, center)
     square = emit("mul", apart, apart)
@@ -128,12 +201,18 @@ def std(
     ddof: float = 0,
     keepdims: Any = NO,
     *,
+    where: Any = NO,
     mean: Any = NO,
     correction: Any = NO,
 ) -> Tracer:
     """np.std: the square root of np.var. The gradient where all elements are equal is 0."""
-    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction)
+    found, dtype = _variance(a, axis, dtype, out, ddof, keepdims, mean, correction, where)
     return cast(root(found), dtype)
+
+
+def _without(x: Tracer, axes: Shape) -> Tracer:
+    """`x` without axes, which have the length 1."""
+    return emit("reshape", x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes)) if axes else x
 
 
 def root(x: Tracer) -> Tracer:
@@ -142,19 +221,32 @@ def root(x: Tracer) -> Tracer:
     return emit("where", zero, scalar(x, 0), emit("sqrt", emit("where", zero, scalar(x, 1), x)))
 
 
-def _extremum(name: str) -> Callable[..., Tracer]:
-    def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def extremum_of(name: str) -> Callable[..., Tracer]:
+    def extremum(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO, initial: Any = NO, where: Any = NO
+    ) -> Tracer:
         no_out(out)
         x = traced(a)
         axes = axes_of(x, axis)
+        first = None if initial is NO or initial is None else converted(x.state, initial, x.value.type.dtype)
+        if first is None and not is_all(where):
+            raise ShapeError(f"where= may leave nothing of {x.value.type}, of which there is no {name}: give initial=")
+        if first is not None:
+            x = chosen(x, where, first)
         if any(x.shape[i] == 0 for i in axes):
-            raise ShapeError(f"{x.value.type} has no elements along axis {axes}, so there is no {name}")
-        return reduce(name, x, axes, flag(keepdims))
+            if first is None:
+                raise ShapeError(f"{x.value.type} has no elements along axis {axes}, so there is no {name}")
+            kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+            found = emit("broadcast_to", first, shape=kept)
+            return found if flag(keepdims) else _without(found, axes)
+        return joined(reduce(name, x, axes, flag(keepdims)), first, f"{name}imum" if x.dtype.kind != "b" else either)
+
+    either = "or" if name == "max" else "and"
 
     return extremum
 
 
-def _nth(name: str) -> Callable[..., Tracer]:
+def position_of(name: str) -> Callable[..., Tracer]:
     def position(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NO) -> Tracer:
         no_out(out)
         x = traced(a)
@@ -175,19 +267,19 @@ def _nth(name: str) -> Callable[..., Tracer]:
     return position
 
 
-def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO, *, where: Any = NO) -> Tracer:
     """np.any: False where there is no element."""
-    return _logical("max", a, axis, out, keepdims)
+    return _logical("max", a, axis, out, keepdims, where)
 
 
-def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
+def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO, *, where: Any = NO) -> Tracer:
     """np.all: True where there is no element."""
-    return _logical("min", a, axis, out, keepdims)
+    return _logical("min", a, axis, out, keepdims, where)
 
 
-def _logical(name: str, a: Any, axis: Any, out: Any, keepdims: Any) -> Tracer:
+def _logical(name: str, a: Any, axis: Any, out: Any, keepdims: Any, where: Any) -> Tracer:
     no_out(out)
-    x = truth(traced(a))
+    x = chosen(truth(traced(a)), where, name == "min")
     axes = axes_of(x, axis)
     if any(x.shape[i] == 0 for i in axes):
         # An extremum needs an element, a product or sum does not.
@@ -208,48 +300,12 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Trac
 
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
     """np.ptp: the largest less the smallest."""
-    return emit("sub", _extremum("max")(a, axis, out, keepdims), _extremum("min")(a, axis, out, keepdims))
+    return emit("sub", extremum_of("max")(a, axis, out, keepdims), extremum_of("min")(a, axis, out, keepdims))
 
 
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tracer:
     """np.count_nonzero."""
     return sum(truth(traced(a)), axis, keepdims=keepdims)
-
-
-def _without_nan(function: Callable[..., Tracer], neutral: float) -> Callable[..., Tracer]:
-    def handler(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
-        return function(_filled(traced(a), neutral), axis, dtype, out, keepdims)
-
-    return handler
-
-
-def _filled(x: Tracer, value: float) -> Tracer:
-    """`x` with `value` in the place of NaN."""
-    if x.value.type.dtype.kind != "float":
-        return x
-    return emit("where", emit("isnan", x), scalar(x, value), x)
-
-
-def _nan_extremum(name: str) -> Callable[..., Tracer]:
-    """np.nanmax, np.nanmin: NaN only where there is nothing else."""
-    neutral = -np.inf if name == "max" else np.inf
-
-    def handler(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:
-        x = traced(a)
-        found = _extremum(name)(_filled(x, neutral), axis, out, keepdims)
-        if x.value.type.dtype.kind != "float":
-            return found
-        return emit("where", all_(np.isnan(x), axis, keepdims=keepdims), scalar(found, np.nan), found)
-
-    return handler
-
-
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO) -> Any:
-    """np.nanmean."""
-    x = traced(a)
-    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
-    count = sum(emit("not", emit("isnan", x)), axis, keepdims=keepdims)
-    return emit("div", sum(_filled(x, 0.0), axis, None, out, keepdims), cast(count, x.value.type.dtype))
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NO) -> Any:
@@ -276,50 +332,50 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.mean: mean,
     np.var: var,
     np.std: std,
-    np.max: _extremum("max"),
-    np.amax: _extremum("max"),
-    np.min: _extremum("min"),
-    np.amin: _extremum("min"),
-    np.argmax: _nth("argmax"),
-    np.argmin: _nth("argmin"),
+    np.max: extremum_of("max"),
+    np.amax: extremum_of("max"),
+    np.min: extremum_of("min"),
+    np.amin: extremum_of("min"),
+    np.argmax: position_of("argmax"),
+    np.argmin: position_of("argmin"),
     np.any: any_,
     np.all: all_,
     np.cumsum: cumsum,
     np.ptp: ptp,
     np.count_nonzero: count_nonzero,
     np.average: average,
-    np.nanmax: _nan_extremum("max"),
-    np.nanmin: _nan_extremum("min"),
-    np.nanmean: nanmean,
-    np.nansum: _without_nan(sum, 0.0),
-    np.nanprod: _without_nan(prod, 1.0),
 }
 
 _REDUCE: Final[dict[Any, Callable[..., Any]]] = {
     np.add: sum,
     np.multiply: prod,
-    np.maximum: lambda a, axis, dtype, out, keepdims: _extremum("max")(a, axis, out, keepdims),
-    np.minimum: lambda a, axis, dtype, out, keepdims: _extremum("min")(a, axis, out, keepdims),
-    np.logical_and: lambda a, axis, dtype, out, keepdims: all_(a, axis, out, keepdims),
-    np.logical_or: lambda a, axis, dtype, out, keepdims: any_(a, axis, out, keepdims),
+    np.maximum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("max")(a, axis, out, keepdims, **rest),
+    np.minimum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("min")(a, axis, out, keepdims, **rest),
+    np.logical_and: lambda a, axis, dtype, out, keepdims, where, initial: all_(a, axis, out, keepdims, where=where),
+    np.logical_or: lambda a, axis, dtype, out, keepdims, where, initial: any_(a, axis, out, keepdims, where=where),
 }
 
 
 def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc.reduce, ufunc.accumulate and ufunc.outer; raises TraceError for the rest."""
+    from graphc.tracing import scans
+
     name = f"np.{ufunc.__name__}.{method}"
     out = kwargs.get("out")
     no_out(out[0] if isinstance(out, tuple) else out)
     if method == "outer" and not set(kwargs) - {"out"}:
         a, b = (traced(x) if is_tracer(x) else as_array(x) for x in operands)
         return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
-    if kwargs.get("where", True) is not True or kwargs.get("initial", NO) is not NO:
-        key = "where" if kwargs.get("where", True) is not True else "initial"
-        hint = advice.of_keyword(advice.REDUCE.get(ufunc.__name__, ""), key)
-        raise TraceError(f"{name}: {key}= cannot be traced: {hint}")
-    if method == "reduce" and ufunc in _REDUCE:
-        axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
-        return _REDUCE[ufunc](operands[0], axis, dtype, None, kwargs.get("keepdims", False))
-    if method == "accumulate" and ufunc is np.add:
-        return cumsum(operands[0], kwargs.get("axis", 0), kwargs.get("dtype"))
-    raise TraceError(f"{name} cannot be traced: write it with np.sum, np.max, np.cumsum or np.where")
+    if method == "at":
+        raise TraceError(f"{name} changes an array, which a graph cannot: write {advice.at(ufunc.__name__)}")
+    if method not in ("reduce", "accumulate"):
+        raise TraceError(f"{name} cannot be traced: write it with np.sum, np.max, np.cumsum or np.where")
+    scans.of_ufunc(ufunc, name)
+    axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
+    if method == "accumulate":
+        return scans.accumulate(ufunc, operands[0], axis, dtype)
+    keepdims, where, initial = kwargs.get("keepdims", False), kwargs.get("where", True), kwargs.get("initial", NO)
+    whole = _REDUCE.get(ufunc)
+    if whole is None or (initial is not NO and ufunc in (np.logical_and, np.logical_or)):
+        return scans.reduced(ufunc, operands[0], axis, dtype, keepdims, initial, where)
+    return whole(operands[0], axis, dtype, None, keepdims, where=where, initial=initial)

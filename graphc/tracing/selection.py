@@ -261,19 +261,6 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     return all_(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
 
 
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO, append: Any = NO) -> Any:
-    """np.diff."""
-    if prepend is not NO or append is not NO:
-        raise TraceError("prepend= and append= cannot be traced: write np.diff(np.concatenate([...]))")
-    x = traced(a)
-    axis = normalize_axis(axis, x.ndim)
-    for _ in range(n):
-        size = x.shape[axis]
-        after, before = part(x, axis, min(1, size), size), part(x, axis, 0, max(size - 1, 0))
-        x = np.not_equal(after, before) if x.dtype.kind == "b" else np.subtract(after, before)  # type: ignore[assignment]  # tracers
-    return x
-
-
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.where: where,
     np.select: select,
@@ -294,5 +281,4 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.isclose: isclose,
     np.allclose: allclose,
     np.array_equal: array_equal,
-    np.diff: diff,
 }

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from graphc.op import Op
     from graphc.tracing.aliases import Place
     from graphc.tracing.core import Trace
+    from graphc.tracing.updates import At
 
 _METHODS: Final[dict[str, Callable[..., Any]]] = {
     "all": np.all,
     "any": np.any,
     "argmax": np.argmax,
     "argmin": np.argmin,
+    "argpartition": np.argpartition,
+    "argsort": np.argsort,
+    "choose": np.choose,
     "clip": np.clip,
+    "cumprod": np.cumprod,
     "cumsum": np.cumsum,
     "diagonal": np.diagonal,
     "dot": np.dot,
@@ -34,6 +39,7 @@ _METHODS: Final[dict[str, Callable[..., Any]]] = {
     "prod": np.prod,
     "repeat": np.repeat,
     "round": np.round,
+    "searchsorted": np.searchsorted,
     "squeeze": np.squeeze,
     "std": np.std,
     "sum": np.sum,
@@ -114,6 +120,13 @@ class Tracer:
         """The value itself: there are no complex numbers."""
         return self
 
+    @property
+    def at(self) -> At:
+        """x.at[key].set(y), and add, multiply, min and max: a new value with other elements at a key."""
+        from graphc.tracing.updates import At, updated
+
+        return At(self, updated)
+
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """As ndarray.reshape."""
         return _function(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
@@ -185,7 +198,7 @@ class Tracer:
         raise located(
             TraceError(
                 f"item assignment on a traced value ({self.value.type}), which cannot be changed: "
-                "write x = np.where(mask, new, x), or build it with np.concatenate or np.stack"
+                "write x = x.at[key].set(value), x = np.where(mask, new, x), or build it with np.stack"
             )
         )
 
@@ -214,17 +227,17 @@ class Tracer:
             "write `x.astype(np.float32)`, np.sqrt(x) for math.sqrt(x), np.stack to build an array, or return it",
         )
 
-    def __round__(self, digits: int | None = None) -> NoReturn:
-        raise self._no_value("round() gives a Python number", "write `np.round(x)`")
+    def __round__(self, digits: int | None = None) -> Any:
+        return _ufunc(np.rint, self).astype(np.int64) if digits is None else _function(np.round, self, digits)
 
-    def __trunc__(self) -> NoReturn:
-        raise self._no_value("math.trunc() gives a Python number", "write `np.trunc(x)`")
+    def __trunc__(self) -> Any:
+        return _ufunc(np.trunc, self).astype(np.int64)
 
-    def __floor__(self) -> NoReturn:
-        raise self._no_value("math.floor() gives a Python number", "write `np.floor(x)`")
+    def __floor__(self) -> Any:
+        return _ufunc(np.floor, self).astype(np.int64)
 
-    def __ceil__(self) -> NoReturn:
-        raise self._no_value("math.ceil() gives a Python number", "write `np.ceil(x)`")
+    def __ceil__(self) -> Any:
+        return _ufunc(np.ceil, self).astype(np.int64)
 
     def __int__(self) -> NoReturn:
         raise self._no_value("int() needs its number now", "write `x.astype(np.int32)`, or mark the argument static")

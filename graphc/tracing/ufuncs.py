@@ -260,6 +260,35 @@ def _exp2(x: Tracer) -> Tracer:
     return emit("pow", scalar(x, 2), x)
 
 
+def _ldexp(x: Tracer, n: Tracer) -> Tracer:
+    """x * 2 ** n in two steps, neither of which leaves the range where the result does not."""
+    dtype = x.value.type.dtype
+    half = emit("shift_right", n, scalar(n, 1))
+    rest = emit("sub", n, half)
+    first, second = (emit("pow", scalar(x, 2), cast(k, dtype)) for k in (half, rest))
+    return emit("mul", emit("mul", x, first), second)
+
+
+def _gcd(a: Tracer, b: Tracer) -> Tracer:
+    """Euclid's algorithm, with as many turns as the largest numbers of 32 bits take."""
+    a, b = _absolute(a), _absolute(b)
+    for _ in range(_TURNS if a.value.type.dtype.numpy.itemsize == 4 else 2 * _TURNS):
+        none = emit("eq", b, scalar(b, 0))
+        rest = emit("mod", a, emit("where", none, scalar(b, 1), b))
+        a, b = emit("where", none, a, b), emit("where", none, b, rest)
+    return a
+
+
+_TURNS: Final = 46
+
+
+def _lcm(a: Tracer, b: Tracer) -> Tracer:
+    common = _gcd(a, b)
+    none = emit("eq", common, scalar(common, 0))
+    parts = emit("floordiv", _absolute(a), emit("where", none, scalar(common, 1), common))
+    return emit("mul", parts, _absolute(b))
+
+
 def _itself(x: Tracer) -> Tracer:
     return x
 
@@ -328,6 +357,9 @@ RULES: Final[dict[Any, Rule]] = {
     np.fmax: _nan_ignoring("maximum"),
     np.fmin: _nan_ignoring("minimum"),
     np.heaviside: _heaviside,
+    np.ldexp: _ldexp,
+    np.gcd: _gcd,
+    np.lcm: _lcm,
     np.equal: node("eq"),
     np.not_equal: node("ne"),
     np.less: node("lt"),
@@ -361,4 +393,15 @@ def _vecdot(a: Any, b: Any) -> Any:
     return np.sum(a * b, axis=-1)
 
 
+def _matvec(a: Any, b: Any) -> Any:
+    return _matmul(a, b[..., None])[..., 0]
+
+
+def _vecmat(a: Any, b: Any) -> Any:
+    return _matmul(a[..., None, :], b)[..., 0, :]
+
+
 SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
+if hasattr(np, "matvec"):  # NumPy 2.2
+    SPECIAL.update({np.matvec: _matvec, np.vecmat: _vecmat})
+"""Generalised ufuncs."""

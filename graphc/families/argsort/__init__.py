@@ -1,0 +1,17 @@
+"""The family argsort: the order of the elements of each row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graphc.families.argsort.kernel import argsort, turns
+from graphc.families.record import Family
+from graphc.op import Custom
+
+FAMILY: Final = Family(
+    name="argsort",
+    doc="the order of the elements of rows",
+    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "argsort",
+    build=argsort,
+    operations=lambda node: node.inputs[0].type.size * turns(node.inputs[0].type.shape[-1]),
+)

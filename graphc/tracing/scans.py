@@ -1,0 +1,197 @@
+"""Running products, extrema and the like along an axis, and what a ufunc makes of a whole axis or of segments.
+
+A running result is found in as many steps as the length has binary digits. In each, an element is joined with the one
+so far before it as those before have taken in already. The order of the operations is always the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from graphc.errors import ShapeError, TraceError
+from graphc.tracing.core import constant, emit, is_tracer
+from graphc.tracing.promote import accumulator, cast, requested
+from graphc.tracing.reductions import NO, axes_of, cumsum, flag, no_out, traced
+from graphc.tracing.shaping import broadcast_to, concatenate, part, ravel, reshape
+from graphc.tracing.sorting import positions
+from graphc.tracing.tracer import Tracer
+from graphc.tracing.ufuncs import scalar, truth
+from graphc.types import Shape, bool_
+
+ASSOCIATIVE: Final[dict[Any, float | None]] = {
+    np.add: 0,
+    np.multiply: 1,
+    np.maximum: None,
+    np.minimum: None,
+    np.fmax: None,
+    np.fmin: None,
+    np.logaddexp: -np.inf,
+    np.logaddexp2: -np.inf,
+    np.hypot: 0,
+    np.bitwise_and: -1,
+    np.bitwise_or: 0,
+    np.bitwise_xor: 0,
+    np.logical_and: 1,
+    np.logical_or: 0,
+    np.logical_xor: 0,
+    np.gcd: 0,
+    np.lcm: None,
+}
+"""Ufuncs whose operations may be done in any order, and what each makes of no elements (None: an error)."""
+
+
+def running(x: Tracer, axis: int, join: Callable[[Any, Any], Any]) -> Tracer:
+    """What an associative function makes of all elements up to each along an axis."""
+    n, step = x.shape[axis], 1
+    while step < n:
+        joined = join(part(x, axis, 0, n - step), part(x, axis, step, n))
+        x = concatenate((part(x, axis, 0, step), joined), axis)
+        step *= 2
+    return x
+
+
+def whole(x: Tracer, axis: int, join: Callable[[Any, Any], Any]) -> Tracer:
+    """What an associative function makes of all elements along an axis, which keeps the length 1."""
+    while (n := x.shape[axis]) > 1:
+        half = n // 2
+        joined = join(part(x, axis, 0, half), part(x, axis, half, 2 * half))
+        x = concatenate((joined, part(x, axis, 2 * half, n)), axis) if n % 2 else joined
+    return x
+
+
+def accumulate(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None) -> Tracer:
+    """ufunc.accumulate of an associative ufunc."""
+    x = _operand(ufunc, array, dtype)
+    if not x.ndim:
+        raise ShapeError(f"needs an axis, got {x.value.type}")
+    axis = axes_of(x, axis)[0]
+    if ufunc is np.add:
+        return cumsum(x, axis)
+    return running(x, axis, ufunc)
+
+
+def reduced(ufunc: np.ufunc, array: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Tracer:
+    """ufunc.reduce of an associative ufunc that NumPy has no function for."""
+    x = _operand(ufunc, array, dtype)
+    neutral = ASSOCIATIVE[ufunc]
+    if neutral is None and ufunc in (np.fmax, np.fmin) and x.value.type.dtype.kind == "float":
+        neutral = np.nan  # which both leave out
+    if where is not True:
+        start = initial if initial is not NO and initial is not None else neutral
+        if start is None:
+            raise ShapeError("where= may leave nothing: give initial=")
+        x = _spread_where(x, where, start)
+    axes = axes_of(x, axis)
+    empty = [i for i in axes if x.shape[i] == 0]
+    if empty:
+        if neutral is None:
+            raise ShapeError(f"{x.value.type} has no elements along axis {empty[0]}")
+        kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        x = broadcast_to(constant(x.state, x.dtype.type(neutral)), kept)
+    for i in axes:
+        x = whole(x, i, ufunc)
+    if initial is not NO and initial is not None:
+        x = traced(ufunc(x, initial))
+    if flag(keepdims):
+        return x
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def _spread_where(x: Tracer, where: Any, neutral: float) -> Tracer:
+    mask = truth(constant(x.state, where))
+    return emit("where", mask, x, neutral if is_tracer(neutral) else scalar(x, neutral))
+
+
+def _operand(ufunc: np.ufunc, array: Any, dtype: Any) -> Tracer:
+    x = traced(array)
+    if ufunc in (np.logical_and, np.logical_or, np.logical_xor):
+        return truth(x)
+    if ufunc in (np.add, np.multiply):
+        return cast(x, requested(dtype, accumulator(x.value.type.dtype)))
+    made = ufunc(part(ravel(x), 0, 0, 0), part(ravel(x), 0, 0, 0))  # the element type of its results
+    return cast(x, requested(dtype, traced(made).value.type.dtype))
+
+
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:
+    """np.cumprod: of the flattened array without an axis."""
+    no_out(out)
+    x = traced(a)
+    return accumulate(np.multiply, ravel(x) if axis is None else x, 0 if axis is None else axis, dtype)
+
+
+def _cumulative(ufunc: np.ufunc) -> Callable[..., Tracer]:
+    def cumulative(
+        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    ) -> Tracer:
+        no_out(out)
+        t = traced(x)
+        if axis is None:
+            if t.ndim > 1:
+                raise ShapeError(f"axis= is needed for {t.value.type}, which has {t.ndim} axes")
+            axis = 0
+        axis = axes_of(t, axis)[0]
+        made = accumulate(ufunc, t, axis, dtype)
+        if not include_initial:
+            return made
+        first = broadcast_to(scalar(made, ASSOCIATIVE[ufunc] or 0), _with(made.shape, axis, 1))
+        return concatenate((first, made), axis)
+
+    return cumulative
+
+
+def _with(shape: Shape, axis: int, n: int) -> Shape:
+    return (*shape[:axis], n, *shape[axis + 1 :])
+
+
+def _ignoring(ufunc: np.ufunc, neutral: float) -> Callable[..., Tracer]:
+    def handler(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:
+        no_out(out)
+        x = traced(a)
+        if x.value.type.dtype.kind == "float":
+            x = emit("where", emit("isnan", x), scalar(x, neutral), x)
+        return accumulate(ufunc, ravel(x) if axis is None else x, 0 if axis is None else axis, dtype)
+
+    return handler
+
+
+def by_place(ids: Tracer, values: Tracer, size: int, ufunc: np.ufunc) -> tuple[Tracer, Tracer]:
+    """What an associative ufunc makes of the rows of values [R, ...] with the same id: [size, ...], anything where no
+    row has it; and whether one has: bool [size].
+
+    The rows are put in the order of their ids, and each is joined with those before it that have the same one.
+    """
+    order = positions(ids)
+    place = emit("take", ids, order, axis=0, clamp=True)
+    rows = emit("take", values, order, axis=0, clamp=True)
+    wide = (1,) * (rows.ndim - 1)
+    n, step = rows.shape[0], 1
+    while step < n:
+        same = emit("eq", part(place, 0, 0, n - step), part(place, 0, step, n))
+        later = part(rows, 0, step, n)
+        joined = ufunc(part(rows, 0, 0, n - step), later)
+        chosen = emit("where", reshape(same, (n - step, *wide)), traced(joined), later)
+        rows = concatenate((part(rows, 0, 0, step), chosen), 0)
+        step *= 2
+    blank = broadcast_to(scalar(rows, 0), (size, *rows.shape[1:]))
+    found = emit("index_update", blank, place, rows, axis=0)
+    none, ones = (broadcast_to(constant(ids.state, t, bool_), (k,)) for t, k in ((False, size), (True, n)))
+    return found, emit("index_update", none, ids, ones, axis=0)
+
+
+def of_ufunc(ufunc: np.ufunc, name: str) -> None:
+    """Raise TraceError for a ufunc whose operations have an order."""
+    if ufunc not in ASSOCIATIVE:
+        raise TraceError(f"{name} cannot be traced: write a loop, or graphc.scan for a long one")
+
+
+TABLE: Final[dict[Any, Callable[..., Any]]] = {
+    np.cumprod: cumprod,
+    np.nancumsum: _ignoring(np.add, 0),
+    np.nancumprod: _ignoring(np.multiply, 1),
+}
+if hasattr(np, "cumulative_sum"):  # NumPy 2.1
+    TABLE[np.cumulative_sum] = _cumulative(np.add)
+    TABLE[np.cumulative_prod] = _cumulative(np.multiply)
