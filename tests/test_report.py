@@ -14,7 +14,9 @@ from click.testing import CliRunner
 import graphc
 from graphc.cli import cli, run
 from graphc.executable import Executable
+from graphc.profile import Profile
 from graphc.report import describe, page
+from graphc.report.compare import beside
 from graphc.report.page import script_json
 from graphc.report.runs import run_document
 from tests.reports import HOSTILE, arguments, compiled, hostile, write_run
@@ -26,12 +28,12 @@ def program() -> Executable:
 
 
 @pytest.fixture(scope="module")
-def profile(program: Executable) -> graphc.profile.Profile:
+def profile(program: Executable) -> Profile:
     return program.profile(*arguments(), repeat=2)
 
 
 @pytest.fixture(scope="module")
-def document(program: Executable, profile: graphc.profile.Profile) -> dict[str, Any]:
+def document(program: Executable, profile: Profile) -> dict[str, Any]:
     return describe(program, profile)
 
 
@@ -47,7 +49,7 @@ def text(document: dict[str, Any], number: int) -> str:
 
 
 def test_time_and_bytes_are_shared_without_loss(
-    document: dict[str, Any], program: Executable, profile: graphc.profile.Profile
+    document: dict[str, Any], program: Executable, profile: Profile
 ) -> None:
     seconds, moved, flops = (sum(share[k] for share in document["shares"]) for k in (1, 2, 3))
     assert seconds == pytest.approx(profile.busy, rel=1e-2)
@@ -218,7 +220,7 @@ def test_long_runs_are_thinned_and_numbers_that_are_none_left_out(tmp_path: Path
 def test_the_command_writes_a_page(tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     done = CliRunner().invoke(cli, ["report", "bigram", "--no-profile", "--out", str(out)])
-    assert (done.exit_code, done.output) == (0, f"{out}\n")
+    assert (done.exit_code, done.stdout) == (0, f"{out}\n")
     assert embedded(out.read_text(encoding="utf-8"))["name"] == "step"
 
 
@@ -233,11 +235,29 @@ def test_the_command_writes_the_page_of_a_run(tmp_path: Path) -> None:
     small = ["--steps", "6", "--set", "hidden=8", "--evaluate-every", "0"]
     assert run(["train", "mlp", *small, "--out", str(folder)]) == 0
     assert run(["report", str(folder), "--no-profile", "--out", str(out)]) == 0
-    assert embedded(out.read_text(encoding="utf-8"))["run"]["steps"] == 6
+    found = embedded(out.read_text(encoding="utf-8"))["run"]
+    assert (found["steps"], found["samples"]) == (6, [])
+
+
+def test_the_command_compares_two(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert run(["report", "bigram", "mlp", "--no-profile", "--out", str(out)]) == 0
+    found = embedded(out.read_text(encoding="utf-8"))
+    assert found["beside"]["contract"]["parameters"] > found["contract"]["parameters"]
+    assert {line[0].split(":")[0] for line in found["beside"]["lines"]} >= {"mlp.py"}
+
+
+def test_a_summary_says_what_the_document_says(document: dict[str, Any], profile: Profile) -> None:
+    made = beside(document)
+    assert sum(line[2] for line in made["lines"]) == pytest.approx(profile.busy, rel=1e-2)
+    assert sum(kernel[3] for kernel in made["kernels"]) == pytest.approx(profile.busy, rel=1e-2)
+    assert sum(kernel[5] for kernel in made["kernels"]) == document["contract"]["flops"]
 
 
 @pytest.mark.parametrize(
-    "given", [["nothing", "--out", "x.html"], ["bigram"], ["nothing"]], ids=["unknown", "nowhere", "neither"]
+    "given",
+    [["nothing", "--out", "x.html"], ["bigram"], ["nothing"], ["bigram", "mlp", "gpt", "--out", "x.html"]],
+    ids=["unknown", "nowhere", "neither", "three"],
 )
 def test_wrong_use_of_the_command(given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from graphc.executable import Executable
 from graphc.profile import Profile
 from graphc.report import describe, page
+from graphc.report.compare import beside
 from graphc.report.runs import run_document
 from tests.browser import browser
 from tests.report_pages import Report, large
@@ -283,6 +284,23 @@ def test_text_stands_out_and_nothing_leaves_the_window(running: Any, path: Path,
         }"""
     )
     assert contrast >= 4.5
+    report.close()
+
+
+def test_two_programs_side_by_side(running: Any, document: dict[str, Any], tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "other", "tap", 20)
+    other = {**document, "run": run_document(folder), "name": HOSTILE[0]}
+    (tmp_path / "page.html").write_text(page({**document, "beside": beside(other)}), encoding="utf-8")
+    report = Report(running, tmp_path / "page.html", "#tab=compare", viewport={"width": 1400, "height": 900})
+    assert (
+        report.texts('#panel-compare table:has(caption:text("Figures")) tbody tr:has-text("launches") td')[-1]
+        == "1.00 ×"
+    )
+    lines = '#panel-compare table:has(caption:text("Lines by time")) tbody tr'
+    assert {row.split("\t")[4] for row in report.texts(lines)} == {"1.00 ×"}
+    assert report.page.locator("#panel-compare polyline.second").count() == 1
+    report.click(f"{lines} .thing.line")
+    assert report.text(CHOSEN).startswith("line reports.py:")
     report.close()
 
 

@@ -17,15 +17,21 @@ from graphc.executable import Executable
 from graphc.models import MODELS, data
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig, training_step
-from graphc.report import write
+from graphc.report import describe, page
+from graphc.report.compare import beside
 from graphc.report.runs import run_document
+from graphc.viz.dot import clean
 
 FEW: Final = 3
 """Calls of which a peak is the best."""
 
+SAMPLES: Final = 10
+SAMPLE: Final = 600
+"""Samples of a run that are shown, and characters of each."""
+
 
 @click.command()
-@click.argument("subject", metavar="RUN|MODEL")
+@click.argument("subjects", metavar="RUN|MODEL [OTHER]", nargs=-1, required=True)
 @WHAT
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
@@ -35,7 +41,7 @@ FEW: Final = 3
 @TARGET
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", required=True, help="The page.")
 def report(
-    subject: str,
+    subjects: tuple[str, ...],
     what: str,
     batch_size: int | None,
     settings: tuple[str, ...],
@@ -47,27 +53,56 @@ def report(
 ) -> None:
     """Write all that is known of a MODEL's step, or of a run directory, as one HTML page.
 
-    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing. With
-    --target, the program is planned for an adapter of that kind, which need not be there, and is not run.
+    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing. With a second
+    model or run, the page compares the two. With --target, the program is planned for an adapter of that kind, which
+    need not be there, and is not run.
     """
+    if len(subjects) > 2:
+        raise click.UsageError(f"{len(subjects)} were given: a report has one, or compares two")
     chosen = graphc.device("numpy" if target and not device else device)
-    more: dict[str, Any] = {}
-    if subject in MODELS:
-        fn, arguments, donate = program(subject, what, batch_size, settings)
-    elif Path(subject).is_dir():
-        if settings or batch_size:
-            raise click.UsageError("--set and --batch-size are for models: a run has its own")
-        fn, arguments, donate = _of_run(Path(subject), what)
-        more["run"] = run_document(Path(subject))
-    else:
-        raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
-    executable = graphc.compile(fn, device=chosen, donate=donate, target=target).lower(*arguments)
-    if no_profile or target:
-        write(executable, out, False, None, more)
-    else:
-        profile = executable.profile(*arguments, repeat=repeat)
-        write(executable, out, profile, _peaks(executable), more)
+
+    def described(subject: str) -> dict[str, Any]:
+        measured = not (no_profile or target)
+        fn, arguments, donate, more = _subject(subject, what, batch_size, settings, chosen if measured else None)
+        executable = graphc.compile(fn, device=chosen, donate=donate, target=target).lower(*arguments)
+        profile = executable.profile(*arguments, repeat=repeat) if measured else None
+        return {**describe(executable, profile, _peaks(executable) if measured else None), **more}
+
+    first, *others = map(described, subjects)
+    more = {"beside": beside(others[0])} if others else {}
+    out.write_text(page({**first, **more}), encoding="utf-8")
     click.echo(str(out))
+
+
+def _subject(
+    subject: str,
+    what: str,
+    batch_size: int | None,
+    settings: tuple[str, ...],
+    device: graphc.runtime.Device | None,
+) -> tuple[Any, tuple[Any, ...], tuple[str, ...], dict[str, Any]]:
+    """A function, its arguments, the names of those that it donates, and what the page shows beside.
+
+    device: where a run's samples are drawn; None for none.
+    """
+    if subject in MODELS:
+        return (*program(subject, what, batch_size, settings), {})
+    path = Path(subject)
+    if not path.is_dir():
+        raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
+    if settings or batch_size:
+        raise click.UsageError("--set and --batch-size are for models: a run has its own")
+    samples = _samples(path, device) if device else []
+    return (*_of_run(path, what), {"run": {**run_document(path), "samples": samples}})
+
+
+def _samples(path: Path, device: graphc.runtime.Device) -> list[str]:
+    """What the newest checkpoint of a run writes."""
+    saved = load_run(path)
+    model = MODELS[saved.name]
+    count = min(SAMPLES, model.DEFAULTS.samples)
+    found = model.sample(saved.params, graphc.random.key(0), saved.config, count=count, device=device)
+    return [clean(saved.vocabulary.decode(tokens), SAMPLE) for tokens in found]
 
 
 def _of_run(path: Path, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:

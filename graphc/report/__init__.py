@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphc.report.document import Peaks, describe
 from graphc.report.measure import made_up
@@ -26,13 +26,11 @@ def write(
     path: str | os.PathLike[str],
     profile: Profile | bool = True,
     peaks: Peaks | None = None,
-    more: dict[str, Any] | None = None,
 ) -> None:
-    """Write the page of a program; see `Executable.report`. more: further parts of the document, such as its run."""
+    """Write the page of a program; see `Executable.report`."""
     if isinstance(profile, bool):
         runs = executable.device.needs_plan and not executable.lacks
         measured = made_up(executable) if profile and runs else None
     else:
         measured = profile
-    made = describe(executable, measured, peaks)
-    Path(path).write_text(page({**made, **(more or {})}), encoding="utf-8")
+    Path(path).write_text(page(describe(executable, measured, peaks)), encoding="utf-8")

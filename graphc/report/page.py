@@ -22,6 +22,7 @@ SCRIPTS: Final = (
     "memory",
     "time",
     "run",
+    "compare",
     "main",
 )
 """Files of the viewer, in order: one script, whose functions see each other."""

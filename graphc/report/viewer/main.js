@@ -12,6 +12,7 @@ const panels = [
     { id: "fusion", title: "Not fused", make: fusionPanel },
   ] : []),
   ...(D.run ? [{ id: "run", title: "Run", make: runPanel }] : []),
+  ...(D.beside ? [{ id: "compare", title: "Compare", make: comparePanel }] : []),
   ...(D.arguments ? [{ id: "signatures", title: "Signatures", make: signaturesPanel }] : []),
 ];
 
