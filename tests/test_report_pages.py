@@ -287,6 +287,21 @@ def test_text_stands_out_and_nothing_leaves_the_window(running: Any, path: Path,
     report.close()
 
 
+def test_drawings_of_a_run_are_images_that_do_nothing(running: Any, document: dict[str, Any], tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    script = '<script>window.evil=1;parent.evil=1</script><image href="https://example.com/x.png"/>'
+    drawn = f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60" onload="parent.evil=1">{script}</svg>'
+    (folder / "embedding.svg").write_text(drawn)
+    (folder / "loss.svg").write_text(drawn)
+    (tmp_path / "page.html").write_text(page({**document, "run": run_document(folder)}), encoding="utf-8")
+    report = Report(running, tmp_path / "page.html", "#tab=run")
+    picture = report.page.locator("img.picture")
+    assert picture.get_attribute("alt") == "embedding"
+    assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 90
+    assert report.page.evaluate("window.evil") is None
+    report.close()
+
+
 def test_two_programs_side_by_side(running: Any, document: dict[str, Any], tmp_path: Path) -> None:
     folder = write_run(tmp_path / "other", "tap", 20)
     other = {**document, "run": run_document(folder), "name": HOSTILE[0]}

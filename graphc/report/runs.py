@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Mapping
@@ -14,6 +15,12 @@ from graphc.viz.dot import clean
 POINTS: Final = 1500
 """Losses that are drawn; of a longer run, each is the mean of several."""
 
+DRAWN: Final = ("loss", "learning_rate", "gradient_norm", "update_ratio", "tapped_value", "tapped_gradient")
+"""Drawings of a run that the page has of its own."""
+
+PICTURE: Final = 400_000
+"""Bytes up to which a drawing is taken along."""
+
 BESIDE: Final = ("step", "loss", "seconds")
 TAPS: Final = 8
 """Steps whose taps are kept, the last among them."""
@@ -23,7 +30,7 @@ def run_document(path: Path) -> dict[str, Any]:
     """The run of a directory, from its config.json and metrics.jsonl. Raises DataError naming the file.
 
     losses: [step, mean loss up to it] pairs. measured: [step, {name: number}] pairs. taps: [step, {name: {kind:
-    statistics}}] pairs.
+    statistics}}] pairs. pictures: [name, base64 of an SVG] pairs.
     """
     config = _json(path / "config.json", (path / "config.json").read_text(encoding="utf-8"))
     text = (path / "metrics.jsonl").read_text(encoding="utf-8")
@@ -41,7 +48,14 @@ def run_document(path: Path) -> dict[str, Any]:
         "losses": _thinned([(line["step"], float(line["loss"])) for line in known]),
         "measured": [one for one in measured if one[1]],
         "taps": taps[::-1][::every][::-1],
+        "pictures": _pictures(path),
     }
+
+
+def _pictures(path: Path) -> list[list[str]]:
+    """[name, base64] of the drawings that the model has made of itself, such as its embedding; small ones alone."""
+    found = [p for p in sorted(path.glob("*.svg")) if p.stem not in DRAWN and p.stat().st_size <= PICTURE]
+    return [[clean(p.stem.replace("_", " "), 60), base64.b64encode(p.read_bytes()).decode()] for p in found]
 
 
 def _json(path: Path, text: str) -> dict[str, Any]:

@@ -5,15 +5,19 @@ function runPanel(root) {
   const last = run.losses.at(-1);
   root.append(h("dl", { class: "figures" }, fact("run", h("bdi", {}, run.name)), fact("steps", run.steps.toLocaleString("en")),
     last ? fact("last loss", last[1].toFixed(4)) : null, run.seconds ? fact("took", seconds(run.seconds)) : null));
-  if (run.losses.length > 1) root.append(chart("Loss", [["each step", run.losses, "faint"], ["smoothed", smoothed(run.losses), "strong"]]));
+  const charts = h("div", { class: "charts" });
+  if (run.losses.length > 1) charts.append(chart("Loss", [["each step", run.losses, "faint"], ["smoothed", smoothed(run.losses), "strong"]]));
   const names = [...new Set(run.measured.flatMap(([, values]) => Object.keys(values)))];
   for (const name of names) {
     const points = run.measured.filter(([, values]) => name in values).map(([step, values]) => [step, values[name]]);
-    if (points.length > 1) root.append(chart(name.replaceAll("_", " "), [[name, points, "strong"]]));
+    if (points.length > 1) charts.append(chart(name.replaceAll("_", " "), [[name, points, "strong"]]));
   }
+  root.append(charts);
   const taps = run.taps.at(-1);
   if (taps) root.append(tapTable(taps));
   if (run.samples && run.samples.length) root.append(h("h3", {}, "Samples"), h("ul", {}, run.samples.map((text) => h("li", {}, code(text)))));
+  // As an image, a drawing runs no script and loads nothing.
+  for (const [name, data] of run.pictures || []) root.append(h("figure", {}, h("img", { class: "picture", src: `data:image/svg+xml;base64,${data}`, alt: name }), h("figcaption", {}, name)));
   root.append(h("details", {}, h("summary", {}, "config"), h("dl", {}, run.config.map(([name, value]) => fact(name, code(value))))));
   return () => mark(root);
 }
@@ -42,7 +46,7 @@ function chart(title, series) {
     [y0, (y0 + y1) / 2, y1].map((y) => [s("line", { x1: left, x2: width - 8, y1: Y(y), y2: Y(y), class: "grid" }), s("text", { x: 4, y: Y(y), class: "tick start" }, short(y))]),
     s("text", { x: left, y: height - 5, class: "tick start" }, String(x0)), s("text", { x: width - 20, y: height - 5, class: "tick" }, String(x1)),
     series.map(([name, points, kind]) => s("polyline", { class: `curve ${kind}`, points: points.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" ") }, s("title", {}, name)))),
-    h("figcaption", {}, `${title} over the steps${series.length > 1 ? `: ${series.map(([name]) => name).join(", ")}` : ""}`));
+    h("figcaption", {}, `${title} over the steps `, series.length > 1 ? series.map(([name, , kind]) => h("span", { class: `key ${kind}` }, name)) : null));
 }
 
 function tapTable([step, taps]) {
