@@ -17,10 +17,6 @@ from graphc.executable import Executable
 from graphc.models import MODELS, data
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig, training_step
-from graphc.report import describe, page
-from graphc.report.compare import beside
-from graphc.report.runs import run_document
-from graphc.viz.dot import clean
 
 FEW: Final = 3
 """Calls of which a peak is the best."""
@@ -57,6 +53,9 @@ def report(
     model or run, the page compares the two. With --target, the program is planned for an adapter of that kind, which
     need not be there, and is not run.
     """
+    from graphc.report import describe, page
+    from graphc.report.compare import beside
+
     if len(subjects) > 2:
         raise click.UsageError(f"{len(subjects)} were given: a report has one, or compares two")
     chosen = graphc.device("numpy" if target and not device else device)
@@ -92,12 +91,16 @@ def _subject(
         raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
     if settings or batch_size:
         raise click.UsageError("--set and --batch-size are for models: a run has its own")
+    from graphc.report.runs import run_document
+
     samples = _samples(path, device) if device else []
     return (*_of_run(path, what), {"run": {**run_document(path), "samples": samples}})
 
 
 def _samples(path: Path, device: graphc.runtime.Device) -> list[str]:
     """What the newest checkpoint of a run writes."""
+    from graphc.viz.dot import clean
+
     saved = load_run(path)
     model = MODELS[saved.name]
     count = min(SAMPLES, model.DEFAULTS.samples)
