@@ -216,6 +216,32 @@ def test_arguments_and_results_carry_their_paths_through_all_passes() -> None:
         assert expected <= shown, name
 
 
+def test_large_tensors_have_wide_arrows() -> None:
+    b = Maker()
+    small, large = b.tensor(8, hint="small"), b.tensor(1024, 1024, hint="large")
+    lines = to_dot(b.build([b.op("exp", small), b.op("exp", large)])).splitlines()
+    widths = {
+        n: {m[1] for line in lines if n in line and (m := re.search(r'penwidth="?([\d.]+)', line))}
+        for n in ("f32[8]", "f32[1024,1024]")
+    }
+    assert widths == {"f32[8]": {"1.0"}, "f32[1024,1024]": {"4.0"}}
+
+
+def test_drawings_are_dark_where_the_system_is_and_have_a_name() -> None:
+    root = parsed(to_svg(network()))
+    assert (root.get("role"), root.get("aria-label")) == ("img", "A drawing of a program")
+    (style,) = root.iter(f"{SVG}style")
+    assert "prefers-color-scheme: dark" in (style.text or "")
+    assert "#a_graph0 polygon" in (style.text or "")
+    ground = root.find(f".//*[@id='a_graph0']//{SVG}polygon")
+    assert ground is not None
+    assert ground.get("fill") == "white"
+
+
+def test_a_drawing_is_the_same_each_time() -> None:
+    assert to_dot(fuse(network())) == to_dot(fuse(network()))
+
+
 def test_ops_of_different_lines_are_not_folded() -> None:
     b = Maker()
     x = b.tensor(4)

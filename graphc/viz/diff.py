@@ -170,7 +170,12 @@ def diff_dot(before: Graph, after: Graph, title: str = "") -> str:
             kind = colours.get(place, "same")
             lines = (f"{names[node.outputs[0]]} {node.op.name}", str(node.outputs[0].type), str(node.source))
             style = {"fillcolor": COLOURS[kind], "color": BORDERS[kind]}
-            picture.node(drawn[place], label=label(*filter(None, lines)), tooltip=label(str(node), limit=600), **style)
+            picture.node(
+                drawn[place],
+                label=label(*filter(None, lines)),
+                tooltip=label(format_node(node, names), limit=600),
+                **style,
+            )
         return drawn[place]
 
     for node in kinds:

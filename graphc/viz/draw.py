@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Final
@@ -35,10 +36,18 @@ BORDERS: Final = {
 MANY_OPS: Final = 60
 """Ops in kernels from which on a kernel lists its ops instead of drawing each."""
 
-MANY_NODES: Final = 150
+MANY_NODES: Final = 60
 """Nodes from which on repeated structure is folded."""
 SOME_NODES: Final = 40
 """Nodes from which on it is folded where that halves the picture."""
+
+
+STYLE: Final = (
+    "@media (prefers-color-scheme: dark) { .graph > polygon, #a_graph0 polygon { fill: #14171c; } "
+    ".graph > text, #a_graph0 text, .edge text { fill: #d5dae2; } .edge path { stroke: #8f9aab; } "
+    ".edge polygon { fill: #8f9aab; stroke: #8f9aab; } }"
+)
+"""Of drawings: what lies on the ground is light where the reader's system is dark. Boxes keep their colours."""
 
 
 def to_dot(
@@ -91,7 +100,8 @@ def svg_of(source: str, path: str | os.PathLike[str] | None = None) -> str:
             f'<text x="8" y="24" font-family="sans-serif" font-size="14">{message}</text></svg>'
         )
     text = picture.decode("utf-8")
-    text = text[text.index("<svg") :]
+    text = text[text.index("<svg") :].replace("<svg ", '<svg role="img" aria-label="A drawing of a program" ', 1)
+    text = text.replace(">", f"><style>{STYLE}</style>", 1)
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text
@@ -152,7 +162,9 @@ def _box(picture: graphviz.Digraph, box: Box) -> None:
 
 
 def _arrow(picture: graphviz.Digraph, arrow: Arrow) -> None:
-    more = {"color": "#a8b8d0"} if arrow.saved else {}
+    more = {"penwidth": f"{_width(arrow.nbytes):.1f}"}
+    if arrow.saved:
+        more["color"] = "#a8b8d0"
     if arrow.back:
         more |= {"constraint": "false", "style": "dashed"}
     if arrow.start_frame and not arrow.back:
@@ -163,13 +175,20 @@ def _arrow(picture: graphviz.Digraph, arrow: Arrow) -> None:
     picture.edge(arrow.start, arrow.end, label=label(arrow.text), tooltip=tip, labeltooltip=tip, **more)
 
 
+def _width(nbytes: int) -> float:
+    """How wide the arrow of a tensor is: 1 up to 4 KiB, and 0.3 more for each time that it is twice as large."""
+    return min(5.0, 1.0 + 0.3 * max(0.0, math.log2(max(nbytes, 1) / 4096)))
+
+
 def _legend(picture: graphviz.Digraph, scene: Scene) -> None:
     kinds = [kind for kind in COLOURS if any(box.kind == kind for box in scene.boxes)]
     phases = [phase for phase in BORDERS if any(box.phase == phase for box in scene.boxes)]
     cells = "".join(f'<td bgcolor="{COLOURS[kind]}">{kind}</td>' for kind in kinds)
     for phase in phases if len(phases) > 1 else ():
         border = BORDERS[phase]
-        cells += f'<td border="1" style="{border["style"]}" color="{border["color"]}">{clean(phase)}</td>'
+        cells += (
+            f'<td border="1" bgcolor="white" style="{border["style"]}" color="{border["color"]}">{clean(phase)}</td>'
+        )
     if cells:
         table = f'<<table border="0" cellborder="0" cellspacing="3" cellpadding="3"><tr>{cells}</tr></table>>'
         picture.node("legend", label=table, shape="plain", tooltip="legend")

@@ -45,7 +45,7 @@ class Arrow:
     """A tensor that flows. start_frame, end_frame: the frames whose borders it ends at, where these hold one box only.
 
     back: it leads to an earlier box of a folded picture, as from one layer to the next. saved: it waits from one phase
-    of the program for another.
+    of the program for another. nbytes: of the tensor.
     """
 
     start: str
@@ -56,6 +56,7 @@ class Arrow:
     end_frame: str | None = None
     back: bool = False
     saved: bool = False
+    nbytes: int = 0
 
 
 @dataclass(slots=True)
@@ -122,13 +123,14 @@ class _Painter:
         frame = f"k{place}"
         self.scene.frames.append(Frame(frame, kind, phase, title, tip))
         if self.ops:
+            within = value_names(body)
             for number, inner in enumerate(body.nodes):
                 box = Box(
                     f"n{place}_{number}",
                     kind_of(inner),
                     inner.source.phase,
                     (_op_text(inner),),
-                    str(inner),
+                    format_node(inner, within),
                     f"k{place}",
                 )
                 self.scene.boxes.append(box)
@@ -140,6 +142,7 @@ class _Painter:
     def _inner_arrows(self, place: int, node: Node) -> None:
         """Arrows between the ops of a kernel, and from and to what is outside of it."""
         body = node.attrs["body"]
+        within = value_names(body)
         outer = dict(zip(body.inputs, node.inputs, strict=True))
         inner: dict[Value, str] = {}
         for value, array in body.constants.items() if is_loop(node) else ():
@@ -151,7 +154,7 @@ class _Painter:
             here = f"n{place}_{number}"
             for value in op.inputs:
                 if value in inner:
-                    self._add(Arrow(inner[value], here, str(value.type), repr(value)))
+                    self._add(Arrow(inner[value], here, str(value.type), within[value], nbytes=value.type.nbytes))
                 elif value in outer:
                     self._arrow(outer[value], here, place, node.source.phase)
             inner.update(dict.fromkeys(op.outputs, here))
@@ -169,13 +172,14 @@ class _Painter:
         end_frame = f"k{place}" if end in self.alone else None
         if value not in self.made:
             start = self._leaf(value, end)
-            self._add(Arrow(start, end, str(value.type), self.names[value], None, end_frame))
+            self._add(Arrow(start, end, str(value.type), self.names[value], None, end_frame, nbytes=value.type.nbytes))
             return
         start, origin = self.made[value]
         start_frame = f"k{origin}" if start in self.alone else None
         saved = phase not in ("", self.classes[origin][0].source.phase)
         back = origin >= place
-        self._add(Arrow(start, end, str(value.type), self.names[value], start_frame, end_frame, back, saved))
+        ends = start_frame, end_frame
+        self._add(Arrow(start, end, str(value.type), self.names[value], *ends, back, saved, value.type.nbytes))
 
     def _add(self, arrow: Arrow) -> None:
         self.scene.arrows.setdefault((arrow.start, arrow.end, arrow.text), arrow)
