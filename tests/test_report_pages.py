@@ -152,6 +152,26 @@ def test_6_why_two_ops_are_not_one_kernel(report: Report, program: Executable) -
     assert [row for row in rows if row.count("matmul") >= 2 and "a kernel holds one matmul" in row]
 
 
+def test_6_why_any_two_ops_are_not_one_kernel(report: Report, document: dict[str, Any], program: Executable) -> None:
+    lines = {line_of(document, LAYER), line_of(document, RESULT)}
+    one = any(lines <= set(dispatch.lines) for dispatch in program.plan.apart().dispatches)
+    report.click("button.code", LAYER)
+    report.click('aside button:text("Compare with")')
+    report.click("button.code", RESULT)
+    assert ("They are one kernel" if one else "It costs") in report.text("aside .together")
+
+
+def test_two_ops_far_from_each_other(running: Any, path: Path, document: dict[str, Any]) -> None:
+    ends = sorted({part[0] for dispatch in document["dispatches"] for part in dispatch["parts"]})
+    place = f"#launch={ends[0]}&with=launch.{ends[-1]}"
+    report = Report(running, path, place, viewport={"width": 1400, "height": 900})
+    assert "goes through other kernels" in report.text("aside .together")
+    assert report.page.locator("aside .together li").count() >= 2
+    report.page.goto(report.url + f"#launch={ends[0]}&with=launch.{ends[0]}")
+    assert "Choose something else" in report.text("aside .card")
+    report.close()
+
+
 def test_7_which_pass_removed_an_op(report: Report) -> None:
     report.tab("Passes")
     report.click('nav button:text-is("cse")')
@@ -203,6 +223,8 @@ def test_a_place_can_be_linked_to(running: Any, path: Path, document: dict[str, 
         "#op=-1",
         "#line=1e9&stage=1.5",
         "#kernel=<p>",
+        "#with=constructor.1",
+        "#with=__proto__.x",
         "#tab=__proto__&constructor=1",
         "#%",
     ],

@@ -1,6 +1,6 @@
 // inspect: what is selected (it is in the URL's hash), and the panel that tells all that belongs to it.
 
-const state = { tab: "overview", thing: null, found: related(null), stage: D.stages.length - 1 };
+const state = { tab: "overview", thing: null, pinned: null, found: related(null), stage: D.stages.length - 1 };
 const listeners = [];
 
 const keyOf = (type, id) => `${type}:${id}`;
@@ -24,15 +24,19 @@ function readHash() {
     const id = given.has(type) ? Number(given.get(type)) : NaN;
     if (Number.isInteger(id) && id >= 0 && exists[type](id)) state.thing = { type, id };
   }
+  const [type, id] = (given.get("with") || "").split(".");
+  const number = id ? Number(id) : NaN;
+  state.pinned = Object.hasOwn(exists, type) && Number.isInteger(number) && number >= 0 && exists[type](number) ? { type, id: number } : null;
   state.found = related(state.thing);
 }
 
 /** Go to a place: a tab, a thing or a stage. It is the hash that decides what is shown. */
 function go(to) {
-  const next = { tab: state.tab, stage: state.stage, thing: state.thing, ...to };
+  const next = { tab: state.tab, stage: state.stage, thing: state.thing, pinned: state.pinned, ...to };
   const parts = [`tab=${next.tab}`];
   if (next.stage !== D.stages.length - 1) parts.push(`stage=${next.stage}`);
   if (next.thing) parts.push(`${next.thing.type}=${next.thing.id}`);
+  if (next.pinned) parts.push(`with=${next.pinned.type}.${next.pinned.id}`);
   const hash = `#${parts.join("&")}`;
   if (location.hash !== hash) location.hash = hash;
   apply();
@@ -171,6 +175,54 @@ function why(launch) {
         h("li", {}, `${how} `, other >= 0 ? to("launch", other) : T(op), `: ${T(text)}. It costs ${bytes(cost)}.`))));
 }
 
+/** Why what was chosen first and what is chosen now are not one kernel. */
+function together(thing) {
+  const first = state.pinned;
+  if (!first) return null;
+  const name = () => to(first.type, first.id);
+  if (first.type === thing.type && first.id === thing.id) return h("section", { class: "card" }, "Choose something else: why it is not one kernel with this will stand here.");
+  const pairs = [];
+  for (const a of related(first).launch) for (const b of state.found.launch) pairs.push([a, b]);
+  const shared = pairs.find(([a, b]) => a === b);
+  const section = (...kids) => h("section", { class: "card together" }, h("h3", {}, "With ", name()), kids);
+  if (!pairs.length) return section(h("p", {}, "One of them is in no kernel: a pass removed it, or it only renames memory."));
+  if (shared) return section(h("p", {}, "They are one kernel: ", to("launch", shared[0]), "."));
+  const stops = pairs.flatMap(([a, b]) => [[a, b], [b, a]]).flatMap(([from, into]) => launches[from].stops.filter(([reader]) => reader === into).map(([, , why, cost]) => ({ from, into, why, cost })));
+  if (stops.length)
+    return section(h("ul", { class: "why" }, stops.slice(0, 6).map((stop) =>
+      h("li", {}, to("launch", stop.into), " reads ", to("launch", stop.from), `: ${T(stop.why)}. It costs ${bytes(stop.cost)}.`))));
+  const way = pairs.flatMap(([a, b]) => [[a, b], [b, a]]).map(([from, into]) => between(from, into)).filter(Boolean).sort((a, b) => a.length - b.length)[0];
+  if (!way) return section(h("p", {}, "Nothing flows from one to the other. Such kernels are joined only where they read the same tensors and go over the same elements, or are launched together."));
+  return section(h("p", {}, "What flows from one to the other goes through other kernels, each of them apart:"),
+    h("ol", { class: "why" }, way.slice(1).map((into, n) => {
+      const stop = launches[way[n]].stops.find(([reader]) => reader === into);
+      return h("li", {}, to("launch", into), stop ? ` reads the one before it: ${T(stop[2])}.` : " reads the one before it.");
+    })));
+}
+
+/** The shortest way by which results of one launch reach another: launches, both ends included. */
+function between(from, into) {
+  const before = new Map([[into, null]]);
+  let edge = [into];
+  while (edge.length && !before.has(from)) {
+    const next = [];
+    for (const launch of edge) {
+      for (const v of row.inputs(launches[launch].row)) {
+        const maker = M.launchOf.get(v);
+        if (maker !== undefined && !before.has(maker)) {
+          before.set(maker, launch);
+          next.push(maker);
+        }
+      }
+    }
+    edge = next;
+  }
+  if (!before.has(from)) return null;
+  const way = [from];
+  while (way.at(-1) !== into) way.push(before.get(way.at(-1)));
+  return way;
+}
+
 function inspector(root) {
   const body = h("div", { class: "body" });
   const title = h("h2", { id: "chosen", "aria-live": "polite" });
@@ -191,7 +243,9 @@ function inspector(root) {
     body.append(...[
       h("p", { class: "actions" },
         h("button", { type: "button", on: { click: () => go({ tab: "graph" }) } }, "Show in graph"),
-        h("button", { type: "button", on: { click: () => go({ thing: null }) } }, "Clear")),
+        h("button", { type: "button", title: "Choose something else then, to see why the two are not one kernel", on: { click: () => go({ pinned: thing }) } }, "Compare with …"),
+        h("button", { type: "button", on: { click: () => go({ thing: null, pinned: null }) } }, "Clear")),
+      together(thing),
       facts[thing.type](thing.id).flat(),
       group("Kernels", "kernel", others("kernel")),
       group("Source lines", "line", others("line").sort((a, b) => timeOf(b) - timeOf(a))),
