@@ -20,6 +20,7 @@ from graphc.op import Op
 from graphc.tracing.aliases import check_promises, given
 from graphc.tracing.chance import Watch
 from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.joining import arrays_of_traced
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
@@ -108,7 +109,8 @@ def trace_program(
             state.lift(tracer)
         positional, named = tree.unflatten(in_tree, inputs)
         try:
-            result = fn(*positional, **named)
+            with arrays_of_traced():
+                result = fn(*positional, **named)
         except GraphcError as error:
             # What graphc.nn raises is plain Python, and knows nothing of lines.
             raise located(error, source=raised_at(error)) from error.__cause__

@@ -106,6 +106,15 @@ SMOOTH: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "apply_over_axes": (lambda x: np.apply_over_axes(np.sum, x, [0, 1]), (X,)),
     "matvec": (lambda x: (np.matvec(x, x[0]), np.vecmat(x[:, 0], x)), (X,)),
     "ldexp": (lambda x: np.ldexp(x, INTS), (X,)),
+    "convolve": (
+        lambda x: [np.convolve(x, w, mode) for w in (V[:3], V[:4], LONG) for mode in ("full", "same", "valid")],
+        (V,),
+    ),
+    "convolve long": (lambda x: (np.convolve(x, MANY), np.correlate(x, MANY, "same")), (LONG,)),
+    "correlate": (
+        lambda x: [np.correlate(x, w, mode) for w in (V[:3], V[:4], LONG[:12]) for mode in ("full", "same", "valid")],
+        (V,),
+    ),
     "rot90": (lambda x: np.rot90(x, 3), (X,)),
     "meshgrid": (lambda x: np.meshgrid(x, x[:3]), (V,)),
     "histogram of weights": (lambda w: np.histogram(V, bins=4, range=(-2, 2), weights=w)[0], (V,)),
@@ -156,6 +165,8 @@ EXACT: dict[str, tuple[Function, tuple[Any, ...]]] = {
     ),
     "one": (lambda x: (np.sort(x), np.median(x), np.cumprod(x), np.fmax.accumulate(x), np.quantile(x, 0.4)), (V[:1],)),
     "scalar": (lambda x: (np.median(x), np.sum(x, where=True), np.cumprod(x), np.searchsorted(V[:0], x)), (V[0],)),
+    "moving window": (lambda x, k: (x[k : k + 3], x[k + 1 : 3 + k], x[k - 1 : k][0]), (V, np.int32(2))),
+    "moving columns": (lambda x, k: x[1:, k : k + 2] + x[:3, k + 1 : k + 3], (X, np.int32(1))),
     "round": (lambda x: np.stack([round(x[0]), round(x[1])]), (V * 10,)),
 }  # fmt: skip
 """Those whose results are compared alone."""

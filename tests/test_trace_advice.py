@@ -56,6 +56,7 @@ CASES: dict[str, tuple[dict[str, Any], Call]] = {
         given(x=X, ids=IDS[:, None], new=NEW[:, :1], axis=1),
         lambda x, ids, new, axis: changed(lambda x: np.put_along_axis(x, ids, new, axis))(x),
     ),
+    "np.fft.fft": (given(x=V, n=4), lambda x, n: np.fft.fft(x).real),
     "np.unique": (given(x=np.array([3, 1, 3, 2], np.int32), n=3), lambda x, n: np.unique(x)),
     "np.bincount": (given(ids=IDS, n=3), lambda ids, n: np.bincount(ids)),
     "np.putmask": (given(x=X, new=NEW, mask=MASK), lambda x, new, mask: changed(lambda x: np.putmask(x, mask, new))(x)),
@@ -74,7 +75,7 @@ CASES: dict[str, tuple[dict[str, Any], Call]] = {
     "int": (given(x=V[3]), lambda x: int(x)),
     "if": (given(condition=V[1] > 0, a=V, b=-V), lambda condition, a, b: a if condition else b),
     "an array of NumPy's": (given(array=np.arange(12.0).reshape(4, 3), ids=IDS[0]), lambda array, ids: array[ids]),
-    "a slice": (given(x=V, start=np.int32(1), length=2), lambda x, start, length: x[start : start + length]),
+    "a slice": (given(x=V, start=np.int32(1), length=2), lambda x, start, length: x[start : start * 1 + length]),
     # Keywords.
     "np.add where": (
         given(mask=MASK, otherwise=NEW, result=X + 1, x=X),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy import array
 
 import graphc
 from tests.operands import B, K, X
@@ -78,8 +79,8 @@ CONVERSIONS: list[tuple[str, Callable[..., Any]]] = [
     ("astype", lambda x: int(x[0, 0])),
     ("static", lambda x: range(x[0, 0])),
     ("static", lambda x: np.eye(x[0, 0].astype(np.int32))),
-    ("np.stack", lambda x: np.asarray(x)),
-    ("np.stack", lambda x: np.array([x[0, 0], x[0, 1]])),
+    ("np.stack", lambda x: array(x)),
+    ("np.stack", lambda x: array([x[0, 0], x[0, 1]])),
     ("np.stack", lambda x: np.float32(x[0, 0])),
     ("return it", lambda x: x.item()),
     ("return it", lambda x: x.tolist()),
@@ -125,6 +126,7 @@ UNTRACEABLE: list[tuple[str, Callable[..., Any]]] = [
     ("np.where", lambda x: x.nonzero()),
     ("astype", lambda x: x[x]),
     ("static", lambda x: x[: x[0, 0].astype(int)]),
+    ("moving window of known length", lambda x: x[x[0, 0].astype(int) : x[0, 1].astype(int)]),
     ("graphc.unique", lambda x: np.unique(x)),
     ("in place|cannot be changed", lambda x: x.sort()),
     ("np.i0 cannot be traced", lambda x: np.i0(x)),
@@ -143,6 +145,8 @@ UNTRACEABLE: list[tuple[str, Callable[..., Any]]] = [
     ("axis= is traced", lambda x: np.sum(x, axis=x[0, 0].astype(int))),
     ("shape is traced", lambda x: np.reshape(x, (x[0, 0].astype(int), -1))),
     ("no array or number", lambda x: x + "a"),
+    ("real and imaginary parts as two arrays", lambda x: x * 1j),
+    ("no complex numbers", lambda x: np.fft.fft(x[0])),
     ("no array or number", lambda x: x == None),  # noqa: E711
 ]
 

@@ -180,3 +180,14 @@ def test_indexing_a_plain_array_by_traced_ids_names_the_ways_out() -> None:
         graphc.trace(lambda i: np.take(Q, i, axis=0), np.array([1]))
     got = run_traced(lambda i: graphc.nn.embedding(Q[0], i), np.array([1, 3]))
     np.testing.assert_array_equal(got, Q[0][[1, 3]])
+
+
+def test_a_moving_window_lies_in_its_axis() -> None:
+    program = graphc.compile(lambda x, k: x[k : k + 3], device="numpy")
+    x = np.arange(8, dtype=np.float32)
+    np.testing.assert_array_equal(np.asarray(program(x, 5)), x[5:])
+    for k in (6, -2):
+        with pytest.raises(graphc.IndexRangeError):
+            np.asarray(program(x, k))
+    with pytest.raises(graphc.IndexRangeError, match="a slice of 9 elements of axis 0"):
+        graphc.trace(lambda x, k: x[k : k + 9], x, 0)

@@ -31,6 +31,11 @@ FUNCTIONS: Final = {
     "array_repr": _PRINTED,
     "array_str": _PRINTED,
     "save": "a traced value has no numbers to write: return it from the function",
+    **dict.fromkeys(
+        ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn"),
+        "there are no complex numbers in a graph: write `np.cos(2 * np.pi / n * np.outer(np.arange(n), np.arange(n))) "
+        "@ x` for the real part of the transform of n elements, with -np.sin for the imaginary part",
+    ),
     "inv": f"there is no matrix inverse in a graph: {_BEFORE}",
     "solve": f"there is no linear solver in a graph: {_BEFORE}",
     "svd": f"there is no decomposition in a graph: {_BEFORE}",

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
-from graphc.tracing.core import emit, is_tracer, owner
+from graphc.tracing.core import constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import NO, traced
-from graphc.tracing.shaping import broadcast_to, concatenate, ints, moveaxis, part, ravel, reshape
+from graphc.tracing.shaping import broadcast_to, concatenate, flip, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
 from graphc.types import Shape, normalize_axis
@@ -269,6 +269,51 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return moveaxis(np.stack([first, second, z], axis=-1), -1, axisc)
 
 
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """np.convolve: sums of products with the reversed shorter operand."""
+    return _correlated(a, v, mode, True)
+
+
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """np.correlate: sums of products with the operand moved along."""
+    return _correlated(a, v, mode, False)
+
+
+def _correlated(a: Any, v: Any, mode: str, flipped: bool) -> Any:
+    trace = owner((a, v))
+    common = common_dtype((a, v))
+    x, y = (converted(trace, t, common).as_strong() for t in (a, v))
+    if x.ndim != 1 or y.ndim != 1 or not x.size or not y.size:
+        raise ShapeError(f"{x.value.type} and {y.value.type}: need one axis of an element or more")
+    if mode not in ("full", "same", "valid"):
+        raise ShapeError(f"mode is {mode!r}: it must be 'full', 'same' or 'valid'")
+    if not flipped:
+        y = flip(y, 0)  # a correlation is a convolution with the reversed operand
+    if y.size > x.size:
+        x, y = y, x
+    n, taps = x.size, y.size
+    before = {"full": taps - 1, "valid": 0, "same": taps // 2}[mode]
+    count = {"full": n + taps - 1, "valid": n - taps + 1, "same": n}[mode]
+    if mode == "same" and not flipped and np.shape(v)[0] > np.shape(a)[0]:
+        before = (taps - 1) // 2
+    after = count - n + taps - 1 - before
+    wide = emit("pad", x, low=(before,), high=(max(after, 0),), interior=(0,), value=0.0)
+    reverse = flip(y, 0)
+    if taps <= _TAPS:
+        found: Any = None
+        for k in range(taps):
+            term = emit("mul", part(wide, 0, k, k + count), reshape(part(reverse, 0, k, k + 1), ()))
+            found = term if found is None else emit("add", found, term)
+        return found
+    place = constant(trace, (np.arange(count)[:, None] + np.arange(taps)).astype(np.int32))
+    windows: Any = emit("take", wide, place, axis=0, clamp=True)
+    return windows @ reverse
+
+
+_TAPS: Final = 16
+"""Products that are added one by one; more of them are a product with a matrix of windows."""
+
+
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.diff: diff,
     np.ediff1d: ediff1d,
@@ -281,4 +326,6 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.vander: vander,
     np.sinc: sinc,
     np.cross: cross,
+    np.convolve: convolve,
+    np.correlate: correlate,
 }

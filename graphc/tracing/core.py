@@ -214,6 +214,9 @@ def constant(trace: Trace, value: Any, dtype: DType | None = None) -> Tracer:
     if isinstance(value, bool | int | float):
         return cls(trace, trace.scalar(value, dtype or dtype_of(type(value))), weak)
     array = as_array(value)
+    if isinstance(array, cls):  # of a list that holds traced values
+        made = adopted(trace, array)
+        return made if dtype in (None, made.value.type.dtype) else emit("cast", made, dtype=dtype)
     if dtype is None:
         dtype = dtype_of(array.dtype)
     if array.dtype.kind in "iu" and dtype.kind in ("int", "uint"):
@@ -232,7 +235,8 @@ def as_array(value: Any) -> NDArray:
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.kind not in "biuf":
         kind = type(value).__name__ if array.ndim == 0 else array.dtype.name
-        raise TraceError(f"a {kind} is no array or number that a graph can hold")
+        hint = ": keep real and imaginary parts as two arrays" if array.dtype.kind == "c" else ""
+        raise TraceError(f"a {kind} is no array or number that a graph can hold{hint}")
     return array
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -75,6 +75,10 @@ def expanded(x: Tracer, key: tuple[Any, ...]) -> list[Any]:
             items += _positions(x, k, axis)
         elif is_tracer(k):
             items.append(_checked_tracer(x, k))
+        elif isinstance(k, slice) and (is_tracer(k.start) or is_tracer(k.stop)):
+            if any(is_array(other) for other in given) or sum(map(_moves, given)) > 1:
+                raise TraceError(_MOVING)
+            items.append(_window(x, k, axis))
         else:
             items.append(int(k) if is_int(k) else k)
         axis += _width(k)
@@ -170,13 +174,59 @@ def basic(x: Tracer, items: list[Any]) -> tuple[Tracer, Shape, Advanced, bool]:
     return x, tuple(shape), arrays, apart
 
 
+_MOVING: Final = (
+    "a slice bound is traced, but shapes have to be known: mark the argument static, or write x[k : k + length] "
+    "or `np.take(x, start + np.arange(length), axis=0)` for a moving window of known length"
+)
+
+
+def _moves(item: Any) -> bool:
+    return isinstance(item, slice) and (is_tracer(item.start) or is_tracer(item.stop))
+
+
+def _window(x: Tracer, item: slice, axis: int) -> Tracer:
+    """The indices that x[k : k + 3] picks along an axis: as many as the bounds are apart, whatever k is.
+
+    One that would not lie in the axis as a whole is reported: in NumPy its length would be another.
+    """
+    if not (is_tracer(item.start) and is_tracer(item.stop)) or item.step not in (None, 1):
+        raise TraceError(_MOVING)
+    (base, before), (other, after) = _linear(item.start), _linear(item.stop)
+    length, n = after - before, x.shape[axis]
+    if base != other or length < 0:
+        raise TraceError(_MOVING)
+    if length > n:
+        raise IndexRangeError(f"a slice of {length} elements of axis {axis}, which has the length {n}")
+    start = _checked_tracer(x, adopted(owner((x, item.start)), item.start))
+    start = cast(emit("checked", start, low=0, high=n - length, what="slice"), i32)
+    return emit("add", start, emit("iota", trace=start.state, shape=(length,), axis=0, dtype=i32))
+
+
+def _linear(x: Tracer) -> tuple[Any, int]:
+    """A traced integer as another one and a number that was added to it."""
+    builder, value, offset = x.state.builder, x.value, 0
+    made = {v: node for node in builder.nodes for v in node.outputs}
+    while (node := made.get(value)) is not None and node.op.name in ("add", "sub", "cast"):
+        known = [builder.constants.get(v) for v in node.inputs]
+        if node.op.name == "cast":
+            if node.inputs[0].type.dtype.kind not in ("int", "uint"):
+                break
+            value = node.inputs[0]
+        elif len(known) == 2 and known[1] is not None and known[1].size == 1:
+            offset += int(known[1].item()) * (1 if node.op.name == "add" else -1)
+            value = node.inputs[0]
+        elif node.op.name == "add" and known[0] is not None and known[0].size == 1:
+            offset += int(known[0].item())
+            value = node.inputs[1]
+        else:
+            break
+    return value, offset
+
+
 def range_of(item: slice, n: int) -> tuple[int, int, int]:
     """First index, number of elements and step of a slice of an axis of length n."""
     if any(is_tracer(v) for v in (item.start, item.stop, item.step)):
-        raise TraceError(
-            "a slice bound is traced, but shapes have to be known: mark the argument static, or write "
-            "`np.take(x, start + np.arange(length), axis=0)` for a moving window of known length"
-        )
+        raise TraceError(_MOVING)
     try:
         start, stop, step = item.indices(n)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,75 @@
+"""np.array and np.asarray of traced values: as NumPy's of numbers, and NumPy's own again after a trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.tracing.joining import NAMES
+
+V = np.arange(7, dtype=np.float32) / 3
+OWN = {name: getattr(np, name) for name in NAMES}
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "list": lambda v: np.array([v[0], v[1] * 2, 3]),
+    "nested": lambda v: np.array([[v[0], 1], [2, v[3]]], dtype=np.float32),
+    "rows": lambda v: np.array((v, v + 1)),
+    "itself": lambda v: np.asarray(v) * 2,
+    "copied": lambda v: np.array(v, ndmin=2),
+    "integers": lambda v: np.asarray([v[5], 2.0], dtype=int),
+    "truth": lambda v: np.array([True, v[0] > 1]),
+    "plain": lambda v: np.asarray([1, 2]) + v[:2],
+    "operand": lambda v: v[:2] * [v[2], 2],
+    "keyword": lambda v: np.array(object=[v[0], v[1]]),
+    "contiguous": lambda v: np.ascontiguousarray(v[2]),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_arrays_of_traced_values(name: str) -> None:
+    got, want = np.asarray(graphc.compile(WAYS[name], device="numpy")(V)), np.asarray(WAYS[name](V))
+    assert (got.shape, got.dtype.kind) == (want.shape, want.dtype.kind)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_gradients_pass() -> None:
+    gradient = graphc.grad(lambda v: np.sum(np.array([v[0] ** 2, v[1], 3.0])))(V)
+    np.testing.assert_allclose(np.asarray(gradient), [0, 1, 0, 0, 0, 0, 0], atol=1e-6)
+
+
+def test_numpy_is_itself_again() -> None:
+    seen = []
+
+    def fails(v: Any) -> Any:
+        seen.append(np.array is OWN["array"])
+        graphc.trace(lambda w: w * 2, V)
+        seen.append(np.array is OWN["array"])
+        raise RuntimeError("the function's own")
+
+    with pytest.raises(RuntimeError, match="own"):
+        graphc.trace(fails, V)
+    assert seen == [False, False]
+    assert {name: getattr(np, name) for name in NAMES} == OWN
+
+
+def test_threads_that_trace_nothing_see_no_change() -> None:
+    made: list[Any] = []
+
+    def other(v: Any) -> Any:
+        thread = threading.Thread(target=lambda: made.append(np.array([1, 2])))
+        thread.start()
+        thread.join()
+        return np.array([v[0], v[1]])
+
+    graphc.trace(other, V)
+    assert isinstance(made[0], np.ndarray)
+
+
+def test_what_does_not_fit_is_said() -> None:
+    with pytest.raises(graphc.ShapeError, match=r"array: all arrays need one shape, got f32\[7\] and f32\[\]"):
+        graphc.trace(lambda v: np.array([v, v[0]]), V)
