@@ -157,6 +157,8 @@ EXACT: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "nan of integers": (lambda i: (np.nanmax(i), np.nansum(i, axis=0), np.nancumsum(i), np.nanmean(i)), (INTS,)),
     "mean of integers": (lambda i: (np.mean(i, axis=1, where=ROW), np.median(i, axis=0), np.quantile(i, 0.3)), (INTS,)),
     "diff of bool": (lambda b: np.diff(b, axis=0), (B,)),
+    "isin": (lambda i, x: (np.isin(i, [1, 3]), np.isin(x, x[0], invert=True), np.isin(i, [])), (INTS, X)),
+    "angle": (lambda x: (np.angle(x), np.angle(x, deg=True)), (X,)),
     "gcd": (lambda i: (np.gcd(i, 6), np.lcm(i, 4), np.gcd.reduce(i, axis=1)), (INTS,)),
     "choose modes": (lambda i: (np.choose(i, [1, 2, 3], mode="wrap"), np.choose(i, [i, 2], mode="clip")), (INTS,)),
     "empty": (

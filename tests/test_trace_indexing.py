@@ -191,3 +191,14 @@ def test_a_moving_window_lies_in_its_axis() -> None:
             np.asarray(program(x, k))
     with pytest.raises(graphc.IndexRangeError, match="a slice of 9 elements of axis 0"):
         graphc.trace(lambda x, k: x[k : k + 9], x, 0)
+
+
+def test_a_moving_window_is_a_view() -> None:
+    def changed(x: Any, k: Any) -> Any:
+        h = x * 1
+        part = h[k : k + 2]
+        part += 1
+        return h
+
+    with pytest.raises(graphc.TraceError, match=r"changed|in place"):
+        graphc.trace(changed, np.arange(8, dtype=np.float32), 1)

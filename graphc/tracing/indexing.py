@@ -30,7 +30,9 @@ def getitem(x: Tracer, key: Any) -> Any:
             return fresh(picked(x, key))
         # The Ellipsis gives a view where NumPy would give a number, to see whether that place was changed.
         whole = items if any(k is Ellipsis for k in items) else (*items, Ellipsis)
-        made = view(picked(bare(x), key), x, lambda ghost: ghost[whole])
+        made = picked(bare(x), key)
+        moves = any(map(_moves, items))  # then it may lie anywhere
+        made = view(made, x, lambda ghost: None if moves else ghost[whole])
         return made if made.ndim or whole is items else fresh(made)
     except GraphcError as error:
         raise located(error, "indexing") from None
@@ -191,13 +193,14 @@ def _window(x: Tracer, item: slice, axis: int) -> Tracer:
     """
     if not (is_tracer(item.start) and is_tracer(item.stop)) or item.step not in (None, 1):
         raise TraceError(_MOVING)
-    (base, before), (other, after) = _linear(item.start), _linear(item.stop)
+    trace = owner((x, item.start, item.stop))
+    (base, before), (other, after) = (_linear(adopted(trace, bound)) for bound in (item.start, item.stop))
     length, n = after - before, x.shape[axis]
     if base != other or length < 0:
         raise TraceError(_MOVING)
     if length > n:
         raise IndexRangeError(f"a slice of {length} elements of axis {axis}, which has the length {n}")
-    start = _checked_tracer(x, adopted(owner((x, item.start)), item.start))
+    start = _checked_tracer(x, adopted(trace, item.start))
     start = cast(emit("checked", start, low=0, high=n - length, what="slice"), i32)
     return emit("add", start, emit("iota", trace=start.state, shape=(length,), axis=0, dtype=i32))
 

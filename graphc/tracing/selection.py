@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import IndexRangeError, ShapeError, TraceError
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted
-from graphc.tracing.reductions import NO, all_, no_out, traced
+from graphc.tracing.reductions import NO, all_, any_, no_out, traced
 from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
@@ -261,6 +261,23 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     return all_(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
 
 
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
+) -> Any:
+    """np.isin: whether each element equals one of others."""
+    trace = owner((element, test_elements))
+    common = common_dtype((element, test_elements))
+    x, others = converted(trace, element, common), ravel(converted(trace, test_elements, common))
+    found: Any = any_(emit("eq", reshape(x, (*x.shape, 1)), others), axis=-1)
+    return ~found if invert else found
+
+
+def angle(z: Any, deg: bool = False) -> Any:
+    """np.angle of real numbers: 0, or half a turn where they are negative."""
+    made = np.arctan2(0.0, z)
+    return np.rad2deg(made) if deg else made
+
+
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.where: where,
     np.select: select,
@@ -281,4 +298,6 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.isclose: isclose,
     np.allclose: allclose,
     np.array_equal: array_equal,
+    np.isin: isin,
+    np.angle: angle,
 }
