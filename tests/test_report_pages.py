@@ -161,6 +161,16 @@ def test_6_why_any_two_ops_are_not_one_kernel(report: Report, document: dict[str
     assert ("They are one kernel" if one else "It costs") in report.text("aside .together")
 
 
+def test_a_launch_costs_what_its_ops_cost(running: Any, path: Path, document: dict[str, Any]) -> None:
+    launch = document["launches"][0]["row"]
+    report = Report(running, path, "#launch=0", viewport={"width": 1400, "height": 900})
+    body = document["rows"][launch][6]
+    rows = set(body[0]) if body else {launch}
+    moved = sum(share[2] for share in document["shares"] if share[0] in rows)
+    assert shown(moved) in report.text('aside .fact:has-text("moved")')
+    report.close()
+
+
 def test_two_ops_far_from_each_other(running: Any, path: Path, document: dict[str, Any]) -> None:
     ends = sorted({part[0] for dispatch in document["dispatches"] for part in dispatch["parts"]})
     place = f"#launch={ends[0]}&with=launch.{ends[-1]}"

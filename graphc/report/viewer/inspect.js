@@ -115,7 +115,7 @@ const facts = {
       reads(r),
     ];
   },
-  launch: (id) => [h("dl", {}, costFacts(rates(M.dispatchesOfLaunch[id] || []), profiled && D.profile.busy)), why(id)],
+  launch: (id) => [h("dl", {}, costFacts(launchCost(id), profiled && D.profile.busy)), why(id)],
   kernel(id) {
     const list = M.dispatchesOfKernel[id] || [];
     const total = rates(list);

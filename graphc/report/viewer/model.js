@@ -196,6 +196,13 @@ function related(thing) {
   return found;
 }
 
+/** What a launch costs: all that its ops do. Of a dispatch that runs several, its part. */
+function launchCost(launch) {
+  const total = { seconds: 0, bytes: 0, flops: 0 };
+  for (const op of M.opsOfLaunch[launch]) for (const key of Object.keys(total)) total[key] += M.share.has(op) ? M.share.get(op)[key] : 0;
+  return total;
+}
+
 /** What of a device's best a dispatch reached: the greater of its two rates beside what is most. */
 function rates(list) {
   const total = { seconds: 0, bytes: 0, flops: 0 };
