@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
@@ -18,6 +19,7 @@ from graphc.errors import ProgramError
 from graphc.executable import Executable
 from graphc.lower import lower
 from graphc.plan import Target
+from graphc.program.folder import MANIFEST
 from graphc.program.state import misfit
 from graphc.types import NDArray, dtype_of
 
@@ -39,6 +41,7 @@ TAKEN: Final = frozenset(
         "document",
         "functions",
         "prepare",
+        "ready",
         "recover",
         "replaced",
         "reset",
@@ -49,9 +52,20 @@ TAKEN: Final = frozenset(
         "then",
         "upload",
         "zeros",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
     ]
 )
-"""Names that a function cannot have: runtime.js gives them to what every program has."""
+"""Names that a function cannot have: runtime.js gives them to what every program has, JavaScript to every object."""
 
 ELEMENTS: Final = frozenset({"f32", "f16", "i32", "u32", "bool"})
 """Element types that WebGPU has."""
@@ -74,10 +88,10 @@ def export(
     hold, for the page. subgroups: lanes (4 to 128) for which other kernels are added; where an adapter's subgroups
     always have so many, they are taken when the program is loaded. software: functions that also get a plan for
     SwiftShader, Chromium's adapter where there is no GPU: launches are merged, which takes longer to compile. Raises
-    ProgramError for names that no call could use, types that WebGPU lacks, and a place that holds something else.
+    ProgramError for names that no call could use, what is no Executable, types that WebGPU lacks, arrays that would
+    share a name in the file, and a place that holds something else.
     """
-    if not functions:
-        raise ProgramError("web.export: there is no function to export")
+    _check_given(functions, about, subgroups, software)
     if unknown := sorted(set(software) - set(functions)):
         raise ProgramError(
             f"web.export: software names {', '.join(unknown)}, and the functions are {', '.join(functions)}"
@@ -87,10 +101,6 @@ def export(
     variants: dict[str, tuple[program.Function, ...]] = {}
     arrays: dict[str, NDArray] = {}
     for name, executable in functions.items():
-        if not name.isidentifier():
-            raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
-        if name in TAKEN:
-            raise ProgramError(f"web.export: a program in JavaScript has a {name!r} of its own: choose another name")
         _check_types(name, executable)
         executable = replace(executable.guarded, name=name)  # the page has no graph to look at arguments with
         single = _lowered(executable, TARGET)
@@ -108,10 +118,42 @@ def export(
 def add_runtime(directory: str | os.PathLike[str]) -> None:
     """Add runtime.js and its like to a program that `Executable.save` wrote, so that a page can load it.
 
-    It runs where a browser's adapter has what the program requires: `export` compiles for all of them.
+    It runs where a browser's adapter has what the program requires: `export` compiles for all of them. Raises
+    ProgramError where no program lies in the folder.
     """
+    if not (Path(directory) / MANIFEST).is_file():
+        raise ProgramError(f"web.add_runtime: there is no program in {directory}: write one with Executable.save")
     for name in RUNTIME:
         shutil.copyfile(HERE / name, Path(directory) / name)
+
+
+def _check_given(functions: object, about: object, subgroups: object, software: object) -> None:
+    """What could not be exported is said before anything is compiled."""
+    if not isinstance(functions, Mapping):
+        given = type(functions).__name__
+        raise ProgramError(f"web.export: functions must be a dict of Executables by their names, not {given}")
+    if not functions:
+        raise ProgramError("web.export: there is no function to export")
+    for name, executable in functions.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ProgramError(f"web.export: {name!r} is no name for a function in JavaScript")
+        if name in TAKEN:
+            raise ProgramError(f"web.export: a program in JavaScript has a {name!r} of its own: choose another name")
+        if not isinstance(executable, Executable):
+            raise ProgramError(
+                f"web.export: {name} must be an Executable, not {type(executable).__name__}: "
+                "graphc.compile(function).lower(arguments) makes one"
+            )
+    if isinstance(software, str):
+        raise ProgramError(f"web.export: software must be a list of names, such as [{software!r}]")
+    if isinstance(subgroups, str) or not isinstance(subgroups, Iterable):
+        raise ProgramError(f"web.export: subgroups must be a list of numbers of lanes, such as [32], not {subgroups!r}")
+    if about is not None and not isinstance(about, Mapping):
+        raise ProgramError(f"web.export: about must be a dict, not {type(about).__name__}")
+    try:
+        json.dumps(about, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ProgramError(f"web.export: about must hold what JSON can hold: {error}") from None
 
 
 def _with_subgroups(lanes: int) -> Target:
@@ -194,6 +236,8 @@ def _stored(tree: Any, path: str, arrays: dict[str, NDArray]) -> Any:
         return {key: _stored(getattr(tree, key), f"{path}.{key}", arrays) for key in tree.__dataclass_fields__}
     if isinstance(tree, list | tuple):
         return [_stored(item, f"{path}.{n}", arrays) for n, item in enumerate(tree)]
+    if path in arrays:
+        raise ProgramError(f"web.export: two arrays would be called {path}: choose other keys in params")
     array = np.asarray(tree)
     arrays[path] = array.astype(dtype_of(array.dtype).numpy, copy=False)
     return path

@@ -330,7 +330,8 @@ async function fetchFile(base, name) {
 
 /** The document, kernels and arrays of the program at a URL, all of them checked. */
 export async function read(url) {
-  const base = new URL(url.endsWith("/") ? url : `${url}/`, globalThis.location?.href);
+  const base = new URL(url, globalThis.location?.href);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
   const text = (bytes) => new TextDecoder().decode(bytes);
   const manifest = parse(text(await fetchFile(base, "manifest.json")), "manifest.json");
   if (manifest?.format !== FORMAT) fail(`manifest.json: this is no manifest of a ${FORMAT}`);

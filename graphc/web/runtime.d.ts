@@ -68,7 +68,7 @@ export class Program {
 }
 
 /** The program in the folder at a URL, ready to run. Raises ProgramError in one line where that cannot be. */
-export function load(url: string, options?: { first?: string | null }): Promise<Program>;
+export function load(url: string | URL, options?: { first?: string | null }): Promise<Program>;
 
 /** Typed arrays for the Tensors of a tree. */
 export function toHost(tree: any): Promise<any>;

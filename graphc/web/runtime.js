@@ -17,7 +17,7 @@ const padded = (nbytes) => Math.max(256, Math.ceil(nbytes / 256) * 256);
 const word = (nbytes) => Math.ceil(nbytes / 4) * 4;
 
 /**
- * An array on the device. `read()` gives its elements; a donated one is gone once a call has taken it over.
+ * An array on the device; a donated one is gone once a call has taken it over.
  * faults: a promise of what was wrong with the indices of the call that computed it, or of one before; null: nothing.
  */
 export class Tensor {
@@ -30,6 +30,10 @@ export class Tensor {
   /** Its elements as a typed array, row after row. */
   async read() {
     return (await this.owner.read([this]))[0];
+  }
+  drop() {
+    if (this.buffer) this.owner.give(this.buffer);
+    this.buffer = null;
   }
 }
 
@@ -192,7 +196,7 @@ class Device {
     const offsets = tensors.reduce((found, t) => [...found, found.at(-1) + word(t.nbytes)], [0]);
     const staging = this.take(offsets.at(-1), USAGE.staging);
     tensors.forEach((t, n) => {
-      if (t.buffer === null && t.nbytes) fail("this array was donated to a call, and is gone");
+      if (t.buffer === null && t.nbytes) fail("this array was donated or reset, and is gone");
       if (t.nbytes) encoder.copyBufferToBuffer(t.buffer, 0, staging, offsets[n], word(t.nbytes));
     });
     return { staging, offsets };
@@ -243,9 +247,9 @@ class Runner {
       if (given instanceof Tensor) {
         const same = given.dtype === leaf.dtype && String(given.shape) === String(leaf.shape);
         if (!same) fail(`argument ${leaf.name} must be ${leaf.dtype}[${leaf.shape}], not ${given.dtype}[${given.shape}]`);
-        if (given.buffer === null) fail(`argument ${leaf.name} was donated to an earlier call, and is gone`);
+        if (given.buffer === null && given.nbytes) fail(`argument ${leaf.name} was donated or reset, and is gone`);
         bound[number] = given.buffer;
-        if (taken.has(slot) && (twice(given) || !leaf.donated)) {
+        if (given.buffer && taken.has(slot) && (twice(given) || !leaf.donated)) {
           bound[number] = device.take(home.nbytes);
           encoder.copyBufferToBuffer(given.buffer, 0, bound[number], 0, given.buffer.size);
         }
@@ -370,7 +374,7 @@ export class Program {
   }
   /** Put the state back to what was exported. */
   reset() {
-    walk(this.state, (tensor) => tensor.buffer && tensor.owner.give(tensor.buffer));
+    walk(this.state, (leaf) => leaf instanceof Tensor && leaf.drop());
     this.state = walk(this.document.state, (name) => this.upload(this.document.arrays[name]));
   }
   /** {dtype, shape, data} as a Tensor. */
@@ -394,13 +398,14 @@ export class Program {
    */
   async call(name, given = {}, { onDevice = false } = {}) {
     const f = this.functions[name] ?? fail(`this program has no function ${name}`);
+    if (!given) fail(`${name} takes its arguments by name`);
     await this.ready[name];
     const known = argumentsOf(f);
     const extra = Object.keys(given).find((key) => !Object.hasOwn(known, key));
     if (extra !== undefined) fail(`${name} has no argument ${extra}: it takes ${Object.keys(known).join(", ")}`);
     const leaves = [];
     for (const [key, { tree }] of Object.entries(known)) {
-      const value = Object.hasOwn(given, key) ? given[key] : this.state[key];
+      const value = [given, this.state].find((from) => Object.hasOwn(from, key))?.[key];
       if (value === undefined) fail(`${name} needs the argument ${key}: give it, or put it into state`);
       match(tree, value, leaves, key, (needed) => fail(`${name} needs ${needed}`));
     }
@@ -457,8 +462,8 @@ export class Program {
     const what = "the file of weights";
     const arrays = readArrays(file, what);
     const take = (tree, path) => {
-      if (tree === null) return null;
       if (!(tree instanceof Tensor)) {
+        if (!Array.isArray(tree) && tree?.constructor !== Object) return tree;
         const items = Object.entries(tree).map(([key, item]) => [key, take(item, path ? `${path}.${key}` : key)]);
         return Array.isArray(tree) ? items.map(([, item]) => item) : Object.fromEntries(items);
       }

@@ -46,8 +46,10 @@ async function attempt(what, work) {
 
 function number(id, { low = -Infinity, whole = true, empty = null } = {}) {
   const text = at(id).value.trim();
-  if (text === "" && empty !== null) return empty;
+  const odd = at(id).validity.badInput; // what is no number reads as nothing
+  if (text === "" && empty !== null && !odd) return empty;
   const value = Number(text);
+  if (whole && Math.abs(value) > Number.MAX_SAFE_INTEGER) throw new Error(`${id} is ${text}: at most ${Number.MAX_SAFE_INTEGER} is exact`);
   const right = text !== "" && Number.isFinite(value) && value >= low && (!whole || Number.isInteger(value));
   if (right) return value;
   throw new Error(`${id} is ${JSON.stringify(text)}: it must be a ${whole ? "whole " : ""}number${low > -Infinity ? ` of at least ${low}` : ""}`);
@@ -60,7 +62,7 @@ async function sample() {
   const drawing = {
     key: key(number("seed")),
     temperature: number("temperature", { low: 0, whole: false }),
-    top_k: number("top-k", { low: 1, empty: vocabulary.end + 1 }),
+    top_k: Math.min(number("top-k", { low: 1, empty: Infinity }), vocabulary.end + 1),
   };
   const count = number("count", { low: 1 });
   const { rows, prose } = about.sampling;
@@ -88,21 +90,30 @@ async function continuations(prompt, drawing, count) {
   const given = [0, ...prompt].map((token) => new Int32Array(rows).fill(token));
   const text = [given[0]];
   let position = 0;
+  const drop = (tree) => (tree?.drop ? tree.drop() : Object.values(tree ?? {}).forEach(drop));
+  const end = () => {
+    drop(program.state.cache);
+    delete program.state.cache;
+  };
   const begin = () => {
+    end();
     program.state.cache = program.zeros("sample", "cache");
     position = 0;
   };
   const call = async (tokens, place) => (await program.sample({ tokens, position: position++, place, ...drawing }))[1];
-  begin();
-  while (text.length <= length) {
-    if (position === context) {
-      begin();
-      for (const past of text.slice(-Math.max(context >> 1, 1), -1)) await call(past, 0);
+  try {
+    begin();
+    while (text.length <= length) {
+      if (position === context) {
+        begin();
+        for (const past of text.slice(-Math.max(context >> 1, 1), -1)) await call(past, 0);
+      }
+      const drawn = await call(text.at(-1), text.length);
+      text.push(text.length < given.length ? given[text.length] : drawn);
     }
-    const drawn = await call(text.at(-1), text.length);
-    text.push(text.length < given.length ? given[text.length] : drawn);
+  } finally {
+    end(); // the state is the weights alone
   }
-  delete program.state.cache;
   return Array.from({ length: count }, (_, n) => vocabulary.decode(text.slice(1).map((tokens) => tokens[n])));
 }
 
@@ -127,7 +138,7 @@ async function train() {
   const settle = async (left) => {
     while (pending.length > left) {
       const [loss] = await pending.shift();
-      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}: a lower rate may help`);
+      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}: press Reset, and take a lower rate`);
       losses.push(loss);
       done += 1;
     }
@@ -216,7 +227,9 @@ function facts() {
 
 /** The picture of the program, unpacked when it is looked at for the first time. */
 async function picture() {
-  const packed = await (await fetch("./model.svg.gz")).blob();
+  const reply = await fetch("./model.svg.gz");
+  if (!reply.ok) throw new Error(`model.svg.gz cannot be fetched: ${reply.status} ${reply.statusText}`);
+  const packed = await reply.blob();
   const [first, second] = new Uint8Array(await packed.slice(0, 2).arrayBuffer());
   const isPacked = first === 0x1f && second === 0x8b; // some servers unpack it themselves
   const stream = isPacked ? packed.stream().pipeThrough(new DecompressionStream("gzip")) : packed.stream();
@@ -284,7 +297,8 @@ function listen() {
     if (!file) return;
     busy("Loading", "Loading…", async () => {
       const bytes = await file.arrayBuffer();
-      step = Number(program.restore(bytes).step ?? step);
+      const noted = Number(program.restore(bytes).step ?? step);
+      if (Number.isSafeInteger(noted) && noted >= 0) step = noted; // another program's file may note anything
       kept = { file: bytes, step, losses: losses.length };
     }).finally(() => (event.target.value = ""));
   });
