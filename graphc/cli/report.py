@@ -47,11 +47,11 @@ def report(
     target: str | None,
     out: Path,
 ) -> None:
-    """Write all that is known of a MODEL's step, or of a run directory, as one HTML page.
+    """Write all that is known of a model or run as a page.
 
-    Source lines, ops, passes, kernels, memory and times are linked to each other; the page loads nothing. With a second
-    model or run, the page compares the two. With --target, the program is planned for an adapter of that kind, which
-    need not be there, and is not run.
+    It is one HTML file that loads nothing: source lines, ops, passes, kernels, memory and times of the step, linked to
+    each other. With a second model or run, the page compares the two. With --target, the program is planned for an
+    adapter of that kind, which need not be there, and is not run.
     """
     from graphc.report import describe, page
     from graphc.report.compare import beside
