@@ -61,6 +61,19 @@ FOUND = {
         "gradient",
         "",
     ),
+    "a sum on the way to a mean is infinite in float32 alone": (
+        "np.mean(x0 * x0, axis=0)",
+        ("np.array([[1.5e19, 1], [1.5e19, 2]], f32)",),
+        "forward",
+        "",
+    ),
+    "what is behind the point of infinity is 0": ("np.modf(x0)[0]", (ODD,), "forward", ""),
+    "quick launches of half precision": (
+        "np.sum(x0.astype(f32) * x1)",
+        ("np.ones(999, f16)", "np.ones(999, f32)"),
+        "gradient",
+        "quick",
+    ),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

@@ -83,10 +83,16 @@ def kernels_of(
     if begun is not None and len(sources) == 1:
         sources = [begun.with_quick(sources[0], body, site, family.build)]
     name = family.name
-    return [
-        replace(s, needs=tuple(dict.fromkeys(s.needs + needs)), name=s.name.replace(f"{name}_{name}", name))
-        for s in sources
-    ]
+
+    def whole(source: KernelSource) -> KernelSource:
+        return replace(
+            source,
+            needs=tuple(dict.fromkeys(source.needs + needs)),
+            name=source.name.replace(f"{name}_{name}", name),
+            quick=tuple(map(whole, source.quick)),
+        )
+
+    return list(map(whole, sources))
 
 
 def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> Iterator[tuple[Graph, Search]]:

@@ -253,7 +253,9 @@ def _divmod(a: Tracer, b: Tracer) -> tuple[Tracer, Tracer]:
 
 def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
     whole = emit("trunc", x)
-    return emit("sub", x, whole), whole
+    infinite = _isinf(x)
+    part = emit("sub", x, emit("where", infinite, scalar(x, 0), whole))
+    return emit("where", infinite, emit("copysign", scalar(x, 0), x), part), whole
 
 
 def _exp2(x: Tracer) -> Tracer:

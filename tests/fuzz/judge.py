@@ -212,7 +212,9 @@ def _compiled(
 def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
     given = program.arguments()
     if program.donate:
-        given = graphc.tree.map(lambda leaf: graphc.asarray(leaf, device=where), given)
+        given = graphc.tree.map(
+            lambda leaf: graphc.asarray(leaf, device=where) if isinstance(leaf, np.ndarray) else leaf, given
+        )
     return [np.asarray(leaf) for leaf in graphc.tree.leaves(compiled(*given))]
 
 

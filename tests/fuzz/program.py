@@ -161,7 +161,11 @@ class Program:
     def script(self, ways: str, comment: str, before: str = "") -> str:
         """A program of its own that prints what each way gives."""
         donate = f", donate={self.donate!r}" if self.donate else ""
-        arrays = "args = graphc.tree.map(graphc.asarray, args)\n    " if self.donate else ""
+        arrays = (
+            "args = graphc.tree.map(lambda x: graphc.asarray(x) if isinstance(x, np.ndarray) else x, args)\n    "
+            if self.donate
+            else ""
+        )
         told = "".join(f"# {line}\n" for line in comment.splitlines())
         compared = COMPARE.format(ways=ways, donate=donate, arrays=arrays)
         return f"{told}{HEADER}\n{self.data()}\n\n{self.function()}\n\n{self.runner()}\n\n{before}{compared}"

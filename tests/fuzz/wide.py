@@ -137,6 +137,12 @@ class Wide:
         result = result.astype(np.float64, copy=False)
         if self.noise == "nearest":
             result = result.astype(dtype.numpy).astype(np.float64)
+            if node.op.name in SUMS and result.size:
+                # What is added up on the way may be infinite, or infinite with both signs.
+                terms: Any = node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
+                over = terms * (arrays[0].size / result.size if node.op.name == "mean" else 1) > RANGE["f32"][0] / 2
+                self.clamped |= bool(over.any())
+                result = np.where(over, np.nan, result)
         elif self.noise is not None and node.op.name not in EXACT:
             amount = _amplitude(node, result, dtype, arrays, attrs)
             if self.noise in ("up", "down"):
