@@ -80,6 +80,7 @@ CASES: Final[Mapping[str, Case]] = {
         lambda i, x: apply(scatter_add, i, x, axis=0, size=50), (spec((300,), "int32"), spec((300, 8)))
     ),
     "argsort": Case(lambda x: np.argsort(x, axis=1), (spec((7, 70)),)),
+    "top_k": Case(lambda x: graphc.top_k(x, 3)[1], (spec((7, 200)),)),
     "cumsum": Case(lambda x: np.cumsum(x, axis=1), (spec((7, 70)),)),
     "launches_beside": Case(
         lambda x, a, b: (np.tanh(x) @ a, np.tanh(x) @ b), (spec((12, 8)), spec((8, 16)), spec((8, 16))), SOFTWARE

@@ -39,6 +39,8 @@ def _argsort_cases() -> tuple[Case, ...]:
             (integers(2, 70, low=0, high=5, dtype="uint32"), 9, True),
             (booleans(3, 37), 37, False),
             (sample(2, 300), 7, True),
+            (integers(2, 150, low=0, high=9), 16, False),
+            (sample(3, 131), 1, True),
             (odd, 11, True),
             (np.tile(odd, (2, 7)), 77, False),
         )

@@ -4,7 +4,8 @@ Each element of a short block counts how many of the block go before it: that is
 another. Then neighbouring runs are merged, twice as long each time: the place of an element in the merged run is its
 place in its own run and the number of elements of the other run that go before it, which it finds by bisection. No
 element needs more than some ten comparisons in a pass, there is no barrier and no workgroup memory, and equal elements
-keep their order since positions decide between them. Where only the first few are wanted, runs stay as short as that.
+keep their order since positions decide between them. Where only the first few are wanted, runs stay as short as that;
+and where they are very few, an invocation picks those of a block as it goes through it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ from graphc.types import TensorType, i32
 
 BLOCK: Final = 32
 """Elements that are put in order by counting."""
+
+
+MOST_SELECTED: Final = 16
+"""First elements up to which they are picked out of blocks, in registers."""
+COUNTED: Final = 64
+"""Elements picked out of a row up to which they are put in order by counting, all at once."""
+SELECTED_OF: Final = (64, 256)
+"""Fewest and most elements of such a block: as many as leave half of COUNTED of a row, so that few are put in order."""
 
 
 def turns(length: int) -> int:
@@ -45,32 +54,84 @@ def argsort(body: Graph, site: Site) -> list[KernelSource]:
         return [zeros(launch, out, 1)]
     rows, descending = x.type.size // length, node.attrs["descending"]
     kernels, known, width, run = [], x, length, min(BLOCK, length)
+    least, greatest = SELECTED_OF
+    block = min(max(least, 8 * most, 2 * length * most // COUNTED), greatest)
+    selects = most <= MOST_SELECTED and length > block
+    run = block if selects else run
     while True:
         after = stored(width, run, most)
         last = run >= width
         made = out if last else new_value(TensorType((rows, after), i32), "runs")
-        if known is x:
-            kernels.append(settle(site, partial(_order_blocks, launch, x, made, length, run, most, descending)))
+        if known is x and selects:
+            kernels.append(settle(site, partial(_select, launch, x, made, length, run, most, descending)))
+        elif known is x or (selects and last and width <= COUNTED):
+            kernels.append(settle(site, partial(_order_blocks, launch, x, known, made, width, run, most, descending)))
         else:
             kernels.append(settle(site, partial(_merge, launch, x, known, made, width, run // 2, most, descending)))
         if last:
             return kernels
         known, width, run = made, after, 2 * min(run, most)
+        run = width if selects and width <= COUNTED else run
 
 
 def _order_blocks(
+    launch: Launch,
+    x: Value,
+    known: Value,
+    made: Value,
+    width: int,
+    run: int,
+    most: int,
+    descending: bool,
+    bindings: Bindings,
+) -> KernelSource:
+    """known: x, or the positions of the `width` elements that are left of each of its rows."""
+    source, picked = bindings.read(x), None if known is x else bindings.read(known)
+    written = bindings.write(made)
+    kept, after = min(run, most), stored(width, run, most)
+    own = "t" if picked is None else f"u32({picked.load('item')})"
+    other = "other" if picked is None else f"u32({picked.load(f'row * {width}u + other')})"
+    holes = {
+        **_common(source, x.type.shape[-1], descending),
+        "width": width,
+        "run": run,
+        "kept": kept,
+        "id": own,
+        "other": other,
+        "store": written.store(f"row * {after}u + t / {run}u * {kept}u + place", f"i32({own})"),
+    }
+    items = known.type.size
+    return launch.kernel("argsort_blocks", "argsort_blocks", bindings, items, holes, flops=items * run)
+
+
+def _select(
     launch: Launch, x: Value, made: Value, length: int, run: int, most: int, descending: bool, bindings: Bindings
 ) -> KernelSource:
     source = bindings.read(x)
     written = bindings.write(made)
-    kept = min(run, most)
+    common = _common(source, length, descending)
+    kind, less, after, blocks = common["kind"], common["less"], stored(length, run, most), -(-length // run)
+    insert = [
+        f"        if (({j - 1}u >= held) | (key_{j} {less} key_{j - 1})) {{ let key_there = key_{j - 1}; "
+        f"let id_there = id_{j - 1}; key_{j - 1} = key_{j}; id_{j - 1} = id_{j}; "
+        f"key_{j} = key_there; id_{j} = id_there; }}"
+        for j in reversed(range(1, most))
+    ]
+    place = f"row * {after}u + item % {blocks}u * {most}u"
     holes = {
-        **_common(source, length, descending),
+        **common,
         "run": run,
-        "kept": kept,
-        "store": written.store(f"row * {stored(length, run, most)}u + t / {run}u * {kept}u + place", "i32(t)"),
+        "kept": most,
+        "last": most - 1,
+        "blocks": blocks,
+        "declare": "\n".join(f"  var key_{j} = {kind}();\n  var id_{j} = 0u;" for j in range(most)),
+        "insert": "\n".join(insert),
+        "store": "\n".join(
+            f"  if ({j}u < held) {{ {written.store(f'{place} + {j}u', f'i32(id_{j})')} }}" for j in range(most)
+        ),
     }
-    return launch.kernel("argsort_blocks", "argsort_blocks", bindings, x.type.size, holes, flops=x.type.size * run)
+    items = x.type.size // length * blocks
+    return launch.kernel("argsort_select", "argsort_select", bindings, items, holes, flops=x.type.size)
 
 
 def _merge(

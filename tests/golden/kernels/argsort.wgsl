@@ -3,7 +3,7 @@
 @group(0) @binding(1) var<storage, read_write> y0: array<i32>;
 
 // argsort_blocks: the order of each block of 32 elements of rows of 70, of which 32 are kept.
-// The place of an element is the number of those in its block that go before it.
+// The place of an element is the number of those in its block that go before it; rows have 70 elements left.
 // grid: ceil(490 / 64) workgroups, folded into y; an item is an element
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -11,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (item >= 490u) { return; }
   let row = item / 70u;
   let t = item % 70u;
-  let own = key_of(item);
+  let own = key_of(row * 70u + t);
   let begin = t / 32u * 32u;
   var place = 0u;
   for (var k = 0u; k < 32u; k++) {
