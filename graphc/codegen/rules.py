@@ -1,10 +1,10 @@
 """What each class of adapters wants of a kernel: the defaults where no tuner has measured anything.
 
 All that depends on the class of an adapter stands here, as numbers with reasons; the families ask `rules_of(target)`.
-The numbers for software adapters were measured on lavapipe. Those for GPUs follow from how GPUs are built; what was
-measured on one (the tiles of products, on an NVIDIA H200) says so, and `GRAPHC_TUNE=full` measures the rest. Limits and
-features go before all of them: no workgroup is larger than the target allows, and subgroups are used only where it has
-them.
+The numbers for software adapters were measured on lavapipe. Those for GPUs follow from how GPUs are built, and were
+held to an NVIDIA H200 for products, attention and rows; `GRAPHC_TUNE=full` measures all of them on another one. Limits
+and features go before all of them: no workgroup is larger than the target allows, and subgroups are used only where it
+has them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Rival:
         self.version = self._process.version
 
     def prepare(self, program: PeerProgram) -> tuple[float, float]:
-        """Make a program ready: the first number of its last result, and the seconds of a run."""
+        """Make a program ready: the first number of its last result, and the seconds of a run, without TF32."""
+        self._process.ask(configure={"tf32": False})
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "arrays.npz"
             np.savez(path, allow_pickle=False, **dict(program.arrays))

@@ -19,9 +19,9 @@ def version() -> str:
 def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
     """The program as a function of how often it is to run; it returns what reads the first number of the last result.
 
-    loss: programs.loss.
+    arrays: ndarrays, or tensors where they are to be. loss: programs.loss.
     """
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
     return _matmul(tensors) if what["kind"] == "matmul" else _training(what, tensors, loss)
 
 
