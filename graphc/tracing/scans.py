@@ -1,7 +1,8 @@
 """Running products, extrema and the like along an axis, and what a ufunc makes of a whole axis or of segments.
 
-A running result is found in as many steps as the length has binary digits. In each, an element is joined with the one
-so far before it as those before have taken in already. The order of the operations is always the same.
+Short chunks are scanned first: in each step, an element is joined with the one so far before it as those before have
+taken in already. The last elements of the chunks are scanned in turn, and each chunk goes on from there. The order of
+the operations is always the same.
 """
 
 from __future__ import annotations
@@ -43,14 +44,57 @@ ASSOCIATIVE: Final[dict[Any, float | None]] = {
 """Ufuncs whose operations may be done in any order, and what each makes of no elements (None: an error)."""
 
 
+Many = tuple[Tracer, ...]
+"""Arrays that are scanned together: their first axes, up to the one that is scanned, are the same."""
+
+CHUNK: Final = 16
+"""Elements that are scanned before what is before them is known: so most steps go over a sixteenth of the elements."""
+
+
 def running(x: Tracer, axis: int, join: Callable[[Any, Any], Any]) -> Tracer:
     """What an associative function makes of all elements up to each along an axis."""
-    n, step = x.shape[axis], 1
+    return scanned((x,), axis, lambda before, later: (traced(join(before[0], later[0])),))[0]
+
+
+def scanned(xs: Many, axis: int, join: Callable[[Many, Many], Many]) -> Many:
+    """The same of several arrays, for a function of their elements at two places."""
+    n = xs[0].shape[axis]
+    if n <= 2 * CHUNK:
+        return _doubling(xs, axis, join)
+    count, rest = divmod(n, CHUNK)
+    chunks = tuple(_split(x, axis, count) for x in xs)
+    inner = _doubling(chunks, axis + 1, join)
+    totals = tuple(_joined(part(x, axis + 1, CHUNK - 1, CHUNK), axis) for x in inner)
+    before = scanned(totals, axis, join)
+    earlier = tuple(_split(part(x, axis, 0, count - 1), axis, count - 1) for x in before)
+    others = join(earlier, tuple(part(x, axis, 1, count) for x in inner))
+    made = tuple(_joined(concatenate((part(x, axis, 0, 1), y), axis), axis) for x, y in zip(inner, others, strict=True))
+    if not rest:
+        return made
+    tail = _doubling(tuple(part(x, axis, n - rest, n) for x in xs), axis, join)
+    tail = join(tuple(part(x, axis, count - 1, count) for x in before), tail)
+    return tuple(concatenate((x, y), axis) for x, y in zip(made, tail, strict=True))
+
+
+def _split(x: Tracer, axis: int, count: int) -> Tracer:
+    """The first elements along an axis as `count` chunks, or as many of one element."""
+    size = CHUNK if x.shape[axis] >= count * CHUNK else 1
+    first = part(x, axis, 0, count * size)
+    return reshape(first, (*x.shape[:axis], count, size, *x.shape[axis + 1 :]))
+
+
+def _joined(x: Tracer, axis: int) -> Tracer:
+    """An axis and the one behind it made one."""
+    return reshape(x, (*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :]))
+
+
+def _doubling(xs: Many, axis: int, join: Callable[[Many, Many], Many]) -> Many:
+    n, step = xs[0].shape[axis], 1
     while step < n:
-        joined = join(part(x, axis, 0, n - step), part(x, axis, step, n))
-        x = concatenate((part(x, axis, 0, step), joined), axis)
+        joined = join(tuple(part(x, axis, 0, n - step) for x in xs), tuple(part(x, axis, step, n) for x in xs))
+        xs = tuple(concatenate((part(x, axis, 0, step), y), axis) for x, y in zip(xs, joined, strict=True))
         step *= 2
-    return x
+    return xs
 
 
 def whole(x: Tracer, axis: int, join: Callable[[Any, Any], Any]) -> Tracer:
@@ -166,15 +210,16 @@ def by_place(ids: Tracer, values: Tracer, size: int, ufunc: np.ufunc) -> tuple[T
     order = positions(ids)
     place = emit("take", ids, order, axis=0, clamp=True)
     rows = emit("take", values, order, axis=0, clamp=True)
-    wide = (1,) * (rows.ndim - 1)
-    n, step = rows.shape[0], 1
-    while step < n:
-        same = emit("eq", part(place, 0, 0, n - step), part(place, 0, step, n))
-        later = part(rows, 0, step, n)
-        joined = ufunc(part(rows, 0, 0, n - step), later)
-        chosen = emit("where", reshape(same, (n - step, *wide)), traced(joined), later)
-        rows = concatenate((part(rows, 0, 0, step), chosen), 0)
-        step *= 2
+    n = rows.shape[0]
+    begins = emit("ne", part(place, 0, 1, n), part(place, 0, 0, n - 1))
+    begins = concatenate((broadcast_to(constant(ids.state, True, bool_), (1,)), begins), 0)
+
+    def join(before: Many, later: Many) -> Many:
+        (known, old), (begun, new) = before, later
+        wide = reshape(begun, begun.shape + (1,) * (new.ndim - begun.ndim))
+        return emit("or", known, begun), emit("where", wide, new, traced(ufunc(old, new)))
+
+    rows = scanned((begins, rows), 0, join)[1]
     blank = broadcast_to(scalar(rows, 0), (size, *rows.shape[1:]))
     found = emit("index_update", blank, place, rows, axis=0)
     none, ones = (broadcast_to(constant(ids.state, t, bool_), (k,)) for t, k in ((False, size), (True, n)))
