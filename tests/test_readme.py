@@ -24,8 +24,9 @@ def blocks(language: str, text: str = README) -> list[str]:
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The names that the example defines, after it has run as mlp.py."""
+def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """The names that the example defines, after it has run as mlp.py, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
     (code,) = (block for block in blocks("python") if "def mlp" in block)
     assert len([line for line in code.splitlines() if line.strip()]) == 15
     monkeypatch.setitem(linecache.cache, "mlp.py", (len(code), None, code.splitlines(keepends=True), "mlp.py"))
