@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.ops import by_name
+from graphc.trace import apply
+from tests import tint
 
+ARGSORT = by_name("argsort")
 RNG = np.random.default_rng(11)
 X = RNG.integers(-9, 9, size=(5, 70)).astype(np.float32)
 X[1, 3] = X[1, 60] = np.nan
@@ -66,3 +70,18 @@ def test_what_does_not_fit_is_said() -> None:
         graphc.trace(lambda x, k: graphc.top_k(x, k), X, 3)
     with pytest.raises(graphc.ShapeError, match="give fill_value="):
         graphc.unique(np.zeros(0), 2)
+
+
+def test_other_compilers_take_the_kernels() -> None:
+    texts = {}
+    for dtype in (np.float32, np.int32, np.uint32, np.bool_):
+        for count, descending in ((300, False), (5, True), (16, False)):
+            program = graphc.compile(
+                lambda x, count=count, descending=descending: apply(ARGSORT, x, count=count, descending=descending)
+            )
+            plan = program.lower(np.zeros((3, 300), dtype)).plan
+            assert plan is not None
+            for kernel in plan.kernels:
+                texts[f"{kernel.name} {np.dtype(dtype)} {count}"] = (kernel.wgsl, kernel.needs)
+    assert len(texts) > 12
+    assert tint.errors(texts) == {}

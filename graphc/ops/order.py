@@ -29,7 +29,7 @@ def _argsort(x: NDArray, *, count: int, descending: bool) -> NDArray:
 
 
 def _argsort_cases() -> tuple[Case, ...]:
-    odd = np.array([[0.0, -0.0, np.nan, np.inf, -np.inf, -np.nan, 1e-45, -3.0, -0.0, 0.0, -1e-45]], np.float32)
+    odd = np.array([[0.0, -0.0, np.nan, np.inf, -np.inf, -np.nan, 1e-37, -3.0, -0.0, 0.0, -1e-37]], np.float32)
     found = [
         Case((x,), {"count": count, "descending": descending})
         for x, count, descending in (
