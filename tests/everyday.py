@@ -117,6 +117,12 @@ SMOOTH: dict[str, tuple[Function, tuple[Any, ...]]] = {
         lambda x: [np.correlate(x, w, mode) for w in (V[:3], V[:4], LONG[:12]) for mode in ("full", "same", "valid")],
         (V,),
     ),
+    "pad statistics": (
+        lambda x: [np.pad(x, ((1, 2), (0, 3)), mode=m) for m in ("maximum", "minimum", "mean", "median")],
+        (X,),
+    ),
+    "pad stat_length": (lambda x: np.pad(x, 2, mode="mean", stat_length=((1, 2), (3, 9))), (X,)),
+    "pad ramp": (lambda x: np.pad(x, ((1, 2), (0, 3)), mode="linear_ramp", end_values=((0, 1), (2, -1))), (X,)),
     "rot90": (lambda x: np.rot90(x, 3), (X,)),
     "meshgrid": (lambda x: np.meshgrid(x, x[:3]), (V,)),
     "histogram of weights": (lambda w: np.histogram(V, bins=4, range=(-2, 2), weights=w)[0], (V,)),

@@ -168,11 +168,15 @@ def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Tracer:
-    """np.pad in the modes constant, edge, reflect, symmetric, wrap and empty (which pads with 0)."""
+    """np.pad in all modes but a function; empty pads with 0."""
     x = traced(array)
     widths = _widths(pad_width, x.ndim)
     if mode in ("constant", "empty"):
         return _pad_constant(x, widths, options.pop("constant_values", 0))
+    if mode in _STATISTICS:
+        return _pad_statistic(x, widths, _STATISTICS[mode], options.pop("stat_length", None))
+    if mode == "linear_ramp":
+        return _pad_ramp(x, widths, options.pop("end_values", 0))
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise TraceError(f"mode {mode!r} cannot be traced: write np.concatenate of the parts")
     for axis, (low, high) in enumerate(widths):
@@ -181,6 +185,50 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
                 raise ShapeError(f"axis {axis} of {x.value.type} is empty: mode {mode!r} has nothing to repeat")
             ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode, **options)
             x = gathered(x, constant(x.state, ids), axis, True)
+    return x
+
+
+_STATISTICS: Final[dict[str, Any]] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+
+
+def _pad_statistic(x: Tracer, widths: list[tuple[int, int]], of: Any, lengths: Any) -> Tracer:
+    """Each side of each axis filled with a number of the elements beside it; axis after axis, as in NumPy."""
+    near = np.broadcast_to(np.asarray(max(x.shape, default=0) if lengths is None else lengths), (x.ndim, 2))
+    for axis, (low, high) in enumerate(widths):
+        n, parts = x.shape[axis], [x]
+        for side, count in ((0, low), (1, high)):
+            beside = min(int(near[axis, side]), n) if lengths is not None else n
+            if not count:
+                continue
+            if beside < 1:
+                raise ShapeError(f"axis {axis} of {x.value.type} has no elements to pad with")
+            some = part(x, axis, 0, beside) if side == 0 else part(x, axis, n - beside, n)
+            found: Any = of(some, axis=axis, keepdims=True)
+            if x.value.type.dtype.kind != "float":
+                found = cast(np.rint(found), x.value.type.dtype)
+            wide = broadcast_to(found, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+            parts = [wide, *parts] if side == 0 else [*parts, wide]
+        x = emit("concatenate", *parts, axis=axis) if len(parts) > 1 else x
+    return x
+
+
+def _pad_ramp(x: Tracer, widths: list[tuple[int, int]], ends: Any) -> Tracer:
+    """Each side of each axis filled with even steps from the edge to an end value."""
+    if x.value.type.dtype.kind != "float":
+        raise TraceError(f"mode 'linear_ramp' of {x.value.type} cannot be traced: write x.astype(np.float32)")
+    targets = np.broadcast_to(np.asarray(ends), (x.ndim, 2))
+    for axis, (low, high) in enumerate(widths):
+        n, parts = x.shape[axis], [x]
+        for side, count in ((0, low), (1, high)):
+            if not count or not n:
+                continue
+            edge: Any = part(x, axis, 0, 1) if side == 0 else part(x, axis, n - 1, n)
+            share = np.arange(count, dtype=x.dtype) / x.dtype.type(count)  # from the end to the edge
+            line = (share if side == 0 else share[::-1]).reshape([count if k == axis else 1 for k in range(x.ndim)])
+            end = x.dtype.type(targets[axis, side])
+            ramp = traced(end + (edge - end) * line)
+            parts = [ramp, *parts] if side == 0 else [*parts, ramp]
+        x = emit("concatenate", *parts, axis=axis) if len(parts) > 1 else x
     return x
 
 
