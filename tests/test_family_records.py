@@ -56,6 +56,7 @@ OP_NAMES = {
     "graphc/bench/peers/with_cuda.py": "names of rows",
     "graphc/bench/gpu/rows.py": "names of rows",
     "graphc/report/launches.py": "a place in a table",
+    "graphc/cli/report.py": "the second model or run",
     "graphc/bench/gpu/report.py": "names of rows",
 }
 """Files that hold a word which is the name of a family, too, and what it names there."""
