@@ -49,6 +49,9 @@ REAL: Final = {name: (2 if name == "gpt" else module.DEFAULTS.batch_size, ()) fo
 """Each model as it is, a GPT of 11 million parameters with two examples a step."""
 
 STEPS: Final = 3
+FAR: Final = 3e-3
+"""Of the length of a gradient of a large model: what rounding makes of it at most."""
+
 OPERATIONS: Final = {name: op for name, op in OPS.items() if "structured" not in op.traits}
 
 
@@ -149,7 +152,9 @@ def wrong_model(name: str, wanted: str, sizes: Mapping[str, tuple[int, tuple[str
     if text := _different(np.array(got), np.array(want), 2e-4, 2e-5):
         yield f"{name}: losses: {text}"
     for number, (a, b) in enumerate(zip(found, slopes, strict=True)):
-        if text := _different(a, b, 1e-4, 1e-4 * float(np.abs(b).max())):
+        # One of millions of units may be 0 on one device and next to it on another: that moves all gradients a little.
+        far = float(np.linalg.norm(a - b)) > FAR * float(np.linalg.norm(b))
+        if (far or sizes is SMALL) and (text := _different(a, b, 1e-4, 1e-4 * float(np.abs(b).max()))):
             yield f"{name}: gradient {number}: {text}"
 
 
