@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import graphc
-from graphc.bench import peaks
 from graphc.cli.graph import program
 from graphc.cli.sample import load_run
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT
@@ -17,6 +16,9 @@ from graphc.executable import Executable
 from graphc.models import MODELS, data
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig, training_step
+
+if TYPE_CHECKING:
+    from graphc.bench.peaks import Peak
 
 FEW: Final = 3
 """Calls of which a peak is the best."""
@@ -132,10 +134,12 @@ def _peaks(executable: Executable) -> tuple[float, float] | None:
     device = executable.device
     if not device.needs_plan:
         return None
+    from graphc.bench import peaks  # they need wgpu, which may be missing
+
     return _rate(peaks.multiply_add(device)), _rate(peaks.kernel_copy(device))
 
 
-def _rate(peak: peaks.Peak) -> float:
+def _rate(peak: Peak) -> float:
     """What it does in a second, the best of a few calls after a first one."""
     peak()
     found = []
