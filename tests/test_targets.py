@@ -12,6 +12,7 @@ import pytest
 
 import graphc
 from graphc import cli, nn, targets, tuner
+from graphc.codegen.rules import adapter_class
 from graphc.errors import ArgumentError, DeviceError, MemoryLimitError
 from graphc.lower import lower
 from graphc.lower.limits import check_limits
@@ -88,15 +89,10 @@ def test_plans_for_adapters_that_are_not_there() -> None:
     assert not any("subgroup" in k.needs for k in plans["baseline"].kernels)
 
 
-def kind_of(device: Any) -> str:
-    """The class of a device."""
-    return "software" if device.target.software else "integrated" if device.target.integrated else "discrete"
-
-
 def test_a_device_runs_what_is_planned_for_another_class(device: Any) -> None:
     own = graphc.compile(layer, device=device).lower(X, W)
     for name in ("discrete", "discrete,no-subgroup", "integrated", "baseline"):
-        if name == kind_of(device):
+        if name == adapter_class(device.target):
             continue
         compiled = graphc.compile(layer, device=device, target=name, check=True)
         executable = compiled.lower(X, W)
@@ -111,7 +107,7 @@ def test_a_device_runs_what_is_planned_for_another_class(device: Any) -> None:
 
 
 def test_the_class_of_the_device_is_the_device(device: Any) -> None:
-    kind = kind_of(device)
+    kind = adapter_class(device.target)
     assert target_of(kind, device) is device.target
     assert graphc.compile(layer, device=device, target=kind).lower(X, W).wanted is None
 
@@ -150,7 +146,7 @@ def test_what_was_tuned_on_a_device_does_not_count_for_another_class(
     monkeypatch.setenv(tuner.ENVIRONMENT, "cached")
     x, w = graphc.spec((512, 512)), graphc.spec((512, 512))
     traced = graphc.trace(layer, x, w)
-    other = "integrated" if kind_of(device) == "discrete" else "discrete"
+    other = "integrated" if adapter_class(device.target) == "discrete" else "discrete"
     by_rule = graphc.compile(layer, device=device, target=other).lower(x, w)
     for problem in tuner.problems(by_rule.graph, by_rule.target):
         for choice in problem.candidates[1:2]:
@@ -235,5 +231,5 @@ def test_the_command_plans_for_a_target(
     assert cli.run(["graph", "mlp", "--target", "gpu"]) == 2
     assert "'gpu' is none of discrete, integrated, software, baseline" in capsys.readouterr().err
     assert cli.run(["graph", "bigram", "--target", "discrete", "--device", "wgpu"]) == 0
-    typical = device.target if kind_of(device) == "discrete" else targets.TYPICAL["discrete"]
+    typical = device.target if adapter_class(device.target) == "discrete" else targets.TYPICAL["discrete"]
     assert typical.name in capsys.readouterr().out

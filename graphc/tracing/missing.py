@@ -78,8 +78,7 @@ def nanmean(
 ) -> Any:
     """np.nanmean."""
     x = traced(a)
-    x = cast(x, requested(dtype, inexact(x.value.type.dtype)))
-    return mean(x, axis, None, out, keepdims, where=_left(x, where))
+    return mean(x, axis, dtype, out, keepdims, where=_left(x, where))
 
 
 def _spread(function: Callable[..., Tracer]) -> Callable[..., Any]:

@@ -139,8 +139,10 @@ class Wide:
             result = result.astype(dtype.numpy).astype(np.float64)
             if node.op.name in SUMS and result.size:
                 # What is added up on the way may be infinite, or infinite with both signs.
-                terms: Any = node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
-                over = terms * (arrays[0].size / result.size if node.op.name == "mean" else 1) > RANGE["f32"][0] / 2
+                over = (
+                    _sizes(node, arrays, attrs) * (arrays[0].size / result.size if node.op.name == "mean" else 1)
+                    > RANGE["f32"][0] / 2
+                )
                 self.clamped |= bool(over.any())
                 result = np.where(over, np.nan, result)
         elif self.noise is not None and node.op.name not in EXACT:
@@ -167,13 +169,18 @@ def told_apart(exact: Any, apart: Any, eps: float) -> Any:
     return apart > 100 * eps * size
 
 
+def _sizes(node: Node, arrays: list[Any], attrs: dict[str, Any]) -> Any:
+    """The sums of the sizes of what a node adds up."""
+    return node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
+
+
 def _amplitude(node: Node, result: Any, dtype: DType, arrays: list[Any], attrs: dict[str, Any]) -> Any:
     """By how much the result of a node may be off."""
     _, least, eps = RANGE[dtype.name]
     name, size = node.op.name, np.abs(result)
     fine = RANGE["f32"][2]
     if name in SUMS:
-        terms: Any = node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
+        terms = _sizes(node, arrays, attrs)
         count = max(1.0, max(np.size(a) for a in arrays) / max(1, result.size))
         depth = 1 + math.log2(count) / 4
         if name == "cumsum":
