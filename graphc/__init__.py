@@ -14,7 +14,6 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
 from graphc import nn, optim, passes, random, targets, tree, web
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
-from graphc.contract import Contract
 from graphc.errors import (
     ArgumentError,
     CheckpointError,
@@ -36,15 +35,16 @@ from graphc.errors import (
     TraceWarning,
 )
 from graphc.executable import Executable
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.types import enable_x64
 from graphc.ordering import top_k, unique
+from graphc.plan.contract import Contract
 from graphc.program import load_program
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.scan import scan
 from graphc.taps import tap
-from graphc.trace import Spec, spec, trace
+from graphc.tracing.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad, with_taps
-from graphc.types import enable_x64
 from graphc.updates import at, put_along_axis, segment_max, segment_mean, segment_sum
 
 __all__ = [

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import CheckpointError, DTypeError
-from graphc.types import NDArray, check_plain
+from graphc.ir.types import NDArray, check_plain
 
 TREE: Final = "graphc.tree"
 METADATA: Final = "graphc.metadata"

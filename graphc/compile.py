@@ -10,21 +10,21 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
 from graphc import limit, targets, tree
-from graphc.check import check_first_call
 from graphc.eager import structure
 from graphc.errors import ArgumentError
 from graphc.executable import Argument, Executable
+from graphc.inspect.check import check_first_call
+from graphc.ir.types import settle_precision
 from graphc.limit import parse_bytes
 from graphc.passes import pipeline
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.runtime.forks import Lock
 from graphc.signature import Names, Parameters, Retrace, Signature, difference, is_python_scalar, leaf_key, retrace
-from graphc.trace import Program, trace_program
 from graphc.tracing.aliases import given
 from graphc.tracing.core import check_alive, current, is_tracer
-from graphc.types import settle_precision
+from graphc.tracing.trace import Program, trace_program
 
 log: Final = logging.getLogger("graphc")
 

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
-from graphc.ir import Graph, Value
-from graphc.trace import trace_program
+from graphc.ir.graph import Graph, Value
+from graphc.tracing.trace import trace_program
 
 _KEPT: Final = 64
 _compiled: OrderedDict[Hashable, Any] = OrderedDict()

@@ -11,27 +11,27 @@ from typing import Any
 import numpy as np
 
 from graphc import program, tree
-from graphc.contract import Contract, contract
+from graphc.analysis.loops import flatten, is_loop
 from graphc.errors import DeviceError, DTypeError, ShapeError
-from graphc.explain import explain
 from graphc.index_check import IndexCheck
-from graphc.ir import Graph, Node
+from graphc.inspect.explain import explain
+from graphc.inspect.occupancy import KernelReport, kernel_report
+from graphc.inspect.profile import Profile, measure
+from graphc.ir.graph import Graph, Node
+from graphc.ir.types import TensorType, check_plain, type_of
 from graphc.limit import Composed
-from graphc.loops import flatten, is_loop
 from graphc.lower import lower
-from graphc.memory_report import MemoryReport, memory_report
-from graphc.occupancy import KernelReport, kernel_report
-from graphc.passes.fuse import Fuse, decisions
 from graphc.passes.fusion.explain import Decision
+from graphc.passes.fusion.fuse import Fuse, decisions
 from graphc.passes.pipeline import GraphPass
 from graphc.passes.ranges import Ranges
-from graphc.plan import Plan, Target
-from graphc.profile import Profile, measure
+from graphc.plan.contract import Contract, contract
+from graphc.plan.plan import Plan, Target
+from graphc.plan.report import MemoryReport, memory_report
 from graphc.runtime import Array, Device, Runner
 from graphc.runtime.forks import Lock
 from graphc.signature import Retrace
 from graphc.tuner import tuned
-from graphc.types import TensorType, check_plain, type_of
 
 Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
 """Examines the outputs of a first call; raises MiscompileError."""

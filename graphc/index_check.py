@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.analysis.intervals import Box, Interval, hull, inside, whole
 from graphc.errors import IndexRangeError
-from graphc.ir import Graph, Node, Value, evaluate
-from graphc.passes.intervals import Box, Interval, hull, inside, whole
+from graphc.ir.graph import Graph, Node, Value, evaluate
+from graphc.ir.printer import describe
+from graphc.ir.types import NDArray
 from graphc.passes.ranges import Exact, Findings
-from graphc.plan import range_message
-from graphc.printer import describe
+from graphc.plan.plan import range_message
 from graphc.runtime.array import Array, bounds_of
-from graphc.types import NDArray
 
 REMEMBERED: Final = 16
 """So many intervals of arguments those of the results are found for: numbers that change at each call are none."""

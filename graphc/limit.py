@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import SupportsIndex
 
 from graphc.errors import ArgumentError, MemoryLimitError
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import lower
-from graphc.memory_report import MemoryReport, memory_report
 from graphc.passes import pipeline
-from graphc.passes.fuse import Fuse
-from graphc.passes.order import order
+from graphc.passes.fusion.fuse import Fuse
+from graphc.passes.memory.order import order
+from graphc.passes.memory.remat import Ladder, Remat
 from graphc.passes.pipeline import GraphPass
 from graphc.passes.ranges import Ranges, ranges
-from graphc.passes.remat import Ladder, Remat
-from graphc.plan import Plan, Target
+from graphc.plan.plan import Plan, Target
+from graphc.plan.report import MemoryReport, memory_report
 
 NAMED: int = 8
 """Most tensors that an error names."""

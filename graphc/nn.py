@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from graphc.ir.types import as_shape
 from graphc.ops import by_name
-from graphc.plan import range_message
+from graphc.plan.plan import range_message
 from graphc.random import bernoulli
-from graphc.trace import Tracer, apply
+from graphc.tracing.trace import Tracer, apply
 from graphc.transforms import custom_vjp
-from graphc.types import as_shape
 
 Array = Any
 """An ndarray or a traced array; each function takes either and gives the same kind back."""

@@ -11,8 +11,8 @@ from graphc.eager import run_now
 from graphc.errors import ShapeError
 from graphc.ops import by_name
 from graphc.runtime import Array
-from graphc.trace import apply
 from graphc.tracing.core import is_tracer, located
+from graphc.tracing.trace import apply
 from graphc.updates import at
 
 

@@ -13,10 +13,10 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.ir.types import Lengths, as_shape
 from graphc.ops import by_name
-from graphc.trace import apply
 from graphc.tracing.core import is_tracer, located
-from graphc.types import Lengths, as_shape
+from graphc.tracing.trace import apply
 
 Array = Any
 

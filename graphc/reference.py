@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.analysis.loops import flatten, is_loop
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
-from graphc.ir import Graph, Node, Value, execute, run_node
-from graphc.loops import flatten, is_loop
+from graphc.ir.graph import Graph, Node, Value, execute, run_node
+from graphc.ir.printer import describe, value_names
+from graphc.ir.types import NDArray, TensorType, dtype_of
 from graphc.ops.indexing import axis_length
 from graphc.ops.structured import put, repeat
-from graphc.plan import Dispatch, Plan, Tensor, range_message
-from graphc.printer import describe, value_names
-from graphc.types import NDArray, TensorType, dtype_of
+from graphc.plan.plan import Dispatch, Plan, Tensor, range_message
 
 POISON: Final = 0xFF
 """The byte that fills memory which holds no value: NaN in every float type, -1 in every int type."""

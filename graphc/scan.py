@@ -10,13 +10,13 @@ import numpy as np
 
 from graphc import tree
 from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.ir.types import TensorType
 from graphc.ops import by_name
 from graphc.taps import Collector, Tapped, collecting, collector
-from graphc.trace import Program, Spec, leaf_type, trace_program
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import converted
+from graphc.tracing.trace import Program, Spec, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
-from graphc.types import TensorType
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from graphc import tree
 from graphc.errors import ArgumentError, TraceError
+from graphc.ir.types import ALL_DTYPES, check_plain, dtype_of
 from graphc.runtime import Array, Device
-from graphc.types import ALL_DTYPES, check_plain, dtype_of
 
 Names = int | np.integer[Any] | str | Sequence[int | np.integer[Any] | str]
 """Arguments of a function: a position or a name, or several."""

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, TraceError
+from graphc.ir.types import Shape
 from graphc.tracing.aliases import view
 from graphc.tracing.core import Trace, current, is_tracer, located
-from graphc.types import Shape
 
 BINS: Final = 32
 SATURATED: Final = 0.97

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from graphc.errors import ArgumentError
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from graphc.runtime import Device
 
 _GPU: Final = frozenset({"subgroup", "shader-f16"})

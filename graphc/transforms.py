@@ -15,19 +15,20 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from graphc import autodiff, tree
+from graphc import tree
+from graphc.autodiff import reverse as autodiff
 from graphc.eager import run_now
 from graphc.errors import DTypeError, GraphcError, ShapeError, TraceError
-from graphc.ir import Graph, Value
+from graphc.ir.graph import Graph, Value
+from graphc.ir.types import TensorType
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, CustomVjp, call
 from graphc.passes.attention import raise_attention
 from graphc.taps import Collector, Tapped, collecting, collector, statistics
-from graphc.trace import Program, Spec, apply, inline, leaf_type, trace_program
 from graphc.tracing.aliases import view
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
+from graphc.tracing.trace import Program, Spec, apply, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
-from graphc.types import TensorType
 
 Function = Callable[..., Any]
 Positions = SupportsIndex | Sequence[SupportsIndex]

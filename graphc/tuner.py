@@ -28,19 +28,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from graphc import reference
+from graphc.analysis.loops import flatten
 from graphc.errors import DeviceError, GraphcError
-from graphc.ir import Graph, Node
+from graphc.ir.graph import Graph, Node
+from graphc.ir.types import NDArray
 from graphc.kernels import template, templates
-from graphc.loops import flatten
 from graphc.lower import lower
 from graphc.lower.family import searches
-from graphc.passes.chain import operations
-from graphc.plan import Target
+from graphc.passes.marks.chain import operations
+from graphc.plan.plan import Target
 from graphc.runtime import Device, Runner
-from graphc.types import NDArray
 
 if TYPE_CHECKING:
-    from graphc.runtime.wgpu_device import WgpuDevice
+    from graphc.runtime.wgpu.device import WgpuDevice
 
 log: Final = logging.getLogger("graphc")
 

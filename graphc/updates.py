@@ -14,12 +14,12 @@ import numpy as np
 
 from graphc.eager import run_now
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.ir.types import NDArray
 from graphc.ops import by_name
 from graphc.runtime import Array
-from graphc.trace import apply
 from graphc.tracing.core import is_tracer, located
+from graphc.tracing.trace import apply
 from graphc.tracing.updates import UFUNCS, At, updated
-from graphc.types import NDArray
 
 
 def at(x: Any) -> At:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from graphc.passes.attention import attention
-from graphc.passes.chain import chain
-from graphc.passes.cse import cse
-from graphc.passes.dce import dce
-from graphc.passes.empty import empty
-from graphc.passes.fold import fold
-from graphc.passes.fuse import fuse
-from graphc.passes.inline import inline
-from graphc.passes.keep import keep
-from graphc.passes.order import order
+from graphc.passes.canonicalize.cse import cse
+from graphc.passes.canonicalize.dce import dce
+from graphc.passes.canonicalize.empty import empty
+from graphc.passes.canonicalize.fold import fold
+from graphc.passes.canonicalize.inline import inline
+from graphc.passes.canonicalize.simplify import simplify
+from graphc.passes.fusion.fuse import fuse
+from graphc.passes.marks.chain import chain
+from graphc.passes.marks.stage import stage
+from graphc.passes.memory.keep import keep
+from graphc.passes.memory.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
-from graphc.passes.simplify import simplify
 from graphc.passes.split import split
-from graphc.passes.stage import stage
 
 __all__ = [
     "DEFAULT",

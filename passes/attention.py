@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
+from graphc.ir.types import NDArray, f16, f32
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
 from graphc.ops.attention import attention as attention_op
-from graphc.trace import Tracer, wrap
-from graphc.types import NDArray, f16, f32
+from graphc.tracing.trace import Tracer, wrap
 
 HIDDEN: Final = -1e8
 """A score at or below this has no weight beside a score that is seen."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.types import TensorType, i32
 from graphc.ops import by_name
 from graphc.ops.structured import put, scan
-from graphc.types import TensorType, i32
 
 
 def loops(graph: Graph) -> Graph:

@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from graphc.analysis.loops import is_loop
 from graphc.errors import GraphError
-from graphc.ir import Graph, Node
-from graphc.loops import is_loop
+from graphc.ir.graph import Graph, Node
 from graphc.passes.attention import attention
-from graphc.passes.chain import chain
-from graphc.passes.cse import cse, drop_barriers
-from graphc.passes.dce import dce
-from graphc.passes.empty import empty
-from graphc.passes.fold import fold
-from graphc.passes.fuse import Fuse, fuse
+from graphc.passes.canonicalize.cse import cse, drop_barriers
+from graphc.passes.canonicalize.dce import dce
+from graphc.passes.canonicalize.empty import empty
+from graphc.passes.canonicalize.fold import fold
+from graphc.passes.canonicalize.inline import inline
+from graphc.passes.canonicalize.simplify import simplify
+from graphc.passes.fusion.fuse import Fuse, fuse
 from graphc.passes.fusion.wide import narrow
-from graphc.passes.inline import inline
-from graphc.passes.keep import keep
 from graphc.passes.loops import loops
-from graphc.passes.order import order
+from graphc.passes.marks.chain import chain
+from graphc.passes.marks.stage import stage
+from graphc.passes.memory.keep import keep
+from graphc.passes.memory.order import order
 from graphc.passes.ranges import Ranges, ranges
-from graphc.passes.simplify import simplify
 from graphc.passes.split import split
-from graphc.passes.stage import stage
 
 GraphPass = Callable[[Graph], Graph]
 """A pass. One with options is a frozen dataclass with `__call__`."""

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphc.ir import Builder, Graph, Node, Value, renamed
+from graphc.analysis.intervals import Interval, Intervals, allowed, counts
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed
 from graphc.ops import by_name
-from graphc.passes.intervals import Interval, Intervals, allowed, counts
 
 LONGEST: Final = 24
 """Most ops between an argument and an index that the host goes through before a call."""

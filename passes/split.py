@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.types import DType, TensorType, f16, f32, i32
 from graphc.ops import by_name
-from graphc.types import DType, TensorType, f16, f32, i32
 
 NEUTRAL: Final[Mapping[str, Callable[[DType], float]]] = {
     "sum": lambda dtype: 0.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.types import NDArray
+from graphc.ir.types import NDArray
 
 
 def convolution(

@@ -9,10 +9,10 @@ import networkx as nx
 import numpy as np
 
 from graphc.families.registry import check_family, kernel_family
-from graphc.ir import Builder, Graph, Node, Value, evaluate
+from graphc.ir.graph import Builder, Graph, Node, Value, evaluate
+from graphc.ir.types import DType, NDArray, TensorType, f32
 from graphc.ops import OPS
-from graphc.plan import may_be_uniform
-from graphc.types import DType, NDArray, TensorType, f32
+from graphc.plan.plan import may_be_uniform
 
 
 class Maker(Builder):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import Builder, Graph, Node, Value, evaluate
+from graphc.ir.graph import Builder, Graph, Node, Value, evaluate
+from graphc.ir.types import DType, TensorType, f32
 from graphc.ops import by_name
-from graphc.types import DType, TensorType, f32
 
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.5, -2.25, 1e-40, 3e38, 1.0, -1.0, 0.1], np.float32)
 """Float values on which an inexact rewriting shows: signed zeros, infinities, NaN, a subnormal, huge ones."""

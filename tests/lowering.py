@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from graphc import reference
-from graphc.ir import Builder, Graph, Value, evaluate
+from graphc.ir.graph import Builder, Graph, Value, evaluate
+from graphc.ir.types import DType, TensorType, f32, type_of
 from graphc.lower import lower
 from graphc.ops import OPS
 from graphc.ops.structured import fused
-from graphc.plan import Plan, Target
-from graphc.types import DType, TensorType, f32, type_of
+from graphc.plan.plan import Plan, Target
 
 
 class Body(Builder):

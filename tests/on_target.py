@@ -16,18 +16,18 @@ import numpy as np
 import graphc
 from graphc import selftest
 from graphc.cli.graph import program
-from graphc.ir import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate
+from graphc.ir.op import Case, Op
+from graphc.ir.types import f32
 from graphc.lower import lower
 from graphc.models import MODELS
-from graphc.op import Case, Op
 from graphc.ops import OPS, by_name
 from graphc.passes import pipeline
-from graphc.plan import Target
-from graphc.runtime.adapter import adapters
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.plan.plan import Target
+from graphc.runtime.registry import adapters
+from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.selftest.cases import cases
 from graphc.targets import target_of
-from graphc.types import f32
 from tests.planning import over_baseline
 from tests.test_ops_gpu import alone, halved, of_floats, surrounded
 from tests.test_ops_grad_gpu import CASES as GRADIENTS

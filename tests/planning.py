@@ -13,7 +13,7 @@ import graphc
 from graphc import nn, optim, tree
 from graphc.models import MODELS, data
 from graphc.models.train import training_step
-from graphc.plan import Dispatch, Plan
+from graphc.plan.plan import Dispatch, Plan
 
 BYTES = {"f32": 4, "i32": 4, "u32": 4, "f16": 2, "bool": 4, "vec2": 2, "vec3": 4, "vec4": 4}
 """Bytes of types in workgroup memory; of vectors, how many elements they are laid out as."""

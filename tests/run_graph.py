@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import Builder, Graph
+from graphc.ir.graph import Builder, Graph
+from graphc.ir.op import Op
+from graphc.ir.types import type_of
 from graphc.lower import lower
-from graphc.op import Op
-from graphc.plan import Plan, Target
-from graphc.types import type_of
+from graphc.plan.plan import Plan, Target
 
 Array = np.ndarray[Any, Any]
 

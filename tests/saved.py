@@ -12,7 +12,7 @@ import graphc
 from graphc import nn, program, web
 from graphc.families.matmul.tile import Shape, problem_name
 from graphc.lower import lower
-from graphc.plan import Target
+from graphc.plan.plan import Target
 
 PLAIN = Target("plain")
 WIDE = replace(PLAIN, subgroup=4, features=frozenset({"subgroup"}))

@@ -11,13 +11,13 @@ import pytest
 import graphc
 from graphc import nn
 from graphc.codegen.kernel import KernelSource
-from graphc.ir import Node
+from graphc.ir.graph import Node
 from graphc.lower import family, lower
 from graphc.lower.alike import Alike
 from graphc.models import MODELS
 from graphc.passes import DEFAULT, run
-from graphc.plan import Plan, Target
-from graphc.trace import trace
+from graphc.plan.plan import Plan, Target
+from graphc.tracing.trace import trace
 from tests.planning import model_step
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))

@@ -9,7 +9,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from graphc.ir import evaluate
+from graphc.ir.graph import evaluate
 from graphc.passes import DEFAULT, attention, dce, inline, pipeline
 from graphc.passes.attention import raise_attention
 

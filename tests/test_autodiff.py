@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from graphc import reference
-from graphc.autodiff import differentiate, pullback
+from graphc.autodiff.reverse import differentiate, pullback
 from graphc.errors import DTypeError, GraphError, ShapeError
-from graphc.ir import Builder, Graph, Source, SourceLine
+from graphc.ir.graph import Builder, Graph, Source, SourceLine
+from graphc.ir.types import TensorType, f16, f32, i32
 from graphc.ops import by_name
 from graphc.ops.structured import Checkpoint, call
 from graphc.passes import DEFAULT, cse, fuse, run
-from graphc.trace import spec, trace
-from graphc.types import TensorType, f16, f32, i32
+from graphc.tracing.trace import spec, trace
 from tests.handmade import Hand, ops
 
 rng = np.random.default_rng(0)

@@ -14,11 +14,11 @@ import graphc
 from graphc import nn, optim
 from graphc.errors import GraphError
 from graphc.families.registry import check_family
-from graphc.ir import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate
 from graphc.lower import lower
-from graphc.passes.fuse import Fuse, fuse
 from graphc.passes.fusion import strategy
-from graphc.plan import Target
+from graphc.passes.fusion.fuse import Fuse, fuse
+from graphc.plan.plan import Target
 from graphc.reference import run_plan
 from graphc.tuner import problems
 from tests.fusing import Maker, arrays_for, assert_sound, families, kernels

@@ -11,7 +11,7 @@ import cffi
 import pytest
 from wgpu.backends.wgpu_native._ffi import ffi
 
-from graphc.runtime.c_types import _texts, make_ready
+from graphc.runtime.wgpu.c_types import _texts, make_ready
 
 FIRST_CALL = """
 import cffi.cparser

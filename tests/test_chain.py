@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.analysis.loops import flatten
 from graphc.errors import GraphError
-from graphc.ir import evaluate
-from graphc.loops import flatten
+from graphc.ir.graph import evaluate
 from graphc.lower import lower
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.passes.chain import WORK, chain, operations, small
-from graphc.passes.proof import check_plan
-from graphc.plan import Plan, Target
+from graphc.passes.marks.chain import WORK, chain, operations, small
+from graphc.plan.plan import Plan, Target
+from graphc.plan.verify import check_plan
 from graphc.reference import run_plan
-from graphc.trace import spec, trace
+from graphc.tracing.trace import spec, trace
 from tests import tint
 from tests.planning import model_step
 

@@ -413,7 +413,7 @@ def test_check_names_the_node_whose_kernel_is_wrong(device: Any, monkeypatch: py
         return replace(plan, kernels=kernels)
 
     monkeypatch.setattr("graphc.executable.lower", broken(change))
-    monkeypatch.setattr("graphc.check.lower", broken(change))
+    monkeypatch.setattr("graphc.inspect.check.lower", broken(change))
     f = graphc.compile(lambda x, y: np.sum(x, axis=0) * np.max(y, axis=0), device=device, passes=(), check=True)
     with pytest.raises(graphc.MiscompileError, match=r"pass: lower\n.*mul\("):
         f(X, X + 1)
@@ -434,7 +434,7 @@ def test_check_blames_memory_where_tensors_overlap(device: Any, monkeypatch: pyt
         return replace(plan, dispatches=dispatches)
 
     monkeypatch.setattr("graphc.executable.lower", broken(change))
-    monkeypatch.setattr("graphc.check.lower", broken(change))
+    monkeypatch.setattr("graphc.inspect.check.lower", broken(change))
 
     def f(x: Any) -> Any:
         low, high = np.sum(x, axis=0), np.sum(x * 2, axis=0)

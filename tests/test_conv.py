@@ -12,13 +12,13 @@ import graphc
 from graphc import nn, spec
 from graphc.errors import ArgumentError, ShapeError
 from graphc.families.conv.kernel import parts_of, shape_of
+from graphc.ir.types import NDArray
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.ops.conv import conv
 from graphc.passes import pipeline
-from graphc.plan import Target
-from graphc.trace import apply
-from graphc.types import NDArray
+from graphc.plan.plan import Target
+from graphc.tracing.trace import apply
 
 SOFTWARE: Final = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 

@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc import optim
-from graphc.passes.chain import chain
+from graphc.passes.marks.chain import chain
 
 Model = tuple[Any, Callable[[Any, Any], Any]]
 """Initial parameters, and what they predict for rows of inputs."""

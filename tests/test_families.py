@@ -10,10 +10,10 @@ import pytest
 from graphc.errors import GraphError
 from graphc.families.bodies import column_space, kept, row_space, trailing
 from graphc.families.registry import by_name, check_family, family_of
-from graphc.ir import Node, infer_types, new_value, run_node
-from graphc.op import Indexed, Op, Pointwise
+from graphc.ir.graph import Node, infer_types, new_value, run_node
+from graphc.ir.op import Indexed, Op, Pointwise
+from graphc.ir.types import f32, i32, type_of
 from graphc.ops import OPS
-from graphc.types import f32, i32, type_of
 from tests.fusing import Maker
 
 MAPPED = [op for op in OPS.values() if isinstance(op.lowering, Pointwise | Indexed) and op.cases()]

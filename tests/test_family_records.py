@@ -12,12 +12,12 @@ import pytest
 
 from graphc.families.record import Family
 from graphc.families.registry import FAMILIES, NAMES, by_name, family_of
-from graphc.ir import Node, infer_types, new_value
-from graphc.op import Inline, Repeat
+from graphc.inspect.viz.convert import KINDS
+from graphc.inspect.viz.draw import COLOURS, FRAME_COLOURS
+from graphc.ir.graph import Node, infer_types, new_value
+from graphc.ir.op import Inline, Repeat
+from graphc.ir.types import type_of
 from graphc.ops import OPS
-from graphc.types import type_of
-from graphc.viz.convert import KINDS
-from graphc.viz.draw import COLOURS, FRAME_COLOURS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("graphc", "passes", "kernels", "models")
@@ -42,12 +42,12 @@ OP_NAMES = {
     "graphc/ops/reduce.py": "the record of the op",
     "graphc/ops/structured.py": "the record of the op",
     "graphc/tracing/advice.py": "a function of NumPy",
-    "graphc/runtime/numpy_program.py": "a kind of step",
+    "graphc/runtime/numpy/program.py": "a kind of step",
     "graphc/lower/chain.py": "functions that chains declare",
-    "passes/empty.py": "rules over ops",
+    "passes/canonicalize/empty.py": "rules over ops",
     "passes/attention.py": "rules over ops",
     "passes/split.py": "rules over ops",
-    "passes/intervals.py": "rules over ops",
+    "graphc/analysis/intervals.py": "rules over ops",
     "passes/__init__.py": "names of passes",
     "graphc/selftest/cases.py": "programs, each of which says what computes it",
     "graphc/bench/cases.py": "names of cases and passes",

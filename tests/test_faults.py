@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.plan import RangeCheck
-from graphc.runtime import executor
+from graphc.ir.types import NDArray
+from graphc.plan.plan import RangeCheck
 from graphc.runtime.faults import Faults
-from graphc.types import NDArray
+from graphc.runtime.wgpu import executor
 
 CALLS = 5000
 CHECK = RangeCheck("take", 0, 4, True, "")

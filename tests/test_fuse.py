@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.ir import BACKWARD, FORWARD, Builder, Graph, Source, SourceLine, Value, evaluate
-from graphc.passes.fuse import Fuse, decisions, fuse
-from graphc.types import bool_, i32
+from graphc.ir.graph import BACKWARD, FORWARD, Builder, Graph, Source, SourceLine, Value, evaluate
+from graphc.ir.types import bool_, i32
+from graphc.passes.fusion.fuse import Fuse, decisions, fuse
 from tests.fusing import Maker, assert_sound, families, kernels
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import graphc
 from graphc import nn, optim
-from graphc.ir import Graph, Value, evaluate
+from graphc.ir.graph import Graph, Value, evaluate
+from graphc.ir.types import f32
 from graphc.lower import lower
-from graphc.passes.fuse import Fuse, fuse
-from graphc.passes.order import order
-from graphc.plan import Target
+from graphc.passes.fusion.fuse import Fuse, fuse
+from graphc.passes.memory.order import order
+from graphc.plan.plan import Target
 from graphc.reference import run_plan
-from graphc.types import f32
 from tests.fusing import Maker, arrays_for, assert_sound, families, kernels
 from tests.test_fuse_random import Random
 

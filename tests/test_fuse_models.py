@@ -10,11 +10,11 @@ import pytest
 
 import graphc
 from graphc import nn, optim, tree
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.models import microgpt
 from graphc.passes import pipeline
-from graphc.passes.fuse import fuse
-from graphc.trace import trace
+from graphc.passes.fusion.fuse import fuse
+from graphc.tracing.trace import trace
 from tests.fusing import assert_sound, families, kernels
 
 

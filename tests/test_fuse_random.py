@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphc.ir import BACKWARD, FORWARD, Graph, Source, Value
-from graphc.passes.fuse import Fuse, decisions, fuse
-from graphc.types import f32, i32
+from graphc.ir.graph import BACKWARD, FORWARD, Graph, Source, Value
+from graphc.ir.types import f32, i32
+from graphc.passes.fusion.fuse import Fuse, decisions, fuse
 from tests.fusing import Maker, assert_sound
 
 UNARY = ("exp", "sin", "neg", "abs", "sigmoid", "stop_gradient")

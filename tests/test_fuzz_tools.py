@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.ops import OPS
 from graphc.passes import DEFAULT
 from tests import adapters

@@ -19,8 +19,8 @@ from graphc import nn, spec, trace
 from graphc.lower import lower
 from graphc.ops.indexing import scatter_add
 from graphc.passes import pipeline
-from graphc.plan import Plan, Target
-from graphc.trace import apply
+from graphc.plan.plan import Plan, Target
+from graphc.tracing.trace import apply
 
 FOLDER: Final = Path(__file__).parent / "golden" / "kernels"
 BASELINE: Final = Target()

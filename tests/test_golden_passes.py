@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from graphc.ir.parser import parse_graph
 from graphc.ops import by_name
-from graphc.parser import parse_graph
 from graphc.passes import pipeline
 
 FOLDER = Path(__file__).parent / "golden" / "passes"

@@ -19,8 +19,8 @@ from graphc.bench.cases import Workload
 from graphc.bench.gpu import gpu_report, report, rows
 from graphc.bench.peers import process
 from graphc.errors import DeviceError
-from graphc.plan import Kernel
-from graphc.runtime.wgpu_device import CHECKS, ENVIRONMENT, WgpuDevice
+from graphc.plan.plan import Kernel
+from graphc.runtime.wgpu.device import CHECKS, ENVIRONMENT, WgpuDevice
 
 FAKE = """
 import json, sys

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import index as ix
-from graphc.index import Idx, Index, constant, variable
+from graphc.ir import index as ix
+from graphc.ir.index import Idx, Index, constant, variable
 
 U32 = np.uint32
 

@@ -14,15 +14,15 @@ import pytest
 
 import graphc
 from graphc import nn
-from graphc.ir import Graph, reports
+from graphc.ir.graph import Graph, reports
+from graphc.ir.op import apply
+from graphc.ir.types import NDArray
 from graphc.lower import lower
-from graphc.op import apply
 from graphc.ops import by_name
 from graphc.passes import pipeline
-from graphc.passes.fuse import Fuse
+from graphc.passes.fusion.fuse import Fuse
 from graphc.passes.ranges import Ranges
-from graphc.trace import trace
-from graphc.types import NDArray
+from graphc.tracing.trace import trace
 from tests.adapters import run_on
 
 TABLE = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)

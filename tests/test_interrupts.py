@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from graphc.runtime.interrupts import deferred
+from graphc.runtime.wgpu.interrupts import deferred
 from tests.interrupted import loops
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,7 +119,7 @@ try:
     threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()
     for n in range(100000):
         np.asarray(graphc.compile(lambda a: np.tanh(a @ a), device="wgpu")(np.ones((2, 2), np.float32)))
-        registry = graphc.runtime.adapter._registry
+        registry = graphc.runtime.registry._registry
         kept.append((registry.devices, registry.adapters))
         registry.devices, registry.adapters = {}, None
 except KeyboardInterrupt:

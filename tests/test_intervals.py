@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import graphc
 from graphc import reference
-from graphc.ir import Builder, Graph
-from graphc.op import NotDifferentiable
+from graphc.analysis.intervals import RULES, Interval, Intervals, whole
+from graphc.ir.graph import Builder, Graph
+from graphc.ir.op import NotDifferentiable
+from graphc.ir.types import type_of
 from graphc.ops import OPS
-from graphc.passes.intervals import RULES, Interval, Intervals, whole
-from graphc.types import type_of
 
 INTEGER = [
     (op, case, k)

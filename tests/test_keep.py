@@ -10,9 +10,9 @@ from hypothesis import given, settings
 import graphc
 from graphc import nn
 from graphc.executable import Executable
-from graphc.ir import BACKWARD, Graph, evaluate
+from graphc.ir.graph import BACKWARD, Graph, evaluate
 from graphc.passes import DEFAULT, keep, run
-from graphc.passes.keep import masks_from_results
+from graphc.passes.memory.keep import masks_from_results
 from tests.planning import transformer
 from tests.programs import Program, programs
 

@@ -15,16 +15,16 @@ import graphc
 from graphc import nn
 from graphc.codegen.rules import prefers_texels
 from graphc.families.attention import kernel as attention
-from graphc.ir import Builder, Graph, Node, evaluate
+from graphc.ir.graph import Builder, Graph, Node, evaluate
+from graphc.ir.types import TensorType, f32
 from graphc.lower import lower
 from graphc.lower.family import searches
 from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
-from graphc.passes.chain import chain
-from graphc.passes.stage import staged
-from graphc.plan import MOST_TURNS, Target
-from graphc.types import TensorType, f32
+from graphc.passes.marks.chain import chain
+from graphc.passes.marks.stage import staged
+from graphc.plan.plan import MOST_TURNS, Target
 from tests import tint
 from tests.lowering import check
 from tests.run_graph import graph_of, run, variants

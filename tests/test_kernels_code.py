@@ -12,13 +12,13 @@ import pytest
 
 from graphc import trace
 from graphc.codegen.kernel import Bound, KernelSource, Operand
-from graphc.ir import new_value
+from graphc.ir.graph import new_value
+from graphc.ir.types import NDArray, TensorType, f32
 from graphc.kernels.blocks import Block, Loop, blocks, called, loop_of, without_comments
 from graphc.kernels.code import Code, LayoutError, Load, Marks, Mention, Store, load, mention, parsed, store, written
 from graphc.lower.family import kernels_of
 from graphc.passes import pipeline
-from graphc.plan import Target
-from graphc.types import NDArray, TensorType, f32
+from graphc.plan.plan import Target
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,11 +12,11 @@ import pytest
 
 from graphc.errors import DeviceError
 from graphc.families.matmul.tile import Shape, Tile, choose
-from graphc.ir import Builder
+from graphc.ir.graph import Builder
+from graphc.ir.types import TensorType, f32, i32
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.ops.structured import fused
-from graphc.types import TensorType, f32, i32
 from tests.run_graph import graph_of, run, variants
 
 MATMUL, TRANSPOSE, ADD, MAXIMUM = (by_name(n) for n in ("matmul", "transpose", "add", "maximum"))

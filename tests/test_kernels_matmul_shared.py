@@ -12,11 +12,11 @@ import pytest
 import graphc
 from graphc.codegen.rules import rules_of
 from graphc.families.matmul.tile import Shape, Tile, can_share, candidates, choose, problem_name
-from graphc.ir import Builder
+from graphc.ir.graph import Builder
+from graphc.ir.types import TensorType, f32
 from graphc.lower import lower
 from graphc.ops import by_name
-from graphc.plan import Target
-from graphc.types import TensorType, f32
+from graphc.plan.plan import Target
 from tests import tint
 from tests.run_graph import graph_of, run, variants
 from tests.test_kernels_matmul import check, fused_body, graph_around, normal

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.plan import MOST_TURNS
+from graphc.plan.plan import MOST_TURNS
 
 CLOSE = 3e-6
 """Of the largest number of a result: what sums of 10^7 float32 numbers stay within."""

@@ -11,11 +11,11 @@ import pytest
 from graphc.errors import DeviceError
 from graphc.families.column.kernel import layout_of as column_layout
 from graphc.families.row.kernel import grouped, layout_of
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.types import bool_, f16, i32
 from graphc.lower import lower
 from graphc.ops import OPS
-from graphc.plan import Target
-from graphc.types import bool_, f16, i32
+from graphc.plan.plan import Target
 from tests.lowering import Body, as_kernel, check, one_op, targets
 
 LOWERED = [name for name, op in OPS.items() if "structured" not in op.traits]

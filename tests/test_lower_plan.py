@@ -10,11 +10,11 @@ import pytest
 
 import graphc
 from graphc.errors import GraphError, OutOfMemoryError
-from graphc.ir import Builder, Graph, evaluate
+from graphc.ir.graph import Builder, Graph, evaluate
+from graphc.ir.types import i32
 from graphc.lower import lower
 from graphc.ops.structured import call, fused
-from graphc.plan import Plan, Target
-from graphc.types import i32
+from graphc.plan.plan import Plan, Target
 from tests.lowering import Body, as_kernel, check, execute, random_arrays
 
 TARGET = Target()

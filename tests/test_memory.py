@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphc.errors import GraphError, OutOfMemoryError
-from graphc.passes.memory import STRATEGIES, Assignment, Lifetime, assign, check, lower_bound
+from graphc.plan.allocate import STRATEGIES, Assignment, Lifetime, assign, check, lower_bound
 
 ALIGN = 256
 

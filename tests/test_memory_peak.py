@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import graphc
 from graphc.lower import lower
-from graphc.memory_report import memory_report
 from graphc.models import MODELS
 from graphc.passes import DEFAULT
 from graphc.passes.pipeline import stages
-from graphc.plan import Target
+from graphc.plan.plan import Target
+from graphc.plan.report import memory_report
 from tests.planning import model_step, transformer
 from tests.programs import Program, programs
 

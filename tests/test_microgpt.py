@@ -9,13 +9,13 @@ import pytest
 
 import graphc
 from graphc import random, tree
-from graphc.autodiff import differentiate
+from graphc.autodiff.reverse import differentiate
 from graphc.cli.graph import program
 from graphc.errors import DataError
-from graphc.ir import evaluate
+from graphc.ir.graph import evaluate
 from graphc.models import MODELS, data, microgpt
 from graphc.models.sampling import draw
-from graphc.trace import trace
+from graphc.tracing.trace import trace
 from tests.oracle import karpathy_setup, loss_and_gradients, ours
 
 Array = Any

@@ -11,10 +11,10 @@ import pytest
 
 import graphc
 from graphc import nn, random
-from graphc.autodiff import differentiate
+from graphc.autodiff.reverse import differentiate
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
-from graphc.ir import evaluate
-from graphc.trace import trace
+from graphc.ir.graph import evaluate
+from graphc.tracing.trace import trace
 
 Array = Any
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 import graphc
 from graphc import nn, optim, reference
-from graphc.ir import Builder, Graph
+from graphc.ir.graph import Builder, Graph
+from graphc.ir.types import type_of
 from graphc.models import microgpt
 from graphc.ops import OPS
 from graphc.passes import pipeline
-from graphc.runtime import numpy_blocks
 from graphc.runtime.forks import Threads
-from graphc.runtime.numpy_program import NumpyProgram
-from graphc.trace import trace
-from graphc.types import type_of
+from graphc.runtime.numpy import blocks as numpy_blocks
+from graphc.runtime.numpy.program import NumpyProgram
+from graphc.tracing.trace import trace
 from tests.programs import Program, programs
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import graphc
 from graphc import nn
+from graphc.inspect.occupancy import MULTIPROCESSORS, kernel_report, resident
 from graphc.kernels.code import ENTRY, SIZED
 from graphc.kernels.sizes import SPARE, registers, workgroup
-from graphc.occupancy import MULTIPROCESSORS, kernel_report, resident
 from tests.planning import shared_bytes
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "kernels").glob("*.wgsl"))

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from graphc.errors import IndexRangeError
-from graphc.ir import Graph, Node, new_value
-from graphc.op import Attend, Custom, Indexed, Inline, Op, Pointwise, Reduce, Repeat
+from graphc.ir.graph import Graph, Node, new_value
+from graphc.ir.op import Attend, Custom, Indexed, Inline, Op, Pointwise, Reduce, Repeat
+from graphc.ir.types import type_of
 from graphc.ops import OPS
 from graphc.reference import run_one
-from graphc.types import type_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 WRITES = {
-    "graphc/op.py": "the facts themselves",
+    "graphc/ir/op.py": "the facts themselves",
     "graphc/codegen/emit.py": "writes what a lowering says",
     "graphc/codegen/reduction.py": "writes what a lowering says",
 }

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from graphc.errors import DTypeError, GraphcError, IndexRangeError, ShapeError
-from graphc.ir import Builder, evaluate, infer_types
-from graphc.op import Case, Contract, Custom, Indexed, Lanes, NotDifferentiable, Op, Pointwise, Reduce
+from graphc.ir.graph import Builder, evaluate, infer_types
+from graphc.ir.op import Case, Contract, Custom, Indexed, Lanes, NotDifferentiable, Op, Pointwise, Reduce
+from graphc.ir.types import TensorType, bool_, dtype_of, f16, f32, f64, i32, type_of, u32
 from graphc.ops import OPS, by_name
-from graphc.types import TensorType, bool_, dtype_of, f16, f32, f64, i32, type_of, u32
 from tests.convolution import convolution
 from tests.op_oracles import row_order, threefry
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import types
 from graphc.errors import DeviceError
-from graphc.ir import Builder, Graph, Value, evaluate
+from graphc.ir import types
+from graphc.ir.graph import Builder, Graph, Value, evaluate
+from graphc.ir.op import Case, Op
+from graphc.ir.types import type_of
 from graphc.lower import lower
-from graphc.op import Case, Op
 from graphc.ops import OPS, by_name
 from graphc.passes import pipeline
-from graphc.types import type_of
 
 PLAIN = {name: op for name, op in OPS.items() if "structured" not in op.traits}
 

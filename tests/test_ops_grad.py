@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import types
-from graphc.autodiff import differentiate
-from graphc.ir import Builder, Graph, Value, evaluate
-from graphc.op import Case, Op
+from graphc.autodiff.reverse import differentiate
+from graphc.ir import types
+from graphc.ir.graph import Builder, Graph, Value, evaluate
+from graphc.ir.op import Case, Op
+from graphc.ir.types import TensorType, type_of
 from graphc.ops import OPS, by_name
-from graphc.types import TensorType, type_of
 
 STEP = 1e-5
 

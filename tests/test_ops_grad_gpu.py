@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import types
-from graphc.autodiff import differentiate
-from graphc.ir import Builder, Graph, Value, evaluate
+from graphc.autodiff.reverse import differentiate
+from graphc.ir import types
+from graphc.ir.graph import Builder, Graph, Value, evaluate
+from graphc.ir.op import Case, Op
+from graphc.ir.types import f32, f64, type_of
 from graphc.lower import lower
-from graphc.op import Case, Op
 from graphc.ops import OPS, by_name
 from graphc.passes import pipeline
-from graphc.types import f32, f64, type_of
 
 CASES = {
     name: [c for c in op.cases() if c.grad and any(np.asarray(a).dtype.kind == "f" for a in c.inputs)]

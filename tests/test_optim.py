@@ -12,8 +12,8 @@ import pytest
 
 from graphc import optim, tree
 from graphc.errors import ArgumentError, DTypeError
-from graphc.ir import evaluate
-from graphc.trace import trace
+from graphc.ir.graph import evaluate
+from graphc.tracing.trace import trace
 
 Array = Any
 RNG = np.random.default_rng(0)

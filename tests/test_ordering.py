@@ -9,7 +9,7 @@ import pytest
 
 import graphc
 from graphc.ops import by_name
-from graphc.trace import apply
+from graphc.tracing.trace import apply
 from tests import tint
 
 ARGSORT = by_name("argsort")

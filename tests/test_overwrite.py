@@ -15,12 +15,12 @@ import pytest
 
 import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import lower
 from graphc.passes import DEFAULT, run
-from graphc.passes.proof import check_plan
-from graphc.plan import Dispatch, Plan, TakeOver, Target, Touch
-from graphc.trace import spec, trace
+from graphc.plan.plan import Dispatch, Plan, TakeOver, Target, Touch
+from graphc.plan.verify import check_plan
+from graphc.tracing.trace import spec, trace
 from tests.lowering import Body, as_kernel
 
 Loads = Sequence[tuple[int, Touch]]

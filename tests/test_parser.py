@@ -7,11 +7,11 @@ import pytest
 
 import graphc
 from graphc.errors import GraphError
-from graphc.ir import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate
+from graphc.ir.parser import parse_attr, parse_graph, parse_type
+from graphc.ir.printer import format_attr, value_names
 from graphc.models import MODELS
 from graphc.ops import by_name
-from graphc.parser import parse_attr, parse_graph, parse_type
-from graphc.printer import format_attr, value_names
 from tests.systems import CASES
 
 

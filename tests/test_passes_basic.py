@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from graphc.errors import GraphError
-from graphc.ir import BACKWARD, Builder, Graph, Source, SourceLine, evaluate, new_value
+from graphc.ir.graph import BACKWARD, Builder, Graph, Source, SourceLine, evaluate, new_value
+from graphc.ir.types import TensorType, bool_, f32, i32, u32
 from graphc.ops import by_name
 from graphc.ops.structured import barrier, call
 from graphc.passes import DEFAULT, cse, dce, empty, fold, inline, run
-from graphc.passes.cse import attr_key
-from graphc.passes.fold import Fold
-from graphc.types import TensorType, bool_, f32, i32, u32
+from graphc.passes.canonicalize.cse import attr_key
+from graphc.passes.canonicalize.fold import Fold
 from tests.handmade import Hand, assert_same, ops
 
 AT = [Source((SourceLine("model.py", n),)) for n in range(5)]

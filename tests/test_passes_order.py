@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphc
-from graphc.autodiff import differentiate
-from graphc.ir import Graph, Value, evaluate
+from graphc.autodiff.reverse import differentiate
+from graphc.ir.graph import Graph, Value, evaluate
 from graphc.passes import DEFAULT, run
-from graphc.passes.order import order, peak_bytes
-from graphc.trace import spec, trace
+from graphc.passes.memory.order import order, peak_bytes
+from graphc.tracing.trace import spec, trace
 from tests.handmade import Hand, ops
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphc.ir import Graph, Value
+from graphc.ir.graph import Graph, Value
+from graphc.ir.types import DType, bool_, f32, i32
 from graphc.passes import GraphPass, cse, dce, fold, order, run, simplify
-from graphc.types import DType, bool_, f32, i32
 from tests.handmade import Hand, assert_same
 
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 2.0, -0.5, 3.0, np.inf, np.nan)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.ir import Builder, Graph, Source, SourceLine, Value
+from graphc.ir.graph import Builder, Graph, Source, SourceLine, Value
+from graphc.ir.types import TensorType, bool_, f16, f32, f64, i32, u32
 from graphc.ops import by_name
-from graphc.passes.simplify import RULES, simplify
-from graphc.types import TensorType, bool_, f16, f32, f64, i32, u32
+from graphc.passes.canonicalize.simplify import RULES, simplify
 from tests.handmade import Hand, assert_same, ops
 
 Make = Callable[[Hand], Value]

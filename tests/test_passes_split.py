@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.ir import Graph, evaluate, run_node
+from graphc.ir.graph import Graph, evaluate, run_node
+from graphc.ir.types import DType, bool_, dtype_of, f16, f32, i32, i64, u32
 from graphc.passes import cse, split
 from graphc.passes.split import Split
-from graphc.types import DType, bool_, dtype_of, f16, f32, i32, i64, u32
 from tests.handmade import Hand, ops
 
 

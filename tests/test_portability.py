@@ -9,12 +9,12 @@ import numpy as np
 
 import graphc
 from graphc import kernels
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import lower
 from graphc.ops import OPS
 from graphc.passes import pipeline
 from graphc.passes.ranges import Ranges
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from tests import tint
 from tests.lowering import as_kernel
 from tests.run_graph import graph_of

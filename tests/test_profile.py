@@ -14,10 +14,10 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket
 
 import graphc
 from graphc import cli
-from graphc.profile import Profile
-from graphc.runtime import timing
-from graphc.runtime.executor import PlanRunner
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.inspect.profile import Profile
+from graphc.runtime.wgpu import timing
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.executor import PlanRunner
 
 
 def model(params: dict[str, Any], x: Any) -> Any:

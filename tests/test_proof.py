@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.autodiff import differentiate
+from graphc.autodiff.reverse import differentiate
 from graphc.errors import GraphError
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import lower
 from graphc.passes import DEFAULT, run
 from graphc.passes.pipeline import GraphPass
-from graphc.passes.proof import check_plan
-from graphc.plan import Plan, Target, Tensor
-from graphc.trace import spec, trace
+from graphc.plan.plan import Plan, Target, Tensor
+from graphc.plan.verify import check_plan
+from graphc.tracing.trace import spec, trace
 from tests.handmade import Hand
 
 

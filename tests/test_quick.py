@@ -11,13 +11,14 @@ import pytest
 
 import graphc
 from graphc import nn, random, tree
+from graphc.analysis.loops import flatten
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import Bindings, KernelSource, Operand
-from graphc.index import Idx, Index
-from graphc.ir import Graph, evaluate, new_value
+from graphc.ir.graph import Graph, evaluate, new_value
+from graphc.ir.index import Idx, Index
+from graphc.ir.types import TensorType, f32
 from graphc.kernels.code import ENTRY, SIZED, Code
-from graphc.loops import flatten
 from graphc.lower import effort, lower
 from graphc.lower import quick as quick_module
 from graphc.lower.begun import Begun
@@ -26,11 +27,10 @@ from graphc.lower.effort import seconds
 from graphc.lower.family import kernels_of
 from graphc.models import MODELS, train
 from graphc.passes import DEFAULT, run
-from graphc.passes.proof import check_plan
-from graphc.plan import Plan, Quick, Target
+from graphc.plan.plan import Plan, Quick, Target
+from graphc.plan.verify import check_plan
 from graphc.reference import run_plan
-from graphc.trace import trace
-from graphc.types import TensorType, f32
+from graphc.tracing.trace import trace
 from tests.planning import model_step
 from tests.systems import CASES, Case
 

@@ -10,14 +10,14 @@ import pytest
 
 from graphc import reference
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
-from graphc.ir import Builder, Graph, Source, SourceLine
+from graphc.ir.graph import Builder, Graph, Source, SourceLine
+from graphc.ir.types import TensorType, bool_, f32, i32
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import DEFAULT, fuse, run
 from graphc.passes.pipeline import GraphPass
-from graphc.plan import Binding, Buffer, Dispatch, Kernel, Plan, Target, Tensor
-from graphc.trace import trace
-from graphc.types import TensorType, bool_, f32, i32
+from graphc.plan.plan import Binding, Buffer, Dispatch, Kernel, Plan, Target, Tensor
+from graphc.tracing.trace import trace
 from tests.handmade import Hand
 
 
@@ -135,7 +135,7 @@ def loss(w1: Any, w2: Any, x: Any, mask: Any) -> Any:
 
 @pytest.mark.parametrize("passes", [(), DEFAULT])
 def test_plans_of_lowering_run_in_poisoned_memory(passes: tuple[GraphPass, ...]) -> None:
-    from graphc.autodiff import differentiate
+    from graphc.autodiff.reverse import differentiate
 
     rng = np.random.default_rng(0)
     shapes = ((5, 8), (4, 6), (3, 5))

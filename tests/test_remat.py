@@ -12,11 +12,11 @@ from hypothesis import given, settings
 import graphc
 from graphc import reference, tree
 from graphc.executable import Executable
-from graphc.ir import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate
 from graphc.passes import DEFAULT, run
-from graphc.passes.fuse import fuse
-from graphc.passes.order import peak_bytes
-from graphc.passes.remat import Ladder, Remat
+from graphc.passes.fusion.fuse import fuse
+from graphc.passes.memory.order import peak_bytes
+from graphc.passes.memory.remat import Ladder, Remat
 from tests.planning import transformer
 from tests.programs import Program, programs
 

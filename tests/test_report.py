@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import graphc
 from graphc.cli import cli, run
 from graphc.executable import Executable
-from graphc.profile import Profile
+from graphc.inspect.profile import Profile
 from graphc.report import describe, page
 from graphc.report.compare import beside
 from graphc.report.page import script_json

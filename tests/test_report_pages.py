@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from graphc.executable import Executable
-from graphc.profile import Profile
+from graphc.inspect.profile import Profile
 from graphc.report import describe, page
 from graphc.report.compare import beside
 from graphc.report.runs import run_document

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import graphc
 import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
-from graphc.passes.chain import chain
+from graphc.passes.marks.chain import chain
 from tests.rows import WITHIN, Program, programs, softmax
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]

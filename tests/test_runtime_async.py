@@ -20,8 +20,10 @@ import graphc
 from graphc import optim
 from graphc.models import MODELS, data
 from graphc.models.train import training_step
-from graphc.runtime import adapters, native, wgpu_device
-from graphc.runtime.wgpu_device import IN_FLIGHT, WgpuDevice
+from graphc.runtime import adapters
+from graphc.runtime.wgpu import device as wgpu_device
+from graphc.runtime.wgpu import native
+from graphc.runtime.wgpu.device import IN_FLIGHT, WgpuDevice
 
 
 def heavy(x: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc.runtime import adapters
-from graphc.runtime.wgpu_device import BASELINE, WgpuDevice, translate
+from graphc.runtime.wgpu.device import BASELINE, WgpuDevice, translate
 
 
 def fresh() -> Any:
@@ -58,7 +58,7 @@ def test_environment_chooses_the_default(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_an_adapter_the_reference_runs_and_says_so_once() -> None:
     code = (
-        "import graphc.runtime.adapter as a; a._enumerate = lambda: []\n"
+        "import graphc.runtime.registry as a; a._enumerate = lambda: []\n"
         "import graphc, numpy as np\n"
         "f = graphc.compile(lambda x: x * 2)\n"
         "print(f(np.ones(2, np.float32)).device.name, graphc.asarray([1.0]).device.name)\n"

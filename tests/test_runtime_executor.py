@@ -11,9 +11,9 @@ import pytest
 import wgpu
 
 from graphc.errors import DeviceError, DTypeError, ShapeError
-from graphc.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
+from graphc.plan.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
 from graphc.runtime import asarray
-from graphc.runtime.executor import PlanRunner
+from graphc.runtime.wgpu.executor import PlanRunner
 
 ADD = """
 @group(0) @binding(0) var<storage, read> a: array<f32>;

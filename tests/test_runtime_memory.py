@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graphc.errors import OutOfMemoryError
-from graphc.runtime.memory import Mailbox, Pool, StagingRing
+from graphc.runtime.wgpu.memory import Mailbox, Pool, StagingRing
 
 
 class Heap:

@@ -13,7 +13,7 @@ import pytest
 import graphc
 from graphc import reference
 from graphc.errors import DTypeError, GraphError, ShapeError, TraceError
-from graphc.plan import Loop, Plan
+from graphc.plan.plan import Loop, Plan
 
 RNG = np.random.default_rng(0)
 C = RNG.normal(size=(2, 3)).astype(np.float32)
@@ -236,7 +236,7 @@ def test_profile_times_each_step() -> None:
 def test_an_unlowered_scan_is_refused() -> None:
     graph = graphc.trace(recurrent, C, XS, W)
     with pytest.raises(GraphError, match="slices"):
-        graphc.loops.flatten(graph)
+        graphc.analysis.loops.flatten(graph)
 
 
 def test_errors() -> None:

@@ -14,12 +14,12 @@ from graphc import reference
 from graphc.errors import GraphError
 from graphc.families.scatter_add import kernel as scatter
 from graphc.families.scatter_add import partition
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import pipeline
-from graphc.passes.proof import check_plan
-from graphc.plan import MOST_TURNS, Plan, Target
+from graphc.plan.plan import MOST_TURNS, Plan, Target
+from graphc.plan.verify import check_plan
 from tests import tint
 from tests.run_graph import graph_of, run, variants
 

@@ -11,22 +11,22 @@ import pytest
 
 import graphc
 from graphc import reference
+from graphc.analysis.loops import flatten
 from graphc.codegen import rules
 from graphc.codegen.kernel import Search
 from graphc.families.column import kernel as column
 from graphc.families.map import kernel as map_family
 from graphc.families.registry import FAMILIES as RECORDS
 from graphc.families.row import kernel as row
-from graphc.ir import Graph, Node
-from graphc.loops import flatten
+from graphc.ir.graph import Graph, Node
+from graphc.ir.types import TensorType, i32
 from graphc.lower import lower
 from graphc.lower.family import searches
 from graphc.models.train import training_step
 from graphc.ops import OPS
 from graphc.ops.structured import fused
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from graphc.tuner import agrees, operands
-from graphc.types import TensorType, i32
 from tests.lowering import Body, as_kernel
 from tests.run_graph import run, variants
 from tests.systems import CASES

@@ -19,7 +19,7 @@ from graphc import cli, executable
 from graphc.errors import DeviceError
 from graphc.families.registry import NAMES
 from graphc.lower import lower
-from graphc.plan import Plan
+from graphc.plan.plan import Plan
 from graphc.selftest import Outcome, Report, reproduce, run, runner
 from graphc.selftest import report as report_module
 from graphc.selftest.cases import FUNCTIONS, cases, points, ulps

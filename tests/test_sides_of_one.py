@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphc
-from graphc.ir import evaluate
+from graphc.ir.graph import evaluate
 from graphc.lower import lower
 from graphc.passes import DEFAULT, run
-from graphc.passes.fuse import fuse
-from graphc.plan import Target
+from graphc.passes.fusion.fuse import fuse
+from graphc.plan.plan import Target
 from graphc.reference import run_plan
-from graphc.trace import spec, trace
+from graphc.tracing.trace import spec, trace
 from tests.fusing import arrays_for, assert_sound, families
 from tests.lowering import Body
 

@@ -10,14 +10,14 @@ import pytest
 
 import graphc
 from graphc import reference
-from graphc.ir import Graph
+from graphc.inspect.viz.draw import to_dot
+from graphc.ir.graph import Graph
 from graphc.lower import lower
 from graphc.passes import DEFAULT, pipeline, run, stage
-from graphc.passes.stage import WORK, staged
-from graphc.plan import Target
-from graphc.trace import spec, trace
+from graphc.passes.marks.stage import WORK, staged
+from graphc.plan.plan import Target
+from graphc.tracing.trace import spec, trace
 from graphc.tuner import problems
-from graphc.viz.draw import to_dot
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 UNFUSED = (*pipeline.LEGALIZE, stage)

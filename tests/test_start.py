@@ -15,12 +15,12 @@ import pytest
 import graphc
 from graphc.errors import DeviceError
 from graphc.lower import quick as quick_module
-from graphc.plan import Kernel
-from graphc.runtime import compiler as compiler_module
-from graphc.runtime import launching
-from graphc.runtime.compiler import Job
-from graphc.runtime.driver_cache import NOTES, DriverCache
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.plan.plan import Kernel
+from graphc.runtime.wgpu import compiler as compiler_module
+from graphc.runtime.wgpu import launching
+from graphc.runtime.wgpu.compiler import Job
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.driver_cache import NOTES, DriverCache
 from tests.adapters import ROOT
 
 
@@ -170,7 +170,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 import graphc
-from graphc.runtime import launching
+from graphc.runtime.wgpu import launching
 launching.SHARE = 1e-9
 from tests.test_start import layer, parameters, trained
 

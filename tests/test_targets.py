@@ -15,10 +15,10 @@ from graphc import cli, nn, targets, tuner
 from graphc.codegen.rules import adapter_class
 from graphc.errors import ArgumentError, DeviceError, MemoryLimitError
 from graphc.lower import lower
-from graphc.lower.limits import check_limits
-from graphc.plan import Plan, Target
-from graphc.runtime.adapter import adapters
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.plan.limits import check_limits
+from graphc.plan.plan import Plan, Target
+from graphc.runtime.registry import adapters
+from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.targets import TYPICAL, target_of
 from graphc.tuner import Cache, Tuner
 from tests.planning import over_baseline

@@ -10,20 +10,20 @@ import pytest
 
 import graphc
 from graphc import reference
+from graphc.analysis.loops import flatten
 from graphc.codegen.kernel import texels
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
-from graphc.index import Index, variable
-from graphc.ir import Builder, Value, new_value
-from graphc.loops import flatten
+from graphc.ir.graph import Builder, Value, new_value
+from graphc.ir.index import Index, variable
+from graphc.ir.types import TensorType, f32
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.passes.proof import check_plan
-from graphc.passes.stage import stage
-from graphc.plan import Plan, Target
-from graphc.trace import trace
-from graphc.types import TensorType, f32
+from graphc.passes.marks.stage import stage
+from graphc.plan.plan import Plan, Target
+from graphc.plan.verify import check_plan
+from graphc.tracing.trace import trace
 from tests import tint
 
 UNFUSED = (*pipeline.LEGALIZE, stage)

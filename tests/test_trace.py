@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.ir import Builder, evaluate
+from graphc.ir.graph import Builder, evaluate
+from graphc.ir.types import TensorType, f32
 from graphc.ops import by_name
-from graphc.trace import apply, trace_program, wrap
-from graphc.types import TensorType, f32
+from graphc.tracing.trace import apply, trace_program, wrap
 from tests.operands import K, X
 from tests.tracing import assert_same, run_traced
 

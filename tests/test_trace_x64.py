@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import types
+from graphc.ir import types
 from tests.operands import K, X
 from tests.tracing import assert_same, run_traced
 

@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import checkpoint, custom_vjp, grad, stop_gradient, tree, value_and_grad
-from graphc.ir import BACKWARD
+from graphc.ir.graph import BACKWARD
 from tests.operands import K, M, P, X
 from tests.tracing import run_traced
 

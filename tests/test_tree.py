@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphc import tree
-from graphc.trace import spec
+from graphc.tracing.trace import spec
 
 
 class Pair(NamedTuple):

@@ -18,15 +18,15 @@ from graphc import cli, tuner
 from graphc.errors import DeviceError
 from graphc.families.matmul import tile as matmul_tile
 from graphc.families.matmul.tile import Shape, candidates, choose, problem_name
-from graphc.ir import Builder
+from graphc.ir.graph import Builder
+from graphc.ir.types import TensorType, f32
 from graphc.kernels import template
 from graphc.lower import lower
 from graphc.models import MODELS
 from graphc.models.train import training_step
 from graphc.ops import by_name
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from graphc.tuner import Cache, Tuner, agrees, problems
-from graphc.types import TensorType, f32
 from tests.run_graph import variants
 from tests.systems import CASES
 

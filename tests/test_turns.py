@@ -12,15 +12,15 @@ import pytest
 
 import graphc
 from graphc.errors import DeviceError, GraphError
-from graphc.ir import Builder, Graph
+from graphc.ir.graph import Builder, Graph
+from graphc.ir.types import TensorType, dtype_of, type_of
 from graphc.kernels.turns import EndlessError, turns
 from graphc.lower import lower
 from graphc.models import MODELS
 from graphc.ops import OPS
 from graphc.passes import DEFAULT, pipeline
-from graphc.passes.proof import check_plan
-from graphc.plan import MOST_TURNS, Plan, Target
-from graphc.types import TensorType, dtype_of, type_of
+from graphc.plan.plan import MOST_TURNS, Plan, Target
+from graphc.plan.verify import check_plan
 from tests.lowering import Body, as_kernel, execute, random_arrays
 from tests.planning import model_step, transformer
 from tests.run_graph import graph_of

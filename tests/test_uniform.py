@@ -10,12 +10,12 @@ import pytest
 
 import graphc
 from graphc.errors import GraphError
-from graphc.ir import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate
 from graphc.lower import lower
 from graphc.lower.place import pack
-from graphc.passes.fuse import fuse
-from graphc.passes.proof import check_plan
-from graphc.plan import Plan, Target
+from graphc.passes.fusion.fuse import fuse
+from graphc.plan.plan import Plan, Target
+from graphc.plan.verify import check_plan
 from graphc.reference import run_plan
 from tests.fusing import Maker, arrays_for, assert_sound, kernels
 

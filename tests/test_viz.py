@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.ir import BACKWARD, UPDATE, Graph, Source, SourceLine
-from graphc.passes.fuse import fuse
-from graphc.types import i32
-from graphc.viz import dot
-from graphc.viz.convert import kind_of, to_networkx
-from graphc.viz.draw import COLOURS, to_dot, to_svg
-from graphc.viz.scene import make_scene
+from graphc.inspect.viz import dot
+from graphc.inspect.viz.convert import kind_of, to_networkx
+from graphc.inspect.viz.draw import COLOURS, to_dot, to_svg
+from graphc.inspect.viz.scene import make_scene
+from graphc.ir.graph import BACKWARD, UPDATE, Graph, Source, SourceLine
+from graphc.ir.types import i32
+from graphc.passes.fusion.fuse import fuse
 from tests.fusing import Maker
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 import graphc
 from graphc.cli import cli, run
-from graphc.ir import Graph, Source, SourceLine
-from graphc.passes.cse import cse
-from graphc.passes.fuse import fuse
-from graphc.passes.order import order
-from graphc.viz import dot
-from graphc.viz.diff import changes, diff_dot, diff_text
-from graphc.viz.draw import svg_of
+from graphc.inspect.viz import dot
+from graphc.inspect.viz.diff import changes, diff_dot, diff_text
+from graphc.inspect.viz.draw import svg_of
+from graphc.ir.graph import Graph, Source, SourceLine
+from graphc.passes.canonicalize.cse import cse
+from graphc.passes.fusion.fuse import fuse
+from graphc.passes.memory.order import order
 from tests.fusing import Maker
 from tests.test_viz import HOSTILE, SVG, parsed, texts
 

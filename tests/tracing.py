@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
-from graphc.ir import evaluate
-from graphc.trace import trace_program
-from graphc.types import dtype_of, narrow
+from graphc.ir.graph import evaluate
+from graphc.ir.types import dtype_of, narrow
+from graphc.tracing.trace import trace_program
 
 
 def run_traced(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -15,9 +15,9 @@ import numpy as np
 import graphc
 from graphc import nn, optim
 from graphc.bench.peers import PeerProgram
+from graphc.ir.types import NDArray
 from graphc.models import gpt, microgpt
 from graphc.models.train import training_step
-from graphc.types import NDArray
 
 Group = Literal["kernels", "models"]
 

@@ -25,10 +25,10 @@ from graphc.bench.peaks import BufferCopy, Peak, kernel_copy, multiply_add
 from graphc.bench.peers import Peer, Peers
 from graphc.bench.peers.process import PeerError
 from graphc.executable import Executable
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.passes import pipeline, stage
 from graphc.runtime import Device
-from graphc.runtime.executor import PlanRunner
+from graphc.runtime.wgpu.executor import PlanRunner
 from graphc.tuner import Finding, tuning
 
 SAMPLE_SECONDS: Final = 0.02

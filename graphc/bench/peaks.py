@@ -8,9 +8,9 @@ import numpy as np
 
 import graphc
 from graphc.kernels import render
-from graphc.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
+from graphc.plan.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
 from graphc.runtime import Array, Device
-from graphc.runtime.executor import PlanRunner
+from graphc.runtime.wgpu.executor import PlanRunner
 
 CHAINS: Final = 8
 """Independent chains of multiply-adds in peak_multiply_add.wgsl, of 4 lanes each."""

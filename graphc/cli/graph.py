@@ -13,11 +13,11 @@ import click
 import graphc
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT, settings_of
 from graphc.errors import DataError
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.printer import format_attr, value_names
 from graphc.models import MODELS, data
 from graphc.models.settings import SettingError
 from graphc.models.train import RunConfig, training_step
-from graphc.printer import format_attr, value_names
 
 FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 
@@ -150,8 +150,8 @@ def graph_data(graph: Graph) -> dict[str, Any]:
 
 def _show_diff(stages: list[tuple[str, Graph]], passed: str, out: Path | None) -> None:
     """What the first pass of that name changed."""
-    from graphc.viz.diff import diff_dot, diff_text
-    from graphc.viz.draw import svg_of
+    from graphc.inspect.viz.diff import diff_dot, diff_text
+    from graphc.inspect.viz.draw import svg_of
 
     names = [name for name, _ in stages]
     if passed not in names[1:]:

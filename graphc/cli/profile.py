@@ -10,8 +10,8 @@ import click
 import graphc
 from graphc.cli.graph import program
 from graphc.cli.settings import DEVICE, SET, WHAT
+from graphc.inspect.profile import Profile
 from graphc.models import MODELS
-from graphc.profile import Profile
 
 
 @click.command()

@@ -101,7 +101,7 @@ def _subject(
 
 def _samples(path: Path, device: graphc.runtime.Device) -> list[str]:
     """What the newest checkpoint of a run writes."""
-    from graphc.viz.dot import clean
+    from graphc.inspect.viz.dot import clean
 
     saved = load_run(path)
     model = MODELS[saved.name]

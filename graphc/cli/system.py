@@ -22,7 +22,7 @@ import graphc
 from graphc.cli import speed
 from graphc.errors import GraphcError
 from graphc.runtime import adapters
-from graphc.runtime.adapter import NO_PACKAGE_HINT, why_none
+from graphc.runtime.registry import NO_PACKAGE_HINT, why_none
 
 
 @click.command()

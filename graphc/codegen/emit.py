@@ -17,11 +17,11 @@ import numpy as np
 from graphc.codegen.kernel import Bindings, Operand
 from graphc.codegen.opaque import Origins, hold, is_number, special
 from graphc.errors import GraphError
-from graphc.index import LANES, Idx, Index, clamp
-from graphc.ir import Graph, Node, Value
-from graphc.op import Indexed, Lanes, Pointwise, Term
-from graphc.plan import Touch
-from graphc.types import DType, bool_, f32, f64, i32, u32
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Idx, Index, clamp
+from graphc.ir.op import Indexed, Lanes, Pointwise, Term
+from graphc.ir.types import DType, bool_, f32, f64, i32, u32
+from graphc.plan.plan import Touch
 
 Reader = Callable[[Index], Term]
 """Gives the value of a tensor that does not come from memory or from its op: a reduction's result, an accumulator."""
@@ -42,7 +42,7 @@ class _Scope:
 
 
 class Emitter:
-    """Generates WGSL statements for the body of one kernel; implements the protocol `graphc.op.Emitter`.
+    """Generates WGSL statements for the body of one kernel; implements the protocol `graphc.ir.op.Emitter`.
 
     touches: how operands in buffers were touched so far, by name, in the order of the code. texels: how those in
     textures were read, a Touch for the row and one, marked as vector, for the column.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphc.codegen.kernel import Bindings, Operand, Touches
-from graphc.plan import Touch
+from graphc.plan.plan import Touch
 
 Pairs = tuple[tuple[str, str], ...]
 """Operands (output, input) that may share bytes, by name."""

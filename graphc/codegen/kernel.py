@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from graphc.errors import GraphError
-from graphc.ir import Graph, Node, Value, new_value, reports
+from graphc.ir.graph import Graph, Node, Value, new_value, reports
+from graphc.ir.types import DType, TensorType, u32
 from graphc.kernels import code
 from graphc.kernels.code import Code
-from graphc.plan import RangeCheck, Target, Touch, padded
-from graphc.types import DType, TensorType, u32
+from graphc.plan.plan import RangeCheck, Target, Touch, padded
 
 OperandAccess = Literal["read", "write", "read_write"]
 

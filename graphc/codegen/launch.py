@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.codegen.kernel import Bindings, KernelSource, Site, Touches, grid
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.op import Lanes
+from graphc.ir.types import DType, f32
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.op import Lanes
-from graphc.types import DType, f32
 
 THREADS = 64
 """Invocations of a workgroup."""

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.ir import Node
-from graphc.op import Lanes, Term
-from graphc.types import DType, f16, f32, f64
+from graphc.ir.graph import Node
+from graphc.ir.op import Lanes, Term
+from graphc.ir.types import DType, f16, f32, f64
 
 Leaf = str
 """Something that an expression is made from: a tensor in memory, a number, the result of a function."""

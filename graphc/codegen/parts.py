@@ -6,10 +6,10 @@ from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import Bindings, KernelSource, Site
 from graphc.codegen.launch import Launch
-from graphc.index import LANES, Idx, Index, variable
-from graphc.ir import Graph, Value
-from graphc.op import Lanes, Term
-from graphc.types import DType
+from graphc.ir.graph import Graph, Value
+from graphc.ir.index import LANES, Idx, Index, variable
+from graphc.ir.op import Lanes, Term
+from graphc.ir.types import DType
 
 
 def as_dtype(sums: Term, dtype: DType) -> Term:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.codegen.emit import Emitter
-from graphc.index import Idx
-from graphc.ir import Node
-from graphc.op import Lanes, Reduce, Term
-from graphc.types import DType, f32, i32, u32
+from graphc.ir.graph import Node
+from graphc.ir.index import Idx
+from graphc.ir.op import Lanes, Reduce, Term
+from graphc.ir.types import DType, f32, i32, u32
 
 SHORT = 64
 """Most turns of a loop that a compiler may write out."""

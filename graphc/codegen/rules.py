@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from graphc.plan import Target
+from graphc.plan.plan import Target
 
 AdapterClass = Literal["software", "integrated", "discrete"]
 

@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from graphc.errors import GraphError
-from graphc.index import Idx, Index, variable
-from graphc.ir import Graph, Node, Value, new_value
-from graphc.op import Indexed, Op, Pointwise, Reduce, Term
-from graphc.types import DType, Shape, TensorType, bool_
+from graphc.ir.graph import Graph, Node, Value, new_value
+from graphc.ir.index import Idx, Index, variable
+from graphc.ir.op import Indexed, Op, Pointwise, Reduce, Term
+from graphc.ir.types import DType, Shape, TensorType, bool_
 
 
 class _Probe:

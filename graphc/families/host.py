@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir import Node
-from graphc.types import NDArray
+from graphc.ir.graph import Node
+from graphc.ir.types import NDArray
 
 Compute = Callable[[Sequence[NDArray], NDArray], None]
 """Writes the value of a node with one output into an array of its type; it is given the operands."""

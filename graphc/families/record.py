@@ -14,9 +14,9 @@ from typing import Final, Literal
 
 from graphc.codegen.kernel import KernelBuilder, KernelSearch
 from graphc.families.host import Compute
-from graphc.ir import Graph, Node
-from graphc.op import Op
-from graphc.plan import Target
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Op
+from graphc.plan.plan import Target
 
 Reads = Literal["elements", "views", "memory"]
 """How kernels read the operands of their ops: as elements that may be computed on the way, through views of what lies

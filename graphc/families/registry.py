@@ -21,8 +21,8 @@ from graphc.families import (
     scatter_add,
 )
 from graphc.families.record import Family
-from graphc.ir import Graph, Node
-from graphc.op import Op
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Op
 
 FAMILIES: Final = (
     matmul.FAMILY,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from graphc.analysis.loops import passed_through
 from graphc.codegen.kernel import KernelSource
-from graphc.ir import Graph, Node, Value, new_value, reports
-from graphc.loops import passed_through
-from graphc.passes.cse import attr_key
+from graphc.ir.graph import Graph, Node, Value, new_value, reports
+from graphc.passes.canonicalize.cse import attr_key
 
 UNREAD = frozenset({"why"})
 """Attributes that no kernel depends on."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphc.analysis.loops import Flat, flatten, passed_through
 from graphc.codegen.kernel import Faults, KernelSource, Site
 from graphc.families.map.kernel import copy_kernel
-from graphc.ir import Graph, Node, Value, new_value
-from graphc.loops import Flat, flatten, passed_through
+from graphc.ir.graph import Graph, Node, Value, new_value
+from graphc.ir.printer import value_names
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
@@ -15,15 +16,14 @@ from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.launches import Launches, Part, part_of
-from graphc.lower.limits import check_limits
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
 from graphc.lower.quick import quick
 from graphc.lower.stage import Textures
 from graphc.ops.structured import again, enter, put
-from graphc.passes.proof import check_plan
-from graphc.plan import Plan, Target
-from graphc.printer import value_names
+from graphc.plan.limits import check_limits
+from graphc.plan.plan import Plan, Target
+from graphc.plan.verify import check_plan
 
 
 def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) -> Plan:

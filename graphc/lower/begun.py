@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 
 from graphc.codegen.kernel import KernelSource, Site
-from graphc.ir import Graph, Node, Value, reports
+from graphc.ir.graph import Graph, Node, Value, reports
+from graphc.ir.types import strides_of
 from graphc.lower.alike import graph_key, over
 from graphc.ops.movement import slice_
-from graphc.types import strides_of
 
 Build = Callable[[Graph, Site], list[KernelSource]]
 """The builder of a kernel family."""

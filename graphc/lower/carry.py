@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from graphc.ir import Value
-from graphc.loops import Flat, Region
+from graphc.analysis.loops import Flat, Region
+from graphc.ir.graph import Value
 from graphc.lower.chain import joins
 from graphc.lower.program import Program, Step
 from graphc.ops.structured import again
-from graphc.plan import Loop
+from graphc.plan.plan import Loop
 
 OFTEN: Final = 8
 """Steps of a loop from which on its small variables are copied into an arena."""

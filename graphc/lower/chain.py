@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from graphc.codegen.kernel import LANES, KernelSource, Operand
-from graphc.ir import Value
+from graphc.ir.graph import Value
 from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
 from graphc.lower.place import Placement
 from graphc.lower.program import Program
-from graphc.passes.chain import marks, small
-from graphc.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
+from graphc.passes.marks.chain import marks, small
+from graphc.plan.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
 
 SHORTEST: Final = 3
 """Fewest kernels of a chain: a longer kernel takes longer to compile, which one launch less does not pay for."""

@@ -11,7 +11,7 @@ from graphc.kernels import calls, math_source
 from graphc.kernels.blocks import loop_of
 from graphc.kernels.code import Code
 from graphc.lower.effort import HIDDEN, TURNS
-from graphc.plan import Access
+from graphc.plan.plan import Access
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from graphc.analysis.loops import passed_through
 from graphc.codegen.kernel import FEATURE_OF, Faults, KernelSource, Search, Site
 from graphc.errors import DeviceError, GraphError
 from graphc.families.record import Family
 from graphc.families.registry import kernel_family
-from graphc.ir import Builder, Graph, Node, Value, prune, reports
+from graphc.ir.graph import Builder, Graph, Node, Value, prune, reports
+from graphc.ir.types import NDArray
 from graphc.kernels.turns import turns
-from graphc.loops import passed_through
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.ops.structured import barrier, fused
 from graphc.passes import pipeline
 from graphc.passes.attention import attention as raise_again
 from graphc.passes.attention import expand
-from graphc.passes.dce import dce
+from graphc.passes.canonicalize.dce import dce
+from graphc.passes.marks.stage import staged
 from graphc.passes.split import Split
-from graphc.passes.stage import staged
-from graphc.plan import MOST_TURNS, Target, may_be_uniform
-from graphc.types import NDArray
+from graphc.plan.plan import MOST_TURNS, Target, may_be_uniform
 
 SHORT: Final = Split(terms=128, compared=128, row=1024, rows=1, longest=1024)
 """How reductions are cut whose elements are computed in loops of their own, before each op gets its own kernel."""

@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.codegen.kernel import KernelSource, Operand
-from graphc.ir import Node, Value
+from graphc.ir.graph import Node, Value
+from graphc.ir.printer import format_node, value_names
 from graphc.kernels.turns import turns
 from graphc.lower.chain import Chain, join
 from graphc.lower.declare import module
 from graphc.lower.place import Placement
 from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures
-from graphc.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
-from graphc.printer import format_node, value_names
+from graphc.plan.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
 
 
 @dataclass(frozen=True, slots=True)

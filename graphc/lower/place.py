@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.kernel import Operand
 from graphc.errors import OutOfMemoryError
-from graphc.ir import Value
-from graphc.passes import memory
-from graphc.plan import Access, Buffer, BufferKind, Target, Tensor, padded
-from graphc.types import TensorType
+from graphc.ir.graph import Value
+from graphc.ir.types import TensorType
+from graphc.plan import allocate as memory
+from graphc.plan.plan import Access, Buffer, BufferKind, Target, Tensor, padded
 
 if TYPE_CHECKING:
     from graphc.lower.program import Program

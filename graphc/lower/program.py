@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graphc.codegen.kernel import Faults, KernelSource
-from graphc.ir import Graph, Value
-from graphc.plan import Loop, Target
+from graphc.ir.graph import Graph, Value
+from graphc.plan.plan import Loop, Target
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Program:
     roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
     each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
     (input, output) slots where an output takes over a donated input that is passed through. loops: by
-    steps. graph: flat, see graphc.loops. words: tensors that chains reach word by word (see graphc.lower.chain).
+    steps. graph: flat, see graphc.analysis.loops. words: tensors that chains reach by words (see graphc.lower.chain).
     gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.carry).
     faults: where range checks report.
     """

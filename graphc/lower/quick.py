@@ -3,7 +3,7 @@
 Kernels that run fastest hold long texts, for which a software adapter's driver takes up to seconds each; others do the
 same, bit for bit, and are compiled in a tenth of the time: products and attentions in small tiles, kernels side by
 side and the stages of chains each alone, loops that are not written out. A program starts with those that compile
-sooner, and goes over to its own as these are ready and pay (see graphc.runtime.compiler).
+sooner, and goes over to its own as these are ready and pay (see graphc.runtime.wgpu.compiler).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from graphc.lower.effort import seconds
 from graphc.lower.launches import Launches, Made, Part
-from graphc.plan import Dispatch, Plan, Quick
+from graphc.plan.plan import Dispatch, Plan, Quick
 
 LEAST: Final = 0.3
 """Seconds of compiling that a start must save in all to be worth while."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from graphc.codegen.kernel import Operand, Texels
 from graphc.lower.place import Placement
-from graphc.plan import Binding, Staging, Texture
+from graphc.plan.plan import Binding, Staging, Texture
 
 KEPT: Final = 2
 """Textures of one size, beyond what one dispatch needs at once: the last tensors read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from graphc.op import Op
+from graphc.ir.op import Op
 from graphc.ops import (
     attention,
     conv,

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.op import Attend, Case, Op, Traced, apply
+from graphc.ir.op import Attend, Case, Op, Traced, apply
+from graphc.ir.types import NDArray, TensorType, u32
 from graphc.ops.elementwise import FLOAT, same_dtype
 from graphc.ops.random import random_bits
 from graphc.ops.samples import sample
-from graphc.types import NDArray, TensorType, u32
 
 MAX_HEAD: Final = 128
 """Longest query, key or value that the kernels hold in registers."""

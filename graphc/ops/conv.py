@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.op import Case, Custom, Op, apply
+from graphc.ir.op import Case, Custom, Op, apply
+from graphc.ir.types import NDArray, TensorType, f32
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.samples import integers, sample
-from graphc.types import NDArray, TensorType, f32
 
 Pair = tuple[int, int]
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError
-from graphc.op import Case, NotDifferentiable, Op, Pointwise, Reference, VjpRule, Width
+from graphc.ir.op import Case, NotDifferentiable, Op, Pointwise, Reference, VjpRule, Width
+from graphc.ir.types import DType, NDArray, TensorType, broadcast_shapes, f32, f64
 from graphc.ops.samples import EDGES, INTEGER_EDGES, binary_cases, integer_cases, integers, pairs, sample, unary_cases
-from graphc.types import DType, NDArray, TensorType, broadcast_shapes, f32, f64
 
 FLOAT: Final = ("float",)
 NUMERIC: Final = ("float", "int", "uint")

@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
-from graphc.index import Idx, Index, add, constant
-from graphc.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
+from graphc.ir.index import Idx, Index, add, constant
+from graphc.ir.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
+from graphc.ir.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
 from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, compare, unbroadcast
 from graphc.ops.samples import booleans, integers, sample
-from graphc.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
 
 
 def axis_length(node: Any) -> int:

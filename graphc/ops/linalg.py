@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.op import Case, Contract, Op
+from graphc.ir.op import Case, Contract, Op
+from graphc.ir.types import NDArray, TensorType, broadcast_shapes
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.movement import unbroadcast
 from graphc.ops.samples import integers, sample
-from graphc.types import NDArray, TensorType, broadcast_shapes
 
 
 def infer_matmul(a: TensorType, b: TensorType) -> TensorType:

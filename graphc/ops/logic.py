@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError
-from graphc.op import Case, NotDifferentiable, Op, Pointwise, Width
+from graphc.ir.op import Case, NotDifferentiable, Op, Pointwise, Width
+from graphc.ir.types import DType, NDArray, TensorType, bool_, broadcast_shapes, f32, f64, i32, u32
 from graphc.ops.elementwise import COMMUTATIVE, NUMERIC, POINTWISE, binary, call_test, same_dtype, unary
 from graphc.ops.samples import EDGES, INTEGER_EDGES, binary_cases, booleans, integers, pairs, sample
-from graphc.types import DType, NDArray, TensorType, bool_, broadcast_shapes, f32, f64, i32, u32
 
 DISCRETE: Final = NotDifferentiable("its result is not a float")
 BITS: Final = ("int", "uint", "bool")

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.index import Idx, Index, add, clamp, constant, divide, modulo, multiply, reverse, subtract
-from graphc.op import Case, Emitter, Indexed, Op, Term, apply
+from graphc.ir.index import Idx, Index, add, clamp, constant, divide, modulo, multiply, reverse, subtract
+from graphc.ir.op import Case, Emitter, Indexed, Op, Term, apply
+from graphc.ir.types import NDArray, Shape, TensorType, bool_, broadcast_shapes
 from graphc.ops.reduce import reduced_shape
 from graphc.ops.samples import booleans, integers, sample
-from graphc.types import NDArray, Shape, TensorType, bool_, broadcast_shapes
 
 VIEW: Final = frozenset({"view", "indexed"})
 INDEXED: Final = frozenset({"indexed"})

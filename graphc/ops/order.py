@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.op import Case, Custom, NotDifferentiable, Op
+from graphc.ir.op import Case, Custom, NotDifferentiable, Op
+from graphc.ir.types import NDArray, TensorType, i32
 from graphc.ops.samples import booleans, integers, sample
-from graphc.types import NDArray, TensorType, i32
 
 
 def _infer_argsort(x: TensorType, *, count: int, descending: bool) -> TensorType:

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.index import Index, constant
-from graphc.op import Case, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term
-from graphc.types import NDArray, Shape, TensorType, bool_, u32
+from graphc.ir.index import Index, constant
+from graphc.ir.op import Case, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term
+from graphc.ir.types import NDArray, Shape, TensorType, bool_, u32
 
 ROTATIONS: Final = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY: Final = 0x1BD11BDA

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.op import Case, Custom, NotDifferentiable, Op, Reduce, Width, apply
+from graphc.ir.op import Case, Custom, NotDifferentiable, Op, Reduce, Width, apply
+from graphc.ir.types import DType, NDArray, Shape, TensorType, f32, i32
 from graphc.ops.elementwise import NUMERIC, call_library, call_test
 from graphc.ops.samples import EDGES, integers, sample
-from graphc.types import DType, NDArray, Shape, TensorType, f32, i32
 
 REDUCTION: Final = frozenset({"reduction"})
 BLOCK: Final = 256

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from graphc.op import Case
-from graphc.types import NDArray
+from graphc.ir.op import Case
+from graphc.ir.types import NDArray
 
 EDGES: Final = np.array(
     [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-3, -7.25, 90.0, -90.0, np.inf, -np.inf, np.nan], np.float32

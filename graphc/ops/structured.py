@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat
-from graphc.types import NDArray, TensorType
+from graphc.ir.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat
+from graphc.ir.types import NDArray, TensorType
 
 if TYPE_CHECKING:
-    from graphc.ir import Graph
+    from graphc.ir.graph import Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def _infer_body(*types: TensorType, body: Graph, **attrs: Any) -> tuple[TensorTy
 
 
 def _run_body(*arrays: NDArray, body: Graph, **attrs: Any) -> tuple[NDArray, ...]:
-    from graphc.ir import evaluate
+    from graphc.ir.graph import evaluate
 
     return tuple(evaluate(body, arrays))
 
@@ -130,7 +130,7 @@ def _infer_scan(
 def _run_scan(
     *arrays: NDArray, body: Graph, length: int, consts: int, carries: int, reverse: bool
 ) -> tuple[NDArray, ...]:
-    from graphc.ir import evaluate
+    from graphc.ir.graph import evaluate
 
     def run(given: list[NDArray]) -> list[NDArray]:
         return evaluate(body, given)

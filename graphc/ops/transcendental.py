@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.op import Case
+from graphc.ir.op import Case
+from graphc.ir.types import NDArray
 from graphc.ops.elementwise import TRANSCENDENTAL, binary, infer_float, library, unary
 from graphc.ops.samples import binary_cases, sample, unary_cases
-from graphc.types import NDArray
 
 _function = partial(unary, traits=TRANSCENDENTAL)
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.ir.types import ALL_DTYPES, NDArray, dtype_of
 from graphc.kernels.turns import EndlessError, turns
-from graphc.plan import (
+from graphc.plan.plan import (
     Access,
     Binding,
     Buffer,
@@ -28,7 +29,6 @@ from graphc.plan import (
 from graphc.program.at import At
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
 from graphc.program.state import misfit
-from graphc.types import ALL_DTYPES, NDArray, dtype_of
 
 KINDS: Final[Mapping[str, BufferKind]] = {
     "input": "input",

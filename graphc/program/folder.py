@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ProgramError
+from graphc.ir.types import NDArray
 from graphc.program.document import from_json, kernels_of, to_json
 from graphc.program.model import Program
-from graphc.types import NDArray
 
 FORMAT: Final = "graphc program"
 VERSION: Final = 1

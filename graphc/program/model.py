@@ -9,8 +9,8 @@ from typing import Any
 
 from graphc import tree
 from graphc.errors import GraphError
-from graphc.plan import Dispatch, Plan, Target
-from graphc.types import NDArray, Shape
+from graphc.ir.types import NDArray, Shape
+from graphc.plan.plan import Dispatch, Plan, Target
 
 Shaped = Mapping[str, Any] | str | None
 """A tree without its leaves, as JSON data: "*" for a leaf, None, or {"kind", "keys", "items"}.

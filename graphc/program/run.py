@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ProgramError, ShapeError
+from graphc.ir.types import check_plain, type_of
 from graphc.program.folder import load
 from graphc.program.model import Function, Parameter, Program, Shaped, lacking
 from graphc.runtime import Array, Device, Runner
 from graphc.runtime import device as find_device
 from graphc.runtime.array import bounds_of
-from graphc.types import check_plain, type_of
 
 _record: Final[Any] = collections.namedtuple
 """Makes the class of a record, whose fields are known when a program is read."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.ir.types import NDArray, dtype_of
 from graphc.program.model import Function, Shaped, leaf_count
-from graphc.types import NDArray, dtype_of
 
 
 def misfit(name: str, names: Any, functions: Mapping[str, Function], arrays: Mapping[str, NDArray]) -> str:

@@ -16,7 +16,7 @@ from graphc.report.page import page
 
 if TYPE_CHECKING:
     from graphc.executable import Executable
-    from graphc.profile import Profile
+    from graphc.inspect.profile import Profile
 
 __all__ = ["describe", "page", "write"]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphc.families.record import OWN
 from graphc.families.registry import FAMILIES
-from graphc.ir import Graph
-from graphc.plan import Kernel, Plan
-from graphc.printer import value_names
-from graphc.profile import Profile
+from graphc.inspect.profile import Profile
+from graphc.inspect.viz.convert import KINDS, OTHER
+from graphc.inspect.viz.dot import clean
+from graphc.ir.graph import Graph
+from graphc.ir.printer import value_names
+from graphc.plan.plan import Kernel, Plan
 from graphc.report.launches import Launches
 from graphc.report.rows import Rows, Table
 from graphc.report.stages import stages
 from graphc.signature import Retrace
-from graphc.viz.convert import KINDS, OTHER
-from graphc.viz.dot import clean
 
 if TYPE_CHECKING:
     from graphc.executable import Executable

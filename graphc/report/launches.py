@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from graphc.analysis.loops import flatten
 from graphc.families.registry import kernel_family
-from graphc.ir import Graph, Node, Value
-from graphc.loops import flatten
+from graphc.inspect.profile import Profile
+from graphc.inspect.viz.convert import kind_of
+from graphc.inspect.viz.diff import body_of, leaves
+from graphc.ir.graph import Graph, Node, Value
 from graphc.passes.fusion.explain import Decision
-from graphc.plan import Dispatch, Plan
-from graphc.profile import Profile
+from graphc.plan.plan import Dispatch, Plan
 from graphc.report.rows import Rows
-from graphc.viz.convert import kind_of
-from graphc.viz.diff import body_of, leaves
 
 MOST_STOPS: Final = 64
 """Readers of one kernel that are listed."""

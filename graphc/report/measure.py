@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphc.profile import Profile, measure
-from graphc.types import NDArray, TensorType
+from graphc.inspect.profile import Profile, measure
+from graphc.ir.types import NDArray, TensorType
 
 if TYPE_CHECKING:
     from graphc.executable import Executable

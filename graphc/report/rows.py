@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.ir import Graph, Node, Source, SourceLine, Value
-from graphc.printer import format_attr
-from graphc.viz.convert import KINDS, kind_of
-from graphc.viz.diff import body_of
-from graphc.viz.dot import clean
-from graphc.viz.fold import classes
+from graphc.inspect.viz.convert import KINDS, kind_of
+from graphc.inspect.viz.diff import body_of
+from graphc.inspect.viz.dot import clean
+from graphc.inspect.viz.fold import classes
+from graphc.ir.graph import Graph, Node, Source, SourceLine, Value
+from graphc.ir.printer import format_attr
 
 TEXT = 240
 """Characters of a name, type or text that are kept."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphc.errors import DataError
-from graphc.viz.dot import clean
+from graphc.inspect.viz.dot import clean
 
 POINTS: Final = 1500
 """Losses that are drawn; of a longer run, each is the mean of several."""

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.ir import Graph
+from graphc.inspect.viz.diff import changes
+from graphc.ir.graph import Graph
 from graphc.passes.pipeline import GraphPass, pass_name
 from graphc.report.rows import Rows
-from graphc.viz.diff import changes
 
 
 def stages(rows: Rows, found: Sequence[tuple[str, Graph]], passes: Sequence[GraphPass]) -> list[dict[str, Any]]:

@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.errors import DeviceError, DTypeError, ImmutableError, ShapeError
-from graphc.runtime.adapter import device as find_device
+from graphc.ir.types import NDArray, TensorType, check_plain
 from graphc.runtime.base import Device, pauses
 from graphc.runtime.faults import Faults
-from graphc.types import NDArray, TensorType, check_plain
+from graphc.runtime.registry import device as find_device
 
 
 class Array(np.lib.mixins.NDArrayOperatorsMixin):

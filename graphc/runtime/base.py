@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from graphc.errors import DeviceError
-from graphc.plan import Plan, Target
-from graphc.types import NDArray, TensorType
+from graphc.ir.types import NDArray, TensorType
+from graphc.plan.plan import Plan, Target
 
 if TYPE_CHECKING:
-    from graphc.ir import Graph
+    from graphc.ir.graph import Graph
     from graphc.runtime.array import Array
 
 Argument = "NDArray | Array"

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from graphc.errors import GraphcError, IndexRangeError
-from graphc.plan import RangeCheck
-from graphc.types import NDArray
+from graphc.ir.types import NDArray
+from graphc.plan.plan import RangeCheck
 
 
 class Faults:

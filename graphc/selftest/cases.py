@@ -14,9 +14,9 @@ import numpy as np
 
 import graphc
 from graphc import nn
+from graphc.ir.types import NDArray
 from graphc.ops.indexing import index_update
-from graphc.trace import apply
-from graphc.types import NDArray
+from graphc.tracing.trace import apply
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,21 @@ import numpy as np
 
 import graphc
 from graphc import optim
-from graphc.check import Expected
 from graphc.errors import DeviceError, GraphcError
 from graphc.executable import Executable
 from graphc.families.registry import kernel_family
+from graphc.inspect.check import Expected
+from graphc.ir.types import NDArray
 from graphc.lower.family import body_of
 from graphc.models import microgpt
 from graphc.models.data import Corpus
 from graphc.models.train import training_step
-from graphc.passes.chain import chain
+from graphc.passes.marks.chain import chain
 from graphc.passes.pipeline import DEFAULT
-from graphc.plan import Plan
+from graphc.plan.plan import Plan
 from graphc.runtime import Device
 from graphc.runtime.base import host_memory
 from graphc.selftest.cases import FUNCTIONS, ULP, Case, cases, points, ulps
-from graphc.types import NDArray
 
 State = Literal["passed", "failed", "not run"]
 

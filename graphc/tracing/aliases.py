@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError, TraceError, TraceWarning
-from graphc.ir import Source, Value
+from graphc.ir.graph import Source, Value
 from graphc.tracing.core import Trace, is_tracer, located
 from graphc.tracing.source import caller
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import IndexRangeError, ShapeError, TraceError
+from graphc.ir.types import broadcast_shapes, f32, i32, normalize_axis
 from graphc.tracing import advice
 from graphc.tracing.core import constant, emit, is_tracer, owner
 from graphc.tracing.promote import as_type, cast, common_dtype, converted
@@ -18,7 +19,6 @@ from graphc.tracing.selection import clip, gathered
 from graphc.tracing.shaping import broadcast_to, concatenate, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
-from graphc.types import broadcast_shapes, f32, i32, normalize_axis
 
 
 def block(arrays: Any) -> Any:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import Shape, normalize_axis
 from graphc.tracing.core import constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import NO, traced
 from graphc.tracing.shaping import broadcast_to, concatenate, flip, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
-from graphc.types import Shape, normalize_axis
 
 
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO, append: Any = NO) -> Any:

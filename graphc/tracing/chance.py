@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import TraceError
-from graphc.ir import Source
+from graphc.ir.graph import Source
 from graphc.tracing.core import located
 from graphc.tracing.source import is_users, source_of
 

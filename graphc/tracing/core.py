@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
-from graphc.ir import NOWHERE, Builder, Source, Value
-from graphc.op import Op
+from graphc.ir.graph import NOWHERE, Builder, Source, Value
+from graphc.ir.op import Op
+from graphc.ir.printer import same_constant
+from graphc.ir.types import DType, NDArray, check_plain, dtype_of, narrow
 from graphc.ops import by_name
-from graphc.printer import same_constant
 from graphc.tracing.source import caller
-from graphc.types import DType, NDArray, check_plain, dtype_of, narrow
 
 if TYPE_CHECKING:
     from graphc.tracing.aliases import Promise

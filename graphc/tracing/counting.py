@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.ir.types import DType, bool_, dtype_of, f32, i32
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted
 from graphc.tracing.reductions import traced
@@ -17,7 +18,6 @@ from graphc.tracing.shaping import broadcast_to, concatenate, part, ravel, resha
 from graphc.tracing.sorting import positions, search, searchsorted
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
-from graphc.types import DType, bool_, dtype_of, f32, i32
 
 
 def _float() -> DType:

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.ir.types import Shape, dtype_of
 from graphc.tracing.core import is_tracer, owner
 from graphc.tracing.promote import common_dtype, converted, kind_of
 from graphc.tracing.reductions import traced
 from graphc.tracing.shaping import broadcast_arrays, broadcast_to, ints, reshape
 from graphc.tracing.tracer import Tracer
-from graphc.types import Shape, dtype_of
 
 
 def full_like(

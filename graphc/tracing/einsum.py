@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import bool_, i32
 from graphc.tracing.core import emit, owner
 from graphc.tracing.promote import cast, common_dtype, converted, requested
 from graphc.tracing.reductions import no_out, reduce
 from graphc.tracing.shaping import part, permuted, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import truth
-from graphc.types import bool_, i32
 
 Labels = list[Any]
 """One label an axis: a letter or number of the subscripts, or a position from the end within the ellipsis."""

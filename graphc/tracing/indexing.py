@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import GraphcError, IndexRangeError, TraceError
+from graphc.ir.types import NDArray, Shape, broadcast_shapes, i32
 from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import adopted, as_array, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
@@ -15,7 +16,6 @@ from graphc.tracing.selection import constant_ids, gathered, index_operand
 from graphc.tracing.shaping import permuted, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
-from graphc.types import NDArray, Shape, broadcast_shapes, i32
 
 Advanced = dict[int, Any]
 """Integer arrays (ndarray or Tracer) by the axis of the sliced array that they index."""

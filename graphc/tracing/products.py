@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import Shape, bool_, f16, f32, i32, normalize_axis
 from graphc.tracing.core import emit, owner
 from graphc.tracing.einsum import contract, einsum
 from graphc.tracing.promote import cast, common_dtype, converted, inexact, loop_dtypes
@@ -16,7 +17,6 @@ from graphc.tracing.reductions import axes_of, flag, no_out, reduce, root, trace
 from graphc.tracing.shaping import ints, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import truth
-from graphc.types import Shape, bool_, f16, f32, i32, normalize_axis
 
 
 def matmul(a: Any, b: Any) -> Tracer:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DTypeError, TraceError
+from graphc.ir.types import DType, bool_, dtype_of, f32, i32, small_integer, x64_enabled
 from graphc.tracing.core import Trace, adopted, as_array, constant, emit, is_tracer
 from graphc.tracing.tracer import Tracer
-from graphc.types import DType, bool_, dtype_of, f32, i32, small_integer, x64_enabled
 
 Kind = Any
 """How NumPy's promotion sees an operand: a np.dtype, or the type int or float for a Python number."""

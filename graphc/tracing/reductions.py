@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import DType, Shape, bool_, dtype_of, f16, f32, i32, normalize_axis
 from graphc.tracing import advice
 from graphc.tracing.core import adopted, as_array, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import DType, Shape, bool_, dtype_of, f16, f32, i32, normalize_axis
 
 NO: Final[Any] = np._NoValue
 """NumPy's own mark for an argument that was not given."""

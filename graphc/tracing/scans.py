@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import Shape, bool_
 from graphc.tracing.core import constant, emit, is_tracer
 from graphc.tracing.promote import accumulator, cast, requested
 from graphc.tracing.reductions import NO, axes_of, cumsum, flag, no_out, traced
@@ -20,7 +21,6 @@ from graphc.tracing.shaping import broadcast_to, concatenate, part, ravel, resha
 from graphc.tracing.sorting import positions
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import Shape, bool_
 
 ASSOCIATIVE: Final[dict[Any, float | None]] = {
     np.add: 0,

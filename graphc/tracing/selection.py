@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import IndexRangeError, ShapeError, TraceError
+from graphc.ir.types import NDArray, Shape, f32, f64, i32, i64, normalize_axis
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted
 from graphc.tracing.reductions import NO, all_, any_, no_out, traced
 from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import NDArray, Shape, f32, f64, i32, i64, normalize_axis
 
 
 def where(condition: Any, x: Any = NO, y: Any = NO, /) -> Tracer:

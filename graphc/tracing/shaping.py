@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import Shape, broadcast_shapes, normalize_axis
 from graphc.tracing.core import constant, emit, is_tracer, owner
 from graphc.tracing.promote import as_type, common_dtype, converted, requested
 from graphc.tracing.reductions import axes_of, no_out, traced
 from graphc.tracing.tracer import Tracer
-from graphc.types import Shape, broadcast_shapes, normalize_axis
 
 
 def ints(value: Any, what: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
+from graphc.ir.types import dtype_of, f16, f32, i32, normalize_axis
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import NO, axes_of, flag, no_out, traced
@@ -19,7 +20,6 @@ from graphc.tracing.selection import take
 from graphc.tracing.shaping import ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
-from graphc.types import dtype_of, f16, f32, i32, normalize_axis
 
 
 def positions(x: Tracer, count: int | None = None, descending: bool = False) -> Tracer:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir import FORWARD, NOWHERE, UPDATE, Source, SourceLine
+from graphc.ir.graph import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep

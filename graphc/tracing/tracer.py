@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from graphc.errors import TraceError
+from graphc.ir.types import Shape
 from graphc.tracing import advice
 from graphc.tracing.core import check_alive, located
-from graphc.types import Shape
 
 if TYPE_CHECKING:
-    from graphc.ir import Builder, Value
-    from graphc.op import Op
+    from graphc.ir.graph import Builder, Value
+    from graphc.ir.op import Op
     from graphc.tracing.aliases import Place
     from graphc.tracing.core import Trace
     from graphc.tracing.updates import At
@@ -167,8 +167,8 @@ class Tracer:
 
     def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:
         """Apply an op that NumPy has no function for: to `args`, one of which is traced, or to nothing (iota)."""
-        from graphc.trace import apply
         from graphc.tracing.core import emit_all
+        from graphc.tracing.trace import apply
 
         return apply(op, *args, **attrs) if args else emit_all(op, trace=self.state, **attrs)[0]
 

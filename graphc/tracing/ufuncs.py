@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, TraceError
+from graphc.ir.types import bool_, i32, u32, x64_enabled
 from graphc.tracing import advice
 from graphc.tracing.aliases import fresh
 from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
 from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
 from graphc.tracing.tracer import Tracer
-from graphc.types import bool_, i32, u32, x64_enabled
 
 Rule = Callable[..., Any]
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, ShapeError
+from graphc.ir.types import Shape, bool_, broadcast_shapes, i32
 from graphc.tracing.aliases import fresh
 from graphc.tracing.core import adopted, constant, emit, is_tracer, is_weak, located, owner
 from graphc.tracing.indexing import (
@@ -34,7 +35,6 @@ from graphc.tracing.scans import by_place
 from graphc.tracing.shaping import broadcast_to, moveaxis, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
-from graphc.types import Shape, bool_, broadcast_shapes, i32
 
 
 class At:

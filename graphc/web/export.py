@@ -17,11 +17,11 @@ import numpy as np
 from graphc import program
 from graphc.errors import ProgramError
 from graphc.executable import Executable
+from graphc.ir.types import NDArray, dtype_of
 from graphc.lower import lower
-from graphc.plan import Target
+from graphc.plan.plan import Target
 from graphc.program.folder import MANIFEST
 from graphc.program.state import misfit
-from graphc.types import NDArray, dtype_of
 
 HERE: Final = Path(__file__).resolve().parent
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.families.registry import check_family
-from graphc.ir import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
+from graphc.ir.graph import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Value, new_value
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.ir import Node, Value
+from graphc.ir.graph import Node, Value
 from graphc.passes.fusion.build import free_members
 from graphc.passes.fusion.facts import Facts
 from graphc.passes.fusion.partition import Group, Partition

@@ -15,7 +15,7 @@ from typing import Final
 from graphc.families.bodies import kept
 from graphc.families.record import Family
 from graphc.families.registry import OWN, family_of
-from graphc.ir import BACKWARD, FORWARD, Graph, Node, Value
+from graphc.ir.graph import BACKWARD, FORWARD, Graph, Node, Value
 from graphc.ops.movement import reshape
 
 PHASES: Final = {FORWARD: 1, BACKWARD: 2}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
 from graphc.passes.fusion.facts import Facts
 
 if TYPE_CHECKING:

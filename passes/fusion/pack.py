@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.ir import Builder, Graph, Node, Source, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, renamed
+from graphc.ir.types import DType
 from graphc.ops.movement import concatenate, reshape, slice_
-from graphc.types import DType
 
 
 def pack_scalars(graph: Graph) -> Graph:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from graphc.families.record import Family
 from graphc.families.registry import LAUNCH
-from graphc.ir import Value
+from graphc.ir.graph import Value
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.inplace import Claims, Pairs
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
-from graphc.plan import UNIFORM_BUFFERS, may_be_uniform
+from graphc.plan.plan import UNIFORM_BUFFERS, may_be_uniform
 
 
 @dataclass(slots=True, eq=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphc.ir import Builder, Graph, Node, Value
+from graphc.ir.graph import Builder, Graph, Node, Value
 from graphc.ops.movement import concatenate
-from graphc.plan import Target
+from graphc.plan.plan import Target
 
 
 def narrow(graph: Graph) -> Graph:

@@ -16,15 +16,15 @@ import numpy as np
 
 import graphc
 from graphc import reference
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.lower import quick
 from graphc.passes import DEFAULT
-from graphc.passes.chain import chain
-from graphc.passes.proof import check_plan
-from graphc.runtime.adapter import adapters
-from graphc.runtime.driver_cache import DriverCache
-from graphc.runtime.launching import ENVIRONMENT
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.passes.marks.chain import chain
+from graphc.plan.verify import check_plan
+from graphc.runtime.registry import adapters
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.driver_cache import DriverCache
+from graphc.runtime.wgpu.launching import ENVIRONMENT
 from tests.fuzz.program import Program, quietly
 from tests.fuzz.wide import Bound, bounds
 from tests.planning import over_baseline
@@ -62,8 +62,8 @@ os.environ["GRAPHC_START"], quick.LEAST = "quick", -1e9
 """
 
 TARGETED: Final = """\
-from graphc.runtime.adapter import adapters
-from graphc.runtime.wgpu_device import WgpuDevice
+from graphc.runtime.registry import adapters
+from graphc.runtime.wgpu.device import WgpuDevice
 from tests.run_graph import variants
 
 device = WgpuDevice("wgpu:0", adapters()[0])

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.types import DType, f64
 from graphc.ops.attention import attend, attend_backward
 from graphc.ops.structured import scan
-from graphc.trace import spec, trace
-from graphc.types import DType, f64
+from graphc.tracing.trace import spec, trace
 
 NOISE: Final = (None, "up", "down", "random 1", "random 2", "random 3", "flush", "nearest")
 """The runs: exact; all results moved up, all down; at random; at random with denormal numbers and -0 taken as 0; each

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.kernels import render
-from graphc.plan import Kernel
-from graphc.runtime import native
+from graphc.plan.plan import Kernel
+from graphc.runtime.wgpu import native
 
 CHAINS: Final = 8
 """Chains of multiply-adds in peak_chains.wgsl, of 4 lanes each."""

@@ -12,8 +12,8 @@ import graphc
 from graphc.bench.cases import Workload
 from graphc.bench.gpu.limits import BETWEEN, WARM, Heater
 from graphc.executable import Executable
-from graphc.runtime import native
-from graphc.runtime.executor import PlanRunner
+from graphc.runtime.wgpu import native
+from graphc.runtime.wgpu.executor import PlanRunner
 
 SUBMIT: Final = 0.004
 """Seconds that a submit takes the device, at the least: so long a program is recorded over and over."""

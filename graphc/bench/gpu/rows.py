@@ -13,8 +13,8 @@ import graphc
 from graphc import nn
 from graphc.bench.cases import Adam, Goal, Workload, attend, microgpt_training, normal, training
 from graphc.bench.peers import PeerProgram
+from graphc.ir.types import NDArray
 from graphc.models import gpt
-from graphc.types import NDArray
 
 
 @dataclass(frozen=True, slots=True)

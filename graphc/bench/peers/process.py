@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import GraphcError
-from graphc.types import NDArray
+from graphc.ir.types import NDArray
 
 NAMES: Final = ("torch", "tinygrad")
 SCRIPT: Final = Path(__file__).with_name("child.py")

@@ -6,7 +6,7 @@ from typing import Final
 
 from graphc.families.argsort.kernel import argsort, turns
 from graphc.families.record import Family
-from graphc.op import Custom
+from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="argsort",

@@ -17,8 +17,8 @@ from typing import Final
 from graphc.codegen.kernel import Bindings, KernelSource, Operand, Site, settle
 from graphc.codegen.launch import Launch
 from graphc.families.scatter_add.partition import zeros
-from graphc.ir import Graph, Value, new_value
-from graphc.types import TensorType, i32
+from graphc.ir.graph import Graph, Value, new_value
+from graphc.ir.types import TensorType, i32
 
 BLOCK: Final = 32
 """Elements that are put in order by counting."""

@@ -8,8 +8,8 @@ from graphc.errors import GraphError
 from graphc.families.attention import kernel
 from graphc.families.bodies import check_views, only
 from graphc.families.record import Colours, Family
-from graphc.ir import Graph, Node
-from graphc.op import Attend, Op
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Attend, Op
 
 
 def _attends(op: Op) -> bool:

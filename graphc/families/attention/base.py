@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from graphc.codegen.emit import Emitter, literal_text
 from graphc.codegen.kernel import Bindings, KernelSource, Site
 from graphc.families.attention.tile import Kind, Shape
-from graphc.index import LANES, Idx, Index, constant, variable
-from graphc.ir import Graph, Node, Value
-from graphc.op import Term
-from graphc.types import TensorType, f32
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Idx, Index, constant, variable
+from graphc.ir.op import Term
+from graphc.ir.types import TensorType, f32
 
 LOWEST = "-1e38"
 """Below every score that is not infinite: the maximum of no scores."""

@@ -20,12 +20,12 @@ from contextlib import nullcontext
 from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
 from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
 from graphc.families.attention.tile import Blocks, Kind
-from graphc.index import LANES, Idx, Index, variable
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Idx, Index, variable
+from graphc.ir.op import Term
+from graphc.ir.types import f32
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.op import Term
-from graphc.types import f32
 
 BANKS = 8
 """Vectors that workgroup memory gives at once: 32 banks of 4 bytes."""

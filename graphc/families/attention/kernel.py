@@ -19,12 +19,12 @@ from graphc.families.attention.blocks import BlockKernel
 from graphc.families.attention.rows import RowKernel, texels_of
 from graphc.families.attention.subgroups import Forward, Keys, Queries
 from graphc.families.attention.tile import Blocks, Kind, candidates, choose, problem_name
-from graphc.ir import Graph, Node, new_value
+from graphc.ir.graph import Graph, Node, new_value
+from graphc.ir.op import Attend
+from graphc.ir.types import f32
 from graphc.kernels.turns import turns
-from graphc.op import Attend
 from graphc.ops.attention import MAX_HEAD, attention
-from graphc.plan import MOST_TURNS, Target
-from graphc.types import f32
+from graphc.plan.plan import MOST_TURNS, Target
 
 SUBGROUPS: Final[dict[Kind, type[RowKernel]]] = {"forward": Forward, "queries": Queries, "keys": Keys}
 

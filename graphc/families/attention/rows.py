@@ -16,8 +16,8 @@ from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
 from graphc.families.attention.base import WHAT, AttentionKernel, Part
 from graphc.families.attention.tile import Tile, smallest
-from graphc.index import LANES, Idx, Index, variable
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Idx, Index, variable
 from graphc.kernels import render
 from graphc.kernels.code import Code
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from graphc.families.attention.base import LOWEST, literal
 from graphc.families.attention.rows import RowKernel
-from graphc.index import LANES, Index, variable
-from graphc.ir import Value
-from graphc.op import Term
-from graphc.types import f32
+from graphc.ir.graph import Value
+from graphc.ir.index import LANES, Index, variable
+from graphc.ir.op import Term
+from graphc.ir.types import f32
 
 
 class RowsAreQueries(RowKernel):

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from graphc.codegen.kernel import size_class
 from graphc.codegen.rules import rules_of
-from graphc.index import LANES
-from graphc.plan import Target
+from graphc.ir.index import LANES
+from graphc.plan.plan import Target
 
 Kind = Literal["forward", "queries", "keys"]
 """Attention itself; the gradient of the queries; the gradients of keys and values."""

@@ -10,7 +10,7 @@ from typing import Final
 from graphc.errors import GraphError
 from graphc.families.beside import kernel
 from graphc.families.record import Colours, Family
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 
 
 def _check(body: Graph) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphc.codegen.kernel import KernelSource, Operand, Site
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
 from graphc.kernels import render
 from graphc.kernels.code import Code, Marks
-from graphc.plan import Target, Touch
+from graphc.plan.plan import Target, Touch
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:

@@ -23,13 +23,13 @@ from graphc.codegen.kernel import (
 from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
 from graphc.codegen.rules import rules_of
 from graphc.families.bodies import column_space, reductions
-from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir.types import Shape, strides_of
 from graphc.kernels import render
 from graphc.kernels.code import Code
 from graphc.kernels.turns import turns
-from graphc.plan import MOST_TURNS, Target
-from graphc.types import Shape, strides_of
+from graphc.plan.plan import MOST_TURNS, Target
 
 CHAINS = 4
 """Partial results of one invocation side by side: shorter chains of additions are faster and more exact."""

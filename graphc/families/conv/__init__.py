@@ -11,7 +11,7 @@ from typing import Final
 from graphc.families.bodies import check_epilogue, check_views, only
 from graphc.families.conv import kernel
 from graphc.families.record import Colours, Family
-from graphc.ir import Graph, Node
+from graphc.ir.graph import Graph, Node
 
 
 def _check(body: Graph) -> None:

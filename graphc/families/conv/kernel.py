@@ -17,12 +17,12 @@ from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site,
 from graphc.codegen.launch import THREADS, Launch, sum_type
 from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import rules_of
-from graphc.index import LANES, Idx, Index, add, clamp, divide, multiply, variable
-from graphc.ir import Graph, Node, Value, new_value
-from graphc.op import Lanes, Op, Term
+from graphc.ir.graph import Graph, Node, Value, new_value
+from graphc.ir.index import LANES, Idx, Index, add, clamp, divide, multiply, variable
+from graphc.ir.op import Lanes, Op, Term
+from graphc.ir.types import TensorType, bool_
 from graphc.ops.conv import conv, spread_size
-from graphc.plan import Target
-from graphc.types import TensorType, bool_
+from graphc.plan.plan import Target
 
 CHANNELS: Final = (4, 8, 2, 1)
 """Channels that an invocation may hold."""

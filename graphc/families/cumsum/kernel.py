@@ -10,9 +10,9 @@ from typing import Final
 from graphc.codegen.inplace import at_once
 from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
 from graphc.codegen.launch import Launch, rounded, sum_type
-from graphc.ir import Graph, Value, new_value
-from graphc.plan import Touch
-from graphc.types import DType, TensorType
+from graphc.ir.graph import Graph, Value, new_value
+from graphc.ir.types import DType, TensorType
+from graphc.plan.plan import Touch
 
 LONG_LINE: Final = 512
 """Most steps of a part, and most parts that one adds up to know what is before it: an f32 sum of more terms loses

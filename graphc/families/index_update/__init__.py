@@ -6,7 +6,7 @@ from typing import Final
 
 from graphc.families.index_update.kernel import index_update
 from graphc.families.record import Family
-from graphc.op import Custom
+from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="index_update",

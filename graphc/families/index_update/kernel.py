@@ -14,10 +14,10 @@ from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
 from graphc.codegen.launch import Launch
 from graphc.families.scatter_add.kernel import PART_ROWS, parts_of, slot_of
 from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in
-from graphc.index import LANES
-from graphc.ir import Graph, new_value
-from graphc.plan import Touch
-from graphc.types import TensorType, u32
+from graphc.ir.graph import Graph, new_value
+from graphc.ir.index import LANES
+from graphc.ir.types import TensorType, u32
+from graphc.plan.plan import Touch
 
 FEW_ROWS: Final = 8
 """Rows up to which each element of an index update looks for its writer on its own."""

@@ -8,8 +8,8 @@ from graphc.errors import GraphError
 from graphc.families.map import kernel
 from graphc.families.map.host import pointwise
 from graphc.families.record import Colours, Family, touched
-from graphc.ir import Graph, Node
-from graphc.op import Indexed, Op, Pointwise
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Indexed, Op, Pointwise
 
 
 def _check(body: Graph) -> None:

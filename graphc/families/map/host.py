@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.families.host import Compute, by_reference
-from graphc.ir import Node
-from graphc.types import NDArray
+from graphc.ir.graph import Node
+from graphc.ir.types import NDArray
 
 _INPLACE: Final[dict[str, Any]] = {
     "add": np.add,

@@ -18,12 +18,12 @@ from graphc.codegen.kernel import (
     size_class,
 )
 from graphc.codegen.rules import rules_of
-from graphc.index import LANES, Index, variable
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Index, variable
+from graphc.ir.op import NotDifferentiable, Op, Pointwise
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.op import NotDifferentiable, Op, Pointwise
-from graphc.plan import Target
+from graphc.plan.plan import Target
 
 LARGE = 1 << 16
 """Items above which an invocation takes several."""

@@ -12,9 +12,9 @@ from graphc.families.bodies import check_epilogue, check_views, only
 from graphc.families.matmul import kernel
 from graphc.families.matmul.host import product
 from graphc.families.record import Colours, Family
-from graphc.index import LANES
-from graphc.ir import Graph, Node
-from graphc.op import Contract, Op
+from graphc.ir.graph import Graph, Node
+from graphc.ir.index import LANES
+from graphc.ir.op import Contract, Op
 
 SIDE: Final = 16
 """Rows, and columns, of a result from which on textures pay: with fewer, each element of a copy is read too seldom."""

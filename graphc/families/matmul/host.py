@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.families.host import Compute, by_reference
-from graphc.ir import Node
-from graphc.types import NDArray
+from graphc.ir.graph import Node
+from graphc.ir.types import NDArray
 
 
 def product(node: Node) -> Compute:

@@ -18,13 +18,13 @@ from graphc.errors import GraphError
 from graphc.families.matmul import shared
 from graphc.families.matmul.product import Product, product
 from graphc.families.matmul.tile import Tile, candidates, choose, problem_name, smallest
-from graphc.index import LANES, Idx, Index, add, constant, divided_by, multiply, variable
-from graphc.ir import Graph, Value, new_value
+from graphc.ir.graph import Graph, Value, new_value
+from graphc.ir.index import LANES, Idx, Index, add, constant, divided_by, multiply, variable
+from graphc.ir.op import Lanes, Term
+from graphc.ir.types import TensorType
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.op import Lanes, Term
-from graphc.plan import Target
-from graphc.types import TensorType
+from graphc.plan.plan import Target
 
 UNROLLED = 16
 """Most elements of a tile whose epilogue is written out for each."""

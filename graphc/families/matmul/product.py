@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from graphc.codegen.launch import sum_type
 from graphc.families.matmul.tile import Shape
-from graphc.index import Idx, Index, add, multiply
-from graphc.ir import Graph, Node
-from graphc.op import Contract
-from graphc.types import DType, broadcast_shapes
+from graphc.ir.graph import Graph, Node
+from graphc.ir.index import Idx, Index, add, multiply
+from graphc.ir.op import Contract
+from graphc.ir.types import DType, broadcast_shapes
 
 
 @dataclass(frozen=True, slots=True)

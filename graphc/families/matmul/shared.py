@@ -21,8 +21,8 @@ from typing import Final
 from graphc.codegen.emit import Emitter
 from graphc.families.matmul.product import Product
 from graphc.families.matmul.tile import Tile
-from graphc.index import LANES, Idx, Index, clamp, variable
-from graphc.op import Lanes
+from graphc.ir.index import LANES, Idx, Index, clamp, variable
+from graphc.ir.op import Lanes
 
 BAND: Final = 8
 """Rows of tiles in a band: workgroups that run at the same time lie in a square rather than in a long row."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
 from graphc.codegen.launch import Launch
-from graphc.index import LANES
-from graphc.ir import Graph
+from graphc.ir.graph import Graph
+from graphc.ir.index import LANES
 
 
 def put(body: Graph, site: Site) -> list[KernelSource]:

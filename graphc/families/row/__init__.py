@@ -14,8 +14,8 @@ from graphc.families.bodies import dependents, kept, reduced_rows, reductions, r
 from graphc.families.host import reduction
 from graphc.families.record import Colours, Family
 from graphc.families.row import kernel
-from graphc.ir import Graph, Node
-from graphc.op import Reduce
+from graphc.ir.graph import Graph, Node
+from graphc.ir.op import Reduce
 
 
 def _check(body: Graph) -> None:

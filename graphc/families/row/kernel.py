@@ -28,14 +28,14 @@ from graphc.codegen.kernel import (
 from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
 from graphc.codegen.rules import rules_of
 from graphc.families.bodies import reductions, row_space
-from graphc.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir import Graph, Node, Value
+from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.index import LANES, Idx, Index, add, constant, multiply, variable
+from graphc.ir.op import Reduce, Term
+from graphc.ir.types import Shape
 from graphc.kernels import render
 from graphc.kernels.code import Code
 from graphc.kernels.turns import turns
-from graphc.op import Reduce, Term
-from graphc.plan import MOST_TURNS, Target
-from graphc.types import Shape
+from graphc.plan.plan import MOST_TURNS, Target
 
 UNROLLED = 12
 """Most items of a lane that are kept in registers where reading them again is cheap."""

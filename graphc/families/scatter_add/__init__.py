@@ -6,7 +6,7 @@ from typing import Final
 
 from graphc.families.record import Family
 from graphc.families.scatter_add.kernel import scatter_add, search
-from graphc.op import Custom
+from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="scatter_add",

@@ -17,11 +17,11 @@ from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site,
 from graphc.codegen.launch import Launch, rounded, sum_type
 from graphc.codegen.rules import rules_of
 from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in, zeros
-from graphc.index import LANES
-from graphc.ir import Graph, Node, Value, new_value
-from graphc.op import Lanes
-from graphc.plan import Target
-from graphc.types import DType, TensorType
+from graphc.ir.graph import Graph, Node, Value, new_value
+from graphc.ir.index import LANES
+from graphc.ir.op import Lanes
+from graphc.ir.types import DType, TensorType
+from graphc.plan.plan import Target
 
 PART_ROWS: Final = 512
 """Rows of a part, where no tuner chose another number."""

@@ -17,11 +17,11 @@ from typing import Final
 from graphc.codegen.kernel import Bindings, KernelSource, Operand, settle
 from graphc.codegen.launch import Launch
 from graphc.families.cumsum.kernel import Line, scan
-from graphc.index import LANES
-from graphc.ir import Value, new_value
-from graphc.op import Lanes
-from graphc.plan import MOST_TURNS
-from graphc.types import DType, TensorType, u32
+from graphc.ir.graph import Value, new_value
+from graphc.ir.index import LANES
+from graphc.ir.op import Lanes
+from graphc.ir.types import DType, TensorType, u32
+from graphc.plan.plan import MOST_TURNS
 
 CHUNK: Final = 512
 """Rows that one invocation takes in: f32 sums of more lose accuracy."""

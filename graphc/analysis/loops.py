@@ -1,0 +1,120 @@
+"""Loops on their way to a plan: the nodes of loop bodies in line with the others, in the order of dispatches.
+
+A loop of a flat graph reads like one step of it. Before its nodes stand `enter` nodes, which make the tensors that the
+loop changes; its last nodes are `again` nodes, after which these tensors hold what the next step starts with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from graphc.errors import GraphError
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, renamed
+from graphc.ops.structured import again, enter
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A loop of a flat graph: the nodes first to last, which run `times` times. variables: the tensors it changes."""
+
+    first: int
+    last: int
+    times: int
+    variables: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A graph without scans, and its loops, inner ones before those that hold them."""
+
+    graph: Graph
+    loops: tuple[Region, ...]
+
+
+def is_loop(node: Node) -> bool:
+    """Whether a node repeats its body."""
+    return node.op.repeats
+
+
+def flatten(graph: Graph) -> Flat:
+    """The graph with the body of each scan in its place, always alike. Raises GraphError where a scan takes slices."""
+    if not any(map(is_loop, graph.nodes)):
+        return Flat(graph, ())
+    flattener = _Flattener(graph)
+    flattener.add(graph.nodes, {})
+    builder = flattener.builder
+    return Flat(builder.build(renamed(graph.outputs, flattener.env)), tuple(flattener.loops))
+
+
+def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
+    """(output, input or earlier output) for the outputs of a node that need no bytes of their own: views that keep the
+    flat order, and outputs of a fused node that are one of its inputs or stand there twice."""
+    if node.op.name == "reshape":
+        yield node.out, node.inputs[0]
+    elif node.op.name == "fused":
+        seen = dict(zip(node.attrs["body"].inputs, node.inputs, strict=True))
+        for inner, outer in zip(node.attrs["body"].outputs, node.outputs, strict=True):
+            if inner in seen:
+                yield outer, seen[inner]
+            seen.setdefault(inner, outer)
+
+
+class _Flattener:
+    def __init__(self, graph: Graph) -> None:
+        self.builder = Builder()
+        self.builder.inputs, self.builder.constants = list(graph.inputs), dict(graph.constants)
+        self.loops: list[Region] = []
+        self.env: dict[Value, Value] = {}
+        self.seen: set[Value] = set(graph.values())
+
+    def add(self, nodes: tuple[Node, ...], env: dict[Value, Value]) -> None:
+        """Add nodes whose inputs are renamed by `env`; loops among them are opened."""
+        for node in nodes:
+            if not is_loop(node):
+                self._copy(node, env)
+            else:
+                self._loop(node, renamed(node.inputs, env), env)
+
+    def _copy(self, node: Node, env: dict[Value, Value]) -> None:
+        inputs = renamed(node.inputs, env)
+        outputs = renamed(node.outputs, env)
+        same = inputs == node.inputs and outputs == node.outputs
+        self.builder.nodes.append(node if same else replace(node, inputs=inputs, outputs=outputs))
+
+    def _loop(self, node: Node, inputs: tuple[Value, ...], outer: dict[Value, Value]) -> None:
+        consts, carries, body = node.attrs["consts"], node.attrs["carries"], node.attrs["body"]
+        if len(inputs) != consts + carries or len(node.outputs) != carries:
+            raise GraphError("a scan still takes slices or stacks results: run passes.loops")
+        env = self._names(body)
+        variables = renamed(body.inputs[consts:], env)
+        env.update(zip(body.inputs, inputs[:consts], strict=False))
+        for variable, value in zip(variables, inputs[consts:], strict=True):
+            self.builder.nodes.append(Node(enter, (value,), (variable,), {}, node.source))
+        start = len(self.builder.nodes)
+        self.add(body.nodes, env)
+        for value, array in body.constants.items():
+            self.builder.constants[env.get(value, value)] = array
+        made = list(renamed(body.outputs, env))
+        # What another variable, or anything from outside, holds now must be kept before variables change.
+        source = {out: v for n in self.builder.nodes[start:] for out, v in passed_through(n)}
+        for k, (value, variable) in enumerate(zip(made, variables, strict=True)):
+            origin = value
+            while origin in source:
+                origin = source[origin]
+            if origin is not variable and origin in variables:
+                made[k] = new_value(value.type)
+                self.builder.nodes.append(Node(enter, (value,), (made[k],), {}, node.source))
+        results = renamed(node.outputs, outer)
+        for value, variable, result in zip(made, variables, results, strict=True):
+            self.builder.nodes.append(Node(again, (value, variable), (result,), {}, node.source))
+        self.loops.append(Region(start, len(self.builder.nodes) - 1, node.attrs["length"], tuple(variables)))
+
+    def _names(self, body: Graph) -> dict[Value, Value]:
+        """New values for those of a body that stands in the graph already."""
+        env = {}
+        for value in body.values():
+            if value in self.seen:
+                env[value] = new_value(value.type, value.hint)
+            self.seen.add(env.get(value, value))
+        return env

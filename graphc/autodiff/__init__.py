@@ -1,0 +1,1 @@
+"""Derivatives: a graph becomes a graph that also computes gradients."""

@@ -1,0 +1,111 @@
+"""A differentiated loop body taken apart: what a step computes and keeps, and what goes back over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Value, new_value, prune
+from graphc.ops import by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """The two bodies of a scan's gradient.
+
+    forward: the body, which also gives the residuals of each step. backward: takes (consts; cotangents of the float
+    carries, sums of the gradients of consts; slices, residuals, cotangents of the float results) and gives (the same
+    carry, gradients of slices). wanted: inputs of the scan with a gradient. order: the input that each output of the
+    backward scan is the gradient of.
+    """
+
+    forward: Graph
+    backward: Graph
+    wanted: tuple[int, ...]
+    order: tuple[int, ...]
+
+
+def linearize(node: Node, joint: Graph, wanted: Sequence[int]) -> Reverse:
+    """Take apart `joint`, the body of a scan with its pullback to the inputs in `wanted` (all float carries are there).
+
+    Kept for the way back is what depends on the step and is no view of something kept: constants, consts and what is
+    computed from them alone are there anyway, and are computed again.
+    """
+    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
+    inputs = joint.inputs[: len(body.inputs)]
+    cotangents = list(joint.inputs[len(body.inputs) :])
+    given = {*inputs[:consts], *inputs[consts + carries :]}
+    backward = _Backward(joint, set(cotangents), given, inputs[:consts])
+    backward.add_all()
+    gradients = dict(zip(wanted, joint.outputs[len(body.outputs) :], strict=True))
+    found = {i: backward.value(v) for i, v in gradients.items()}
+    builder = backward.builder
+
+    ends = sum(v.type.dtype.kind == "float" for v in body.outputs[:carries])
+    sums = {i: new_value(inputs[i].type) for i in wanted if i < consts}
+    carried = [i for i in wanted if consts <= i < consts + carries]
+    sliced = [i for i in wanted if i >= consts + carries]
+    totals = []
+    for i, total in sums.items():
+        with builder.at(replace(node.source, phase=BACKWARD)):
+            totals.append(builder.apply(by_name("add"), total, found[i]))
+    builder.inputs = [*inputs[:consts], *cotangents[:ends], *sums.values(), *inputs[consts + carries :]]
+    builder.inputs += [*backward.residuals.values(), *cotangents[ends:]]
+    back = builder.build([*(found[i] for i in carried), *totals, *(found[i] for i in sliced)])
+    forward = Graph(inputs, joint.constants, joint.nodes, (*joint.outputs[: len(body.outputs)], *backward.residuals))
+    return Reverse(prune(forward), prune(back), tuple(wanted), (*carried, *sums, *sliced))
+
+
+class _Backward:
+    """The part of a joint graph that depends on cotangents.
+
+    residuals: values of the forward part, with what they are here. here: all values that are here. late: those that
+    depend on cotangents.
+    given: inputs that are here as they are. fixed: values that are the same in every step.
+    """
+
+    def __init__(self, joint: Graph, cotangents: set[Value], given: set[Value], fixed: Sequence[Value]) -> None:
+        self.joint = joint
+        self.builder = Builder()
+        self.builder.constants = dict(joint.constants)
+        self.residuals: dict[Value, Value] = {}
+        self.fixed: set[Value] = {*joint.constants, *fixed}
+        self.here: dict[Value, Value] = {v: v for v in (*given, *cotangents, *joint.constants)}
+        self.makers = joint.producers()
+        late = set(cotangents)
+        for node in joint.nodes:
+            if not late.isdisjoint(node.inputs):
+                late.update(node.outputs)
+        self.late = late
+
+    def add_all(self) -> None:
+        """Add the nodes that depend on cotangents, and what they need."""
+        for node in self.joint.nodes:
+            if all(v in self.fixed for v in node.inputs):
+                self.fixed.update(node.outputs)
+        for node in self.joint.nodes:
+            if not self.late.isdisjoint(node.outputs):
+                self._add(node)
+
+    def _add(self, node: Node) -> None:
+        inputs = tuple(self.value(v) for v in node.inputs)
+        self.builder.nodes.append(replace(node, inputs=inputs))
+        self.here.update((v, v) for v in node.outputs)
+
+    def value(self, value: Value) -> Value:
+        """What a value of the joint graph is in the backward part; what it needs is added."""
+        stack = [value]
+        while stack:
+            top = stack[-1]
+            maker = self.makers.get(top)
+            if top in self.here:
+                stack.pop()
+            elif maker is None or not (top in self.fixed or "view" in maker.op.traits):
+                self.here[top] = self.residuals[top] = new_value(top.type, top.hint)
+            else:
+                missing = [v for v in maker.inputs if v not in self.here]
+                if missing:
+                    stack += missing
+                else:
+                    self._add(maker)
+        return self.here[value]

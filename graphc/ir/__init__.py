@@ -1,0 +1,1 @@
+"""The graph, in memory and as text: element types, ops as records, values, nodes, and the Builder that makes them."""

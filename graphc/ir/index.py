@@ -1,0 +1,301 @@
+"""Index arithmetic of the code generator.
+
+An `Idx` is one WGSL index expression together with what is known of it: a constant, an upper bound, a divisor, and how
+it changes from one vector lane to the next. An `Index` is the position of an element in a tensor, held as coordinates,
+as a flat offset, or both. Views (reshape, transpose, slice, broadcast) are maps from Index to Index, so they cost
+nothing where the arithmetic cancels, and a load is a vec4 load wherever the lanes turn out to be consecutive.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graphc.ir.types import Shape, strides_of
+
+LANES = 4
+"""Elements that one invocation of a vectorised kernel handles side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idx:
+    """A u32 index in WGSL.
+
+    text: expression of lane 0 (a scalar u32) where `lane` is a number, of all four (a vec4<u32>) where it is None.
+    lane: what is added from one lane to the next (0: the same in all lanes), or None where it follows no such rule.
+    align: the value of lane 0 is a multiple of this. bound: every lane is below this. const: its value, if known.
+    """
+
+    text: str
+    lane: int | None = 0
+    align: int = 1
+    bound: int = 1 << 32
+    const: int | None = None
+
+    @property
+    def uniform(self) -> bool:
+        """Whether the lanes are equal."""
+        return self.lane == 0
+
+    @property
+    def vector(self) -> str:
+        """The expression of all lanes, a vec4<u32>."""
+        if self.lane is None:
+            return self.text
+        if self.lane == 0:
+            return f"vec4<u32>({self.text})"
+        # A lane below zero counts down: u32 addition wraps around.
+        steps = ", ".join(f"{(k * self.lane) & 0xFFFFFFFF}u" for k in range(LANES))
+        if self.const == 0:
+            return f"vec4<u32>({steps})"
+        return f"({self.text} + vec4<u32>({steps}))"
+
+
+def constant(value: int) -> Idx:
+    """The index `value`."""
+    return Idx(f"{value}u", 0, value if value else 1 << 31, value + 1, value)
+
+
+def variable(name: str, bound: int, align: int = 1, lane: int = 0) -> Idx:
+    """The index held by a WGSL variable, below `bound` in every lane."""
+    if bound == 1:
+        return constant(0)
+    return Idx(name, lane, align, bound)
+
+
+def _paren(text: str) -> str:
+    return text if text.replace("_", "").isalnum() or (text.startswith("(") and _closed(text)) else f"({text})"
+
+
+def _closed(text: str) -> bool:
+    depth = 0
+    for position, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0 and position < len(text) - 1:
+            return False
+    return True
+
+
+def add(a: Idx, b: Idx) -> Idx:
+    """a + b."""
+    if a.const == 0:
+        return b
+    if b.const == 0:
+        return a
+    bound = min(a.bound + b.bound - 1, 1 << 32)
+    if a.const is not None and b.const is not None:
+        return constant(a.const + b.const)
+    if a.lane is None or b.lane is None:
+        left = a.text if a.lane is None or a.lane == 0 else a.vector
+        right = b.text if b.lane is None or b.lane == 0 else b.vector
+        return Idx(f"({left} + {right})", None, 1, bound)
+    return Idx(f"({a.text} + {b.text})", a.lane + b.lane, math.gcd(a.align, b.align), bound)
+
+
+def subtract(a: Idx, c: int) -> Idx:
+    """a - c for a constant c; where c is more than a, the result wraps around, and must be clamped."""
+    if c == 0:
+        return a
+    if a.const is not None:
+        return constant(max(a.const - c, 0))
+    return Idx(f"({a.text} - {c}u)", a.lane, 1 if a.lane is None else math.gcd(a.align, c))
+
+
+def multiply(a: Idx, c: int) -> Idx:
+    """a * c for a constant c."""
+    if c == 1:
+        return a
+    if c == 0 or a.const == 0:
+        return constant(0)
+    if a.const is not None:
+        return constant(a.const * c)
+    lane = None if a.lane is None else a.lane * c
+    align = 1 if a.lane is None else a.align * c
+    return Idx(f"({a.text} * {c}u)", lane, align, min((a.bound - 1) * c + 1, 1 << 32))
+
+
+def divide(a: Idx, c: int) -> Idx:
+    """a / c rounded down, for a constant c."""
+    if c == 1:
+        return a
+    if a.bound <= c:
+        return constant(0)
+    if a.const is not None:
+        return constant(a.const // c)
+    bound = (a.bound - 1) // c + 1
+    if a.lane == 0 or _stays_within(a, c):
+        return Idx(f"({a.text} / {c}u)", 0, max(1, a.align // c) if a.align % c == 0 else 1, bound)
+    if a.lane is not None and a.lane % c == 0 and a.align % c == 0:
+        return Idx(f"({a.text} / {c}u)", a.lane // c, a.align // c, bound)
+    return Idx(f"({a.vector} / {c}u)", None, 1, bound)
+
+
+def modulo(a: Idx, c: int) -> Idx:
+    """a % c for a constant c."""
+    if c == 1:
+        return constant(0)
+    if a.bound <= c:
+        return a
+    if a.const is not None:
+        return constant(a.const % c)
+    if a.lane is not None and a.lane % c == 0 and a.align % c == 0:
+        return constant(0)
+    align = math.gcd(a.align, c)
+    if a.lane == 0 or _stays_within(a, c):
+        return Idx(f"({a.text} % {c}u)", a.lane, align, c)
+    return Idx(f"({a.vector} % {c}u)", None, 1, c)
+
+
+def _stays_within(a: Idx, c: int) -> bool:
+    """Whether all lanes of `a` share one block of `c`: lane 0 starts at a multiple that leaves room for the others."""
+    if a.lane is None or a.lane < 0:
+        return False
+    room = math.gcd(a.align, c)
+    return a.lane * (LANES - 1) < room
+
+
+def divided_by(text: str) -> list[int]:
+    """The constants that an index expression divides by, as `divide` and `modulo` write it."""
+    parts = [part for sign in ("/ ", "% ") for part in text.split(sign)[1:]]
+    return [int(digits) for part in parts if (digits := part.partition("u")[0]).isdigit()]
+
+
+def clamp(a: Idx, limit: int) -> Idx:
+    """min(a, limit - 1): an index that may lie outside, brought inside (0 where there is no inside)."""
+    limit = max(limit, 1)
+    if a.const is not None:
+        return constant(min(a.const, limit - 1))
+    if a.lane == 0:
+        return Idx(f"min({a.text}, {limit - 1}u)", 0, 1, limit)
+    return Idx(f"min({a.vector}, vec4<u32>({limit - 1}u))", None, 1, limit)
+
+
+def reverse(a: Idx, n: int) -> Idx:
+    """n - 1 - a."""
+    if a.const is not None:
+        return constant(n - 1 - a.const)
+    lane = None if a.lane is None else -a.lane
+    return Idx(f"({n - 1}u - {a.text})", lane, 1, n)
+
+
+class Index:
+    """The position of an element in a tensor of `shape`: coordinates and flat offset, each made when asked for."""
+
+    __slots__ = ("_before", "_dims", "_flat", "_matrix", "shape")
+
+    def __init__(self, shape: Shape, dims: Sequence[Idx] | None = None, flat: Idx | None = None) -> None:
+        self.shape = shape
+        self._dims: tuple[Idx, ...] | None = None if dims is None else tuple(dims)
+        self._flat = flat
+        self._matrix: tuple[Idx, Idx] | None = None
+        self._before: Index | None = None  # what this was reshaped from, where its coordinates are known
+
+    @property
+    def dims(self) -> tuple[Idx, ...]:
+        """One coordinate an axis."""
+        if self._dims is None and self._before is not None:
+            self._dims = _regrouped(self._before.dims, self._before.shape, self.shape)
+        if self._dims is None:
+            assert self._flat is not None
+            out = []
+            for axis, (n, stride) in enumerate(zip(self.shape, strides_of(self.shape), strict=True)):
+                outer = divide(self._flat, stride)
+                out.append(outer if axis == 0 and outer.bound <= n else modulo(outer, n))
+            self._dims = tuple(out)
+        return self._dims
+
+    @property
+    def flat(self) -> Idx:
+        """The offset in a dense row-major tensor."""
+        if self._flat is None:
+            assert self._dims is not None
+            total = constant(0)
+            for idx, stride in zip(self._dims, strides_of(self.shape), strict=True):
+                total = add(total, multiply(idx, stride))
+            self._flat = total
+        return self._flat
+
+    @property
+    def matrix(self) -> tuple[Idx, Idx]:
+        """(row, column) in the matrix that the tensor is with all axes but the last one taken as rows."""
+        if self._matrix is not None:
+            return self._matrix
+        if (self._dims is not None or self._before is not None) and self.shape:
+            return Index(self.shape[:-1], self.dims[:-1]).flat, self.dims[-1]
+        width = self.shape[-1] if self.shape else 1
+        return divide(self.flat, width), modulo(self.flat, width)
+
+    @property
+    def limits(self) -> list[tuple[Idx, int]]:
+        """What it takes for the position to lie in the tensor, where it may be one past the end of a row or of all:
+        that each of these indices is below the number beside it."""
+        found = [] if self._dims is None else list(zip(self._dims, self.shape, strict=True))
+        if self._flat is not None:
+            found.append((self._flat, math.prod(self.shape)))
+        return found + (self._before.limits if self._before is not None else [])
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every lane means the same element."""
+        if self._flat is not None:
+            return self._flat.uniform
+        return all(d.uniform for d in self.dims)
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """Equal keys mean equal positions in tensors of one shape (the converse need not hold)."""
+        return self.flat.text, self.flat.lane
+
+    def map(self, change: Callable[[Idx], Idx]) -> Index:
+        """The same position with each expression it holds replaced by an equal one."""
+        dims = None if self._dims is None else [change(d) for d in self._dims]
+        return Index(self.shape, dims, None if self._flat is None else change(self._flat))
+
+    def reshaped(self, shape: Shape) -> Index:
+        """The position of the same element in a tensor reshaped to `shape`."""
+        if shape == self.shape:
+            return self
+        squeezed = [n for n in self.shape if n != 1]
+        if self._dims is not None and squeezed == [n for n in shape if n != 1]:
+            kept = iter([d for d, n in zip(self._dims, self.shape, strict=True) if n != 1])
+            return Index(shape, [constant(0) if n == 1 else next(kept) for n in shape], self._flat)
+        reshaped = Index(shape, flat=self.flat)
+        if (self._dims is not None or self._before is not None) and 0 not in shape:
+            reshaped._before = self
+        if shape and self.shape and shape[-1] == self.shape[-1]:
+            reshaped._matrix = self.matrix
+        return reshaped
+
+    def broadcast_from(self, shape: Shape) -> Index:
+        """The position in an operand of `shape` that NumPy broadcasting reads for this element."""
+        if shape == self.shape:
+            return self
+        if math.prod(shape) == 1:
+            return Index(shape, [constant(0)] * len(shape))
+        if math.prod(shape) == math.prod(self.shape):  # only axes of length 1 are added
+            return self.reshaped(shape)
+        tail = self.dims[len(self.dims) - len(shape) :]
+        return Index(shape, [constant(0) if n == 1 else d for d, n in zip(tail, shape, strict=True)])
+
+    def __repr__(self) -> str:
+        return f"Index({self.shape}, {[d.text for d in self.dims]})"
+
+
+def _regrouped(dims: Sequence[Idx], old: Shape, new: Shape) -> tuple[Idx, ...]:
+    """Coordinates in shape `new` of the element at `dims` in shape `old`.
+
+    Each smallest group of axes that holds as many elements in both shapes is converted by itself: of (4, 256, 384) as
+    (1024, 6, 64), the last axis is divided by 64 and nothing else.
+    """
+    found: list[Idx] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        first, begin = i, j
+        i, j = min(i + 1, len(old)), min(j + 1, len(new))
+        while (a := math.prod(old[first:i])) != (b := math.prod(new[begin:j])):
+            i, j = (i + 1, j) if a < b else (i, j + 1)
+        same = i - first == j - begin == 1
+        group = Index(new[begin:j], flat=Index(old[first:i], dims[first:i]).flat)
+        found += [dims[first]] if same else group.dims
+    return tuple(found)

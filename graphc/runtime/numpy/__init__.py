@@ -1,0 +1,1 @@
+"""The device "numpy": programs run on the host."""
