@@ -46,9 +46,9 @@ $(STAMP)-docs: $(STAMP)
 docs: adapter $(STAMP)-docs  ## the docs as a site in site/, with the five models trained and live in its gallery
 	$(BIN)/python -m mkdocs build --strict --quiet
 
-KERNELS := tests/test_ops*_gpu.py tests/test_kernels_*.py tests/test_lower_*.py tests/test_*_wgsl.py tests/test_textures.py \
-	tests/test_chain.py tests/test_stage.py tests/test_beside.py tests/test_scan.py tests/test_random.py \
-	tests/test_conv.py
+KERNELS := tests/ops/test_ops*_gpu.py tests/lower/test_kernels_*.py tests/lower/test_lower_*.py tests/ops/test_*_wgsl.py \
+	tests/lower/test_textures.py tests/passes/test_chain.py tests/passes/test_stage.py tests/fusion/test_beside.py \
+	tests/ops/test_scan.py tests/ops/test_random.py tests/ops/test_conv.py
 widths: setup    ## the kernels' tests on llvmpipe of 128 and 512 bits, as on other processors
 	LP_NATIVE_VECTOR_WIDTH=128 $(PYTEST) $(KERNELS)
 	LP_NATIVE_VECTOR_WIDTH=512 $(PYTEST) $(KERNELS)

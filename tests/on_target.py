@@ -28,10 +28,10 @@ from graphc.runtime.registry import adapters
 from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.selftest.cases import cases
 from graphc.targets import target_of
-from tests.planning import over_baseline
-from tests.test_ops_gpu import alone, halved, of_floats, surrounded
-from tests.test_ops_grad_gpu import CASES as GRADIENTS
-from tests.test_ops_grad_gpu import gradients
+from tests.ops.test_ops_gpu import alone, halved, of_floats, surrounded
+from tests.ops.test_ops_grad_gpu import CASES as GRADIENTS
+from tests.ops.test_ops_grad_gpu import gradients
+from tests.support.planning import over_baseline
 
 TARGETS: Final = ("discrete", "discrete,no-subgroup", "discrete,no-f16", "discrete,no-subgroup,no-f16")
 """GPUs of each kind. Without f16, a program that holds none is the same program."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests import adapters
+from tests.support import adapters
 
 PER_PROCESS: Final = 400
 """Programs after which a process is replaced, so that what it keeps stays little."""

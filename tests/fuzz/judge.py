@@ -27,8 +27,8 @@ from graphc.runtime.wgpu.driver_cache import DriverCache
 from graphc.runtime.wgpu.launching import ENVIRONMENT
 from tests.fuzz.program import Program, quietly
 from tests.fuzz.wide import Bound, bounds
-from tests.planning import over_baseline
-from tests.run_graph import variants
+from tests.support.planning import over_baseline
+from tests.support.run_graph import variants
 
 VARIANTS: Final = {
     "unfused": "a kernel for each op",
@@ -64,7 +64,7 @@ os.environ["GRAPHC_START"], quick.LEAST = "quick", -1e9
 TARGETED: Final = """\
 from graphc.runtime.registry import adapters
 from graphc.runtime.wgpu.device import WgpuDevice
-from tests.run_graph import variants
+from tests.support.run_graph import variants
 
 device = WgpuDevice("wgpu:0", adapters()[0])
 device.__dict__["target"] = variants(device)["{variant}"]

@@ -259,7 +259,7 @@ def mixed_signs(g: Grower) -> None:
     a = g.choose(lambda s: s.whole)
     other = "u32" if a.dtype == "int32" else "i32"
     b = f"np.arange({a.shape[-1]}, dtype={other})" if a.rank else f"{other}(3)"
-    # Arithmetic would be NumPy's int64, and is refused (tests/test_mixed_integers.py).
+    # Arithmetic would be NumPy's int64, and is refused (tests/ops/test_mixed_integers.py).
     g.add(g.source.pick(("{} > {}", "{} <= {}", "{} == {}", "{} < {}")).format(a, b))
 
 

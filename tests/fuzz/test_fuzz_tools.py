@@ -1,0 +1,231 @@
+"""The fuzzer itself: programs are what they print, it knows what is decided, and finds what is planted."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.ir.graph import Graph
+from graphc.ops import OPS
+from graphc.passes import DEFAULT
+from tests.fuzz import __main__ as command
+from tests.fuzz import judge as judging
+from tests.fuzz import worker
+from tests.fuzz.draw import draw
+from tests.fuzz.grow import KINDS
+from tests.fuzz.judge import judge, script
+from tests.fuzz.off import OFF
+from tests.fuzz.program import Input, Program, Statement
+from tests.fuzz.shrink import shrink
+from tests.fuzz.source import Source, replayed, seeded
+from tests.fuzz.wide import bounds
+from tests.support import adapters
+
+
+def test_a_name_is_a_program() -> None:
+    for number in range(20):
+        source = seeded(f"same/{number}")
+        program = draw(source)
+        assert str(program) == str(draw(seeded(f"same/{number}"))) == str(draw(replayed(source.choices)))
+
+
+def test_no_choices_are_the_simplest_program() -> None:
+    program = draw(replayed([]))
+    assert (len(program.statements), program.mode, program.variant, len(program.inputs)) == (1, "forward", "", 1)
+
+
+def test_every_kind_of_statement_occurs() -> None:
+    seen = {kind for number in range(700) for kind in draw(seeded(f"kinds/{number}")).kinds()}
+    assert set(KINDS) - seen - set(OFF) == set()
+
+
+def test_what_is_off_does_not_occur(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OFF, "flip", "a kind")
+    monkeypatch.setitem(OFF, "np.tanh(", "a part of a statement")
+    monkeypatch.setitem(OFF, "gradient", "a mode")
+    made = [draw(seeded(f"off/{number}")) for number in range(60)]
+    assert not any("flip" in p.kinds() or "np.tanh(" in p.function() or p.mode == "gradient" for p in made)
+
+
+def test_a_script_runs_by_itself() -> None:
+    made = (draw(seeded(f"script/{number}"), half=False, most=2) for number in range(99))
+    program = next(program for program in made if program.mode == "gradient")
+    text = script(replace(program, variant="smaller grid"), judging.Finding("fused", "value", "so"), "script/0")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(text, "script", "exec"), {"__name__": "script"})
+    leaves = len(graphc.trace(program.callable(), *program.arguments()).outputs)
+    lines = printed.getvalue().splitlines()
+    assert len(lines) == 4 * leaves
+    assert {line.split(" float32")[0] for line in lines if " float32" in line} == {
+        "numpy",
+        "unfused",
+        "fused",
+        "smaller grid",
+    }
+
+
+def one(text: str, *inputs: str, mode: str = "forward", donate: tuple[str, ...] = ()) -> Program:
+    """A program of one statement."""
+    named = tuple(Input(f"x{k}", i) for k, i in enumerate(inputs))
+    return Program(named, (Statement("one", ("v0",), text),), "v0", mode, donate)
+
+
+def bound(text: str, *inputs: str) -> Any:
+    program = one(text, *inputs)
+    arguments = program.arguments()
+    (found,), _ = bounds(graphc.trace(program.callable(), *arguments), list(arguments))
+    return found
+
+
+def test_what_is_decided() -> None:
+    x = "np.array([1.0, np.nan, np.inf, 1e30, 0.0], f32)"
+    same = bound("x0 - x0", x)
+    assert same.decided.all()
+    assert np.array_equal(same.exact, [0, np.nan, np.nan, 0, 0], equal_nan=True)
+    assert same.wrong(np.array([0, 0, np.nan, 1e-30, 0], np.float32)).tolist() == [False, True, False, True, False]
+    large = bound("x0 * x0", x)
+    assert np.array_equal(large.exact, [1, np.nan, np.inf, np.inf, 0], equal_nan=True)
+
+
+def test_what_is_not_decided() -> None:
+    third = "np.array([3.0, 0.3], f32)"
+    assert not bound("np.floor(x0 / f32(0.1))", third).decided[0], "30 or 29: it depends on the last bit"
+    assert bound("np.floor(x0 / f32(0.7))", third).decided.all()
+    assert not bound("np.sqrt(np.sin(x0) ** 2 + np.cos(x0) ** 2 - 1)", third).decided.any()
+    assert not bound("x0 * f32(0.1) > 0.3", third).decided[0]
+    assert bound("x0 > 0.25", third).decided.all()
+    assert not bound("np.argmax(np.stack([x0[1] * 0.7, 0.7 * x0[1]]))", third).decided.any(), "a tie but for rounding"
+
+
+def test_how_near_is_near() -> None:
+    x = "np.linspace(1, 2, 1000).astype(f32)"
+    total = bound("np.sum(x0)", x)
+    assert 1e-6 * total.exact < total.near < 1e-4 * total.exact
+    cancelled = bound("np.sum(x0) - 1499.5", x)
+    assert cancelled.near > 0.5 * total.near, "digits that cancel are not asked for"
+    assert bound("np.sum(x0)", "np.arange(50, dtype=f32)").near < 1e-3, "whole numbers add up exactly"
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("np.tanh(x0) @ x0.T", ["rng(0).normal(size=(5, 7)).astype(f32)"]),
+        ("nn.attention(x0, x0, x0, causal=True)", ["rng(0).normal(size=(5, 4)).astype(f32)"]),
+        ("nn.layer_norm(x0) * x1", ["rng(0).normal(size=(3, 8)).astype(f32)", "np.float32(2)"]),
+        ("graphc.scan(lambda c, x: (c * x, c + x), x0[0], x0)[1]", ["rng(0).normal(size=(3, 8)).astype(f32)"]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["forward", "gradient"])
+def test_right_programs_are_found_right(text: str, inputs: list[str], mode: str) -> None:
+    assert judge(one(text, *inputs, mode=mode)).findings == []
+
+
+def swapped(graph: Graph) -> Graph:
+    """A wrong pass: a - b becomes b - a."""
+    nodes = tuple(replace(n, inputs=n.inputs[::-1]) if n.op is OPS["sub"] else n for n in graph.nodes)
+    return replace(graph, nodes=nodes)
+
+
+def test_a_wrong_pass_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"fused": {"device": "numpy", "passes": (swapped, *DEFAULT)}}
+    monkeypatch.setattr(judging, "ways", lambda variant: wrong)
+
+    def fails(program: Program) -> bool:
+        return any(f.symptom == "fused: value" for f in judge(program).findings)
+
+    def drawn(source: Source) -> Program:
+        return draw(source, most=5)
+
+    sources = (seeded(f"planted/{number}") for number in range(200))
+    source = next(s for s in sources if fails(drawn(s)) and len(drawn(replayed(s.choices)).statements) > 3)
+    small = shrink(source, drawn, fails, tries=200)
+    assert fails(small)
+    assert len(small.statements) <= 2
+
+
+def test_a_wrong_trace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphc.tracing import functions
+
+    monkeypatch.setitem(functions.TABLE, np.flip, lambda m, axis=None: m)
+    found = judge(one("np.flip(x0, 0)", "np.arange(3, dtype=f32)")).findings
+    assert {f.symptom for f in found} == {"eager: value", "eager float64: value"}
+
+
+def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPS, "sin", OPS["sin"])
+    wrong = replace(OPS["sin"], vjp=lambda g, out, x: (g * np.sin(x),))
+    from graphc.tracing import ufuncs
+
+    monkeypatch.setitem(ufuncs.RULES, np.sin, lambda x: x.apply(wrong, x))
+    found = judge(one("np.sin(x0)", "np.array([0.3, 0.5], f32)", mode="gradient")).findings
+    assert [f.symptom for f in found] == ["gradient: value"]
+
+
+def test_quick_programs_start_with_other_kernels_and_end_with_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are run: of a wrong one of either kind something would be said."""
+    waiting: list[int] = []
+    called = judging._called
+
+    def watched(compiled: Any, program: Program, where: Any) -> list[Any]:
+        results = called(compiled, program, where)
+        if where != "numpy":
+            waiting.append(compiled.lower(*program.arguments()).prepared().compiled.waiting)
+        return results
+
+    monkeypatch.setattr(judging, "_called", watched)
+    x = "rng(0).normal(size=(24, 40)).astype(f32)"
+    program = replace(one("nn.softmax(x0 @ x0.mT) @ np.tanh(x0)", x, mode="gradient"), variant="quick")
+    seen = judge(program)
+    assert seen.findings == []
+    assert [w > 0 for w in waiting] == [False, False, True, False]
+
+
+def campaign(tmp_path: Path, count: int) -> command.Campaign:
+    options = Namespace(seed="s", first=0, count=count, minutes=1, out=tmp_path, driver="own", target="")
+    return command.Campaign(options, command._environment("own"))
+
+
+def test_a_process_that_dies_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = '{"findings": [], "elements": 4, "decided": 3, "done": '
+
+    def dying(*arguments: str) -> list[str]:
+        first = int(arguments[3]) if "--first" in arguments else -1
+        said = f"print('{{\"start\": {first}}}', flush=True)"
+        done = f"print('{line}{first}}}', flush=True)"
+        return [sys.executable, "-c", f"{said}; import os; {'os.abort()' if first in (-1, 1) else done}"]
+
+    monkeypatch.setattr(command, "_command", dying)
+    monkeypatch.setattr(command, "PER_PROCESS", 1)
+    ran = campaign(tmp_path, 3)
+    assert ran.run() == 1
+    assert (ran.done, ran.elements, ran.decided) == (2, 8, 6)
+    assert dict(ran.symptoms) == {"crash: exit status -6": 1}
+    assert "program s/1" in next(iter(ran.kept.values())).read_text()
+
+
+def test_a_process_that_hangs_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "print('{\"start\": 0}', flush=True); import time; time.sleep(60)"
+    monkeypatch.setattr(command, "_command", lambda *arguments: [sys.executable, "-c", said])
+    monkeypatch.setattr(command, "HANGS", 1.0)
+    monkeypatch.setattr(command, "SECONDS", 0.1)
+    ran = campaign(tmp_path, 1)
+    assert ran.run() == 1
+    assert dict(ran.symptoms) == {"hang": 1}
+
+
+def test_the_command() -> None:
+    ran = [sys.executable, "-m", "tests.fuzz", "--driver", "own", "--program", "quick-3/0"]
+    done = subprocess.run(ran, capture_output=True, text=True, cwd=adapters.ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(worker.drawn("quick-3/0")[0]) in done.stdout
