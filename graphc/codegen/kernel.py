@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value, new_value, reports
@@ -27,6 +27,9 @@ FEATURE_OF: Mapping[str, str] = {"f16": "shader-f16", "f64": "shader-f64", "i64"
 
 LANES = 4
 """Elements in one vector."""
+
+HIDDEN: Final = " + gc_unknown()"
+"""Added to a number, it hides it from compilers: a 0 that they cannot know."""
 
 Touches = tuple[tuple[str, Touch], ...]
 """How operands are touched: name and touch, in the order in which one invocation comes by."""
@@ -106,6 +109,17 @@ class Operand:
         return code.store(self.name, index, value)
 
 
+def vector_of(operand: Operand, index: str) -> str:
+    """The vector of a uniform buffer where an element, or a vector, lies, as an expression that is no constant.
+
+    Mesa compiles kernels anew for the values in uniform buffers that branches and loops go by, where these stand at a
+    place that is known. For the fourth such buffer and those after it, versions before 23.1 note the place beside the
+    list that is meant for it, and then read what is no buffer: the process ends.
+    """
+    place = index if operand.vector else f"({index}) / {LANES}u"
+    return f"{place}{HIDDEN}"
+
+
 class Bound:
     """How the accesses of a kernel are written where each operand is bound under its own name."""
 
@@ -115,8 +129,8 @@ class Bound:
     def load(self, name: str, index: str) -> str:
         """The expression of an element."""
         operand = self._of[name]
-        if operand.uniform and not operand.vector:
-            return f"{name}[({index}) / {LANES}u][({index}) % {LANES}u]"
+        if operand.uniform:
+            return f"{name}[{vector_of(operand, index)}]{'' if operand.vector else f'[({index}) % {LANES}u]'}"
         return f"{name}[{index}]" if operand.windows == 1 else f"load_{name}({index})"
 
     def store(self, name: str, index: str, value: str) -> str:
@@ -159,7 +173,7 @@ class KernelSource:
     @property
     def wgsl(self) -> str:
         """The text of the code, with its operands under their names."""
-        kinds = tuple([(o.name, o.windows > 1) for o in self.operands if o.windows > 1 or (o.uniform and not o.vector)])
+        kinds = tuple([(o.name, o.windows > 1, o.vector) for o in self.operands if o.windows > 1 or o.uniform])
         return self.code.once(kinds, lambda: self.code.wgsl(Bound(self.operands)))
 
     def with_quick(self, quick: Sequence[KernelSource]) -> KernelSource:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
-from graphc.codegen.kernel import LANES, KernelSource, Operand
+from graphc.codegen.kernel import HIDDEN, LANES, KernelSource, Operand
 from graphc.ir.graph import Value
 from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
@@ -335,7 +335,8 @@ class _Spot:
 
     def _load(self, index: str) -> str:
         if not self.memory.words:
-            return f"{self.memory.name}[{self.at(index)}]"
+            hidden = HIDDEN if self.memory.access == "uniform" else ""
+            return f"{self.memory.name}[{self.at(index)}{hidden}]"
         return f"{self._accessor('get')}({self.at(index)})"
 
     def _accessor(self, verb: str) -> str:

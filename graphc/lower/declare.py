@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from graphc.codegen.kernel import LANES, KernelSource, Operand
+from graphc.codegen.kernel import HIDDEN, LANES, KernelSource, Operand
 from graphc.kernels import calls, math_source
 from graphc.kernels.blocks import loop_of
 from graphc.kernels.code import Code
-from graphc.lower.effort import HIDDEN, TURNS
+from graphc.lower.effort import TURNS
 from graphc.plan.plan import Access
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final
 
+from graphc.codegen.kernel import HIDDEN
 from graphc.kernels.blocks import Block, Loop, blocks, functions, loop_of, without_comments
 
 _OPERATORS: Final = (" + ", " - ", " * ", " / ", " % ", " & ", " < ", " == ", " >= ", "= ", "select(", "max(", "min(")
 _COSTLY: Final = ("exp(", "log(", "sqrt(", "pow(", "sin(", "cos(")
-
-HIDDEN: Final = " + gc_unknown()"
-"""What hides the end of a loop from compilers: a 0 that they cannot know."""
 
 TURNS: Final = 32
 WRITTEN_OUT: Final = 832

@@ -74,6 +74,24 @@ FOUND = {
         "gradient",
         "quick",
     ),
+    # Mesa before 23.1 went by numbers of a fourth uniform buffer in what was none: the process ended.
+    "a branch by numbers of many uniform buffers": (
+        (
+            "[o := optim.chain(optim.clip_by_global_norm(0.5), optim.sgd(optim.cosine(0.1, 5))), "
+            "p := {'w': x0[:, :3] + np.arange(3, dtype=f32)[::-1], 'b': x0[:, 3:]}, "
+            "g := graphc.grad(lambda p: np.mean(p['w'] ** 2) + np.sum(np.sin(p['b']))), "
+            "t := o.update(g(p), o.init(p), p), o.update(g(t[0]), t[1], t[0])[0]['b']][-1]"
+        ),
+        ("np.array([[-2, 0, 1, 2]], f32)",),
+        "gradient",
+        "",
+    ),
+    "a sign of NaN that differs": (
+        "nn.softmax(x0, axis=-1)",
+        ("np.tile(" + ODD + ", 7000)[:, None]",),
+        "gradient",
+        "quick",
+    ),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

@@ -51,6 +51,9 @@ def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9, targ
     def finding(candidate: Program) -> Finding | None:
         return next((f for f in judge(candidate, only=way, target=target).findings if f.symptom == symptom), None)
 
+    if way.startswith(("crash", "hang")):  # to try it here would end this process as well
+        ended = Finding(symptom, "the process", "it ends this process, or hangs")
+        return {"kinds": list(program.kinds()), "script": script(program, ended, name, target), "detail": symptom}
     if finding(program) is None:
         return {"kinds": list(program.kinds()), "script": "", "detail": "it does not fail alone"}
 

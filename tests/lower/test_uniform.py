@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +106,29 @@ def test_element_types_and_elements(dtype: Any) -> None:
     compiled = graphc.compile(program, device="wgpu")
     assert "uniform" in accesses(compiled.lower(xs, few).plan)
     np.testing.assert_array_equal(compiled(xs, few).numpy(), program(xs, few))
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_no_compiler_knows_where_they_are_read(merged: bool, device: Any) -> None:
+    """Mesa compiles a kernel anew for numbers that it branches by, and before 23.1 it ends the process doing so."""
+
+    def program(xs: list[Any], small: list[Any]) -> Any:
+        total = sum(xs[1:], start=xs[0])
+        for numbers in small:
+            total = np.where(numbers[3] > 0, total * numbers[2], total)
+        return np.sum(total, axis=1, keepdims=True) * small[0][1] if merged else total
+
+    xs = [np.full((2, 8), k, np.float32) for k in range(7)]
+    small = [np.arange(k, k + 5, dtype=np.float32) for k in range(6)]
+    kernels = graphc.compile(program, device=device).lower(xs, small).plan.kernels
+    found = 0
+    for kernel in kernels:
+        for name in re.findall(r"var<uniform> (\w+)", kernel.wgsl):
+            reads = re.findall(rf"\b{name}\[(.*)", kernel.wgsl)
+            assert reads
+            assert all("+ gc_unknown()]" in read for read in reads), kernel.wgsl
+            found += 1
+    assert found >= 4
 
 
 def test_a_plan_may_not_write_to_them() -> None:
