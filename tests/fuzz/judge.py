@@ -268,7 +268,10 @@ def _against_differences(program: Program, limits: Sequence[Bound]) -> list[Find
     leaves = [leaf for k in chosen for leaf in graphc.tree.leaves(arguments[k])]
     if any(np.abs(leaf[np.isfinite(leaf)]).max(initial=0) > LARGE for leaf in map(np.asarray, leaves)):
         return []  # a step is less than their last digit
-    gradients = [limit.exact for limit in limits[len(limits) - len(leaves) :]]
+    ends = limits[len(limits) - len(leaves) :]
+    if not all(limit.decided.all() for limit in ends):
+        return []  # with numbers as exact as the differences have them, another element may be chosen
+    gradients = [limit.exact for limit in ends]
     rng = np.random.default_rng(0)
     along = [rng.choice([-1.0, 1.0], np.shape(leaf)) for leaf in leaves]
 

@@ -105,6 +105,9 @@ def test_what_is_not_decided() -> None:
     assert not bound("np.sqrt(np.sin(x0) ** 2 + np.cos(x0) ** 2 - 1)", third).decided.any()
     assert not bound("x0 * f32(0.1) > 0.3", third).decided[0]
     assert bound("x0 > 0.25", third).decided.all()
+    many = "np.array([0.0] + [2.0] * 200, f32)"
+    assert not bound("np.prod(x0)", many).decided.any(), "2 ** 200 times 0, or 0 times 2, and so on"
+    assert bound("np.prod(x0[:9])", many).decided.all()
     assert not bound("np.argmax(np.stack([x0[1] * 0.7, 0.7 * x0[1]]))", third).decided.any(), "a tie but for rounding"
 
 

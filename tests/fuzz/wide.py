@@ -145,6 +145,8 @@ class Wide:
                 )
                 self.clamped |= bool(over.any())
                 result = np.where(over, np.nan, result)
+            elif node.op.name == "prod":  # and what is multiplied on the way infinite, or 0
+                result = np.where(_beyond(node, arrays, attrs), np.nan, result)
         elif self.noise is not None and node.op.name not in EXACT:
             amount = _amplitude(node, result, dtype, arrays, attrs)
             if self.noise in ("up", "down"):
@@ -172,6 +174,15 @@ def told_apart(exact: Any, apart: Any, eps: float) -> Any:
 def _sizes(node: Node, arrays: list[Any], attrs: dict[str, Any]) -> Any:
     """The sums of the sizes of what a node adds up."""
     return node.op.reference(*(np.abs(a) if a.dtype.kind == "f" else a for a in arrays), **attrs)
+
+
+def _beyond(node: Node, arrays: list[Any], attrs: dict[str, Any]) -> Any:
+    """Whether a product of some of the numbers of a product may lie beyond float32, though that of all does not."""
+    most, least, _ = RANGE["f32"]
+    sizes = np.abs(arrays[0])
+    large = np.asarray(node.op.reference(np.maximum(sizes, 1), **attrs))
+    small = np.asarray(node.op.reference(np.minimum(np.where(sizes == 0, 1, sizes), 1), **attrs))
+    return (large > most / 2) | (small < 2 * least)
 
 
 def _amplitude(node: Node, result: Any, dtype: DType, arrays: list[Any], attrs: dict[str, Any]) -> Any:
