@@ -1,7 +1,8 @@
 """limit: a program that keeps to a stated number of bytes, or a reason why it cannot.
 
-The ladder of `graphc.passes.remat` is climbed from its first step until the plan fits: each step is lowered, its memory
-planned and checked. The steps are the same whatever the limit, so that a lower limit never gives a higher peak.
+A program that fits is what it is without a limit. Else the ladder of `graphc.passes.memory.remat` is climbed from its
+first step until the plan fits: each step is lowered, its memory planned and checked. The steps are the same whatever
+the limit, so that a lower limit never gives a higher peak.
 """
 
 from __future__ import annotations
@@ -53,9 +54,14 @@ def compose(
     if not any(isinstance(p, Ranges) for p in passes):
         passes = ranges, *passes
     passes = tuple(replace(p, trust=trust) if isinstance(p, Ranges) else p for p in passes)
+    usual = Composed(pipeline.stages(graph, passes), passes)
     if limit is None:
-        return Composed(pipeline.stages(graph, passes), passes)
-    # Textures would take memory beside the arenas, and arenas apart more: with a limit, they are not worth it.
+        return usual
+    plan = lower(usual.stages[-1][1], target, donated)
+    memory = memory_report(plan, target.alignment)
+    if memory.peak_bytes + memory.texture_bytes <= limit:
+        return replace(usual, plan=plan)
+    # Textures take memory beside the arenas, and arenas apart more: where memory is short, they are not worth it.
     return _climb(graph, passes, limit, replace(target, max_texture=0, thrifty=True), donated)
 
 

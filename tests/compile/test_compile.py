@@ -262,6 +262,21 @@ def test_memory_limit(device: Any) -> None:
         graphc.compile(chain, memory_limit="lots")
 
 
+def test_a_program_that_fits_is_what_it_is_without_a_limit(device: Any) -> None:
+    def slope(w: Any, x: Any) -> Any:
+        return graphc.grad(lambda w: np.sum(np.tanh(np.tanh(x @ w) @ w)))(w)
+
+    arguments = graphc.spec((256, 256)), graphc.spec((512, 256))
+    plain = graphc.compile(slope, device=device).lower(*arguments)
+    need = plain.memory.peak_bytes + plain.memory.texture_bytes
+    roomy, tight = (
+        graphc.compile(slope, device=device, memory_limit=limit).lower(*arguments) for limit in (need, need - 1)
+    )
+    assert [d.kernel for d in roomy.plan.dispatches] == [d.kernel for d in plain.plan.dispatches]
+    assert str(roomy.memory) == str(plain.memory)
+    assert tight.memory.peak_bytes + tight.memory.texture_bytes < need
+
+
 def test_explain_names_each_op_its_line_and_kernel(device: Any) -> None:
     executable = graphc.compile(scaled_tanh, device=device).lower(PARAMS, X)
     text = executable.explain()
