@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import operator
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
-from graphc.errors import DeviceError, DTypeError, ImmutableError, ShapeError
-from graphc.ir.types import NDArray, TensorType, check_plain
+from graphc.errors import DeviceError, ImmutableError, ShapeError
+from graphc.ir.types import NDArray, TensorType, check_plain, strides_of
 from graphc.runtime.base import Device, pauses
 from graphc.runtime.faults import Faults
+from graphc.runtime.methods import ArrayMethods
 from graphc.runtime.registry import device as find_device
 
 
-class Array(np.lib.mixins.NDArrayOperatorsMixin):
+class Array(ArrayMethods):
     """A dense tensor on a device, immutable.
 
-    Reading it waits: `float(a)`, `np.asarray(a)`, `a.numpy()`, `await a`. NumPy functions and arithmetic on it
-    work on the host, on a copy. `a += b` binds the name to a new Array of the same type and device. Reading and waiting
-    raise IndexRangeError where the program that computed it, or one before that, met an index out of range. After the
-    Array was donated, or its device closed, use raises DeviceError.
+    Reading it waits: `float(a)`, `np.asarray(a)`, `a.numpy()`, `await a`. NumPy functions, arithmetic and the methods
+    of ndarray run on its device and give Arrays; `a += b` binds the name to a new Array of the same type and device. A
+    vector iterates over NumPy scalars, which are read at once, anything else over Arrays. Reading and waiting raise
+    IndexRangeError where the program that computed it, or one before that, met an index out of range. After the Array
+    was donated, or its device closed, use raises DeviceError.
     """
 
     __slots__ = ("_content", "_device", "_faults", "_gone", "_type", "bounds")
@@ -85,9 +86,28 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         self._settle()
         return host
 
-    def item(self) -> Any:
-        """The only element as a Python scalar; raises ValueError if there is not exactly one."""
-        return self.numpy().item()
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element at the API."""
+        return self.dtype.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from element to element along each axis of an ndarray of this type."""
+        return tuple(n * self.itemsize for n in strides_of(self.shape))
+
+    @property
+    def flat(self) -> Any:
+        """The elements of a copy on the host, one after the other."""
+        return self.numpy().flat
+
+    def item(self, *index: Any) -> Any:
+        """The only element, or the one at `index`, as a Python scalar; raises ValueError if there is not just one."""
+        return self.numpy().item(*index)
+
+    def to_device(self, device: Device | str, /, *, stream: None = None) -> Array:
+        """The Array on another device: `graphc.asarray(x, device)`. stream: None, there are none to choose from."""
+        return asarray(self, device)
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python scalars."""
@@ -125,69 +145,6 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         host = self.numpy()
         return host if dtype is None else host.astype(dtype, copy=False)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        out = options.get("out", ())
-        if any(isinstance(x, Array) for x in (out if isinstance(out, tuple) else (out,))):
-            raise ImmutableError(f"out= is an Array, which never changes: write y = np.{ufunc.__name__}(...)")
-        if any(_is_foreign(x) for x in inputs):
-            return NotImplemented  # a tracer knows what to do
-        return getattr(ufunc, method)(*(x.numpy() if isinstance(x, Array) else x for x in inputs), **options)
-
-    def _changed(self, change: Callable[[Any, Any], Any], other: Any) -> Any:
-        """What the name of an Array stands for after an operator in place: a new Array of the same type and device.
-
-        As in NumPy the result has the type of the left side. Raises ShapeError or DTypeError where it does not fit.
-        """
-        if _is_foreign(other):
-            return NotImplemented  # as with any other operator, a traced operand makes a traced result
-        host = self.numpy()
-        try:
-            made = change(host, other.numpy() if isinstance(other, Array) else other)
-        except ValueError as error:
-            raise ShapeError(f"{change.__name__} in place on an Array ({self._type}): {error}") from None
-        except (TypeError, OverflowError) as error:
-            raise DTypeError(f"{change.__name__} in place on an Array ({self._type}): {error}") from None
-        return self._device.upload(made)
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._changed(operator.iadd, other)
-
-    def __isub__(self, other: Any) -> Any:
-        return self._changed(operator.isub, other)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._changed(operator.imul, other)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._changed(operator.itruediv, other)
-
-    def __ifloordiv__(self, other: Any) -> Any:
-        return self._changed(operator.ifloordiv, other)
-
-    def __imod__(self, other: Any) -> Any:
-        return self._changed(operator.imod, other)
-
-    def __ipow__(self, other: Any) -> Any:
-        return self._changed(operator.ipow, other)
-
-    def __imatmul__(self, other: Any) -> Any:
-        return self._changed(operator.imatmul, other)
-
-    def __ilshift__(self, other: Any) -> Any:
-        return self._changed(operator.ilshift, other)
-
-    def __irshift__(self, other: Any) -> Any:
-        return self._changed(operator.irshift, other)
-
-    def __iand__(self, other: Any) -> Any:
-        return self._changed(operator.iand, other)
-
-    def __ior__(self, other: Any) -> Any:
-        return self._changed(operator.ior, other)
-
-    def __ixor__(self, other: Any) -> Any:
-        return self._changed(operator.ixor, other)
-
     def __await__(self) -> Generator[Any, None, Array]:
         # The event loop looks now and then. A thread that blocked inside wgpu would keep others from submitting.
         waiting = pauses()
@@ -197,7 +154,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __copy__(self) -> Array:
-        return self._device.upload(self.numpy())
+        copied: Array = self.copy()
+        return copied
 
     def __deepcopy__(self, memo: Any) -> Array:
         return self.__copy__()
@@ -218,10 +176,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError("iteration over an Array with no axes")
-        return iter(self.numpy())
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.numpy()[index]
+        return iter(self.numpy()) if self.ndim == 1 else (self[i] for i in range(len(self)))
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise ImmutableError(
@@ -234,6 +189,12 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item()) if digits is None else self.round(digits)
 
     def __index__(self) -> int:
         if self._type.dtype.kind not in ("int", "uint"):
@@ -254,12 +215,6 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
             return f"Array({self._type}, {self._gone or 'of a closed device'})"
         body = np.array2string(self.numpy(), separator=", ", prefix="Array(", threshold=100)
         return f"Array({body}, dtype={self.dtype.name}, device={self._device.name})"
-
-
-def _is_foreign(x: Any) -> bool:
-    """Whether an operand brings its own arithmetic, as a tracer does."""
-    cls = type(x)
-    return not issubclass(cls, Array | np.ndarray | np.generic) and hasattr(cls, "__array_ufunc__")
 
 
 def asarray(value: Any, device: Device | str | None = None) -> Array:

@@ -121,6 +121,17 @@ class running:
         self.trace.alive = False
 
 
+class untraced:
+    """Context in which no trace is running, for what runs at once in the middle of one."""
+
+    def __enter__(self) -> None:
+        self.kept = list(_stack())
+        _stack().clear()
+
+    def __exit__(self, *exc: object) -> None:
+        _stack()[:] = self.kept
+
+
 def wrapping(builder: Builder) -> Trace:
     """The trace whose operations add nodes to `builder`, with the source that the builder has."""
     if not isinstance(builder.trace, Trace):

@@ -130,13 +130,16 @@ def trace_program(
 
 
 def apply(op: Op, *args: Any, **attrs: Any) -> Any:
-    """An op on arrays: a node where an argument is traced, else its NumPy reference at once.
+    """An op on arrays: a node where an argument is traced, else at once, a program on Arrays and NumPy on ndarrays.
 
     Arguments that are not traced become constants; a Python number takes the element type of the first traced operand.
     An op with several outputs gives a tuple.
     """
     tracers = [x for x in args if is_tracer(x)]
     if not tracers:
+        own = next((x.apply_op for x in args if hasattr(type(x), "apply_op")), None)
+        if own is not None:  # an Array, which knows its device
+            return own(op, args, attrs)
         arrays = [x if isinstance(x, np.ndarray | np.generic) else np.asarray(x) for x in args]
         with np.errstate(all="ignore"):
             return op.reference(*arrays, **attrs)

@@ -145,6 +145,10 @@ class Tracer:
         """As ndarray.flatten."""
         return _copy(_function(np.ravel, self, order))
 
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """As ndarray.compress."""
+        return _function(np.compress, condition, self, axis)
+
     def copy(self, order: str = "C") -> Any:
         """As ndarray.copy."""
         return _copy(self)
