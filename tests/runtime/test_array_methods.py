@@ -136,6 +136,8 @@ def test_methods_give_numpys_results(name: str, kind: str) -> None:
     x = graphc.asarray(host, name)
     refused = set()
     for method, calls in METHODS.items():
+        if method == "round" and kind == "bool":
+            continue  # NumPy gives half precision for it, or raises
         for at, call in enumerate(calls):
             try:
                 with np.errstate(all="ignore"):
@@ -145,8 +147,7 @@ def test_methods_give_numpys_results(name: str, kind: str) -> None:
                     call(x)
                 refused.add(method)
                 continue
-            if method != "round" or kind != "bool":  # NumPy rounds truth to half precision
-                same(call(x), want, name, f"{method} {at} of {kind}")
+            same(call(x), want, name, f"{method} {at} of {kind}")
     assert refused <= ({"clip"} if kind == "bool" else set())
 
 
