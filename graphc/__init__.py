@@ -46,6 +46,7 @@ from graphc.taps import tap
 from graphc.tracing.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad, with_taps
 from graphc.updates import at, put_along_axis, segment_max, segment_mean, segment_sum
+from graphc.vmap import vmap
 
 __all__ = [
     "ArgumentError",
@@ -104,6 +105,7 @@ __all__ = [
     "tree",
     "unique",
     "value_and_grad",
+    "vmap",
     "web",
     "with_taps",
 ]

@@ -57,11 +57,11 @@ def value_and_grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) 
 
     @functools.wraps(fn)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        chosen = _positions(argnums, len(args))
+        chosen = positions_of(argnums, len(args))
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
             inner = functools.partial(_differentiated, fn, argnums, has_aux)
-            leaves, rebuild = _opened((args, kwargs), {0: set(chosen)})
-            return run_now(lambda *given: _called(inner, rebuild(given)), leaves)
+            leaves, rebuild = opened((args, kwargs), {0: set(chosen)})
+            return run_now(lambda *given: called_with(inner, rebuild(given)), leaves)
         return _differentiated(fn, argnums, has_aux, *args, **kwargs)
 
     return value_and_gradient
@@ -86,7 +86,7 @@ def custom_vjp(fn: Function, fwd: Function, bwd: Function) -> Function:
         args = _positional(fn, args, kwargs)
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves(args)):
             return fn(*args)
-        leaves, rebuild = _opened(args)
+        leaves, rebuild = opened(args)
         program = trace_program(lambda *given: fn(*rebuild(given)), tuple(leaves), {})
         return _call(
             program, leaves, getattr(fn, "__name__", "custom_vjp"), _user_rule(fwd, bwd, program, leaves, args)
@@ -102,14 +102,14 @@ def checkpoint(fn: Function) -> Function:
     def function(*args: Any, **kwargs: Any) -> Any:
         if current() is None and not any(is_tracer(leaf) for leaf in tree.leaves((args, kwargs))):
             return fn(*args, **kwargs)
-        leaves, rebuild = _opened((args, kwargs))
+        leaves, rebuild = opened((args, kwargs))
         outer = collector()
 
         def body(*given: Any) -> Any:
             if outer is None:
-                return _called(fn, rebuild(given)), {}
+                return called_with(fn, rebuild(given)), {}
             with collecting(inner := Collector(outer.zeros)):
-                result = _called(fn, rebuild(given))
+                result = called_with(fn, rebuild(given))
             tapped.update(inner.found)
             return result, inner.found if outer.zeros is not None else {}
 
@@ -149,7 +149,7 @@ def with_taps(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Fu
 
         trace_program(probe, args, kwargs)
         zeros = {name: np.zeros(x.shape, x.dtype) for name, x in known.items()}
-        positions = (0, *(i + 1 for i in _positions(argnums, len(args))))
+        positions = (0, *(i + 1 for i in positions_of(argnums, len(args))))
         (value, (aux, seen)), (slopes, *found) = value_and_grad(loss, positions, has_aux=True)(zeros, *args, **kwargs)
         report = {
             name: {"value": seen[name], "gradient": statistics(_plain(slopes[name]), x.steps)}
@@ -168,11 +168,11 @@ def _plain(x: Any) -> Any:
 
 def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: Any, **kwargs: Any) -> Any:
     """Value and gradient inside a running trace."""
-    asked = _positions(argnums, len(args))
+    asked = positions_of(argnums, len(args))
     positions = tuple(dict.fromkeys(asked))  # an argument that is named twice is one that is varied once
     subject, treedef = tree.flatten(tuple(args[i] for i in positions))
     for leaf, path in zip(subject, tree.paths(treedef), strict=True):
-        _require_float_argument(leaf, positions[path[0]], path[1:])
+        require_float_argument(leaf, positions[path[0]], path[1:])
 
     def flat(*leaves: Any) -> Any:
         parts = dict(zip(positions, tree.unflatten(treedef, leaves), strict=True))
@@ -189,12 +189,12 @@ def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: A
     return value, gradients if isinstance(argnums, Sequence) else gradients[0]
 
 
-def _called(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+def called_with(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
     args, kwargs = given
     return fn(*args, **kwargs)
 
 
-def _positions(argnums: Positions, count: int) -> tuple[int, ...]:
+def positions_of(argnums: Positions, count: int) -> tuple[int, ...]:
     given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
     found = []
     for i in given:
@@ -208,7 +208,7 @@ def _positions(argnums: Positions, count: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _require_float_argument(leaf: Any, position: int, path: tree.Path) -> None:
+def require_float_argument(leaf: Any, position: int, path: tree.Path) -> None:
     what = f"grad: argument {position}{tree.format_path(path)}"
     try:
         type, _ = leaf_type(leaf)
@@ -250,7 +250,7 @@ def _positional(fn: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return bound.args
 
 
-def _opened(given: Any, numbers: dict[int, set[int]] | None = None) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+def opened(given: Any, numbers: dict[int, set[int]] | None = None) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The leaves of a tree that are arrays, and a function that puts others in their place; the rest stays as it is.
 
     numbers: for children of the root, positions within them where Python numbers count as arrays too.
@@ -298,7 +298,7 @@ def _user_rule(
     """
     likes = [_like(*leaf_type(leaf)) for leaf in leaves]
     captured = program.captured
-    _, rebuild = _opened(args)
+    _, rebuild = opened(args)
 
     def make() -> tuple[Graph, Graph, tuple[bool, ...]]:
         kept: list[Callable[[Sequence[Any]], Any]] = []
@@ -307,7 +307,7 @@ def _user_rule(
             result = fwd(*rebuild(given))
             if not isinstance(result, tuple) or len(result) != 2:
                 raise located(TraceError("custom_vjp: fwd has to return a pair (result, residuals)"))
-            residuals, put_back = _opened(result[1])
+            residuals, put_back = opened(result[1])
             kept.append(put_back)
             return result[0], residuals
 

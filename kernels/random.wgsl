@@ -3,24 +3,29 @@
 
 fn gc_threefry{{S}}(key0: u32, key1: u32, counter0: {{U}}, counter1: {{U}}, second: {{B}}) -> {{U}} {
   // Word 0 of the block at (counter0, counter1), or word 1 where `second`.
-  let key2 = key0 ^ key1 ^ 0x1bd11bdau;
-  var x0 = counter0 + {{U}}(key0);
-  var x1 = counter1 + {{U}}(key1);
+  return gc_threefry_each{{S}}({{U}}(key0), {{U}}(key1), counter0, counter1, second);
+}
+
+fn gc_threefry_each{{S}}(key0: {{U}}, key1: {{U}}, counter0: {{U}}, counter1: {{U}}, second: {{B}}) -> {{U}} {
+  // The same with a key for each lane.
+  let key2 = key0 ^ key1 ^ {{U}}(0x1bd11bdau);
+  var x0 = counter0 + key0;
+  var x1 = counter1 + key1;
   gc_threefry_mix{{S}}(&x0, &x1, 13u, 15u, 26u, 6u);
-  x0 += {{U}}(key1);
-  x1 += {{U}}(key2 + 1u);
+  x0 += key1;
+  x1 += key2 + {{U}}(1u);
   gc_threefry_mix{{S}}(&x0, &x1, 17u, 29u, 16u, 24u);
-  x0 += {{U}}(key2);
-  x1 += {{U}}(key0 + 2u);
+  x0 += key2;
+  x1 += key0 + {{U}}(2u);
   gc_threefry_mix{{S}}(&x0, &x1, 13u, 15u, 26u, 6u);
-  x0 += {{U}}(key0);
-  x1 += {{U}}(key1 + 3u);
+  x0 += key0;
+  x1 += key1 + {{U}}(3u);
   gc_threefry_mix{{S}}(&x0, &x1, 17u, 29u, 16u, 24u);
-  x0 += {{U}}(key1);
-  x1 += {{U}}(key2 + 4u);
+  x0 += key1;
+  x1 += key2 + {{U}}(4u);
   gc_threefry_mix{{S}}(&x0, &x1, 13u, 15u, 26u, 6u);
-  x0 += {{U}}(key2);
-  x1 += {{U}}(key0 + 5u);
+  x0 += key2;
+  x1 += key0 + {{U}}(5u);
   return select(x0, x1, second);
 }
 

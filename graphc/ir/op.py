@@ -6,7 +6,7 @@ so an op without a gradient, a reference or a kernel fails the suite. Passes ask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,7 @@ from graphc.ir.index import Index
 from graphc.ir.types import DType, NDArray, TensorType
 
 if TYPE_CHECKING:
-    from graphc.ir.graph import Node, Value
+    from graphc.ir.graph import Graph, Node, Value
 
 Attrs = Mapping[str, Any]
 Traced = Any
@@ -23,6 +23,7 @@ Traced = Any
 Infer = Callable[..., "TensorType | tuple[TensorType, ...]"]
 Reference = Callable[..., "NDArray | tuple[NDArray, ...]"]
 VjpRule = Callable[..., "tuple[Traced | None, ...]"]
+BatchRule = Callable[..., "Traced | tuple[Traced, ...]"]
 
 
 def apply(op: Op, *args: Traced, **attrs: Any) -> Traced:
@@ -36,6 +37,35 @@ class NotDifferentiable:
     """Stands in the place of a vjp: the op has no gradient (it is zero, or there is none), for this reason."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Stands in the place of a result of a batching rule: `x` is the same for all examples, and has no axis of them."""
+
+    x: Traced
+
+
+class Batch(Protocol):
+    """What a batching rule knows: one op is applied to `size` examples, whose operands lie along a first axis.
+
+    mapped: which operands have that axis; the others are the same for all examples.
+    """
+
+    @property
+    def op(self) -> Op: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def mapped(self) -> tuple[bool, ...]: ...
+
+    def graph(self, body: Graph, mapped: Sequence[bool], every: Sequence[bool]) -> tuple[Graph, tuple[bool, ...]]:
+        """A body for all examples, its inputs mapped so; and which outputs are, those in `every` in any case."""
+
+    def summed(self, body: Graph, chosen: Sequence[bool]) -> Graph:
+        """A body whose chosen outputs, all mapped, are summed over the examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +223,12 @@ class Op:
 
     infer(*types, **attrs): output type or types. reference(*arrays, **attrs): the NumPy result. vjp(g, out, *inputs,
     **attrs): gradient for each input (None: no gradient) as plain NumPy over traced arrays; sums over broadcast
-    axes are made by autodiff. traits: "pointwise", "view", "reduction", "commutative", "contraction", "indexed",
-    "random", "structured" (stands for a graph), "transcendental" (worth storing rather than computing twice),
-    "reports" (its kernel writes to the program's faults). indices: the position of the operand that holds indices of
-    attrs["axis"], if one does. What passes ask of the way in which an op is computed are the properties below.
+    axes are made by autodiff. batch(batch, *inputs, **attrs): the outputs for all examples of a `Batch`, their axis
+    first; a pointwise op and a reduction need none, see `ops/batching.py`. traits: "pointwise", "view", "reduction",
+    "commutative", "contraction", "indexed", "random", "structured" (stands for a graph), "transcendental" (worth
+    storing rather than computing twice), "reports" (its kernel writes to the program's faults). indices: the position
+    of the operand that holds indices of attrs["axis"], if one does. What passes ask of the way in which an op is
+    computed are the properties below.
     """
 
     name: str
@@ -208,6 +240,7 @@ class Op:
     cases: Callable[[], tuple[Case, ...]] = tuple
     doc: str = ""
     indices: int | None = None
+    batch: BatchRule | None = None
 
     def __repr__(self) -> str:
         return f"Op({self.name})"

@@ -14,6 +14,7 @@ from graphc.ops import (
     logic,
     movement,
     order,
+    position,
     random,
     reduce,
     structured,
@@ -31,6 +32,7 @@ MODULES: Final = (
     conv,
     indexing,
     order,
+    position,
     random,
     structured,
 )

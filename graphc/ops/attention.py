@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Attend, Case, Op, Traced, apply
+from graphc.ir.op import Attend, Batch, Case, Op, Traced, apply
 from graphc.ir.types import NDArray, TensorType, u32
+from graphc.ops.batching import every
 from graphc.ops.elementwise import FLOAT, same_dtype
 from graphc.ops.random import random_bits
 from graphc.ops.samples import sample
@@ -129,11 +130,16 @@ def attend_backward(
 
 
 def _factors(key: Traced, weights: Traced, keep: float, boost: float) -> Traced:
-    """What dropout multiplies each weight with: `boost` or 0, from the same bits as `graphc.nn.dropout`."""
+    """What dropout multiplies each weight with: `boost` or 0, from the same bits as `graphc.nn.dropout`.
+
+    Several keys are those of examples, which lie along the first axis of the weights; so they do for a key u32[1, 2],
+    which all share.
+    """
+    shape = weights.shape[key.ndim - 1 :]
     if hasattr(key, "apply"):
-        bits = apply(random_bits, key, shape=weights.shape)
+        bits = apply(random_bits, key, shape=shape)
     else:
-        bits = random_bits.reference(key, shape=weights.shape)
+        bits = random_bits.reference(key, shape=shape)
     kept = (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24) < np.float32(keep)
     return np.where(kept, boost, 0.0).astype(weights.dtype)
 
@@ -217,6 +223,24 @@ def _attention_backward_vjp(
     )
 
 
+def _batched(plain: Any) -> Any:
+    """The rule of attention and its gradient: the examples are a further leading axis.
+
+    Dropout takes its bits by the place within an example, which the kernels do not know of; then it is computed by
+    plain operations.
+    """
+
+    def rule(batch: Batch, *inputs: Any, kernel: bool = False, **attrs: Any) -> Any:
+        keys = 3 if plain is attend else 6
+        operands = every(batch, *inputs[:keys])
+        if len(inputs) == keys:
+            return apply(batch.op, *operands, **attrs)
+        key = inputs[keys] if batch.mapped[keys] else inputs[keys][None]
+        return plain(*operands, key, **attrs)
+
+    return rule
+
+
 _SHAPES: Final[tuple[tuple[tuple[int, ...], int, int, int, int, bool], ...]] = (
     ((2, 3), 5, 5, 4, 4, True),
     ((2,), 7, 9, 8, 6, True),
@@ -269,6 +293,7 @@ attention: Final = Op(
     _attention_cases,
     "(softmax(scale * q @ k^T) @ v, log-sum-exp of the scores); attrs: causal, scale, kernel (it stays one node); "
     "with a key: keep and boost, the dropout of weights",
+    batch=_batched(attend),
 )
 
 attention_backward: Final = Op(
@@ -280,4 +305,5 @@ attention_backward: Final = Op(
     frozenset({"structured"}),
     _attention_backward_cases,
     "(dq, dk, dv) of attention from q, k, v, dout, lse, and delta = sum(dout * out) - dlse; attrs as in attention",
+    batch=_batched(attend_backward),
 )

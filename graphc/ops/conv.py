@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Case, Custom, Op, apply
+from graphc.ir.op import Batch, Case, Custom, Op, apply
 from graphc.ir.types import NDArray, TensorType, f32
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.samples import integers, sample
@@ -148,6 +148,24 @@ def _conv_vjp(
     return dx, np.swapaxes(dw, 0, 1)
 
 
+def _batch_conv(batch: Batch, x: Any, w: Any, *, groups: int, **attrs: Any) -> Any:
+    """One convolution: examples are a part of the batch, of the output channels, or groups of their own."""
+    n = batch.size
+    if not batch.mapped[1]:
+        made = apply(conv, np.reshape(x, (n * x.shape[1], *x.shape[2:])), w, groups=groups, **attrs)
+        return np.reshape(made, (n, x.shape[1], *made.shape[1:]))
+    outs = w.shape[1]
+    if not batch.mapped[0]:
+        kernels = np.swapaxes(np.reshape(w, (n, groups, outs // groups, *w.shape[2:])), 0, 1)
+        made = apply(conv, x, np.reshape(kernels, (outs * n, *w.shape[2:])), groups=groups, **attrs)
+        made = np.reshape(made, (x.shape[0], groups, n, outs // groups, *made.shape[2:]))
+        return np.reshape(np.moveaxis(made, 2, 0), (n, x.shape[0], outs, *made.shape[4:]))
+    images = np.swapaxes(x, 0, 1)
+    images = np.reshape(images, (x.shape[1], n * x.shape[2], *x.shape[3:]))
+    made = apply(conv, images, np.reshape(w, (n * outs, *w.shape[2:])), groups=groups * n, **attrs)
+    return np.swapaxes(np.reshape(made, (x.shape[1], n, outs, *made.shape[2:])), 0, 1)
+
+
 def _conv_cases() -> tuple[Case, ...]:
     def attrs(stride: Any = 1, pad: Any = 0, dilation: Any = 1, spread: Any = 1, groups: int = 1) -> dict[str, Any]:
         def pair(n: Any) -> Any:
@@ -178,7 +196,7 @@ def _conv_cases() -> tuple[Case, ...]:
     return tuple(found)
 
 
-conv: Final = Op(
+conv: Final[Op] = Op(
     "conv",
     infer_conv,
     _conv,
@@ -187,4 +205,5 @@ conv: Final = Op(
     frozenset({"contraction"}),
     _conv_cases,
     "convolution (a correlation, as in every library) of x [N, C, H, W] with w [O, C / groups, h, w]",
+    batch=_batch_conv,
 )

@@ -1,4 +1,4 @@
-"""Indexing by integer tensors, and tensors that are functions of position.
+"""Indexing by integer tensors.
 
 A negative index counts from the end, as in NumPy. A GPU cannot raise where one that is known only at run time lies
 outside of its axis, so there it is reported (see `checked`), and whoever reads a result learns of it. Meanwhile what is
@@ -15,11 +15,13 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
-from graphc.ir.index import Idx, Index, add, constant
-from graphc.ir.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
-from graphc.ir.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, f32, i32, u32
+from graphc.ir.index import Idx, Index, constant
+from graphc.ir.op import Batch, Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
+from graphc.ir.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, i32
+from graphc.ops.batching import as_before, spread
 from graphc.ops.elementwise import NUMERIC
-from graphc.ops.movement import INDEXED, compare, unbroadcast
+from graphc.ops.movement import INDEXED, unbroadcast
+from graphc.ops.position import iota
 from graphc.ops.samples import booleans, integers, sample
 
 
@@ -97,6 +99,7 @@ checked: Final = Op(
         Case((np.zeros((0, 3), np.int32),), {"low": 0, "high": 8, "what": "take"}),
     ),
     "the indices as they are; those outside of [low, high] are reported: who reads a result gets an IndexRangeError",
+    batch=as_before,
 )
 
 
@@ -158,6 +161,20 @@ def _take_cases() -> tuple[Case, ...]:
     )
 
 
+def _batch_take(batch: Batch, x: Any, ids: Any, *, axis: int, clamp: bool = False) -> Any:
+    if not batch.mapped[1]:
+        return apply(take, x, ids, axis=axis + 1, clamp=clamp)
+    if not batch.mapped[0]:
+        return np.moveaxis(apply(take, x, ids, axis=axis, clamp=clamp), axis, 0)
+    # Both differ: one row of elements for each example, at the places that lie along it.
+    n, places = x.shape[axis + 1], ids.shape[1:]
+    before, after = x.shape[1 : axis + 1], x.shape[axis + 2 :]
+    if clamp:
+        ids = np.clip(from_start(ids, n), 0, max(n - 1, 0))
+    ids = np.reshape(ids, (batch.size, *(1,) * axis, math.prod(places), *(1,) * len(after)))
+    return np.reshape(apply(take_along_axis, x, ids, axis=axis + 1), (batch.size, *before, *places, *after))
+
+
 take: Final = Op(
     "take",
     _infer_take,
@@ -168,6 +185,7 @@ take: Final = Op(
     _take_cases,
     "the elements of x at `ids` along an axis (np.take), NaN where these are out of range, unless they are clamped",
     indices=1,
+    batch=_batch_take,
 )
 
 
@@ -225,7 +243,7 @@ def _emit_take_along_axis(em: Emitter, node: Any, index: Index) -> Term:
     return emit_filled(em, em.read(x, operand(x.type.shape, emit_wrapped(em, where, n))), where, n)
 
 
-take_along_axis: Final = Op(
+take_along_axis: Final[Op] = Op(
     "take_along_axis",
     _infer_take_along_axis,
     _take_along_axis,
@@ -246,6 +264,11 @@ take_along_axis: Final = Op(
     ),
     "for each position of `ids` the element of x at that place along an axis, NaN where they are out of range",
     indices=1,
+    batch=lambda batch, x, ids, *, axis: apply(
+        take_along_axis,
+        *(y if mapped else y[None] for y, mapped in zip((x, ids), batch.mapped, strict=True)),
+        axis=axis + 1,
+    ),
 )
 
 
@@ -303,6 +326,33 @@ def _gradient_of_updates(g: Any, ids: Any, axis: int, size: int) -> Any:
     return np.where(inside, apply(take, g, ids, axis=axis, clamp=True), 0)
 
 
+def _places_of_examples(batch: Batch, ids: Any, n: int, what: str) -> tuple[Any, Any]:
+    """Places in a table of n + 1 slots an example, all in one, as a vector; and the length of such a table.
+
+    What is out of range goes to the last slot of its example, which is cut off, so that it is written nowhere.
+    """
+    ids = apply(checked, ids, low=-n, high=n - 1, what=what) if ids.size else ids
+    places = from_start(ids, n).astype(np.int32)
+    places = np.where((places >= 0) & (places < n), places, n)
+    example = ids.apply(iota, shape=(batch.size, *(1,) * (ids.ndim - 1)), axis=0, dtype=i32)
+    return np.reshape(places + example * (n + 1), (-1,)), batch.size * (n + 1)
+
+
+def _batch_scatter_add(batch: Batch, ids: Any, updates: Any, *, axis: int, size: int) -> Any:
+    if not batch.mapped[0]:
+        return apply(scatter_add, ids, updates, axis=axis + 1, size=size)
+    updates = spread(batch, updates, 1)
+    count, first, last = ids.ndim - 1, updates.shape[1 : axis + 1], updates.shape[axis + ids.ndim :]
+    rows = np.transpose(
+        updates, (0, *range(axis + 1, axis + 1 + count), *range(1, axis + 1), *range(axis + 1 + count, updates.ndim))
+    )
+    places, total = _places_of_examples(batch, ids, size, "scatter_add")
+    rows = np.reshape(rows, (places.shape[0], *first, *last))
+    table = apply(scatter_add, places, rows, axis=0, size=total)
+    table = np.reshape(table, (batch.size, size + 1, *first, *last))[:, :size]
+    return np.moveaxis(table, 1, axis + 1)
+
+
 scatter_add: Final[Op] = Op(
     "scatter_add",
     _infer_scatter_add,
@@ -313,6 +363,7 @@ scatter_add: Final[Op] = Op(
     _scatter_cases,
     "zeros with `size` along an axis, to which the updates are added at `ids`; what is out of range is left out",
     indices=0,
+    batch=_batch_scatter_add,
 )
 
 
@@ -347,6 +398,24 @@ def _index_update_vjp(g: Any, out: Any, x: Any, ids: Any, values: Any, *, axis: 
     return cleared, None, np.where(mask, apply(take, g, ids, axis=axis, clamp=True), 0)
 
 
+def _batch_index_update(batch: Batch, x: Any, ids: Any, values: Any, *, axis: int) -> Any:
+    x, values = spread(batch, x, 0), spread(batch, values, 2)
+    if not batch.mapped[1]:
+        return apply(index_update, x, ids, values, axis=axis + 1)
+    n, count = x.shape[axis + 1], ids.ndim - 1
+    first, last = x.shape[1 : axis + 1], x.shape[axis + 2 :]
+    table = np.moveaxis(x, axis + 1, 1)
+    table = np.concatenate([table, np.zeros_like(table, shape=(batch.size, 1, *first, *last))], axis=1)
+    rows = np.transpose(
+        values, (0, *range(axis + 1, axis + 1 + count), *range(1, axis + 1), *range(axis + 1 + count, values.ndim))
+    )
+    places, total = _places_of_examples(batch, ids, n, "index_update")
+    rows = np.reshape(rows, (places.shape[0], *first, *last))
+    table = apply(index_update, np.reshape(table, (total, *first, *last)), places, rows, axis=0)
+    table = np.reshape(table, (batch.size, n + 1, *first, *last))[:, :n]
+    return np.moveaxis(table, 1, axis + 1)
+
+
 index_update: Final[Op] = Op(
     "index_update",
     _infer_index_update,
@@ -365,87 +434,5 @@ index_update: Final[Op] = Op(
     ),
     "x with the values written at `ids` along an axis: of equal ids the last; what is out of range is left out",
     indices=1,
-)
-
-
-def _infer_triangle(x: TensorType, *, k: int) -> TensorType:
-    if x.ndim < 2:
-        raise ShapeError(f"needs at least 2 axes, got {list(x.shape)}")
-    return x
-
-
-def _emit_triangle(upper: bool) -> Indexed:
-    def emit(em: Emitter, node: Any, index: Index) -> Term:
-        x, k = node.inputs[0], node.attrs["k"]
-        row, column = index.dims[-2], index.dims[-1]
-        # Lower: column <= row + k. Upper: column >= row + k. Indices are unsigned, so k goes where it is positive.
-        row, column = add(row, constant(max(k, 0))), add(column, constant(max(-k, 0)))
-        kept = compare(em, column, ">=", row) if upper else compare(em, row, ">=", column)
-        if kept is False:
-            return em.literal(0, x.type.dtype)
-        element = em.read(x, index)
-        return element if kept is True else em.select(kept, element, em.literal(0, x.type.dtype))
-
-    return Indexed(emit)
-
-
-def _triangle_cases() -> tuple[Case, ...]:
-    shapes = ((5, 5), (3, 8), (8, 3), (2, 4, 4), (0, 3), (1, 1))
-    found = [Case((sample(*shape),), {"k": k}) for shape in shapes for k in (0, 1, -2)]
-    found.append(Case((np.full((3, 3), np.inf, np.float32),), {"k": 0}, grad=False))
-    found.append(Case((booleans(4, 4),), {"k": -1}))
-    return tuple(found)
-
-
-tril: Final = Op(
-    "tril",
-    _infer_triangle,
-    lambda x, *, k: np.tril(x, k),
-    lambda g, out, x, *, k: (np.tril(g, k),),
-    _emit_triangle(upper=False),
-    INDEXED,
-    _triangle_cases,
-    "x with zeros above the k-th diagonal of its last two axes",
-)
-
-triu: Final = Op(
-    "triu",
-    _infer_triangle,
-    lambda x, *, k: np.triu(x, k),
-    lambda g, out, x, *, k: (np.triu(g, k),),
-    _emit_triangle(upper=True),
-    INDEXED,
-    _triangle_cases,
-    "x with zeros below the k-th diagonal of its last two axes",
-)
-
-
-def _infer_iota(*, shape: Shape, axis: int, dtype: DType) -> TensorType:
-    if not 0 <= axis < len(shape) or min(shape) < 0:
-        raise ShapeError(f"axis {axis} is out of range for the shape {list(shape)}")
-    if dtype.kind not in NUMERIC:
-        raise DTypeError(f"needs a numeric element type, got {dtype.name}")
-    return TensorType(tuple(shape), dtype)
-
-
-def _iota(*, shape: Shape, axis: int, dtype: DType) -> NDArray:
-    line = np.arange(shape[axis]).astype(dtype.numpy)
-    return np.broadcast_to(line.reshape([-1 if k == axis else 1 for k in range(len(shape))]), shape)
-
-
-iota: Final[Op] = Op(
-    "iota",
-    _infer_iota,
-    _iota,
-    NotDifferentiable("it has no operands"),
-    Indexed(lambda em, node, index: em.value_of(index.dims[node.attrs["axis"]], node.attrs["dtype"])),
-    INDEXED,
-    lambda: (
-        Case((), {"shape": (7,), "axis": 0, "dtype": i32}),
-        Case((), {"shape": (3, 5), "axis": 0, "dtype": f32}),
-        Case((), {"shape": (3, 8), "axis": 1, "dtype": u32}),
-        Case((), {"shape": (0,), "axis": 0, "dtype": i32}),
-        Case((), {"shape": (2, 1, 3), "axis": 1, "dtype": i32}),
-    ),
-    "each element's position along an axis",
+    batch=_batch_index_update,
 )

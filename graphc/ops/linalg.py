@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Case, Contract, Op
+from graphc.ir.op import Batch, Case, Contract, Op
 from graphc.ir.types import NDArray, TensorType, broadcast_shapes
+from graphc.ops.batching import level
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.movement import unbroadcast
 from graphc.ops.samples import integers, sample
@@ -69,6 +70,20 @@ def _matmul_cases() -> tuple[Case, ...]:
     return tuple(found)
 
 
+def _batch_matmul(batch: Batch, a: Any, b: Any) -> Any:
+    """One batched product. What is a product of numbers for each example is multiplied."""
+    if a.shape[-1] == 1:
+        a, b = level(batch, a, b)
+        return a * b
+    if b.shape[-1] == 1 and not batch.mapped[0] and a.ndim == 2:
+        # A matrix that all share times a column for each example: the examples are the rows of one product.
+        return (b[..., 0] @ np.swapaxes(a, 0, 1))[..., None]
+    if a.shape[-2] == 1 and not batch.mapped[1] and b.ndim == 2:
+        return (a[..., 0, :] @ b)[..., None, :]
+    a, b = level(batch, a, b)
+    return a @ b
+
+
 matmul: Final = Op(
     "matmul",
     infer_matmul,
@@ -78,4 +93,5 @@ matmul: Final = Op(
     frozenset({"contraction"}),
     _matmul_cases,
     "a @ b: [..., M, K] x [..., K, N] -> [..., M, N]; batch dimensions broadcast",
+    batch=_batch_matmul,
 )

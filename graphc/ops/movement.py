@@ -13,8 +13,9 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.index import Idx, Index, add, clamp, constant, divide, modulo, multiply, reverse, subtract
-from graphc.ir.op import Case, Emitter, Indexed, Op, Term, apply
+from graphc.ir.op import Batch, Case, Emitter, Indexed, Op, Term, apply
 from graphc.ir.types import NDArray, Shape, TensorType, bool_, broadcast_shapes
+from graphc.ops.batching import along, before
 from graphc.ops.reduce import reduced_shape
 from graphc.ops.samples import booleans, integers, sample
 
@@ -78,6 +79,7 @@ reshape: Final = Op(
         Case((integers(3, 5),), {"shape": (15,)}),
     ),
     "the same elements in row-major order with another shape",
+    batch=lambda batch, x, *, shape: np.reshape(x, (batch.size, *shape)),
 )
 
 
@@ -113,6 +115,7 @@ transpose: Final = Op(
         Case((booleans(5, 3),), {"perm": (1, 0)}),
     ),
     "output axis i is input axis perm[i]",
+    batch=lambda batch, x, *, perm: np.transpose(x, (0, *(axis + 1 for axis in perm))),
 )
 
 
@@ -129,6 +132,11 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
     extra = g.ndim - len(shape)
     axes = (*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and g.shape[k + extra] != 1))
     return np.reshape(np.sum(g, axis=axes), shape)
+
+
+def _batch_broadcast_to(batch: Batch, x: Any, *, shape: Shape) -> Any:
+    x = np.reshape(x, (batch.size, *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:]))
+    return np.broadcast_to(x, (batch.size, *shape))
 
 
 broadcast_to: Final = Op(
@@ -148,6 +156,7 @@ broadcast_to: Final = Op(
         Case((booleans(1, 3),), {"shape": (2, 3)}),
     ),
     "x repeated to a shape, as NumPy broadcasts",
+    batch=_batch_broadcast_to,
 )
 
 
@@ -205,6 +214,7 @@ slice_: Final = Op(
     VIEW,
     _slice_cases,
     "x[start:stop:step] along every axis; steps are positive",
+    batch=before(start=lambda n: 0, stop=lambda n: n, step=lambda n: 1),
 )
 
 
@@ -236,6 +246,7 @@ flip: Final = Op(
         Case((sample(0, 3),), {"axes": (0, 1)}),
     ),
     "x with the order along axes reversed",
+    batch=along("axes"),
 )
 
 
@@ -319,6 +330,7 @@ pad: Final[Op] = Op(
     INDEXED,
     _pad_cases,
     "x with `value` before (low), after (high) and between (interior) its elements",
+    batch=before(low=lambda n: 0, high=lambda n: 0, interior=lambda n: 0),
 )
 
 
@@ -393,4 +405,5 @@ concatenate: Final = Op(
         Case((booleans(3), booleans(2, seed=1)), {"axis": 0}),
     ),
     "the operands one after another along an axis",
+    batch=along("axis"),
 )

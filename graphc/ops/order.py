@@ -9,6 +9,7 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.ir.op import Case, Custom, NotDifferentiable, Op
 from graphc.ir.types import NDArray, TensorType, i32
+from graphc.ops.batching import as_before
 from graphc.ops.samples import booleans, integers, sample
 
 
@@ -58,4 +59,5 @@ argsort: Final[Op] = Op(
     _argsort_cases,
     "the positions of the first `count` elements of each row in order, NaN after all others; where `descending` the "
     "other way round, NaN first. Of equal elements the one that stands first comes first",
+    batch=as_before,
 )

@@ -14,6 +14,7 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.op import Case, Custom, NotDifferentiable, Op, Reduce, Width, apply
 from graphc.ir.types import DType, NDArray, Shape, TensorType, f32, i32
+from graphc.ops.batching import along
 from graphc.ops.elementwise import NUMERIC, call_library, call_test
 from graphc.ops.samples import EDGES, integers, sample
 
@@ -370,4 +371,5 @@ cumsum: Final[Op] = Op(
     frozenset(),
     _cumsum_cases,
     "the running sum along an axis, from its end where `reverse`",
+    batch=along("axis"),
 )

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat
+from graphc.ir.op import Batch, Custom, Indexed, Inline, NotDifferentiable, Op, Repeat, Shared, apply
 from graphc.ir.types import NDArray, TensorType
+from graphc.ops.batching import as_before, spread
 
 if TYPE_CHECKING:
     from graphc.ir.graph import Graph
@@ -87,7 +88,27 @@ fused: Final = Op(
     doc="One kernel made of several ops. attrs: body, family (see graphc.families), why (text).",
 )
 
-call: Final = Op(
+
+def _batch_call(batch: Batch, *inputs: Any, body: Graph, name: str, rule: Any) -> Any:
+    """The call of a body for all examples. A gradient of one's own is asked for those of each example."""
+    whole = isinstance(rule, CustomVjp)
+    inner, made = batch.graph(body, batch.mapped, [whole] * len(body.outputs))
+    found = apply(call, *inputs, body=inner, name=name, rule=_rule_of_examples(batch, rule) if whole else rule)
+    results = found if isinstance(found, tuple) else (found,)
+    return tuple(x if mapped else Shared(x) for x, mapped in zip(results, made, strict=True))
+
+
+def _rule_of_examples(batch: Batch, rule: CustomVjp) -> CustomVjp:
+    def make() -> tuple[Graph, Graph, tuple[bool, ...]]:
+        forward, _ = batch.graph(rule.fwd, batch.mapped, [True] * len(rule.fwd.outputs))
+        backward, _ = batch.graph(rule.bwd, [True] * len(rule.bwd.inputs), [True] * len(rule.bwd.outputs))
+        positions = [i for i, has in enumerate(rule.has_grad) if has]
+        return forward, batch.summed(backward, [not batch.mapped[i] for i in positions]), rule.has_grad
+
+    return CustomVjp(make)
+
+
+call: Final[Op] = Op(
     "call",
     infer=_infer_body,
     reference=_run_body,
@@ -96,6 +117,7 @@ call: Final = Op(
     traits=frozenset({"structured"}),
     doc="A sub-graph that acts as one op for autodiff. attrs: body, name, rule (CustomVjp, Checkpoint, or None, which "
     "means: differentiate the body).",
+    batch=_batch_call,
 )
 
 barrier: Final = Op(
@@ -106,6 +128,7 @@ barrier: Final = Op(
     lowering=Indexed(lambda emitter, node, index: emitter.read(node.inputs[0], index)),
     traits=frozenset({"structured", "barrier"}),
     doc="Its input, unchanged. Common subexpressions are not merged across it, which keeps a recomputation apart.",
+    batch=as_before,
 )
 
 
@@ -160,7 +183,31 @@ def repeat(
     return (*carry, *stacks)
 
 
-scan: Final = Op(
+def _batch_scan(batch: Batch, *inputs: Any, body: Graph, length: int, consts: int, carries: int, reverse: bool) -> Any:
+    """One loop for all examples: a carry that differs after a step differs from the start."""
+    first = consts + carries
+    mapped = list(batch.mapped)
+    while True:
+        _, made = batch.graph(body, mapped, [False] * len(body.outputs))
+        grown = [a or b for a, b in zip(mapped[consts:first], made[:carries], strict=True)]
+        if grown == mapped[consts:first]:
+            break
+        mapped[consts:first] = grown
+    carried = mapped[consts:first]
+    inner, made = batch.graph(body, mapped, [*carried, *(False for _ in made[carries:])])
+    operands = [
+        *inputs[:consts],
+        *(spread(batch, inputs[i], i) if mapped[i] else inputs[i] for i in range(consts, first)),
+        *(np.swapaxes(x, 0, 1) if mapped[first + i] else x for i, x in enumerate(inputs[first:])),
+    ]
+    attrs = {"body": inner, "length": length, "consts": consts, "carries": carries, "reverse": reverse}
+    found = apply(scan, *operands, **attrs)
+    results = found if isinstance(found, tuple) else (found,)
+    stacked = [np.swapaxes(y, 0, 1) if m else y for y, m in zip(results[carries:], made[carries:], strict=True)]
+    return tuple(x if m else Shared(x) for x, m in zip((*results[:carries], *stacked), made, strict=True))
+
+
+scan: Final[Op] = Op(
     "scan",
     infer=_infer_scan,
     reference=_run_scan,
@@ -170,6 +217,7 @@ scan: Final = Op(
     doc="A loop. attrs: body, length, consts, carries, reverse. Inputs: what every step sees, the first carry, tensors "
     "of which each step sees one slice. The body maps (consts, carry, slices) to (carry, results); outputs: the last "
     "carry, the results of all steps stacked. reverse: the last slice comes first.",
+    batch=_batch_scan,
 )
 
 

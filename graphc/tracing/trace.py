@@ -102,9 +102,9 @@ def trace_program(
     """
     leaves, in_tree = tree.flatten((args, kwargs))
     watch = Watch(fn) if current() is None else None
-    paths = [_named(path, _parameter_names(fn)) for path in tree.paths(in_tree)]
+    paths = argument_paths(fn, in_tree)
     with running() as state:
-        inputs = [given(_input(state, leaf, path), _called(path)) for leaf, path in zip(leaves, paths, strict=True)]
+        inputs = [given(_input(state, leaf, path), called(path)) for leaf, path in zip(leaves, paths, strict=True)]
         for tracer in captured:
             state.lift(tracer)
         positional, named = tree.unflatten(in_tree, inputs)
@@ -196,7 +196,7 @@ def _input(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
             narrow(leaf)
         type, weak = leaf_type(leaf)
     except GraphcError as error:
-        what = f"argument {_called(path)}"
+        what = f"argument {called(path)}"
         raise located(error.__class__(f"{what} {error}".replace(" value:", ":"))) from None
     hint = leaf.value.hint if is_tracer(leaf) else _hint(path)
     return Tracer(state, state.builder.input(type, hint), weak)
@@ -221,6 +221,12 @@ def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
         raise located(error.__class__(f"result{tree.format_path(path)}: {error}")) from None
 
 
+def argument_paths(fn: Callable[..., Any], in_tree: tree.TreeDef) -> list[tree.Path]:
+    """The path of each leaf of (args, kwargs), which begins with the name of its parameter."""
+    names = _parameter_names(fn)
+    return [_named(path, names) for path in tree.paths(in_tree)]
+
+
 def _named(path: tree.Path, names: list[str]) -> tree.Path:
     """A path within (args, kwargs) that starts at the argument's name."""
     if path[0] == 1:
@@ -229,7 +235,7 @@ def _named(path: tree.Path, names: list[str]) -> tree.Path:
     return (names[position] if position < len(names) else f"arg{position}", *path[2:])
 
 
-def _called(path: tree.Path) -> str:
+def called(path: tree.Path) -> str:
     """A path as the user would write it: x, params["w"]."""
     return f"{path[0]}{tree.format_path(path[1:])}"
 

@@ -192,6 +192,8 @@ def index_update(x: np.ndarray, ids: np.ndarray, values: np.ndarray, *, axis: in
 
 
 def random_bits(key: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    if key.ndim > 1:
+        return np.stack([random_bits(one, shape=shape) for one in key])
     joined = int(key[0]) | int(key[1]) << 32
     return np.array([threefry(joined, n) for n in range(math.prod(shape))], np.uint32).reshape(shape)
 

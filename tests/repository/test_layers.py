@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "nn",
         "optim",
         "transforms",
+        "vmap",
         "scan",
         "taps",
         "web",
