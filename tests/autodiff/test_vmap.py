@@ -19,7 +19,7 @@ def array(*shape: int) -> np.ndarray:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def compiled(fn: Callable[..., Any], device: str = "numpy") -> graphc.Compiled:
+def compiled(fn: Callable[..., Any], device: str = "numpy") -> graphc.Compiled[..., Any]:
     return graphc.compile(fn, device=device)
 
 
