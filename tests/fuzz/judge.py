@@ -211,8 +211,11 @@ def _compiled(
 
 def _bits(array: Any) -> bytes:
     """The bits of an array, all NaN alike: no standard says which of them an operation gives."""
-    alike: np.ndarray[Any, Any] = np.where(np.isnan(array), array.dtype.type(np.nan), array)
-    return alike.tobytes()
+    alike = array.copy()
+    if array.dtype.kind == "f":
+        alike[np.isnan(array)] = np.nan
+    found: bytes = alike.tobytes()
+    return found
 
 
 def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
