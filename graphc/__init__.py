@@ -112,7 +112,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    # Models are written on this very face, and no program needs them to start: imported when they are asked for.
-    if name == "models":
-        return _import_module("graphc.models")
+    # Models are written on this very face, ONNX is a package of others, and no program needs them to start: imported
+    # when they are asked for.
+    if name in ("models", "onnx"):
+        return _import_module(f"graphc.{name}")
     raise AttributeError(f"module 'graphc' has no attribute {name!r}")

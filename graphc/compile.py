@@ -245,6 +245,7 @@ class Compiled(Generic[P, R]):
             distrust=functools.partial(compose, trust=False),
             wanted=None if target == signature.device.target else target,
             retraces=self._retraces,
+            said=program.said,
         )
         if signature.device.needs_plan or self._target is not None:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind

@@ -55,7 +55,7 @@ class Executable:
     parameters: names of the positional arguments. distrust: gives the stages of the program that takes nothing for
     granted of the indices in its arguments, as this one does: it checks them on the device. wanted: the target of the
     plan, where that is not the device's own. retraces: each time that the function was compiled so far, this one among
-    them, and why.
+    them, and why. said: the element types that results are shown in, None for their own.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Executable:
     distrust: Callable[[], Composed] | None = None
     wanted: Target | None = None
     retraces: Sequence[Retrace] = ()
+    said: Sequence[np.dtype[Any] | None] = ()
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -160,6 +161,8 @@ class Executable:
         outputs = program._run(leaves)
         for slot, interval in bounds:
             outputs[slot].bounds = interval
+        for output, shown in zip(outputs, self.said, strict=False):
+            output.shown = shown
         return tree.unflatten(self.out_tree, outputs)
 
     def _run(self, leaves: Sequence[Any]) -> list[Array]:

@@ -26,7 +26,7 @@ class Array(ArrayMethods):
     was donated, or its device closed, use raises DeviceError.
     """
 
-    __slots__ = ("_content", "_device", "_faults", "_gone", "_type", "bounds")
+    __slots__ = ("_content", "_device", "_faults", "_gone", "_type", "bounds", "shown")
     __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
 
     def __init__(self, device: Device, data: Any, type: TensorType, faults: Faults | None = None) -> None:
@@ -37,6 +37,8 @@ class Array(ArrayMethods):
         self._gone = ""
         self.bounds: tuple[int, int] | None = None
         """The lowest and highest of integer elements that came from the host; None where nobody there has seen them."""
+        self.shown: np.dtype[Any] | None = None
+        """The element type that readers get, where it is a wider one than the elements have on the device."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,7 +48,7 @@ class Array(ArrayMethods):
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy dtype of the elements."""
-        return self._type.dtype.numpy
+        return self.shown or self._type.dtype.numpy
 
     @property
     def type(self) -> TensorType:
@@ -84,7 +86,7 @@ class Array(ArrayMethods):
         """The elements as a new ndarray; waits for them."""
         host = self._device.fetch(self._alive(), self._type)
         self._settle()
-        return host
+        return host if self.shown is None else host.astype(self.shown)
 
     @property
     def itemsize(self) -> int:

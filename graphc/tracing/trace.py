@@ -68,7 +68,7 @@ class Program:
 
     in_tree: structure of (args, kwargs); its leaves are the first inputs, in order. captured: tracers of enclosing
     traces that the function used; they are the inputs after those. weak: whether each output stands for a Python
-    number.
+    number. said: the element type that each output is shown in, None for its own.
     """
 
     graph: Graph
@@ -76,6 +76,7 @@ class Program:
     out_tree: tree.TreeDef
     captured: tuple[Tracer, ...] = ()
     weak: tuple[bool, ...] = ()
+    said: tuple[np.dtype[Any] | None, ...] = ()
 
 
 def trace(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
@@ -126,7 +127,9 @@ def trace_program(
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
         graph = replace(graph, called=_names(paths, tree.paths(out_tree)))
         check_promises(state, set(graph.values()))
-    return Program(graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made))
+    return Program(
+        graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made), tuple(x.said for x in made)
+    )
 
 
 def apply(op: Op, *args: Any, **attrs: Any) -> Any:
@@ -214,7 +217,9 @@ def _explained(error: Exception) -> GraphcError | None:
 
 def _output(state: Trace, leaf: Any, path: tree.Path) -> Tracer:
     if is_tracer(leaf):
-        return Tracer(state, state.value_of(leaf), leaf.weak)
+        made = Tracer(state, state.value_of(leaf), leaf.weak)
+        made.said = leaf.said
+        return made
     try:
         return constant(state, leaf)
     except GraphcError as error:

@@ -55,16 +55,18 @@ class Tracer:
 
     value: the graph's value; an operation in place puts another one there. state: the trace it belongs to. weak: it
     stands for a Python number, which takes the element type of what it meets. place: where in NumPy's memory it would
-    lie, once that matters.
+    lie, once that matters. said: the element type that its numbers are shown in where it is returned, if it is another
+    one than they are computed in.
     """
 
-    __slots__ = ("place", "state", "value", "weak")
+    __slots__ = ("place", "said", "state", "value", "weak")
 
     def __init__(self, state: Trace, value: Value, weak: bool = False) -> None:
         self.state = state
         self.value = value
         self.weak = weak
         self.place: Place | None = None
+        self.said: np.dtype[Any] | None = None
 
     @property
     def builder(self) -> Builder:

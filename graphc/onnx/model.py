@@ -1,0 +1,215 @@
+"""A loaded model: a function of its inputs that runs on ndarrays and traces like any other."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+
+from graphc.errors import GraphcError
+from graphc.onnx.errors import OnnxError, UnsupportedError
+from graphc.onnx.reading import Block, Function, Loaded, Reference, Step, function_of_schema, read
+from graphc.onnx.registry import Array, Call
+from graphc.onnx.tensors import ELEMENTS, type_proto
+from graphc.tracing.core import constant, current, is_tracer
+from graphc.tracing.tracer import Tracer
+
+Names = ChainMap[str, Array]
+
+
+def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model:
+    """An ONNX model as a function of its inputs, in the order of its graph.
+
+    source: the path of a file (tensors may lie in files beside it), its bytes, or what onnx has read. Raises OnnxError
+    for a file that is damaged or hostile, UnsupportedError that counts all nodes for which there is no importer.
+    """
+    return Model(read(source))
+
+
+class Model:
+    """A model as a function: called on ndarrays it runs in NumPy, and traced, compiled or differentiated it is a part
+    of the program. It gives its output, or a tuple where there are several.
+
+    An input that decides about shapes cannot be traced: bind it (`model.bind(shape=[2, 3])`), or hand over an ndarray
+    from a closure.
+    """
+
+    def __init__(self, loaded: Loaded, bound: Mapping[str, Array] | None = None) -> None:
+        self._loaded = loaded
+        self._bound = dict(bound or {})
+        self.__name__ = loaded.block.name or "model"
+        names = _identifiers(self.inputs)
+        self.__signature__ = inspect.Signature(
+            [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+        )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that are not bound, in order."""
+        return tuple(p.name for p in self._loaded.inputs if p.name not in self._bound)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(p.name for p in self._loaded.outputs)
+
+    @property
+    def initializers(self) -> dict[str, Array]:
+        """The tensors that the model holds, by name."""
+        return dict(self._loaded.block.tensors)
+
+    @property
+    def result_dtypes(self) -> tuple[np.dtype[Any] | None, ...]:
+        """The element types that the model says its outputs have."""
+        return tuple(ELEMENTS.get(p.element) for p in self._loaded.outputs)
+
+    def bind(self, **values: Any) -> Model:
+        """The model with these inputs known: what it computes of them is computed when it is traced.
+
+        Raises OnnxError for a name that is no input.
+        """
+        names = dict(zip(_identifiers(self.inputs), self.inputs, strict=True)) | {name: name for name in self.inputs}
+        for name in values:
+            if name not in names:
+                raise OnnxError(f"bind: {name!r} is no input: there are {list(self.inputs)}")
+        kinds = {p.name: ELEMENTS.get(p.element) for p in self._loaded.inputs}
+        given = {names[n]: np.asarray(value, kinds[names[n]]) for n, value in values.items()}
+        return Model(self._loaded, self._bound | given)
+
+    def __call__(self, *args: Array, **named: Array) -> Any:
+        free = self.inputs
+        try:
+            found = self.__signature__.bind(*args, **named)
+        except TypeError as error:
+            raise OnnxError(f"{self.__name__} takes {list(free)}: {error}") from None
+        given = dict(zip(free, (found.arguments[n] for n in _identifiers(free)), strict=True)) | self._bound
+        for port in self._loaded.inputs:
+            x = given[port.name]
+            given[port.name] = x if hasattr(x, "shape") else np.asarray(x, ELEMENTS.get(port.element))
+            _check_shape(port.name, port.shape, given[port.name].shape)
+        inputs = [given[name] for name in self._loaded.block.inputs]
+        with np.errstate(all="ignore"):
+            results = run_block(self._loaded.block, inputs, ChainMap(), {})
+        shown = tuple(map(_shown_as, results, self.result_dtypes))
+        return shown[0] if len(shown) == 1 else shown
+
+    def __repr__(self) -> str:
+        return f"Model({self.__name__}: {', '.join(self.inputs)} -> {', '.join(self.outputs)})"
+
+
+def _shown_as(x: Array, dtype: np.dtype[Any] | None) -> Array:
+    """A result that reads as the element type that the model says, also where it is computed in a narrower one."""
+    trace = current()
+    if trace is None and not is_tracer(x):
+        return x if dtype is None else x.astype(dtype, copy=False)
+    made = constant(trace, x) if trace is not None else x
+    if dtype is None or made.dtype == dtype:
+        return made
+    made = Tracer(made.state, made.value)
+    made.said = dtype
+    return made
+
+
+def _check_shape(name: str, said: tuple[int | str | None, ...] | None, have: tuple[int, ...]) -> None:
+    if said is None:
+        return
+    if len(said) != len(have) or any(isinstance(n, int) and n != m for n, m in zip(said, have, strict=True)):
+        raise OnnxError(f"input {name!r} is {list(have)}: the model takes {list(said)}")
+
+
+def _identifiers(names: Sequence[str]) -> list[str]:
+    """Names as Python's, each once."""
+    found: list[str] = []
+    for name in names:
+        text = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in name) or "_"
+        text = f"_{text}" if text[0].isdigit() or not text.isidentifier() or text in _KEYWORDS else text
+        while text in found:
+            text += "_"
+        found.append(text)
+    return found
+
+
+_KEYWORDS = frozenset(__import__("keyword").kwlist)
+
+
+def run_block(block: Block, inputs: Sequence[Array], outer: Names, attrs: Mapping[str, Any]) -> list[Array]:
+    """The outputs of a graph. outer: values of the graphs around it. attrs: those that its function was called with."""
+    names: Names = outer.new_child(dict(block.tensors))
+    names.update(zip(block.inputs, inputs, strict=False))
+    for step in block.steps:
+        _run(step, names, attrs)
+    return [names[name] for name in block.outputs]
+
+
+def _run(step: Step, names: Names, outer_attrs: Mapping[str, Any]) -> None:
+    inputs = [names[name] if name else None for name in step.inputs]
+    attrs = {}
+    for key, value in step.attrs.items():
+        if not isinstance(value, Reference):
+            attrs[key] = value
+        elif value.name in outer_attrs:
+            attrs[key] = outer_attrs[value.name]
+    if step.importer is not None:
+        made = _imported(step, inputs, attrs, names, outer_attrs)
+    else:
+        body = step.body or _body_for(step, inputs)
+        made = tuple(_called(body, inputs, attrs))
+    for name, value in zip(step.outputs, made, strict=False):
+        if name:
+            names[name] = value
+
+
+def _called(function: Function, inputs: list[Array], attrs: Mapping[str, Any]) -> list[Array]:
+    given = [*inputs, *[None] * (len(function.block.inputs) - len(inputs))]
+    return run_block(function.block, given, ChainMap(), {**function.defaults, **attrs})
+
+
+def _body_for(step: Step, inputs: list[Array]) -> Function:
+    types = [onnx.TypeProto() if x is None else type_proto(tuple(x.shape), x.dtype) for x in inputs]
+    body = function_of_schema(step, types)
+    if body is None:
+        raise UnsupportedError(f"{step.op} (node {step.name!r}) has no importer")
+    return body
+
+
+def _imported(
+    step: Step, inputs: list[Array], attrs: Mapping[str, Any], names: Names, outer_attrs: Mapping[str, Any]
+) -> tuple[Array, ...]:
+    assert step.importer is not None
+    call = Call(
+        step.op,
+        step.name,
+        step.version,
+        step.outputs,
+        lambda body, given: run_block(body, given, names, outer_attrs),
+    )
+    try:
+        made = step.importer(call, *inputs, **attrs)
+    except OnnxError:
+        raise
+    except GraphcError as error:
+        raise type(error)(f"{call.what}: {error}") from error.__cause__
+    except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
+        kinds = ", ".join("-" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
+        raise OnnxError(f"{call.what} on ({kinds}) with {_shown(attrs)}: {error}") from error
+    results = made if isinstance(made, tuple) else (made,)
+    return tuple(_typed(x, inputs, step.same, k) for k, x in enumerate(results))
+
+
+def _shown(attrs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v!r:.40}" for k, v in attrs.items()) or "no attributes"
+
+
+def _typed(x: Array, inputs: list[Array], same: tuple[int | None, ...], position: int) -> Array:
+    """A result in the element type that ONNX says: NumPy sums small integers in larger ones, and the like."""
+    like = same[position] if position < len(same) else None
+    if like is None or inputs[like] is None or isinstance(x, list):
+        return x if is_tracer(x) else np.asarray(x)
+    want = inputs[like].dtype
+    x = x if is_tracer(x) else np.asarray(x)
+    return x if x.dtype == want else x.astype(want)

@@ -1,0 +1,225 @@
+"""Importers of products, convolutions and pools."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import nn
+from graphc.onnx.registry import Array, Call, importer
+
+
+@importer("MatMul")
+def matmul(c: Call, a: Array, b: Array) -> Array:
+    """As np.matmul."""
+    return np.matmul(a, b)
+
+
+@importer("Gemm")
+def gemm(
+    c: Call,
+    a: Array,
+    b: Array,
+    bias: Array = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+    broadcast: int = 1,
+) -> Array:
+    """alpha a b + beta bias, either factor transposed."""
+    y = (a.T if transA else a) @ (b.T if transB else b)
+    y = y if alpha == 1 else alpha * y
+    if bias is None or not beta:
+        return y
+    return y + (bias if beta == 1 else beta * bias)
+
+
+@importer("Einsum")
+def einsum(c: Call, *operands: Array, equation: str) -> Array:
+    """As np.einsum."""
+    return np.einsum(equation, *operands)
+
+
+@importer("Det")
+def determinant(c: Call, x: Array) -> Array:
+    """Of square matrices that are known."""
+    return np.linalg.det(c.known(x, "matrix")).astype(x.dtype)
+
+
+def _around(
+    c: Call,
+    space: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Any,
+    auto_pad: str,
+) -> list[tuple[int, int]]:
+    """Zeros before and after, for each axis."""
+    axes = len(space)
+    if auto_pad == "NOTSET":
+        pads = pads or [0] * 2 * axes
+        return [(pads[k], pads[axes + k]) for k in range(axes)]
+    if auto_pad == "VALID":
+        return [(0, 0)] * axes
+    around = []
+    for n, width, step, apart in zip(space, kernel, strides, dilations, strict=True):
+        total = max((-(-n // step) - 1) * step + (width - 1) * apart + 1 - n, 0)
+        around.append(
+            (total // 2, total - total // 2) if auto_pad == "SAME_UPPER" else (total - total // 2, total // 2)
+        )
+    return around
+
+
+@importer("Conv")
+def conv(
+    c: Call,
+    x: Array,
+    w: Array,
+    bias: Array = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Array:
+    """x: [N, C, *space], w: [O, C / group, *kernel]."""
+    axes = x.ndim - 2
+    strides, dilations = strides or [1] * axes, dilations or [1] * axes
+    around = _around(c, x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
+    uneven = any(a != b or a < 0 for a, b in around)
+    if uneven:
+        x = np.pad(x, [(0, 0), (0, 0), *around])
+    y = nn.conv(
+        x,
+        w,
+        stride=list(strides),
+        padding=0 if uneven else [a for a, _ in around],
+        dilation=list(dilations),
+        groups=group,
+    )
+    return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
+
+
+def _windows(
+    x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], counts: Sequence[int]
+) -> Callable[[Callable[[Array, Array], Array]], Array]:
+    """Joins the elements of each window: one slice of x for each place in the window."""
+
+    def join(function: Callable[[Array, Array], Array]) -> Array:
+        total: Array = None
+        for place in np.ndindex(*kernel):
+            key = [slice(None)] * 2
+            for at, apart, step, count in zip(place, dilations, strides, counts, strict=True):
+                key.append(slice(at * apart, at * apart + (count - 1) * step + 1, step))
+            part = x[tuple(key)]
+            total = part if total is None else function(total, part)
+        return total
+
+    return join
+
+
+def _pool(
+    c: Call, x: Array, kernel: Sequence[int], settings: dict[str, Any], fill: float
+) -> tuple[Callable[[Callable[[Array, Array], Array]], Array], list[tuple[int, int]], list[int]]:
+    """How to join the windows of x, what was put around it, and how many windows there are on each axis."""
+    axes = len(kernel)
+    strides, dilations = settings["strides"] or [1] * axes, settings["dilations"] or [1] * axes
+    space = x.shape[2:]
+    around = _around(c, space, kernel, strides, dilations, settings["pads"], settings["auto_pad"])
+    counts = []
+    for k, (n, (a, b)) in enumerate(zip(space, around, strict=True)):
+        room = n + a + b - (kernel[k] - 1) * dilations[k] - 1
+        count = (-(-room // strides[k]) if settings["ceil_mode"] else room // strides[k]) + 1
+        # A window that begins in what was put behind does not count.
+        counts.append(count - 1 if settings["ceil_mode"] and (count - 1) * strides[k] >= n + a else count)
+    if math.prod(kernel) > 1024:
+        c.refuse(f"windows of {list(kernel)} elements")
+    ends = [(m - 1) * s + (w - 1) * d + 1 for m, s, w, d in zip(counts, strides, kernel, dilations, strict=True)]
+    full = [(a, max(end - n - a, b)) for end, n, (a, b) in zip(ends, space, around, strict=True)]
+    padded = np.pad(x, [(0, 0), (0, 0), *full], constant_values=fill) if any(map(any, full)) else x
+    return _windows(padded, kernel, strides, dilations, counts), around, counts
+
+
+@importer("MaxPool")
+def max_pool(
+    c: Call,
+    x: Array,
+    *,
+    kernel_shape: Any,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Any = None,
+    pads: Any = None,
+    storage_order: int = 0,
+    strides: Any = None,
+) -> tuple[Array, ...]:
+    """The greatest element of each window."""
+    if c.wants(1):
+        c.refuse("its second output, the places of the greatest elements, is not imported")
+    settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
+    least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
+    join, _, _ = _pool(c, x, kernel_shape, settings, least)
+    return (join(np.maximum),)
+
+
+@importer("AveragePool")
+def average_pool(
+    c: Call,
+    x: Array,
+    *,
+    kernel_shape: Any,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Array:
+    """The mean of each window, with or without the zeros around; those that ceil_mode adds never count."""
+    settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
+    join, around, _ = _pool(c, x, kernel_shape, settings, 0.0)
+    ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
+    if count_include_pad:
+        ones = np.pad(ones, [(0, 0), (0, 0), *around], constant_values=1)
+        settings = {**settings, "pads": [0] * 2 * len(kernel_shape), "auto_pad": "NOTSET"}
+    counted, _, _ = _pool(c, ones, kernel_shape, settings, 0.0)
+    return join(np.add) / counted(np.add)
+
+
+@importer("LpPool", since=2)
+def lp_pool(
+    c: Call,
+    x: Array,
+    *,
+    kernel_shape: Any,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Any = None,
+    p: int = 2,
+    pads: Any = None,
+    strides: Any = None,
+) -> Array:
+    """The p-norm of each window."""
+    settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
+    join, _, _ = _pool(c, np.abs(x) ** p, kernel_shape, settings, 0.0)
+    return join(np.add) ** (1 / p)
+
+
+@importer("GlobalAveragePool")
+def global_average_pool(c: Call, x: Array) -> Array:
+    """The mean of each channel."""
+    return np.mean(x, axis=tuple(range(2, x.ndim)), keepdims=True)
+
+
+@importer("GlobalMaxPool")
+def global_max_pool(c: Call, x: Array) -> Array:
+    """The greatest element of each channel."""
+    return np.max(x, axis=tuple(range(2, x.ndim)), keepdims=True)
