@@ -14,6 +14,7 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
 from graphc import nn, optim, passes, random, targets, tree, web
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
+from graphc.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
 from graphc.errors import (
     ArgumentError,
     CheckpointError,
@@ -83,6 +84,11 @@ __all__ = [
     "devices",
     "enable_x64",
     "grad",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "linearize",
     "load",
     "load_metadata",
     "load_program",
@@ -105,6 +111,7 @@ __all__ = [
     "tree",
     "unique",
     "value_and_grad",
+    "vjp",
     "vmap",
     "web",
     "with_taps",

@@ -190,11 +190,13 @@ def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: A
 
 
 def called_with(fn: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+    """`fn` of (args, kwargs)."""
     args, kwargs = given
     return fn(*args, **kwargs)
 
 
-def positions_of(argnums: Positions, count: int) -> tuple[int, ...]:
+def positions_of(argnums: Positions, count: int, name: str = "grad") -> tuple[int, ...]:
+    """The arguments that argnums names, as positions in [0, count); raises TraceError for what names none."""
     given = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
     found = []
     for i in given:
@@ -203,13 +205,14 @@ def positions_of(argnums: Positions, count: int) -> tuple[int, ...]:
         except TypeError:
             position = count
         if not -count <= position < count:
-            raise located(TraceError(f"grad: argnums {i!r}, but {count} positional arguments were given"))
+            raise located(TraceError(f"{name}: argnums {i!r}, but {count} positional arguments were given"))
         found.append(position % count)
     return tuple(found)
 
 
-def require_float_argument(leaf: Any, position: int, path: tree.Path) -> None:
-    what = f"grad: argument {position}{tree.format_path(path)}"
+def require_float_argument(leaf: Any, position: int, path: tree.Path, name: str = "grad") -> None:
+    """Raise unless a leaf of the argument at a position is an array or number of a float type."""
+    what = f"{name}: argument {position}{tree.format_path(path)}"
     try:
         type, _ = leaf_type(leaf)
     except GraphcError as error:

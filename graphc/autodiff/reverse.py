@@ -62,14 +62,63 @@ def pullback(graph: Graph, wrt: Sequence[int]) -> Graph:
     return prune(replace(joint, outputs=joint.outputs[len(graph.outputs) :]))
 
 
-def with_pullback(graph: Graph, wrt: Sequence[int]) -> Graph:
-    """The outputs of a graph, then those of its `pullback`; its inputs are those of the pullback."""
-    sweep = _Sweep(graph, wrt, range(len(graph.outputs)))
-    for position, output in enumerate(graph.outputs):
+def with_pullback(graph: Graph, wrt: Sequence[int], roots: Sequence[int] | None = None) -> Graph:
+    """The outputs of a graph, then those of its `pullback`; its inputs are those of the pullback.
+
+    roots: the outputs that have a cotangent, where they are of a float type; all of them by default.
+    """
+    chosen = range(len(graph.outputs)) if roots is None else roots
+    sweep = _Sweep(graph, wrt, chosen)
+    for position in chosen:
+        output = graph.outputs[position]
         if _is_float(output.type):
             sweep.contribute(sweep.loss_key(position), sweep.builder.input(output.type))
     sweep.backward()
     return sweep.builder.build([*sweep.forward_outputs(), *(sweep.gradient(i) for i in wrt)])
+
+
+def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The Jacobian-vector product of a graph, as a graph: forward mode.
+
+    Its inputs are those of `graph`, then a tangent for each i in `wrt`; its outputs are those of `graph`, then a
+    tangent for each of them that is a float. It is the pullback of the pullback, which is linear in its cotangents:
+    they are read by nothing that is left, and zeros where a rule names one though it needs no number of it.
+    """
+    joint = with_pullback(graph, wrt)
+    count, first = len(graph.outputs), len(graph.inputs)
+    cotangents, roots = range(first, len(joint.inputs)), range(count, len(joint.outputs))
+    sweep = _Sweep(joint, cotangents, roots)
+    tangents = [sweep.builder.input(graph.inputs[i].type) for i in wrt]
+    for position, tangent in zip(roots, tangents, strict=True):
+        sweep.contribute(sweep.loss_key(position), tangent)
+    sweep.backward()
+    outputs = [*sweep.forward_outputs()[:count], *(sweep.gradient(i) for i in cotangents)]
+    made = prune(sweep.builder.build(outputs))
+    builder = Builder()
+    builder.inputs = [*made.inputs[:first], *tangents]
+    zeros = [_zeros(builder, joint.inputs[i].type) for i in cotangents]
+    return prune(builder.build(builder.inline(made, [*made.inputs[:first], *zeros, *tangents])))
+
+
+def parted(graph: Graph, given: int, made: int) -> tuple[Graph, Graph]:
+    """A graph in two parts: what depends on inputs[given:] comes late, and outputs[:made] do not.
+
+    early: inputs[:given] -> outputs[:made], then what the late part needs. late: that, then inputs[given:] ->
+    outputs[made:].
+    """
+    late = set(graph.inputs[given:])
+    first, last = [], []
+    for node in graph.nodes:
+        if late.isdisjoint(node.inputs):
+            first.append(node)
+        else:
+            last.append(node)
+            late.update(node.outputs)
+    read = [*(v for node in last for v in node.inputs), *graph.outputs[made:]]
+    needed = [v for v in dict.fromkeys(read) if v not in late and v not in graph.constants]
+    early = Graph(graph.inputs[:given], graph.constants, tuple(first), (*graph.outputs[:made], *needed))
+    after = Graph((*needed, *graph.inputs[given:]), graph.constants, tuple(last), graph.outputs[made:])
+    return prune(early), prune(after)
 
 
 class _Sweep:

@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "optim",
         "transforms",
         "vmap",
+        "derivatives",
         "scan",
         "taps",
         "web",
