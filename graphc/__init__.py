@@ -11,7 +11,8 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
     # A source checkout: graphc.passes, graphc.kernels and graphc.models are folders beside this one.
     __path__.append(str(_root))
 
-from graphc import nn, optim, passes, random, targets, tree, web
+from graphc import array_api, nn, optim, passes, random, targets, tree, web
+from graphc.array_api.creation import from_dlpack
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
 from graphc.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
@@ -75,6 +76,7 @@ __all__ = [
     "Spec",
     "TraceError",
     "TraceWarning",
+    "array_api",
     "asarray",
     "at",
     "checkpoint",
@@ -83,6 +85,7 @@ __all__ = [
     "device",
     "devices",
     "enable_x64",
+    "from_dlpack",
     "grad",
     "hessian",
     "jacfwd",

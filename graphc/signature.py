@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc import tree
 from graphc.errors import ArgumentError, TraceError
-from graphc.ir.types import ALL_DTYPES, check_plain, dtype_of
+from graphc.ir.types import ALL_DTYPES, check_plain, dtype_of, holds_numbers
 from graphc.runtime import Array, Device
 
 Names = int | np.integer[Any] | str | Sequence[int | np.integer[Any] | str]
@@ -36,6 +36,8 @@ def leaf_key(leaf: Any) -> LeafKey:
         return (), _PYTHON[type(leaf)]
     dtype = getattr(leaf, "dtype", None)
     if dtype is None or not hasattr(leaf, "shape"):
+        if holds_numbers(leaf):
+            raise TraceError(f"an argument holds a {type(leaf).__name__}, which is no array: write np.asarray(x)")
         raise TraceError(
             f"an argument holds a {type(leaf).__name__}, which is no array or number; "
             "name the argument in static= to compile for its value"

@@ -146,6 +146,10 @@ def check_plain(value: Any, what: str = "") -> None:
     cls = type(value)
     if cls is np.ndarray or cls in _PLAIN:
         return
+    if cls in (list, tuple):
+        for item in value:
+            check_plain(item, what)
+        return
     lost = ""
     if isinstance(value, np.ma.MaskedArray):
         lost = "whose mask would be lost: write x.filled(value), or pass x.data and ~x.mask as two arrays"
@@ -158,6 +162,12 @@ def check_plain(value: Any, what: str = "") -> None:
     if lost:
         raise DTypeError(f"{what} is a {cls.__module__.partition('.')[0]} {cls.__name__}, {lost}".strip())
     _PLAIN.add(cls)
+
+
+def holds_numbers(value: Any) -> bool:
+    """Whether np.asarray makes an array of numbers of a value that is none: tables, images, buffers."""
+    buffer = isinstance(value, memoryview | bytearray)
+    return buffer or hasattr(value, "__array__") or hasattr(value, "__array_interface__")
 
 
 _PLAIN: Final[set[type]] = set()

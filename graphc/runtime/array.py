@@ -14,6 +14,7 @@ from graphc.runtime.base import Device, pauses
 from graphc.runtime.faults import Faults
 from graphc.runtime.methods import ArrayMethods
 from graphc.runtime.registry import device as find_device
+from graphc.tracing.einops import introduce
 
 
 class Array(ArrayMethods):
@@ -30,6 +31,7 @@ class Array(ArrayMethods):
     __hash__ = None  # type: ignore[assignment]  # as ndarray: == compares elements
 
     def __init__(self, device: Device, data: Any, type: TensorType, faults: Faults | None = None) -> None:
+        introduce()
         self._device = device
         self._content = data
         self._type = type
@@ -140,6 +142,32 @@ class Array(ArrayMethods):
     def _retire(self, why: str) -> None:
         """Make every further use raise; `why` completes "this Array ..."."""
         self._gone, self._content = why, None
+
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A copy in memory of the CPU as a DLPack capsule; waits. Raises BufferError where another place is wanted."""
+        if copy is False:
+            raise BufferError("an Array lives on a device: its elements cannot be had without a copy")
+        if dl_device is not None and (int(dl_device[0]), dl_device[1]) != self.__dlpack_device__():
+            raise BufferError(f"an Array is handed over in memory of the CPU, not of DLPack device {dl_device}")
+        host: Any = self.numpy()
+        return host.__dlpack__() if max_version is None else host.__dlpack__(max_version=max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU, where `__dlpack__` puts the elements."""
+        return 1, 0
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The array API standard: `graphc.array_api`."""
+        from graphc.array_api import namespace
+
+        return namespace(api_version)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:

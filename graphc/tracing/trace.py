@@ -17,10 +17,11 @@ from graphc import tree
 from graphc.errors import GraphcError, TraceError
 from graphc.ir.graph import Builder, Called, Graph, Value, prune
 from graphc.ir.op import Op
-from graphc.ir.types import Lengths, Shape, TensorType, as_shape, check_plain, dtype_of, narrow
+from graphc.ir.types import Lengths, Shape, TensorType, as_shape, check_plain, dtype_of, holds_numbers, narrow
 from graphc.tracing.aliases import check_promises, given
 from graphc.tracing.chance import Watch
 from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.einops import introduce
 from graphc.tracing.joining import arrays_of_traced
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
@@ -102,6 +103,7 @@ def trace_program(
     captured: tracers of enclosing traces that are inputs in any case, first after the arguments.
     """
     leaves, in_tree = tree.flatten((args, kwargs))
+    introduce()
     watch = Watch(fn) if current() is None else None
     paths = argument_paths(fn, in_tree)
     with running() as state:
@@ -186,6 +188,8 @@ def leaf_type(leaf: Any) -> tuple[TensorType, bool]:
     check_plain(leaf)
     shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
     if shape is None or dtype is None:
+        if holds_numbers(leaf):
+            raise TraceError(f"is a {type(leaf).__name__}, which is no array: write np.asarray(x)")
         raise TraceError(
             f"is a {type(leaf).__name__}, which is no array or number: make it a static argument, or let the "
             "function close over it"

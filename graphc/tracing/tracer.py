@@ -108,6 +108,21 @@ class Tracer:
         return self.size * self.dtype.itemsize
 
     @property
+    def device(self) -> None:
+        """None: where it will be is known when the program runs."""
+        return None
+
+    def to_device(self, device: Any, /, *, stream: None = None) -> Tracer:
+        """The value itself: a program runs on one device."""
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The array API standard: `graphc.array_api`."""
+        from graphc.array_api import namespace
+
+        return namespace(api_version)
+
+    @property
     def T(self) -> Any:
         """The axes in reverse order."""
         return _function(np.transpose, self)
