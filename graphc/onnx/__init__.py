@@ -12,9 +12,10 @@ except ImportError as error:
 
 from graphc.onnx.backend import Backend
 from graphc.onnx.errors import OnnxError, UnsupportedError
+from graphc.onnx.export import export
 from graphc.onnx.model import Model, load
 
-__all__ = ["Backend", "Model", "OnnxError", "UnsupportedError", "load"]
+__all__ = ["Backend", "Model", "OnnxError", "UnsupportedError", "export", "load"]
 
 newest: int = _onnx.defs.onnx_opset_version()
 """The newest opset that is known: that of the installed onnx."""

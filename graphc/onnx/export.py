@@ -1,0 +1,86 @@
+"""Export: a traced graph as an ONNX model of standard operators."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from graphc import tree
+from graphc.errors import ArgumentError
+from graphc.executable import Executable
+from graphc.ir.graph import Graph, inline_bodies, prune
+from graphc.onnx import exporters
+from graphc.onnx.errors import OnnxError
+from graphc.onnx.writing import OPSET, Names, Writer, info
+
+
+def export(
+    program: Graph | Executable,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    values: Mapping[str, Any] | None = None,
+    name: str = "graphc",
+) -> onnx.ModelProto:
+    """Write a traced graph, or the traced graph of an Executable, as an ONNX model; also returns it.
+
+    Its inputs and outputs are called by the paths to them ("params.layers[0].wv", "result"); gradients are outputs like
+    others. values: inputs that become tensors of the file: their arrays by name, or trees of them by the name of an
+    argument ({"params": params}). The model holds standard operators of opset 20 alone and is checked by onnx with full
+    shape inference. Raises UnsupportedError where a graph holds what has no operator, and ArgumentError for values of
+    no input.
+    """
+    traced = program.stages[0][1] if isinstance(program, Executable) else program
+    graph = replace(prune(inline_bodies(traced, lambda node: node.op.inlined)), called=traced.called)
+    writer = Writer(Names())
+    given = _by_path(values or {})
+    inputs = []
+    for k, value in enumerate(graph.inputs):
+        called = graph.called.inputs[k] if k < len(graph.called.inputs) else value.hint or f"input{k}"
+        own = writer.name_of[value] = writer.names.new(called)
+        if called not in given:
+            inputs.append(info(own, value))
+            continue
+        array = np.asarray(given.pop(called))
+        if array.shape != value.type.shape:
+            raise ArgumentError(f"export: {called} is {value.type}, and its value {list(array.shape)}")
+        writer.tensors.append(numpy_helper.from_array(np.asarray(array, value.type.dtype.numpy, order="C"), own))
+    if given:
+        raise ArgumentError(f"export: there is no input {', '.join(map(repr, given))}")
+    writer.write(graph)
+    wanted = list(graph.called.outputs)
+    if len(wanted) != len(graph.outputs):
+        wanted = [f"result{k}" for k in range(len(graph.outputs))]
+    outputs = writer.results(graph, wanted)
+    model = helper.make_model(
+        writer.graph(name, inputs, outputs),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+        producer_name="graphc",
+    )
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise OnnxError(f"export: onnx refuses the model that was made: {error}") from error
+    if path is not None:
+        Path(path).write_bytes(model.SerializeToString())
+    return model
+
+
+def _by_path(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The leaves of trees by the paths to them, as graphs call their inputs."""
+    found = {}
+    for name, value in values.items():
+        leaves, structure = tree.flatten(value)
+        for leaf, place in zip(leaves, tree.paths(structure), strict=True):
+            found[f"{name}{tree.dotted_path(place)}"] = leaf
+    return found
+
+
+del exporters  # imported to enter its ops in the table
