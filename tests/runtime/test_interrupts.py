@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wgpu.backends.wgpu_native._ffi import ffi
 
+from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.interrupts import deferred
 from tests.support.interrupted import loops
 
@@ -109,6 +111,30 @@ def test_other_threads_leave_signals_alone() -> None:
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+@pytest.mark.parametrize("name", ["_on_done", "_on_mapped"])
+def test_ctrl_c_at_the_beginning_of_a_callback(name: str, device: Any) -> None:
+    """The callback does its work, and the interrupt is raised when the next context ends."""
+
+    def interrupt(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code.co_name == name:
+            raise KeyboardInterrupt
+
+    ticket = next(native._tickets)
+    native._waiting.add(ticket)
+    view = ffi.new("WGPUStringView *")
+    sys.settrace(interrupt)
+    try:
+        getattr(native, name)(3, view[0], ffi.cast("void *", ticket), ffi.NULL)
+    finally:
+        sys.settrace(None)
+    assert ticket not in native._waiting
+    assert native._mapped.pop(ticket, None) == (3 if name == "_on_mapped" else None)
+    with pytest.raises(KeyboardInterrupt), deferred:
+        pass
+    with deferred:
+        pass
 
 
 STARTING = """

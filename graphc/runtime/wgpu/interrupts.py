@@ -27,7 +27,12 @@ class Deferred:
     def __init__(self) -> None:
         self._depth = 0
         self._hit = False
+        self._missed = False
         self._before: Any = None
+
+    def missed(self) -> None:
+        """Ctrl-C was raised where nothing can be raised: it is raised at the end of the next context."""
+        self._missed = True
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._hit = True
@@ -53,7 +58,8 @@ class Deferred:
         before, self._depth = self._before, 0
         if callable(before):
             _raw.signal(_SIGINT, before)
-            if self._hit:
+            if self._hit or self._missed:
+                self._missed = False
                 before(_SIGINT, sys._getframe(1))
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import itertools
 import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -52,14 +54,33 @@ def _ticket_of(userdata: Any) -> int:
     return int(ffi.cast("intptr_t", userdata))
 
 
-@ffi.callback("void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)")  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
+def _broken_off(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What the callbacks below do where Ctrl-C ended them before their first line: all the same, and it is not lost.
+
+    wgpu calls back whenever it is called, also while an object is released, and then nobody has put Ctrl-C off.
+    """
+    if not issubclass(kind, KeyboardInterrupt):
+        traceback.print_exception(error)
+        return
+    while trace is not None:
+        given = trace.tb_frame.f_locals
+        if "userdata" in given:
+            ticket = _ticket_of(given["userdata"])
+            _waiting.discard(ticket)
+            if "mapped" in given:
+                _mapped[ticket] = given["mapped"]
+        trace = trace.tb_next
+    deferred.missed()
+
+
+@ffi.callback("void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)", onerror=_broken_off)  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
 def _on_done(status: int, message: Any, userdata: Any, unused: Any) -> None:
     _waiting.discard(_ticket_of(userdata))
 
 
-@ffi.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)")  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
-def _on_mapped(status: int, message: Any, userdata: Any, unused: Any) -> None:
-    _mapped[_ticket_of(userdata)] = status
+@ffi.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)", onerror=_broken_off)  # type: ignore[untyped-decorator, unused-ignore]  # cffi has no types
+def _on_mapped(mapped: int, message: Any, userdata: Any, unused: Any) -> None:
+    _mapped[_ticket_of(userdata)] = mapped
 
 
 def trusted_module(device: Any, wgsl: str, label: str, indices: bool) -> Any:
