@@ -14,13 +14,19 @@ With 65 characters the sizes of `Config` make 10,788,929 parameters, each (in, o
     gain, bias    [width]               layer norm before the head
     head          [width, vocab_size]
     head_bias     [vocab_size]
+
+Weights of others (`load`) have biases bq, bk, bv [width] of queries, keys and values too, no head_bias, and mostly no
+head: then it is tied, wte transposed.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +34,7 @@ import numpy as np
 import graphc
 import graphc.nn
 import graphc.random
-from graphc.models import prose
+from graphc.models import prose, weights
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.settings import Defaults, make_config, require, require_between
 
@@ -42,13 +48,22 @@ DEFAULTS: Final = Defaults(
 )
 
 
+ACTIVATIONS: Final[dict[str, Callable[[Array], Array]]] = {
+    "relu": graphc.nn.relu,
+    "gelu": graphc.nn.gelu,
+    "gelu_tanh": partial(graphc.nn.gelu, approximate=True),
+}
+"""What a unit of the MLP does, by its name in the config."""
+
+
 @dataclass(frozen=True)
 class Config:
     """Sizes of the model.
 
     scale: of the scores before softmax, None for 1 / sqrt(width / heads); some courses fix it at 16 ** -0.5. dropout:
     the share of attention weights, and of the results of embedding, attention and MLP, that training sets to 0. std: of
-    the first weights.
+    the first weights. activation: "relu", "gelu" or "gelu_tanh", its approximation by tanh. begin: the token that
+    stands before each text that is sampled, None for none.
     """
 
     vocab_size: int = 65
@@ -60,6 +75,8 @@ class Config:
     dropout: float = 0.2
     eps: float = 1e-5
     std: float = 0.02
+    activation: str = "relu"
+    begin: int | None = 0
 
     def __post_init__(self) -> None:
         require(self, "vocab_size", "context", "width", "heads", "layers")
@@ -68,6 +85,10 @@ class Config:
         require_between(self, 0, math.inf, "scale", open_low=True)
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        if self.begin is not None and not 0 <= self.begin < self.vocab_size:
+            raise ValueError(f"begin is {self.begin}: need one of {self.vocab_size} tokens, or None")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {self.activation!r}: there are {', '.join(ACTIVATIONS)}")
 
 
 def configure(corpus: Corpus, **settings: Any) -> tuple[Config, Vocabulary]:
@@ -119,6 +140,18 @@ def init(key: Array, config: Config) -> Params:
     }
 
 
+def load(path: str | os.PathLike[str], heads: int | None = None) -> tuple[Params, Config]:
+    """Params and config of a GPT-2 that transformers or nanoGPT saved: a safetensors file, or a folder that holds it.
+
+    A config.json beside the file, as `save_pretrained` writes it, gives the number of heads, the activation and eps;
+    without one, say `heads`, and the activation is that of the program that saved the file. The config has no dropout,
+    and no token that texts begin with: `sample` needs a prompt.
+    Raises DataError where the tensors are not those of a GPT-2, CheckpointError for a file that is damaged.
+    """
+    params, fields = weights.gpt2(*weights.read(Path(path)), heads)
+    return params, Config(**fields)
+
+
 def apply(params: Params, tokens: Array, config: Config, key: Array | None = None) -> Array:
     """Logits for the next token at each position. tokens: i32 [..., T], T <= context -> [..., T, vocab_size].
 
@@ -133,7 +166,7 @@ def apply(params: Params, tokens: Array, config: Config, key: Array | None = Non
     x = drop[-1](x)
     for i, block in enumerate(params["blocks"]):
         h = graphc.nn.layer_norm(x, block["gain1"], block["bias1"], config.eps)
-        q, k, v = (_split_heads(h @ block[name], config.heads) for name in ("wq", "wk", "wv"))
+        q, k, v = _projected(h, block, config)
         seen = _merge_heads(_attention(q, k, v, config.scale, drop[3 * i]))
         x = x + drop[3 * i + 1](graphc.nn.linear(seen, block["wo"], block["bo"]))
         x = x + drop[3 * i + 2](_mlp(x, block, config))
@@ -182,7 +215,7 @@ def decode(params: Params, tokens: Array, position: Array, cache: Cache, config:
     new: Cache = []
     for block, old in zip(params["blocks"], cache, strict=True):
         h = graphc.nn.layer_norm(x, block["gain1"], block["bias1"], config.eps)
-        q, k, v = (_split_heads(h @ block[name], config.heads) for name in ("wq", "wk", "wv"))
+        q, k, v = _projected(h, block, config)
         kept = {"k": np.where(here, k, old["k"]), "v": np.where(here, v, old["v"])}
         new.append(kept)
         seen = graphc.nn.attention(q, kept["k"], kept["v"], scale=config.scale, mask=places <= position)
@@ -220,6 +253,7 @@ def sample(
         top_k=top_k,
         length=500 if length is None else length,
         device=device,
+        begin=config.begin,
     )
 
 
@@ -249,12 +283,21 @@ def _attention(q: Array, k: Array, v: Array, scale: float | None, drop: Drop) ->
 
 def _mlp(x: Array, block: Params, config: Config) -> Array:
     h = graphc.nn.layer_norm(x, block["gain2"], block["bias2"], config.eps)
-    return graphc.nn.linear(graphc.nn.relu(graphc.nn.linear(h, block["w1"], block["b1"])), block["w2"], block["b2"])
+    h = ACTIVATIONS[config.activation](graphc.nn.linear(h, block["w1"], block["b1"]))
+    return graphc.nn.linear(h, block["w2"], block["b2"])
 
 
 def _head(x: Array, params: Params, config: Config) -> Array:
     x = graphc.nn.layer_norm(x, params["gain"], params["bias"], config.eps)
-    return graphc.nn.linear(x, params["head"], params["head_bias"])
+    if "head" not in params:
+        return x @ np.swapaxes(params["wte"], 0, 1)
+    return graphc.nn.linear(x, params["head"], params.get("head_bias"))
+
+
+def _projected(h: Array, block: Params, config: Config) -> tuple[Array, ...]:
+    """Queries, keys and values of each head: [B, heads, T, d]."""
+    made = (graphc.nn.linear(h, block[f"w{part}"], block.get(f"b{part}")) for part in "qkv")
+    return tuple(_split_heads(x, config.heads) for x in made)
 
 
 def _split_heads(x: Array, heads: int) -> Array:

@@ -80,23 +80,27 @@ def write(
     top_k: int | None,
     length: int,
     device: Any,
+    begin: int | None = 0,
 ) -> list[list[int]]:
-    """`count` texts of `length` tokens that begin with `prompt`; token 0 stands before them, unseen.
+    """`count` texts of `length` tokens that begin with `prompt`; the token `begin` stands before them, unseen.
 
     empty: the cache of no position. Where the context is full, its second half is read again as the first half of a new
     one, because a key or value in the cache belongs to its position; a token so sees between half of the context and
-    all of it. The tokens stay on the device, and the host waits once, at the end. Raises DataError for a length that
-    the prompt fills.
+    all of it. The tokens stay on the device, and the host waits once, at the end. begin: None for no such token. Raises
+    DataError for a length that the prompt fills, and for no prompt where nothing stands before the text.
     """
     check_drawing(temperature, top_k)
     if length <= len(prompt):
         raise DataError(f"the prompt has {len(prompt)} tokens: need a length of more, not {length}")
+    before = () if begin is None else (begin,)
+    if not (before or prompt):
+        raise DataError("this model has no token that texts begin with: give a prompt")
     step = compiled_step(decode, config, temperature > 0, top_k, device)
     heat = np.float32(temperature or 1.0)
-    given = [np.full(count, token, np.int32) for token in (0, *prompt)]
+    given = [np.full(count, token, np.int32) for token in (*before, *prompt)]
     text: list[Any] = [given[0]]
     cache, position = empty, 0
-    while len(text) <= length:
+    while len(text) < length + len(before):
         if position == config.context:
             cache, position = empty, 0
             for past in text[-max(config.context // 2, 1) : -1]:
@@ -107,5 +111,5 @@ def write(
         drawn, cache = step(params, cache, text[-1], np.int32(position), place, heat)
         position += 1
         text.append(given[len(text)] if len(text) < len(given) else drawn)
-    columns = np.stack([np.asarray(tokens) for tokens in text[1:]], axis=1)
+    columns = np.stack([np.asarray(tokens) for tokens in text[len(before) :]], axis=1)
     return [[int(token) for token in row] for row in columns]

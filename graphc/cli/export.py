@@ -34,11 +34,12 @@ KINDS = ("web", "safetensors")
 def export(directory: Path, kind: str, out: Path) -> None:
     """Write the model of DIR as a page, or its weights.
 
-    A page is a folder for any static server: it samples, and goes on training. Weights are one safetensors file.
+    A page is a folder for any static server: it samples, and goes on training. Weights are one safetensors file, whose
+    tensors are called by their paths, as in params.w1; a page takes it.
     """
     saved = load_run(directory)
     if kind == "safetensors":
-        graphc.save(out, saved.params, {"model": saved.name, "step": saved.step})
+        graphc.save(out, {"params": saved.params}, {"model": saved.name, "step": saved.step})
         click.echo(out)
         return
     run = RunDirectory(directory)

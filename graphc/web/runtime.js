@@ -457,7 +457,10 @@ export class Program {
     const arrays = names.map(([path, { dtype, shape }], n) => [path, { dtype, shape, data: data[n] }]);
     return writeArrays(Object.fromEntries(arrays), notes);
   }
-  /** Take the state out of a file that `save` wrote; returns its notes. Raises ProgramError where names or types differ. */
+  /**
+   * Take the state out of a file that `save` wrote; returns its notes. A part of the state that the file has nothing of
+   * stays: a file of weights alone has "params." names. Raises ProgramError where names or types differ.
+   */
   restore(file) {
     const what = "the file of weights";
     const arrays = readArrays(file, what);
@@ -471,7 +474,10 @@ export class Program {
       const same = array.dtype === tree.dtype && String(array.shape) === String(tree.shape);
       return same ? this.upload(array) : fail(`${path} is ${array.dtype}[${array.shape}] in the file, not ${tree.dtype}[${tree.shape}]`);
     };
-    this.state = take(this.state, "");
+    const parts = Object.entries(this.state);
+    const has = (key) => Object.keys(arrays).some((name) => name === key || name.startsWith(`${key}.`));
+    const none = !parts.some(([key]) => has(key));
+    this.state = Object.fromEntries(parts.map(([key, tree]) => [key, none || has(key) ? take(tree, key) : tree]));
     return readNotes(file, what);
   }
   /** After the device was lost: a new one, with the state of a file that `save` wrote, or as it was exported. */

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import safetensors
 
 import graphc
 from graphc.cli import run as graphc_command
@@ -31,7 +32,9 @@ def test_a_run_becomes_a_page_that_is_served(tmp_path: Path, capfd: pytest.Captu
     assert graphc_command(["export", run, "--to", "web", "--out", site]) == 0
     assert graphc_command(["export", run, "--to", "web", "--out", site]) == 0  # again, over the one that is there
     assert graphc_command(["export", run, "--to", "safetensors", "--out", weights]) == 0
-    assert graphc.load(weights)["w"].shape == (27, 27)
+    assert graphc.load(weights)["params"]["w"].shape == (27, 27)
+    with safetensors.safe_open(weights, "np") as file:
+        assert list(file.keys()) == ["params.w"]
     assert {p.name for p in (tmp_path / "site").iterdir()} > PAGE
     capfd.readouterr()
     with served(site, "--port", "0") as server:

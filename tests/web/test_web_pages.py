@@ -157,8 +157,18 @@ def test_weights_are_saved_loaded_and_gone_on_with(running: Any, tmp_path: Path)
         click(again, "Train")
         # The file says after which step it was saved: the page goes on as if it had never been closed.
         np.testing.assert_allclose(losses_of(again), want[6:], atol=1e-3)
+        # A file of weights alone, as `graphc export` writes it: the optimizer's state stays.
+        graphc.save(file, {"params": trained.params}, {"model": "microgpt", "step": 0})
+        alone = opened(running, url)
+        alone.page.set_input_files("#load", file)
+        alone.page.wait_for_function("document.getElementById('status').textContent === 'Ready.'")
+        alone.page.fill("#text", case.text)
+        alone.page.fill("#steps", "6")
+        click(alone, "Train")
+        np.testing.assert_allclose(losses_of(alone), want[:6], atol=1e-3)
     assert not found.errors
     assert not again.errors
+    assert not alone.errors
 
 
 WATCH_DEVICES = """
