@@ -71,10 +71,7 @@ def _matmul_cases() -> tuple[Case, ...]:
 
 
 def _batch_matmul(batch: Batch, a: Any, b: Any) -> Any:
-    """One batched product. What is a product of numbers for each example is multiplied."""
-    if a.shape[-1] == 1:
-        a, b = level(batch, a, b)
-        return a * b
+    """One batched product."""
     if b.shape[-1] == 1 and not batch.mapped[0] and a.ndim == 2:
         # A matrix that all share times a column for each example: the examples are the rows of one product.
         return (b[..., 0] @ np.swapaxes(a, 0, 1))[..., None]
