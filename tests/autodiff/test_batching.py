@@ -12,9 +12,11 @@ import pytest
 from graphc.autodiff.batch import batched
 from graphc.ir.graph import Builder, Graph, evaluate
 from graphc.ir.op import Case, Op
-from graphc.ir.types import TensorType, dtype_of
+from graphc.ir.types import TensorType, dtype_of, type_of
+from graphc.lower import lower
 from graphc.ops import OPS
 from graphc.ops.batching import rule_of
+from graphc.passes import pipeline
 
 SIZE = 3
 MADE_LATER = {"fused", "put", "enter", "again"}
@@ -69,6 +71,39 @@ def test_batched_equals_stacked(name: str) -> None:
                 np.testing.assert_allclose(
                     result, want, rtol=max(case.rtol, 2e-6), atol=case.atol, err_msg=f"{case.attrs} {flags}"
                 )
+
+
+def sampled(op: Op) -> Iterator[tuple[Case, tuple[bool, ...]]]:
+    """Two small cases of an op: one with all operands mapped, one with the last alone."""
+    small = [
+        case
+        for case in op.cases()
+        if 0 < sum(np.asarray(x).size for x in case.inputs) < 200 and all(np.isfinite(x).all() for x in case.inputs)
+    ]
+    yield small[0], (True,) * len(small[0].inputs)
+    yield small[-1], (*(False for _ in small[-1].inputs[1:]), True)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_on_the_device(part: int, device: Any) -> None:
+    """A sample of the cases above, as one program."""
+    builder = Builder()
+    arrays: list[np.ndarray] = []
+    outputs, tolerances = [], []
+    for op in list(PLAIN.values())[part::4]:
+        for case, flags in sampled(op):
+            inputs = [np.asarray(a) for a in case.inputs]
+            given = [examples(a, i) if flag else a for i, (a, flag) in enumerate(zip(inputs, flags, strict=True))]
+            mapped, _ = batched(of_one(op, inputs, case.attrs), SIZE, flags)
+            made = builder.inline(mapped, [builder.input(type_of(a)) for a in given])
+            arrays += given
+            outputs += made
+            tolerances += [(op.name, case)] * len(made)
+    graph = builder.build(outputs)
+    plan = lower(pipeline.run(graph, pipeline.DEFAULT), device.target, frozenset())
+    found = device.prepare(graph, plan, frozenset())(arrays)
+    for result, want, (name, case) in zip(found, evaluate(graph, arrays), tolerances, strict=True):
+        np.testing.assert_allclose(result, want, rtol=max(case.rtol, 2e-6), atol=case.atol, err_msg=name)
 
 
 @pytest.mark.parametrize("name", PLAIN)

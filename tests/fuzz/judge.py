@@ -16,7 +16,8 @@ import numpy as np
 
 import graphc
 from graphc import reference
-from graphc.ir.graph import Graph
+from graphc.autodiff.batch import batched
+from graphc.ir.graph import Graph, evaluate
 from graphc.lower import quick
 from graphc.passes import DEFAULT
 from graphc.passes.marks.chain import chain
@@ -165,6 +166,8 @@ def judge(program: Program, only: str = "", target: str = "") -> Seen:
         seen.findings += _against_numpy(program, limits, clamped, longest)
     if not target and program.mode == "gradient" and not clamped:
         seen.findings += _against_differences(program, limits)
+    if not target and only in ("", "mapped"):
+        seen.findings += _mapped(graph, inputs, limits)
     alone = {target: {"device": device(), "target": target}}
     for name, options in (alone if target else ways(program.variant)).items():
         if only and only != name:
@@ -258,6 +261,30 @@ def _told(k: int, got: Any, limit: Bound, wrong: Any) -> str:
         f"output {k}: {int(wrong.sum())} of {wrong.size} elements; at {at} got {got[at]!r}, want {limit.exact[at]!r} "
         f"within {limit.near[at]:.3g}"
     )
+
+
+def _mapped(graph: Graph, inputs: Sequence[Any], limits: Sequence[Bound]) -> list[Finding]:
+    """The graph for two examples at once, of which the first has these inputs: is it what it is for that one?
+
+    Two of three inputs differ among the examples: the other one has its elements in another order.
+    """
+    flags = [(i + len(graph.nodes)) % 3 > 0 for i in range(len(inputs))]
+    if not any(flags):
+        return []
+    rng = np.random.default_rng(0)
+    given = [
+        np.stack([x, rng.permutation(x.reshape(-1)).reshape(x.shape)]) if flag else x
+        for x, flag in zip(inputs, flags, strict=True)
+    ]
+    try:
+        many, made = batched(graph, 2, flags)
+        many.verify()
+        with quietly():
+            found = [x[0] if flag else x for x, flag in zip(evaluate(many, given), made, strict=True)]
+    except Exception as error:
+        return [_raised("mapped", error)]
+    wrong = disagreement(found, graph, limits)
+    return [] if wrong is None else [Finding("mapped", "value", f"inputs mapped {flags}: {wrong}")]
 
 
 def _against_differences(program: Program, limits: Sequence[Bound]) -> list[Finding]:

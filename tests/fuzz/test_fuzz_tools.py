@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.autodiff import batch
 from graphc.ir.graph import Graph
-from graphc.ops import OPS
+from graphc.ops import OPS, batching
 from graphc.passes import DEFAULT
 from tests.fuzz import __main__ as command
 from tests.fuzz import judge as judging
@@ -163,6 +164,13 @@ def test_a_wrong_trace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(functions.TABLE, np.flip, lambda m, axis=None: m)
     found = judge(one("np.flip(x0, 0)", "np.arange(3, dtype=f32)")).findings
     assert {f.symptom for f in found} == {"eager: value", "eager float64: value"}
+
+
+def test_a_wrong_batching_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"cumsum": batching.as_before}
+    monkeypatch.setattr(batch, "rule_of", lambda op: wrong.get(op.name) or batching.rule_of(op))
+    found = judge(one("np.cumsum(x0)", "np.arange(1, 4, dtype=f32)")).findings
+    assert {f.symptom for f in found} == {"mapped: value"}
 
 
 def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
