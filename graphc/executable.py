@@ -18,6 +18,7 @@ from graphc.inspect.explain import explain
 from graphc.inspect.occupancy import KernelReport, kernel_report
 from graphc.inspect.profile import Profile, measure
 from graphc.ir.graph import Graph, Node
+from graphc.ir.text import html_details, html_table, html_text
 from graphc.ir.types import TensorType, check_plain, type_of
 from graphc.limit import Composed
 from graphc.lower import lower
@@ -187,6 +188,18 @@ class Executable:
         """
         return measure(self, self._leaves(args, kwargs), repeat)
 
+    def to_svg(
+        self, path: str | os.PathLike[str] | None = None, *, profile: Profile | None = None, **options: Any
+    ) -> str:
+        """An SVG drawing of the kernels and what flows between them, also written to `path`.
+
+        profile: what `profile` measured: each kernel says what it took. Other options: see `Graph.to_svg`.
+        """
+        from graphc.inspect.times import of_nodes
+
+        times = of_nodes(self.graph, self.plan, profile) if profile else None
+        return self.graph.to_svg(path, times=times, **options)
+
     def report(
         self, path: str | os.PathLike[str], *, profile: Profile | bool = True, peaks: tuple[float, float] | None = None
     ) -> None:
@@ -249,6 +262,18 @@ class Executable:
                 f"({self.device.target.name}) cannot run that: it needs {lacks}"
             )
         return self.plan if self.device.software else replace(self.plan, quick=None)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it takes, its arguments and its kernels."""
+        arguments = [(a.name, str(a.type)) for a in self.arguments]
+        kernels = [(k.name, k.launches, k.bound, k.bytes_moved, k.flops) for k in self.kernels.kernels]
+        head = ("kernel", "calls", "bound by", "bytes moved", "operations")
+        return (
+            html_text(f"{self}\n{self.contract}")
+            + html_details("arguments", html_table(("argument", "type"), arguments))
+            + html_details("kernels", html_table(head, kernels))
+            + html_details("memory", self.memory._repr_html_())
+        )
 
     def __repr__(self) -> str:
         types = ", ".join(f"{a.name}: {a.type}" for a in self.arguments)

@@ -152,10 +152,13 @@ def load(path: str | os.PathLike[str], heads: int | None = None) -> tuple[Params
     return params, Config(**fields)
 
 
-def apply(params: Params, tokens: Array, config: Config, key: Array | None = None) -> Array:
+def apply(
+    params: Params, tokens: Array, config: Config, key: Array | None = None, looked: list[Array] | None = None
+) -> Array:
     """Logits for the next token at each position. tokens: i32 [..., T], T <= context -> [..., T, vocab_size].
 
-    key: u32[2], the random numbers of dropout in training; without one nothing is dropped.
+    key: u32[2], the random numbers of dropout in training; without one nothing is dropped. looked: a list that is given
+    the attention weights of each layer, [..., heads, T, T]: how much each position looks at each one before it.
     """
     if key is not None and config.dropout:
         keys = graphc.random.split(key, 3 * config.layers + 1)
@@ -167,6 +170,8 @@ def apply(params: Params, tokens: Array, config: Config, key: Array | None = Non
     for i, block in enumerate(params["blocks"]):
         h = graphc.nn.layer_norm(x, block["gain1"], block["bias1"], config.eps)
         q, k, v = _projected(h, block, config)
+        if looked is not None:
+            looked.append(graphc.nn.softmax(_scores(q, k, config.scale)))
         seen = _merge_heads(_attention(q, k, v, config.scale, drop[3 * i]))
         x = x + drop[3 * i + 1](graphc.nn.linear(seen, block["wo"], block["bo"]))
         x = x + drop[3 * i + 2](_mlp(x, block, config))
@@ -276,9 +281,14 @@ def _attention(q: Array, k: Array, v: Array, scale: float | None, drop: Drop) ->
     """Causal attention whose weights pass through `drop`: [B, heads, T, d] each -> the same."""
     if drop is _keep:
         return graphc.nn.attention(q, k, v, causal=True, scale=scale)
+    return drop(graphc.nn.softmax(_scores(q, k, scale))) @ v
+
+
+def _scores(q: Array, k: Array, scale: float | None) -> Array:
+    """How well each position's query fits the keys up to it, before softmax: [B, heads, T, T]."""
     scores = q @ np.swapaxes(k, -1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
     seen = np.tril(np.ones_like(scores, dtype=np.bool_))
-    return drop(graphc.nn.softmax(np.where(seen, scores, -1e30))) @ v
+    return np.where(seen, scores, -1e30)
 
 
 def _mlp(x: Array, block: Params, config: Config) -> Array:

@@ -92,14 +92,21 @@ def init(key: Array, config: Config) -> Params:
     return params
 
 
-def apply(params: Params, tokens: Array, config: Config) -> Array:
-    """Logits for the next token at each position. tokens: i32 [..., T], T <= context -> [..., T, vocab_size]."""
+def apply(params: Params, tokens: Array, config: Config, looked: list[Array] | None = None) -> Array:
+    """Logits for the next token at each position. tokens: i32 [..., T], T <= context -> [..., T, vocab_size].
+
+    looked: a list that is given the attention weights of each layer, [..., heads, T, T]: how much each position looks
+    at each one before it.
+    """
     count = tokens.shape[-1]
     x = graphc.nn.embedding(params["wte"], tokens) + params["wpe"][:count]
     x = graphc.nn.rms_norm(x, eps=config.eps)
     for layer in params["layers"]:
         h = graphc.nn.rms_norm(x, eps=config.eps)
         q, k, v = (_split_heads(h @ layer[name], config.heads) for name in ("wq", "wk", "wv"))
+        if looked is not None:
+            scores = np.where(np.tri(count, dtype=np.bool_), q @ np.swapaxes(k, -1, -2) * q.shape[-1] ** -0.5, -1e30)
+            looked.append(graphc.nn.softmax(scores))
         x = x + _merge_heads(graphc.nn.attention(q, k, v, causal=True)) @ layer["wo"]
         x = x + _mlp(graphc.nn.rms_norm(x, eps=config.eps), layer)
     return x @ params["lm_head"]

@@ -24,6 +24,7 @@ from graphc.models import MODELS, Model, fit
 from graphc.models.data import Corpus, Vocabulary
 from graphc.models.rundir import RunDirectory
 from graphc.models.steps import many, steps_of_submit
+from graphc.models.watched import Evaluation, Sampler, update_ratios
 
 OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "sgd": graphc.optim.sgd,
@@ -140,7 +141,9 @@ class Trained:
     """What a run left: parameters, the losses of the steps it made, and whether it was interrupted before the end.
 
     evaluated: what was measured now and then, by step: learning_rate, gradient_norm, update_ratio, and the mean loss
-    of each part of the data that the model evaluates. taps: at the same steps, see graphc.with_taps.
+    of each part of the data that the model evaluates. taps: at the same steps, see graphc.with_taps. update_ratios: at
+    the same steps, the norm of the change of each layer's parameters over their norm, by the layer's path. samples:
+    what the model wrote at the same steps, where the run is kept in a directory.
     """
 
     params: Any
@@ -151,6 +154,8 @@ class Trained:
     interrupted: bool = False
     evaluated: dict[int, dict[str, float]] = field(default_factory=dict)
     taps: dict[int, dict[str, Any]] = field(default_factory=dict)
+    update_ratios: dict[int, dict[str, float]] = field(default_factory=dict)
+    samples: dict[int, list[str]] = field(default_factory=dict)
 
 
 def training_step(
@@ -160,8 +165,8 @@ def training_step(
 
     Random numbers of the model (dropout) come from `seed` and the number of the step. With `watch`, the third result
     is a dict of scalars instead: loss, gradient_norm (of all gradients together, before any clipping) and
-    update_ratio (the norm of the change of all parameters over the norm of the parameters); and, where the model has
-    some, taps (see graphc.with_taps).
+    update_ratio (the norm of the change of all parameters over the norm of the parameters); update_ratios, a dict with
+    that of each layer (see `watched.layers_of`); and, where the model has some, taps (see graphc.with_taps).
     """
     training_loss = getattr(model, "training_loss", None)
 
@@ -186,27 +191,10 @@ def training_step(
         change = graphc.tree.map(lambda a, b: a - b, new, params)
         norm = graphc.optim.global_norm
         seen = {"loss": value, "gradient_norm": norm(grads), "update_ratio": norm(change) / norm(params)}
+        seen["update_ratios"] = update_ratios(params, change)
         return new, state, {**seen, "taps": taps} if taps else seen
 
     return step
-
-
-class Evaluation:
-    """The mean loss over each part of the data (train, dev, ...) that a model keeps for it, on a device."""
-
-    def __init__(self, model: Model, corpus: Corpus, config: Any, run: RunConfig, device: Any) -> None:
-        parts = getattr(model, "evaluation", None)
-        found = parts(corpus, config, run.batch_size, run.seed) if parts else {}
-        self._parts = {
-            name: [tuple(graphc.asarray(a, device) for a in batch) for batch in batches]
-            for name, batches in found.items()
-        }
-        loss = getattr(model, "evaluation_loss", model.loss)
-        self._loss = graphc.compile(lambda params, x, y: loss(params, x, y, config), device=device)
-
-    def __call__(self, params: Any) -> dict[str, list[Any]]:
-        """The losses of the batches of each part: scalars on the device that nobody has waited for."""
-        return {name: [self._loss(params, *batch) for batch in batches] for name, batches in self._parts.items()}
 
 
 def train(
@@ -259,9 +247,23 @@ def train(
             size=steps_of_submit(step.lower(params, state, *batches(done)), _interval(run, directory)),
             tokens=int(np.size(batches(done)[1])),
         )
-        loop = _Loop(run, directory, reporter, Evaluation(model, corpus, config, run, device))
+        sampler = None if directory is None else Sampler(model, config, vocabulary, device)
+        loop = _Loop(
+            run, directory, reporter, Evaluation(model, corpus, config, run.batch_size, run.seed, device), sampler
+        )
         params, state, done = loop.run(programs, params, state, done)
-    return Trained(params, config, vocabulary, done, loop.losses, loop.interrupted, loop.evaluated, loop.taps)
+    return Trained(
+        params,
+        config,
+        vocabulary,
+        done,
+        loop.losses,
+        loop.interrupted,
+        loop.evaluated,
+        loop.taps,
+        loop.update_ratios,
+        loop.samples,
+    )
 
 
 def _interval(run: RunConfig, directory: RunDirectory | None) -> int:
@@ -288,7 +290,12 @@ class _Loop:
     """The loop itself: submits steps, and reads their losses once they are there or too many are under way."""
 
     def __init__(
-        self, run: RunConfig, directory: RunDirectory | None, reporter: Reporter, evaluation: Evaluation
+        self,
+        run: RunConfig,
+        directory: RunDirectory | None,
+        reporter: Reporter,
+        evaluation: Evaluation,
+        sampler: Sampler | None,
     ) -> None:
         self.steps = run.steps
         self.directory = directory
@@ -296,10 +303,13 @@ class _Loop:
         self.losses: list[float] = []
         self.evaluated: dict[int, dict[str, float]] = {}
         self.taps: dict[int, dict[str, Any]] = {}
+        self.update_ratios: dict[int, dict[str, float]] = {}
+        self.samples: dict[int, list[str]] = {}
         self.interrupted = False
         self._every = run.evaluate_every
         self._schedule = run.schedule()
         self._evaluation = evaluation
+        self._sampler = sampler
         self._pending: deque[tuple[int, dict[str, Any]]] = deque()
         self._started = time.perf_counter()
 
@@ -327,6 +337,8 @@ class _Loop:
                     done += count
                     if due or (self._every and done == self.steps):
                         seen = {**seen, **self._evaluation(params)}
+                        if self._sampler is not None:
+                            self.samples[done] = self._sampler(params)
                     self._pending.append((done, seen))
                     self._read(keep=MAX_PENDING if programs.size == 1 else MAX_SUBMITS)
                     if self.directory is not None and self.directory.is_due(done):
@@ -360,8 +372,11 @@ class _Loop:
             values = {
                 name: float(np.mean([float(v) for v in value]) if isinstance(value, list) else np.asarray(value)[-1])
                 for name, value in seen.items()
-                if name not in ("loss", "taps")
+                if name not in ("loss", "taps", "update_ratios")
             }
+            if "update_ratios" in seen:
+                ratios = {name: float(np.asarray(value)[-1]) for name, value in seen["update_ratios"].items()}
+                self.update_ratios[last] = ratios
             if "taps" in seen:
                 self.taps[last] = graphc.tree.map(lambda array: np.asarray(array)[-1].tolist(), seen["taps"])
             for number, loss in enumerate(losses, last - len(losses) + 1):
@@ -377,8 +392,13 @@ class _Loop:
             self.evaluated[number] = values
             self._tell(number, values)
         if self.directory is not None:
-            taps = {"taps": self.taps[number]} if number in self.taps else {}
-            self.directory.record(number, loss, time.perf_counter() - self._started, {**values, **taps})
+            kept: dict[str, dict[int, Any]] = {
+                "taps": self.taps,
+                "update_ratios": self.update_ratios,
+                "samples": self.samples,
+            }
+            more = {name: found[number] for name, found in kept.items() if number in found}
+            self.directory.record(number, loss, time.perf_counter() - self._started, {**values, **more})
         self.reporter.loss(number, loss)
 
     def _tell(self, number: int, values: dict[str, float]) -> None:

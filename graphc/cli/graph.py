@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +15,10 @@ import click
 import graphc
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT, settings_of
 from graphc.errors import DataError
-from graphc.ir.graph import Graph
+from graphc.inspect.times import of_nodes
+from graphc.ir.graph import Graph, Node
 from graphc.ir.printer import format_attr, value_names
+from graphc.ir.text import COLUMNS
 from graphc.models import MODELS, data
 from graphc.models.settings import SettingError
 from graphc.models.train import RunConfig, training_step
@@ -40,6 +44,8 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
     "--out", type=click.Path(path_type=Path), metavar="FILE", help=".svg, .dot, .json or .txt; a directory for all."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option("--text", "as_text", is_flag=True, help="A line a kernel, of the width of the terminal; layers folded.")
+@click.option("--profile", "timed", is_flag=True, help="Run it, and write beside each kernel what it took.")
 def graph(
     model: str,
     what: str,
@@ -51,6 +57,8 @@ def graph(
     target: str | None,
     out: Path | None,
     as_json: bool,
+    as_text: bool,
+    timed: bool,
 ) -> None:
     """Show the program of MODEL, printed or drawn.
 
@@ -61,20 +69,32 @@ def graph(
     if passed and (stage or as_json or (out is not None and out.suffix not in (".svg", ".dot", ".txt"))):
         raise click.UsageError("--diff goes without --stage and --json, and writes .svg, .dot or .txt")
     stage = stage or ("planned" if target else "fused")
+    if as_text and (as_json or passed or out or stage not in ("traced", "fused")):
+        raise click.UsageError(
+            "--text prints the graph as traced or as kernels, and goes without --json, --diff and --out"
+        )
+    if timed and (target or passed or as_json or stage != "fused" or (out is None and not as_text)):
+        raise click.UsageError("--profile goes with --text, and with --out FILE.svg or .dot, of the stage fused")
     if stage == "all" and out is None:
         raise click.UsageError("--stage all needs --out DIRECTORY")
     if stage != "all" and out is not None and out.suffix not in FORMATS:
         raise click.UsageError(f"--out {out}: need a name that ends in {', '.join(FORMATS)}")
     fn, arguments, donate = program(model, what, batch_size, settings)
     if stage == "traced":
-        _show(graphc.trace(fn, *arguments), out, as_json)
+        traced = graphc.trace(fn, *arguments)
+        _show_text(traced) if as_text else _show(traced, out, as_json)
         return
     where = graphc.device("numpy" if target and not device else device)
     executable = graphc.compile(fn, device=where, donate=donate, target=target).lower(*arguments)
     if passed:
         _show_diff(executable.stages, passed, out)
     elif stage == "fused":
-        _show(executable.stages[-1][1], out, as_json)
+        found = executable.profile(*arguments) if timed else None
+        times = of_nodes(executable.graph, executable.plan, found) if found else None
+        if as_text:
+            _show_text(executable.graph, times)
+        else:
+            _show(executable.graph, out, as_json, times)
     elif stage == "planned":
         _show_plan(executable, out, as_json)
     elif out is not None:
@@ -168,19 +188,27 @@ def _show_diff(stages: list[tuple[str, Graph]], passed: str, out: Path | None) -
         click.echo(str(out))
 
 
-def _show(graph: Graph, out: Path | None, as_json: bool) -> None:
+def _show_text(graph: Graph, times: Mapping[Node, float] | None = None) -> None:
+    """In lines as wide as the terminal, or as tables where there is none."""
+    from graphc.inspect.viz.text import graph_text
+
+    columns = shutil.get_terminal_size((COLUMNS, 24)).columns if sys.stdout.isatty() else COLUMNS
+    click.echo(graph_text(graph, columns=columns, times=times))
+
+
+def _show(graph: Graph, out: Path | None, as_json: bool, times: Mapping[Node, float] | None = None) -> None:
     if out is None:
         click.echo(json.dumps(graph_data(graph)) if as_json else str(graph))
         return
-    _write(graph, out)
+    _write(graph, out, times)
     click.echo(str(out))
 
 
-def _write(graph: Graph, path: Path) -> None:
+def _write(graph: Graph, path: Path, times: Mapping[Node, float] | None = None) -> None:
     if path.suffix == ".svg":
-        graph.to_svg(path)
+        graph.to_svg(path, times=times)
     elif path.suffix == ".dot":
-        path.write_text(graph.to_dot(), encoding="utf-8")
+        path.write_text(graph.to_dot(times=times), encoding="utf-8")
     elif path.suffix == ".json":
         path.write_text(json.dumps(graph_data(graph), indent=1), encoding="utf-8")
     else:

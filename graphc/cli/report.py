@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import numpy as np
 
 import graphc
 from graphc.cli.graph import program
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 FEW: Final = 3
 """Calls of which a peak is the best."""
 
-SAMPLES: Final = 10
-SAMPLE: Final = 600
-"""Samples of a run that are shown, and characters of each."""
+ATTENDED: Final = 48
+"""Characters of a text whose attention is shown."""
 
 
 @click.command()
@@ -34,6 +35,7 @@ SAMPLE: Final = 600
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
 @click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Calls to take the median of.")
+@click.option("--prompt", metavar="TEXT", help="Of a run with attention: the text whose maps are shown.")
 @click.option("--no-profile", is_flag=True, help="Run nothing: the page has no times.")
 @DEVICE
 @TARGET
@@ -44,6 +46,7 @@ def report(
     batch_size: int | None,
     settings: tuple[str, ...],
     repeat: int,
+    prompt: str | None,
     no_profile: bool,
     device: str | None,
     target: str | None,
@@ -64,7 +67,9 @@ def report(
 
     def described(subject: str) -> dict[str, Any]:
         measured = not (no_profile or target)
-        fn, arguments, donate, more = _subject(subject, what, batch_size, settings, chosen if measured else None)
+        fn, arguments, donate, more = _subject(
+            subject, what, batch_size, settings, chosen if measured else None, prompt
+        )
         executable = graphc.compile(fn, device=chosen, donate=donate, target=target).lower(*arguments)
         profile = executable.profile(*arguments, repeat=repeat) if measured else None
         return {**describe(executable, profile, _peaks(executable) if measured else None), **more}
@@ -81,33 +86,58 @@ def _subject(
     batch_size: int | None,
     settings: tuple[str, ...],
     device: graphc.runtime.Device | None,
+    prompt: str | None,
 ) -> tuple[Any, tuple[Any, ...], tuple[str, ...], dict[str, Any]]:
     """A function, its arguments, the names of those that it donates, and what the page shows beside.
 
-    device: where a run's samples are drawn; None for none.
+    device: where a run's samples are drawn; None for none. prompt: whose attention is shown.
     """
     if subject in MODELS:
+        if prompt is not None:
+            raise click.UsageError("--prompt is for runs: a model that was not trained looks nowhere")
         return (*program(subject, what, batch_size, settings), {})
     path = Path(subject)
     if not path.is_dir():
         raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
     if settings or batch_size:
         raise click.UsageError("--set and --batch-size are for models: a run has its own")
-    from graphc.report.runs import run_document
+    from graphc.report.runs import run_document, sample_text
 
+    found = run_document(path)
     samples = _samples(path, device) if device else []
-    return (*_of_run(path, what), {"run": {**run_document(path), "samples": samples}})
+    maps = _attention(path, max(samples, key=len, default="") if prompt is None else prompt, prompt is not None)
+    shown = [sample_text(text) for text in samples]
+    return (*_of_run(path, what), {"run": {**found, "samples": shown, "attention": maps}})
+
+
+def _attention(path: Path, text: str, asked: bool) -> dict[str, Any] | None:
+    """Where the newest checkpoint of a run looks, on a text; None for a model without attention."""
+    from graphc.report.runs import attention_document
+
+    saved = load_run(path)
+    apply = MODELS[saved.name].apply
+    if "looked" not in inspect.signature(apply).parameters:
+        if asked:
+            raise click.UsageError(f"--prompt: {saved.name} has no attention")
+        return None
+    text = text[: min(saved.config.context, ATTENDED)]
+    if not text:
+        return None
+    looked: list[Any] = []
+    tokens = np.array([saved.vocabulary.encode(text)], np.int32)
+    apply(graphc.tree.map(np.asarray, saved.params), tokens, saved.config, looked=looked)
+    return attention_document(text, np.stack([weights[0] for weights in looked]))
 
 
 def _samples(path: Path, device: graphc.runtime.Device) -> list[str]:
     """What the newest checkpoint of a run writes."""
-    from graphc.inspect.viz.dot import clean
+    from graphc.report.runs import SAMPLES
 
     saved = load_run(path)
     model = MODELS[saved.name]
     count = min(SAMPLES, model.DEFAULTS.samples)
     found = model.sample(saved.params, graphc.random.key(0), saved.config, count=count, device=device)
-    return [clean(saved.vocabulary.decode(tokens), SAMPLE) for tokens in found]
+    return [saved.vocabulary.decode(tokens) for tokens in found]
 
 
 def _of_run(path: Path, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphc.codegen.rules import AdapterClass, adapter_class
+from graphc.ir.text import wrapped
 from graphc.kernels.sizes import registers, workgroup
 from graphc.plan.plan import Plan, Target
 
@@ -84,7 +85,7 @@ class KernelReport:
             taken = f"{k.launches:>6} {k.workgroups:>8} {k.invocations:>5} {k.shared_bytes:>7} {k.registers:>5}"
             work = f"{k.bytes_moved / 1e6:>9.3f} {k.flops / 1e6:>10.3f}"
             lines.append(f"{taken} {k.resident:>8} {k.occupancy:>6.0%}  {k.bound:<12} {work}  {k.name}")
-        return "\n".join(lines)
+        return "\n".join(map(wrapped, lines))
 
 
 def resident(invocations: int, shared_bytes: int, words: int, each: Multiprocessor) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.errors import DeviceError
+from graphc.ir.text import COLUMNS, cut, html_bar, html_table, html_text, wrapped
 from graphc.plan.plan import Dispatch, Kernel
 from graphc.runtime import Array
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from graphc.executable import Executable
 
 NANO, MICRO, MILLI = 1e-9, 1e-6, 1e-3
+
+LEAST_SOURCE = 12
+"""Columns below which a table does not begin to name source lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Profile:
             f"({self.method}, median of {self.repeat})"
         )
         if not self.timings:
-            return head + "\nthis device has no time stamps: only the whole call was timed"
+            return wrapped(head) + "\nthis device has no time stamps: only the whole call was timed"
         lines = [head, f"{'ms':>9} {'share':>6} {'calls':>5} {'GFLOP/s':>8} {'GB/s':>7}  kernel"]
         for name, timings in rows[:limit]:
             seconds = sum(t.seconds for t in timings)
@@ -84,11 +88,24 @@ class Profile:
             moved = sum(t.dispatch.bytes_read + t.dispatch.bytes_written for t in timings)
             rate = (flops / seconds / 1e9, moved / seconds / 1e9) if seconds else (0.0, 0.0)
             where = ", ".join(dict.fromkeys(line for t in timings for line in t.dispatch.lines))
-            lines.append(
+            line = (
                 f"{seconds / MILLI:9.3f} {seconds / self.busy if self.busy else 0:6.1%} {len(timings):5d} "
-                f"{rate[0]:8.2f} {rate[1]:7.2f}  {name}" + (f"  # {_short(where)}" if where else "")
+                f"{rate[0]:8.2f} {rate[1]:7.2f}  {name}"
             )
-        return "\n".join(lines)
+            room = COLUMNS - len(line) - 4
+            lines.append(f"{line}  # {cut(where, room)}" if where and room >= LEAST_SOURCE else line)
+        return "\n".join([wrapped(head), *lines[1:]])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the kernels by the time they took in all."""
+        rows = []
+        for name, timings in _by_kernel(self.timings):
+            seconds = sum(t.seconds for t in timings)
+            share = seconds / self.busy if self.busy else 0.0
+            where = ", ".join(dict.fromkeys(line for t in timings for line in t.dispatch.lines))
+            rows.append((name, seconds / MILLI, html_bar(share), f"{share:.1%}", len(timings), where))
+        table = html_table(("kernel", "ms", "", "share", "calls", "source"), rows) if rows else ""
+        return html_text(self.table(limit=0)) + table
 
     def to_chrome_trace(self, path: str | Path) -> Path:
         """Write the dispatches as a Chrome trace (JSON), which Perfetto and chrome://tracing open; returns the path."""
@@ -214,7 +231,3 @@ def _by_kernel(timings: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:
     for timing in timings:
         groups.setdefault(timing.kernel.name, []).append(timing)
     return sorted(groups.items(), key=lambda item: -sum(t.seconds for t in item[1]))
-
-
-def _short(text: str, width: int = 60) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."

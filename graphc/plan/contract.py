@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from graphc.ir.text import wrapped
 from graphc.ir.types import TensorType
 from graphc.plan.plan import Plan
 from graphc.plan.report import MemoryReport
@@ -41,7 +42,7 @@ class Contract:
 
     def __str__(self) -> str:
         planned = f"; planned for {self.target}" if self.target else ""
-        return (
+        return wrapped(
             f"{self.parameters:,} parameters ({_short(self.parameter_bytes)}B); "
             f"device memory {_short(self.total_bytes)}B, {_short(self.peak_bytes)}B of it temporary; "
             f"a call: {self.dispatches:,} dispatches, {_short(self.flops)}FLOP, {_short(self.bytes_moved)}B moved, "

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 from graphc.errors import GraphError
+from graphc.ir.text import html_details, html_table, html_text, wrapped
 from graphc.ir.types import Shape, TensorType, dtype_of
 
 BufferKind = Literal["input", "output", "constant", "arena", "faults"]
@@ -367,7 +368,21 @@ class Plan:
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
             lines += [f"       then {s.label}({self._operands(s)})" for s in dispatch.stages]
-        return "\n".join(lines)
+        return "\n".join(map(wrapped, lines))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the dispatches and the buffers."""
+        rows = [
+            (n, self.kernels[d.kernel].name, "x".join(map(str, d.workgroups)), d.bytes_read, d.bytes_written, d.flops)
+            for n, d in enumerate(self.dispatches)
+        ]
+        head = ("dispatch", "kernel", "workgroups", "bytes read", "bytes written", "operations")
+        buffers = [(n, b.kind, b.name, b.nbytes) for n, b in enumerate(self.buffers)]
+        return (
+            html_text(str(self).partition("\n")[0])
+            + html_details("dispatches", html_table(head, rows))
+            + html_details("buffers", html_table(("buffer", "kind", "name", "bytes"), buffers))
+        )
 
     def _operands(self, dispatch: Dispatch) -> str:
         """What a dispatch binds, and whose bytes are taken over."""

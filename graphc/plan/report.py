@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from graphc.ir.text import COLUMNS, cut, escaped, html_details, html_table, html_text
 from graphc.plan.plan import Plan
 
 
@@ -64,12 +65,49 @@ class MemoryReport:
         ]
         if not self.lifetimes:
             return "\n".join(head)
-        width = max(6, *(len(record.name) for record in self.lifetimes))
+        width = min(COLUMNS - 50, max(6, *(len(record.name) for record in self.lifetimes)))
         head.append(f"{'tensor':<{width}}  arena      offset        size  dispatches")
         rows = [
-            f"{r.name:<{width}}  {r.arena:>5}  {r.offset:>10}  {r.size:>10}  {r.start}-{r.end}" for r in self.lifetimes
+            f"{cut(r.name, width):<{width}}  {r.arena:>5}  {r.offset:>10}  {r.size:>10}  {r.start}-{r.end}"
+            for r in self.lifetimes
         ]
         return "\n".join(head + rows)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each tensor as a box over the dispatches and addresses, and the largest at the peak."""
+        peak = replace(self, lifetimes=())
+        if not self.lifetimes:
+            return html_text(peak)
+        rows = [(r.name, r.size, f"{r.start}-{r.end}") for r in self.live_at(self.peak_dispatch)]
+        at = f"at the peak, dispatch {self.peak_dispatch}"
+        return html_text(peak) + _timeline(self) + html_details(at, html_table(("tensor", "bytes", "lives"), rows))
+
+
+def _timeline(memory: MemoryReport) -> str:
+    """The tensors of all arenas, one arena above the other: dispatches to the right, addresses upwards."""
+    width, height, below, base = 640, 240, 0, {}
+    for arena in sorted({r.arena for r in memory.lifetimes}):
+        base[arena] = below
+        below += max(r.offset + r.size for r in memory.lifetimes if r.arena == arena)
+    last = max(r.end for r in memory.lifetimes) + 1
+    boxes = []
+    for r in memory.lifetimes:
+        x, w = r.start / last * width, (r.end + 1 - r.start) / last * width
+        h = r.size / below * height
+        y = height - (base[r.arena] + r.offset) / below * height - h
+        tip = escaped(f"{r.name}: {r.size} bytes, dispatches {r.start} to {r.end}")
+        boxes.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill="#9db8dc" stroke="#33507a" '
+            f'stroke-width="0.5"><title>{tip}</title></rect>'
+        )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escaped(_said(memory))}">'
+        f"{''.join(boxes)}</svg>"
+    )
+
+
+def _said(memory: MemoryReport) -> str:
+    return f"{len(memory.lifetimes)} tensors over dispatches and addresses; peak {_bytes(memory.peak_bytes)}"
 
 
 def memory_report(plan: Plan, alignment: int) -> MemoryReport:

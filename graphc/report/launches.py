@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from graphc.analysis.loops import flatten
 from graphc.families.registry import kernel_family
+from graphc.inspect import times
 from graphc.inspect.profile import Profile
 from graphc.inspect.viz.convert import kind_of
 from graphc.inspect.viz.diff import body_of, leaves
@@ -56,7 +57,7 @@ class Launches:
 
     def dispatches(self, profile: Profile | None) -> list[dict[str, Any]]:
         """Each dispatch: its kernel and operands, and how often and how long it ran."""
-        times = _times(profile)
+        timed = times.of_dispatches(profile)
         made = []
         for number, dispatch in enumerate(self.plan.dispatches):
             one = {
@@ -72,8 +73,8 @@ class Launches:
                     [part.node, _tensors(part), self.rows.text(part.label)] for part in dispatch.stages or (dispatch,)
                 ],
             }
-            if number in times:
-                start, seconds, count = times[number]
+            if number in timed:
+                start, seconds, count = timed[number]
                 one |= {"start": _short(start), "seconds": _short(seconds), "times": count}
             made.append(one)
         return made
@@ -84,13 +85,11 @@ class Launches:
         A launch's time is shared among its ops by their operations; what it reads and writes goes to those that read
         and make it.
         """
-        times = _times(profile)
+        timed = times.of_dispatches(profile)
         total = [[0.0, 0.0, 0.0] for _ in self.nodes]
         for number, (dispatch, count) in enumerate(zip(self.plan.dispatches, self.plan.executions(), strict=True)):
-            seconds = times[number][1] if number in times else 0.0
-            parts = dispatch.stages or (dispatch,)
-            weights = _shared([part.flops + part.bytes_read + part.bytes_written for part in parts])
-            for part, weight in zip(parts, weights, strict=True):
+            seconds = timed[number][1] if number in timed else 0.0
+            for part, weight in times.parts_of(dispatch):
                 if part.node < 0:
                     continue
                 found = total[part.node]
@@ -100,8 +99,8 @@ class Launches:
         made = []
         for node, (seconds, moved, flops) in zip(self.originals, total, strict=True):
             ops = list(leaves([node]))
-            work = _shared([0 if kind_of(op) == "view" else _operations(op) for op in ops])
-            traffic = _shared(_traffic(node, ops))
+            work = times.shared([0 if kind_of(op) == "view" else _operations(op) for op in ops])
+            traffic = times.shared(_traffic(node, ops))
             made += [
                 [self.rows.row(op), _short(seconds * w), round(moved * t), round(flops * w)]
                 for op, w, t in zip(ops, work, traffic, strict=True)
@@ -130,15 +129,6 @@ def _tensors(dispatch: Dispatch) -> list[list[Any]]:
     return [[tensor, writes] for tensor, writes in found.items()]
 
 
-def _times(profile: Profile | None) -> dict[int, tuple[float, float, int]]:
-    """First start, seconds in all and runs of each dispatch."""
-    found: dict[int, tuple[float, float, int]] = {}
-    for timing in profile.timings if profile else ():
-        start, seconds, count = found.get(timing.number, (timing.start, 0.0, 0))
-        found[timing.number] = (start, seconds + timing.seconds, count + 1)
-    return found
-
-
 def _operations(node: Node) -> int:
     family = kernel_family(node)
     return family.operations(node) if family is not None else 0
@@ -158,12 +148,6 @@ def _traffic(node: Node, ops: Sequence[Node]) -> list[float]:
         + sum(v.type.nbytes for v in stores & set(op.outputs))
         for op in ops
     ]
-
-
-def _shared(weights: Sequence[float]) -> list[float]:
-    """Weights as parts of 1; equal ones where all are 0."""
-    total = sum(weights)
-    return [w / total for w in weights] if total else [1 / len(weights)] * len(weights) if weights else []
 
 
 def _short(number: float) -> float:

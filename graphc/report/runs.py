@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from graphc.errors import DataError
 from graphc.inspect.viz.dot import clean
 
@@ -22,6 +24,12 @@ PICTURE: Final = 400_000
 """Bytes up to which a drawing is taken along."""
 
 BESIDE: Final = ("step", "loss", "seconds")
+RATIOS: Final = 200
+WRITTEN: Final = 12
+SAMPLES: Final = 10
+SAMPLE: Final = 600
+"""Steps whose ratios and whose samples are kept; samples of a step, and characters of each."""
+
 TAPS: Final = 8
 """Steps whose taps are kept, the last among them."""
 
@@ -29,6 +37,7 @@ TAPS: Final = 8
 def run_document(path: Path) -> dict[str, Any]:
     """The run of a directory, from its config.json and metrics.jsonl. Raises DataError naming the file.
 
+    update_ratios: [step, {layer: number}] pairs. written: [step, [text, ...]] pairs, what the model wrote meanwhile.
     losses: [step, mean loss up to it] pairs. measured: [step, {name: number}] pairs. taps: [step, {name: {kind:
     statistics}}] pairs. pictures: [name, base64 of an SVG] pairs.
     """
@@ -39,7 +48,6 @@ def run_document(path: Path) -> dict[str, Any]:
     known = [line for line in lines if isinstance(line.get("step"), int) and _number(line.get("loss")) is not None]
     measured = [[line["step"], _measured(line)] for line in known]
     taps = [[line["step"], _taps(line["taps"])] for line in known if isinstance(line.get("taps"), Mapping)]
-    every = max(1, -(-len(taps) // TAPS))
     return {
         "name": clean(path.name, 120),
         "config": [[clean(str(name), 60), clean(json.dumps(value), 200)] for name, value in config.items()],
@@ -47,8 +55,54 @@ def run_document(path: Path) -> dict[str, Any]:
         "seconds": known[-1]["seconds"] if known and _number(known[-1].get("seconds")) is not None else None,
         "losses": _thinned([(line["step"], float(line["loss"])) for line in known]),
         "measured": [one for one in measured if one[1]],
-        "taps": taps[::-1][::every][::-1],
+        "taps": _evenly(taps, TAPS),
+        "update_ratios": _evenly([[step, _ratios(found)] for step, found in _kept(known, "update_ratios")], RATIOS),
+        "written": _evenly([[step, _texts(found)] for step, found in _kept(known, "samples")], WRITTEN),
         "pictures": _pictures(path),
+    }
+
+
+def _kept(lines: list[dict[str, Any]], name: str) -> list[tuple[int, Any]]:
+    """The step and what is there under a name, of the lines that have it."""
+    return [(line["step"], line[name]) for line in lines if name in line]
+
+
+def _evenly(items: list[list[Any]], most: int) -> list[list[Any]]:
+    """At most so many, evenly, the last among them."""
+    every = max(1, -(-len(items) // most))
+    return items[::-1][::every][::-1]
+
+
+def _ratios(found: Any) -> dict[str, float]:
+    """The finite numbers of a mapping, by cleaned names."""
+    if not isinstance(found, Mapping):
+        return {}
+    made = {clean(str(name), 80): _number(value) for name, value in found.items()}
+    return {name: float(f"{value:.4g}") for name, value in made.items() if value is not None}
+
+
+def _texts(found: Any) -> list[str]:
+    return [sample_text(str(text)) for text in found[:SAMPLES]] if isinstance(found, list) else []
+
+
+def sample_text(text: str) -> str:
+    """A sample as it is shown: the ends of its lines as arrows."""
+    return clean(text.replace("\n", "↵"), SAMPLE)
+
+
+def attention_document(text: str, maps: Any) -> dict[str, Any]:
+    """Attention weights of a text, for the page. maps: [layers, heads, T, T], from 0 to 1, T the length of the text.
+
+    Each is a byte there; a row is a character that looks, a column one that is looked at.
+    """
+    layers, heads, length, _ = np.shape(maps)
+    levels = np.rint(np.asarray(maps, np.float64) * 255).astype(np.uint8)
+    return {
+        "text": [clean(character, 4) for character in text],
+        "layers": layers,
+        "heads": heads,
+        "length": length,
+        "maps": base64.b64encode(levels.tobytes()).decode(),
     }
 
 

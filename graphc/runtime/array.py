@@ -9,12 +9,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.errors import DeviceError, ImmutableError, ShapeError
+from graphc.ir.text import Markup, html_table, html_text
 from graphc.ir.types import NDArray, TensorType, check_plain, strides_of
 from graphc.runtime.base import Device, pauses
 from graphc.runtime.faults import Faults
 from graphc.runtime.methods import ArrayMethods
 from graphc.runtime.registry import device as find_device
 from graphc.tracing.einops import introduce
+
+SHOWN = 10
+"""Rows and columns of an Array that a notebook shows."""
 
 
 class Array(ArrayMethods):
@@ -239,6 +243,20 @@ class Array(ArrayMethods):
 
     def __str__(self) -> str:
         return str(self.numpy())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the type, and the first rows and columns of a table of numbers."""
+        head = html_text(f"Array {self._type} on {self._device.name}")
+        if self._gone or self._device.closed or len(self.shape) not in (1, 2) or not all(self.shape):
+            return html_text(repr(self))
+        table = np.atleast_2d(self.numpy())
+        shown = table[:SHOWN, :SHOWN].tolist()
+        columns = [str(n) for n in range(len(shown[0]))]
+        rows: list[list[object]] = [[Markup(f"<b>{n}</b>"), *row] for n, row in enumerate(shown)]
+        if table.shape[1] > SHOWN:
+            columns, rows = [*columns, "…"], [[*row, "…"] for row in rows]
+        more = "" if table.shape[0] <= SHOWN else f"<p>… {table.shape[0]:,} rows</p>"
+        return head + html_table(["", *columns], rows) + more
 
     def __repr__(self) -> str:
         if self._gone or self._device.closed:

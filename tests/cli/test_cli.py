@@ -158,6 +158,28 @@ def test_graph_prints_the_program(graphc_: Any, what: str) -> None:
     assert all(node["source"] for node in as_json["nodes"])
 
 
+def test_graph_as_a_line_a_kernel(graphc_: Any) -> None:
+    text = graphc_("graph", "mlp", "--text", "--profile").out
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("arguments: params.b1 f32[100]")
+    assert {"forward", "backward", "update"} <= set(lines)
+    assert any("matmul kernel → f32[32,100]" in line and "%" in line for line in lines)
+    assert any("← #1, params.w1, params.b1  # mlp.py:" in line for line in lines)
+    assert any(line.startswith("result[0].w1 f32[6,100] ← #") for line in lines)
+    small = ["--set", "layers=3", "--set", "width=24", "--set", "heads=2", "--what", "forward"]
+    folded = graphc_("graph", "gpt", *small, "--stage", "traced", "--text").out
+    assert "params.blocks[*].wq f32[24,24] × 3" in folded
+    assert "matmul × 9 → f32[64,256,24]" in folded
+
+
+@pytest.mark.parametrize(
+    "more", [("--json",), ("--diff", "fuse"), ("--stage", "planned"), ("--out", "x.svg")], ids=" ".join
+)
+def test_text_goes_alone(graphc_: Any, more: tuple[str, ...]) -> None:
+    assert graphc_("graph", "bigram", "--text", *more).status == 2
+
+
 def test_graph_writes_files(graphc_: Any) -> None:
     for suffix, start in [(".svg", "<"), (".dot", "digraph"), (".json", "{"), (".txt", "graph(")]:
         result = graphc_("graph", "microgpt", "--what", "forward", "--out", f"g{suffix}", *FAST)

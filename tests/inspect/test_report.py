@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ from graphc.inspect.profile import Profile
 from graphc.report import describe, page
 from graphc.report.compare import beside
 from graphc.report.page import script_json
-from graphc.report.runs import run_document
+from graphc.report.runs import attention_document, run_document
 from tests.support.reports import HOSTILE, arguments, compiled, hostile, write_run
 
 
@@ -205,6 +206,40 @@ def test_a_run_is_read_up_to_where_it_was_killed(tmp_path: Path) -> None:
     assert found["losses"][-1] == [30, 0.1]
     assert [step for step, _ in found["measured"]] == [10, 20, 30]
     assert found["taps"][-1][1]["tap1"]["gradient"]["std"] == 0.2
+
+
+def test_what_layers_did_and_what_was_written_meanwhile(tmp_path: Path) -> None:
+    found = run_document(write_run(tmp_path / "run"))
+    assert [step for step, _ in found["update_ratios"]] == [10, 20, 30]
+    assert found["update_ratios"][-1][1]["layers[2]"] == pytest.approx(1e-4)
+    assert found["written"][-1] == [30, ["tap after 30", "an↵other"]]
+
+
+def test_maps_of_attention_are_bytes() -> None:
+    maps = np.tri(3) / np.arange(1, 4)[:, None] * np.ones((2, 4, 1, 1))
+    found = attention_document("a\u202eb", maps)
+    assert (found["layers"], found["heads"], found["length"], found["text"][1]) == (2, 4, 3, "�")
+    levels = np.frombuffer(base64.b64decode(found["maps"]), np.uint8).reshape(2, 4, 3, 3)
+    np.testing.assert_array_equal(levels[1, 3], [[255, 0, 0], [128, 128, 0], [85, 85, 85]])
+
+
+def test_the_command_shows_where_a_run_looks(tmp_path: Path) -> None:
+    folder, out = tmp_path / "run", tmp_path / "page.html"
+    small = ["--steps", "6", "--set", "width=8", "--set", "heads=2", "--evaluate-every", "3", "--batch-size", "2"]
+    assert run(["train", "microgpt", *small, "--out", str(folder), "--device", "numpy"]) == 0
+    shown = ["report", str(folder), "--no-profile", "--out", str(out)]
+    assert run([*shown, "--prompt", "anna"]) == 0
+    found = embedded(out.read_text(encoding="utf-8"))["run"]
+    assert [step for step, _ in found["written"]] == [3, 6]
+    assert [step for step, _ in found["update_ratios"]] == [3, 6]
+    assert set(found["update_ratios"][-1][1]) == {"layers[0]", "lm_head", "wpe", "wte"}
+    looked = found["attention"]
+    levels = np.frombuffer(base64.b64decode(looked["maps"]), np.uint8).reshape(1, 2, 4, 4)
+    assert (looked["text"], looked["heads"]) == (list("anna"), 2)
+    np.testing.assert_allclose(levels.sum(-1, dtype=int), 255, atol=3)
+    assert np.array_equal(levels, np.tril(levels))
+    assert run([*shown, "--prompt", "Ω"]) == 1
+    assert run(["report", "microgpt", "--no-profile", "--prompt", "a", "--out", str(out)]) == 2
 
 
 def test_long_runs_are_thinned_and_numbers_that_are_none_left_out(tmp_path: Path) -> None:

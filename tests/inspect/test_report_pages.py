@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphc.executable import Executable
 from graphc.inspect.profile import Profile
 from graphc.report import describe, page
 from graphc.report.compare import beside
-from graphc.report.runs import run_document
+from graphc.report.runs import attention_document, run_document
 from tests.support.browser import browser
 from tests.support.report_pages import Report, large
 from tests.support.reports import HOSTILE, arguments, compiled, hostile, write_run
@@ -316,6 +317,26 @@ def test_text_stands_out_and_nothing_leaves_the_window(running: Any, path: Path,
         }"""
     )
     assert contrast >= 4.5
+    report.close()
+
+
+def test_where_a_run_looks(running: Any, document: dict[str, Any], tmp_path: Path) -> None:
+    maps = np.tri(3) / np.arange(1, 4)[:, None] * np.ones((2, 2, 1, 1))
+    maps[1, 1] = np.eye(3)
+    looked = attention_document("<b>", maps)
+    run = {**run_document(write_run(tmp_path / "run")), "attention": looked}
+    (tmp_path / "page.html").write_text(page({**document, "run": run}), encoding="utf-8")
+    report = Report(running, tmp_path / "page.html", "#tab=run")
+    section = report.page.locator(".looks")
+    assert section.locator("rect").count() == 6
+    section.locator("select").nth(0).select_option("1")
+    section.locator("select").nth(1).select_option("1")
+    told = section.locator("svg").get_attribute("aria-label")
+    assert told.startswith("Layer 1, head 1. < looks most at < (0 back); b looks most at b (0 back)")
+    section.locator("rect").nth(1).hover()
+    assert section.locator("p.quiet").inner_text() == "b at 1 looks at < at 0: 0.00"
+    assert report.page.locator("table", has_text="Update of each layer").locator("tbody tr").count() == 3
+    assert "tap after 30" in report.page.locator("table", has_text="What it wrote").inner_text()
     report.close()
 
 

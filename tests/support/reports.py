@@ -72,6 +72,8 @@ def write_run(folder: Path, name: str = "tap", steps: int = 30) -> Path:
         line: dict[str, Any] = {"step": step, "loss": 3.0 / step, "seconds": step / 10}
         if step % 10 == 0:
             line["gradient_norm"] = 1.0 / step
+            line["update_ratios"] = {f"layers[{k}]": 1e-3 * (k + 1) / step for k in range(3)}
+            line["samples"] = [f"{name} after {step}", "an\nother"]
             line["taps"] = {
                 f"{name}{k}": {"value": _spread(1.0), "gradient": _spread(0.1 * (2 - abs(k - 1)))} for k in range(3)
             }

@@ -13,17 +13,17 @@ from typing import Final
 
 import graphviz
 
+from graphc.ir.text import HIDDEN
+
 log: Final = logging.getLogger("graphc")
 
 TIMEOUT: Final = 120.0
 """Seconds after which a layout is given up."""
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
 
 def clean(text: str, limit: int = 120) -> str:
     """User text as it may be shown: control, formatting and unassigned characters replaced, long text shortened."""
-    shown = "".join("�" if unicodedata.category(c) in _HIDDEN else c for c in text[: 4 * limit])
+    shown = "".join("�" if unicodedata.category(c) in HIDDEN else c for c in text[: 4 * limit])
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 

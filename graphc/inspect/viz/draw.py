@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from graphc.inspect.viz.convert import OTHER
 from graphc.inspect.viz.dot import clean, label, log, render
 from graphc.inspect.viz.fold import classes
 from graphc.inspect.viz.scene import Arrow, Box, Frame, Scene, make_scene
-from graphc.ir.graph import BACKWARD, FORWARD, UPDATE, Graph
+from graphc.ir.graph import BACKWARD, FORWARD, UPDATE, Graph, Node
 
 COLOURS: Final = {
     "input": "#fff7d6",
@@ -51,17 +52,24 @@ STYLE: Final = (
 
 
 def to_dot(
-    graph: Graph, *, title: str = "", ops: bool | None = None, fold: bool | None = None, legend: bool = True
+    graph: Graph,
+    *,
+    title: str = "",
+    ops: bool | None = None,
+    fold: bool | None = None,
+    legend: bool = True,
+    times: Mapping[Node, float] | None = None,
 ) -> str:
     """Graphviz source of a drawing.
 
     ops: draw each op of a fused kernel (else a kernel lists its ops). fold: draw nodes that do the same, as layers of
-    a network do, once, with their number. Both are chosen by the size of the graph unless given.
+    a network do, once, with their number. Both are chosen by the size of the graph unless given. times: seconds of
+    nodes, which are written beside them; the longer, the wider the border.
     """
     inner = sum(len(n.attrs["body"].nodes) for n in graph.nodes if isinstance(n.attrs.get("body"), Graph))
     ops = inner + len(graph.nodes) <= MANY_OPS if ops is None else ops
     fold = _worth_folding(graph) if fold is None else fold
-    return _write(make_scene(graph, ops, fold), title, legend)
+    return _write(make_scene(graph, ops, fold, times), title, legend)
 
 
 def _worth_folding(graph: Graph) -> bool:
@@ -77,13 +85,14 @@ def to_svg(
     ops: bool | None = None,
     fold: bool | None = None,
     legend: bool = True,
+    times: Mapping[Node, float] | None = None,
 ) -> str:
     """An SVG drawing, also written to `path`. Options: see `to_dot`.
 
     Without a program that can lay it out, the DOT source is written beside `path` (the ending .dot), a line in the log
     says so, and the SVG returned holds that line only.
     """
-    return svg_of(to_dot(graph, title=title, ops=ops, fold=fold, legend=legend), path)
+    return svg_of(to_dot(graph, title=title, ops=ops, fold=fold, legend=legend, times=times), path)
 
 
 def svg_of(source: str, path: str | os.PathLike[str] | None = None) -> str:
@@ -143,6 +152,7 @@ def _frame(cluster: graphviz.Digraph, frame: Frame) -> None:
         style=f"filled,rounded,{border['style']}",
         color=border["color"],
         fillcolor=FRAME_COLOURS.get(frame.kind, OWN.frame),
+        **_border(frame.share),
     )
 
 
@@ -158,7 +168,13 @@ def _box(picture: graphviz.Digraph, box: Box) -> None:
         style=style,
         color=border["color"],
         fillcolor=COLOURS[box.kind],
+        **_border(box.share),
     )
+
+
+def _border(share: float) -> dict[str, str]:
+    """How wide a border is around what took a part of all time."""
+    return {"penwidth": f"{1 + 5 * share:.1f}"} if share else {}
 
 
 def _arrow(picture: graphviz.Digraph, arrow: Arrow) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from graphc.analysis.loops import is_loop
+from graphc.inspect.times import format_seconds
 from graphc.inspect.viz.convert import kind_of
 from graphc.inspect.viz.fold import classes
 from graphc.ir.graph import Graph, Node, Value
@@ -19,7 +20,7 @@ MAX_LINES = 4
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node of the picture. lines: text, top to bottom. frame: the Frame it stands in, or None."""
+    """A node of the picture. lines: text, top to bottom. frame: the Frame it stands in, or None. share: of all time."""
 
     id: str
     kind: str
@@ -27,17 +28,19 @@ class Box:
     lines: tuple[str, ...]
     tooltip: str
     frame: str | None = None
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame around what one kernel computes. title: its kind and source lines."""
+    """The frame around what one kernel computes. title: its kind, source lines and time. share: of all time."""
 
     id: str
     kind: str
     phase: str
     title: tuple[str, ...]
     tooltip: str
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,18 @@ class Scene:
     arrows: dict[tuple[str, str, str], Arrow] = field(default_factory=dict)
 
 
-def make_scene(graph: Graph, ops: bool, folded: bool) -> Scene:
-    """The picture of a graph. ops: draw each op of a kernel, not a list of them. folded: see `classes`."""
-    return _Painter(graph, ops and not folded, folded).paint()
+def make_scene(graph: Graph, ops: bool, folded: bool, times: Mapping[Node, float] | None = None) -> Scene:
+    """The picture of a graph. ops: draw each op of a kernel, not a list of them. folded: see `classes`.
+
+    times: seconds of nodes, where they were measured.
+    """
+    return _Painter(graph, ops and not folded, folded, times or {}).paint()
 
 
 class _Painter:
-    def __init__(self, graph: Graph, ops: bool, folded: bool) -> None:
-        self.graph, self.ops, self.folded = graph, ops, folded
+    def __init__(self, graph: Graph, ops: bool, folded: bool, times: Mapping[Node, float]) -> None:
+        self.graph, self.ops, self.folded, self.times = graph, ops, folded, times
+        self.total = sum(times.values())
         self.names = value_names(graph)
         self.scene = Scene()
         self.classes = classes(graph) if folded else [[node] for node in graph.nodes]
@@ -114,14 +121,15 @@ class _Painter:
                 self.made[value] = (f"n{place}", place)
         kind, phase, tip = kind_of(node), node.source.phase, format_node(node, self.names)
         times = [f"× {len(members)}"] if len(members) > 1 else []
-        where = _where(node)
+        share, took = self._took(members)
+        where = [*_where(node), *took]
         if not isinstance(body, Graph):
             lines = (_op_text(node), *times, *where)
-            self.scene.boxes.append(Box(f"n{place}", kind, phase, lines, tip))
+            self.scene.boxes.append(Box(f"n{place}", kind, phase, lines, tip, share=share))
             return
         title = (f"loop × {node.attrs['length']}" if is_loop(node) else " ".join([f"{kind} kernel", *times]), *where)
         frame = f"k{place}"
-        self.scene.frames.append(Frame(frame, kind, phase, title, tip))
+        self.scene.frames.append(Frame(frame, kind, phase, title, tip, share))
         if self.ops:
             within = value_names(body)
             for number, inner in enumerate(body.nodes):
@@ -138,6 +146,12 @@ class _Painter:
             lines = tuple(textwrap.wrap(", ".join(_counted(n.op.name for n in body.nodes)), 34))
             self.scene.boxes.append(Box(f"n{place}", kind, phase, lines, tip, frame))
             self.alone.add(f"n{place}")
+
+    def _took(self, members: list[Node]) -> tuple[float, list[str]]:
+        """The part of all time that nodes took together, and what is written of it."""
+        seconds = sum(self.times.get(member, 0.0) for member in members)
+        share = seconds / self.total if self.total else 0.0
+        return share, [f"{format_seconds(seconds)}, {share:.1%}"] if seconds else []
 
     def _inner_arrows(self, place: int, node: Node) -> None:
         """Arrows between the ops of a kernel, and from and to what is outside of it."""
