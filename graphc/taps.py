@@ -51,7 +51,8 @@ class Collector:
     def visit(self, name: str, x: Any) -> Any:
         """What `tap` returns."""
         if current() is not self.trace:
-            text = f"tap: {name!r} stands inside a custom_vjp or a gradient: tap what goes in, or what comes out of it"
+            inside = "a custom_vjp, a gradient or a vmap"
+            text = f"tap: {name!r} stands inside {inside}: tap what goes in, or what comes out of it"
             raise located(TraceError(text))
         if x.dtype.kind != "f":
             raise located(DTypeError(f"tap: {name!r} is {x.dtype}: needs a float type"))

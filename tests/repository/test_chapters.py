@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-CHAPTERS = ("bigram", "mlp", "batchnorm_mlp", "microgpt", "gpt", "memory")
+CHAPTERS = ("bigram", "mlp", "batchnorm_mlp", "microgpt", "gpt", "memory", "transforms")
 
 
 def blocks(text: str, language: str) -> list[str]:
