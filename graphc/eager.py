@@ -10,7 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
+from graphc import tree
 from graphc.ir.graph import Graph, Value
+from graphc.runtime import Array
 from graphc.tracing.trace import trace_program
 
 _KEPT: Final = 64
@@ -18,9 +20,14 @@ _compiled: OrderedDict[Hashable, Any] = OrderedDict()
 
 
 def run_now(fn: Callable[..., Any], arguments: Sequence[Any], device: Any = None) -> Any:
-    """`fn` of these arrays and numbers, on a device or the default one; its results are Arrays."""
+    """`fn` of these trees of arrays and numbers; its results are Arrays.
+
+    device: None for that of the first Array among the arguments, or the default one where there is none.
+    """
     from graphc.compile import compile
 
+    if device is None:
+        device = next((leaf.device for leaf in tree.leaves(tuple(arguments)) if isinstance(leaf, Array)), None)
     program = trace_program(fn, tuple(arguments), {})
     key = (structure(program.graph), program.out_tree, program.out_tree.arrangement, device)
     found = _compiled.get(key)

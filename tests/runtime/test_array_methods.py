@@ -11,6 +11,7 @@ import pytest
 
 import graphc
 from graphc.ir.types import dtype_of
+from tests.support.everyday import EXACT, SMOOTH
 from tests.support.numpy_calls import CALLS, Call
 
 DEVICES = ("wgpu", "numpy")
@@ -190,6 +191,7 @@ def test_an_index_out_of_range_raises_as_in_numpy(name: str, key: Any) -> None:
         X[key]
 
 
+EVERYDAY: dict[str, Any] = {**SMOOTH, **EXACT}
 CALLED = [c for c in CALLS if not c.text.startswith(("np.add.at", "np.put_along_axis"))]
 TO_HOST = ("np.array(", "np.asarray(", "np.vectorize(")
 """Calls that ask for an ndarray, and what is no function of NumPy's that knows of Arrays."""
@@ -219,6 +221,35 @@ def close(made: Any, want: Any, device: str, what: str) -> None:
 def test_numpys_functions_work_on_arrays(part: int) -> None:
     for call in CALLED[part::6]:
         check_call(call, "numpy")
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_everyday_numpy_works_on_arrays(part: int) -> None:
+    for what in list(EVERYDAY)[part::6]:
+        function, arguments = EVERYDAY[what]
+        with np.errstate(all="ignore"):
+            want = function(*arguments)
+            made = function(*(graphc.asarray(x, "numpy") for x in arguments))
+        found, expected = graphc.tree.leaves(made), graphc.tree.leaves(want)
+        assert len(found) == len(expected), what
+        for one, other in zip(found, expected, strict=True):
+            assert isinstance(one, graphc.Array) or what == "round", what  # Python's round gives numbers of Python
+            assert np.shape(one) == np.shape(other), what
+            np.testing.assert_allclose(
+                np.asarray(one, np.float64), np.asarray(other, np.float64), rtol=2e-5, atol=2e-5, err_msg=what
+            )
+
+
+def test_transforms_run_where_their_arrays_are(name: str) -> None:
+    x = graphc.asarray(X, name)
+    for made in (
+        graphc.grad(lambda x: (x**2).sum())(x),
+        graphc.grad(lambda p: (p["x"][0] ** 2).sum())({"x": [x]})["x"][0],
+        graphc.scan(lambda c, row: (c + row, c), x[0], x)[0],
+        graphc.nn.gelu(x),
+        x.at[0].add(1),
+    ):
+        assert made.device is graphc.device(name)
 
 
 def test_numpys_functions_work_on_a_gpu() -> None:
