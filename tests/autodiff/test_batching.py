@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc.autodiff.batch import batched
 from graphc.ir.graph import Builder, Graph, evaluate
 from graphc.ir.op import Case, Op
@@ -17,6 +18,7 @@ from graphc.lower import lower
 from graphc.ops import OPS
 from graphc.ops.batching import rule_of
 from graphc.passes import pipeline
+from tests.support.numpy_calls import CALLS, refusal
 
 SIZE = 3
 MADE_LATER = {"fused", "put", "enter", "again"}
@@ -71,6 +73,23 @@ def test_batched_equals_stacked(name: str) -> None:
                 np.testing.assert_allclose(
                     result, want, rtol=max(case.rtol, 2e-6), atol=case.atol, err_msg=f"{case.attrs} {flags}"
                 )
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_calls_of_numpy_are_mapped(part: int) -> None:
+    """All calls that trace, over all of their arguments and over every second one."""
+    for call in [call for call in CALLS if not refusal(call)][part::4]:
+        graph = graphc.trace(call.function, *call.arguments)
+        arrays = [np.asarray(x, v.type.dtype.numpy) for x, v in zip(call.arguments, graph.inputs, strict=True)]
+        given = [examples(a, i) for i, a in enumerate(arrays)]
+        with np.errstate(all="ignore"):
+            for flags in {tuple((i + start) % 2 == 0 or not start for i in range(len(arrays))) for start in (0, 1)}:
+                mapped, made = batched(graph, SIZE, flags)
+                found = evaluate(mapped, [x if flag else x[0] for x, flag in zip(given, flags, strict=True)])
+                for n in range(SIZE):
+                    want = evaluate(graph, [x[n] if flag else x[0] for x, flag in zip(given, flags, strict=True)])
+                    for a, b, is_mapped in zip(found, want, made, strict=True):
+                        np.testing.assert_allclose(a[n] if is_mapped else a, b, rtol=1e-5, atol=1e-5, err_msg=call.text)
 
 
 def sampled(op: Op) -> Iterator[tuple[Case, tuple[bool, ...]]]:
