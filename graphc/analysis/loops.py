@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphc.errors import GraphError
-from graphc.ir.graph import Builder, Graph, Node, Value, new_value, renamed
-from graphc.ops.structured import again, enter
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ops.structured import again, enter, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +118,43 @@ class _Flattener:
                 env[value] = new_value(value.type, value.hint)
             self.seen.add(env.get(value, value))
         return env
+
+
+def trim(graph: Graph) -> Graph:
+    """The graph without what no output depends on, in loops too: operands that no step reads, results and carries that
+    nobody does."""
+    live = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if live.isdisjoint(node.outputs):
+            continue
+        found = _trimmed(node, live) if node.op is scan else node
+        kept.append(found)
+        live.update(found.inputs)
+    return prune(Graph(graph.inputs, graph.constants, tuple(reversed(kept)), graph.outputs))
+
+
+def _trimmed(node: Node, live: set[Value]) -> Node:
+    """A loop with those of its results that are live, and what these need."""
+    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
+    chosen = {i for i, v in enumerate(node.outputs) if v in live}
+    while True:
+        order = sorted(chosen)
+        inner = trim(Graph(body.inputs, body.constants, body.nodes, tuple(body.outputs[i] for i in order)))
+        read = {*inner.outputs, *(v for made in inner.nodes for v in made.inputs)}
+        needed = {i for i in range(carries) if body.inputs[consts + i] in read}
+        if needed <= chosen:
+            break
+        chosen |= needed
+    own = [i for i in order if i < carries]
+    taken = [
+        i for i, v in enumerate(body.inputs) if (i - consts in chosen if consts <= i < consts + carries else v in read)
+    ]
+    attrs = {
+        **node.attrs,
+        "body": Graph(tuple(body.inputs[i] for i in taken), inner.constants, inner.nodes, inner.outputs),
+        "consts": sum(i < consts for i in taken),
+        "carries": len(own),
+    }
+    inputs, outputs = tuple(node.inputs[i] for i in taken), tuple(node.outputs[i] for i in order)
+    return replace(node, inputs=inputs, outputs=outputs, attrs=attrs)

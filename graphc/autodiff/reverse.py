@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.analysis.loops import is_loop
+from graphc.analysis.loops import is_loop, trim
 from graphc.autodiff.cotangent_masks import Kept, kept_by
 from graphc.autodiff.linearize import Reverse, linearize
 from graphc.errors import DTypeError, GraphError, ShapeError
@@ -97,7 +97,7 @@ def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
     builder = Builder()
     builder.inputs = [*made.inputs[:first], *tangents]
     zeros = [_zeros(builder, joint.inputs[i].type) for i in cotangents]
-    return prune(builder.build(builder.inline(made, [*made.inputs[:first], *zeros, *tangents])))
+    return trim(builder.build(builder.inline(made, [*made.inputs[:first], *zeros, *tangents])))
 
 
 def parted(graph: Graph, given: int, made: int) -> tuple[Graph, Graph]:

@@ -12,6 +12,7 @@ import pytest
 
 import graphc
 from graphc import nn, tree
+from graphc.analysis.loops import trim
 from graphc.autodiff.reverse import pushforward
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.graph import Builder, Graph, evaluate
@@ -131,6 +132,35 @@ def test_forward_mode_of_a_linear_function_reads_no_value() -> None:
     tangents = replace(push, outputs=push.outputs[1:])
     live = {v for node in graphc.ir.graph.prune(tangents).nodes for v in node.inputs}
     assert push.inputs[0] not in live
+
+
+def test_forward_mode_of_a_loop_is_one_more_loop() -> None:
+    graph = graphc.trace(FUNCTIONS["scan"][0], graphc.spec((3, 3)), graphc.spec((5, 3)))
+    push = pushforward(graph, [0])
+    assert [node.attrs["reverse"] for node in push.nodes if node.op.name == "scan"] == [False, False]
+
+
+def test_a_loop_is_trimmed() -> None:
+    def step(carry: Any, x: Any) -> Any:
+        a, b, c = carry
+        last, _ = graphc.scan(lambda s, y: ((s[0] + y, s[1] * y), s), (b, c), x["inner"])
+        return (a + x["x"], last[0], c), (a * 2, b, x["unread"])
+
+    def fn(w: Any, x: Any) -> Any:
+        (a, b, c), (twice, _, _) = graphc.scan(step, (w, w, w), x)
+        return a, b, twice
+
+    xs = {"x": array(4), "unread": array(4, seed=1), "inner": array(4, 2)}
+    graph = graphc.trace(fn, np.float32(2), xs)
+    trimmed = trim(graph)
+    trimmed.verify()
+    arrays = [np.float32(2), *tree.leaves(xs)]
+    for a, b in zip(evaluate(trimmed, arrays), evaluate(graph, arrays), strict=True):
+        np.testing.assert_array_equal(a, b)
+    (loop,) = (node for node in trimmed.nodes if node.op.name == "scan")
+    (inner,) = (node for node in loop.attrs["body"].nodes if node.op.name == "scan")
+    assert (loop.attrs["carries"], len(loop.inputs), len(loop.outputs)) == (2, 4, 3)
+    assert (inner.attrs["carries"], len(inner.inputs), len(inner.outputs)) == (1, 2, 1)
 
 
 @pytest.mark.parametrize("name", ["tree", "scan", "softmax"])
