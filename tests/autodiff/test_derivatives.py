@@ -147,7 +147,7 @@ def test_a_loop_is_trimmed() -> None:
         return (a + x["x"], last[0], c), (a * 2, b, x["unread"])
 
     def fn(w: Any, x: Any) -> Any:
-        (a, b, c), (twice, _, _) = graphc.scan(step, (w, w, w), x)
+        (a, b, _), (twice, _, _) = graphc.scan(step, (w, w, w), x)
         return a, b, twice
 
     xs = {"x": array(4), "unread": array(4, seed=1), "inner": array(4, 2)}
