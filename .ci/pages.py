@@ -35,6 +35,7 @@ REFERENCE: Final = {
     "random": "",
     "tree": "",
     "web": "export write_page",
+    "onnx": "load export Model Backend OnnxError UnsupportedError",
     "errors": "",
 }
 """The modules of the reference, and the names that are shown of each; none: all that are public."""

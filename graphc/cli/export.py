@@ -14,32 +14,41 @@ from typing import Any
 import click
 
 import graphc
-from graphc.cli.sample import load_run
+from graphc.cli.sample import Saved, load_run
 from graphc.errors import DataError
-from graphc.models import page
+from graphc.models import MODELS, page
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig
 
-KINDS = ("web", "safetensors")
+KINDS = ("web", "onnx", "safetensors")
 
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "--to", "kind", type=click.Choice(KINDS), required=True, help="A page that runs the model, or its weights."
+    "--to",
+    "kind",
+    type=click.Choice(KINDS),
+    required=True,
+    help="A page that runs the model, the model for other runtimes, or its weights.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="PATH", help="A folder (web), or a file."
 )
 def export(directory: Path, kind: str, out: Path) -> None:
-    """Write the model of DIR as a page, or its weights.
+    """Write the model of DIR as a page, as an ONNX file, or its weights.
 
-    A page is a folder for any static server: it samples, and goes on training. Weights are one safetensors file, whose
-    tensors are called by their paths, as in params.w1; a page takes it.
+    A page is a folder for any static server: it samples, and goes on training. The ONNX model takes tokens, as many as
+    the context of the model, and gives the logits of the next; it holds the weights. Weights alone are one safetensors
+    file, whose tensors are called by their paths, as in params.w1; a page takes it.
     """
     saved = load_run(directory)
     if kind == "safetensors":
         graphc.save(out, {"params": saved.params}, {"model": saved.name, "step": saved.step})
+        click.echo(out)
+        return
+    if kind == "onnx":
+        _export_onnx(saved, out)
         click.echo(out)
         return
     run = RunDirectory(directory)
@@ -49,6 +58,25 @@ def export(directory: Path, kind: str, out: Path) -> None:
     )
     click.echo(out)
     click.echo(f"look at it with: graphc serve {out}", err=True)
+
+
+def _export_onnx(saved: Saved, out: Path) -> None:
+    """The forward pass for one sequence of tokens; raises DataError where onnx or the folder is missing."""
+    try:
+        from graphc.onnx import export as write
+    except ImportError as error:
+        raise DataError(str(error)) from error
+    config = saved.config
+    length = getattr(config, "window", None) or config.context
+
+    def forward(params: Any, tokens: Any) -> Any:
+        return MODELS[saved.name].apply(params, tokens, config)
+
+    graph = graphc.trace(forward, saved.params, graphc.spec((1, length), "int32"))
+    try:
+        write(graph, out, values={"params": saved.params}, name=saved.name)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error.strerror}") from error
 
 
 @click.command()

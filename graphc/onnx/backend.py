@@ -15,6 +15,9 @@ from graphc.onnx.model import Model, load
 from graphc.onnx.registry import UnknownInput
 from graphc.tracing.trace import trace_program
 
+_SMALL = 64
+"""Elements of the largest input that is bound by itself."""
+
 
 class Prepared(BackendRep):
     """A model that is ready to run on a device."""
@@ -33,8 +36,9 @@ class Prepared(BackendRep):
 
 
 def needed(model: Model, given: dict[str, Any]) -> list[str]:
-    """The inputs that have to be known: as few of the integers and the numbers as the model can be traced with."""
-    small = [n for n, x in given.items() if x.dtype.kind in "iub" or x.ndim == 0]
+    """The inputs that have to be known: as few of the small ones as the model can be traced with, integers first."""
+    small = [n for n, x in given.items() if x.ndim < 2 and x.size <= _SMALL]
+    small.sort(key=lambda n: (given[n].dtype.kind == "f", given[n].ndim))
     bound: list[str] = []
     for name in [None, *small]:
         bound += [] if name is None else [name]

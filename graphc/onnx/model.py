@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import math
 import os
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ import onnx
 from graphc.errors import GraphcError
 from graphc.onnx.errors import OnnxError, UnsupportedError
 from graphc.onnx.reading import Block, Function, Loaded, Reference, Step, function_of_schema, read
-from graphc.onnx.registry import Array, Call
+from graphc.onnx.registry import LARGEST, MOST_TURNS, Array, Budget, Call
 from graphc.onnx.tensors import ELEMENTS, type_proto
 from graphc.tracing.core import constant, current, is_tracer
 from graphc.tracing.tracer import Tracer
@@ -94,7 +97,8 @@ class Model:
             _check_shape(port.name, port.shape, given[port.name].shape)
         inputs = [given[name] for name in self._loaded.block.inputs]
         with np.errstate(all="ignore"):
-            results = run_block(self._loaded.block, inputs, ChainMap(), {})
+            budget = Budget(1 << 62 if current() is None else LARGEST)  # outside of a trace nothing is a constant
+            results = run_block(self._loaded.block, inputs, ChainMap(), Frame({}, budget))
         shown = tuple(map(_shown_as, results, self.result_dtypes))
         return shown[0] if len(shown) == 1 else shown
 
@@ -127,46 +131,54 @@ def _identifiers(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         text = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in name) or "_"
-        text = f"_{text}" if text[0].isdigit() or not text.isidentifier() or text in _KEYWORDS else text
+        text = f"_{text}" if text[0].isdigit() or not text.isidentifier() or keyword.iskeyword(text) else text
         while text in found:
             text += "_"
         found.append(text)
     return found
 
 
-_KEYWORDS = frozenset(__import__("keyword").kwlist)
+@dataclass(frozen=True)
+class Frame:
+    """What a function was called with, and what the run may still do."""
+
+    attrs: Mapping[str, Any]
+    budget: Budget
 
 
-def run_block(block: Block, inputs: Sequence[Array], outer: Names, attrs: Mapping[str, Any]) -> list[Array]:
-    """The outputs of a graph. outer: values of the graphs around it. attrs: those that its function was called with."""
+def run_block(block: Block, inputs: Sequence[Array], outer: Names, frame: Frame) -> list[Array]:
+    """The outputs of a graph. outer: values of the graphs around it."""
     names: Names = outer.new_child(dict(block.tensors))
     names.update(zip(block.inputs, inputs, strict=False))
     for step in block.steps:
-        _run(step, names, attrs)
+        frame.budget.steps -= 1
+        if frame.budget.steps < 0:
+            raise OnnxError(f"more than {MOST_TURNS} steps: loops within loops")
+        _run(step, names, frame)
     return [names[name] for name in block.outputs]
 
 
-def _run(step: Step, names: Names, outer_attrs: Mapping[str, Any]) -> None:
+def _run(step: Step, names: Names, frame: Frame) -> None:
     inputs = [names[name] if name else None for name in step.inputs]
     attrs = {}
     for key, value in step.attrs.items():
         if not isinstance(value, Reference):
             attrs[key] = value
-        elif value.name in outer_attrs:
-            attrs[key] = outer_attrs[value.name]
+        elif value.name in frame.attrs:
+            attrs[key] = frame.attrs[value.name]
     if step.importer is not None:
-        made = _imported(step, inputs, attrs, names, outer_attrs)
+        made = _imported(step, inputs, attrs, names, frame)
     else:
         body = step.body or _body_for(step, inputs)
-        made = tuple(_called(body, inputs, attrs))
+        made = tuple(_called(body, inputs, attrs, frame.budget))
     for name, value in zip(step.outputs, made, strict=False):
         if name:
             names[name] = value
 
 
-def _called(function: Function, inputs: list[Array], attrs: Mapping[str, Any]) -> list[Array]:
+def _called(function: Function, inputs: list[Array], attrs: Mapping[str, Any], budget: Budget) -> list[Array]:
     given = [*inputs, *[None] * (len(function.block.inputs) - len(inputs))]
-    return run_block(function.block, given, ChainMap(), {**function.defaults, **attrs})
+    return run_block(function.block, given, ChainMap(), Frame({**function.defaults, **attrs}, budget))
 
 
 def _body_for(step: Step, inputs: list[Array]) -> Function:
@@ -178,7 +190,7 @@ def _body_for(step: Step, inputs: list[Array]) -> Function:
 
 
 def _imported(
-    step: Step, inputs: list[Array], attrs: Mapping[str, Any], names: Names, outer_attrs: Mapping[str, Any]
+    step: Step, inputs: list[Array], attrs: Mapping[str, Any], names: Names, frame: Frame
 ) -> tuple[Array, ...]:
     assert step.importer is not None
     call = Call(
@@ -186,19 +198,36 @@ def _imported(
         step.name,
         step.version,
         step.outputs,
-        lambda body, given: run_block(body, given, names, outer_attrs),
+        lambda body, given: run_block(body, given, names, frame),
+        frame.budget,
     )
+    _check_growth(call, inputs)
     try:
         made = step.importer(call, *inputs, **attrs)
     except OnnxError:
         raise
     except GraphcError as error:
         raise type(error)(f"{call.what}: {error}") from error.__cause__
-    except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, MemoryError) as error:
         kinds = ", ".join("-" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
         raise OnnxError(f"{call.what} on ({kinds}) with {_shown(attrs)}: {error}") from error
     results = made if isinstance(made, tuple) else (made,)
-    return tuple(_typed(x, inputs, step.same, k) for k, x in enumerate(results))
+    return tuple(call.made(_typed(x, inputs, step.same, k)) for k, x in enumerate(results))
+
+
+def _check_growth(call: Call, inputs: list[Array]) -> None:
+    """Refuse what broadcasting would make absurdly large of small tensors."""
+    shapes = [x.shape for x in inputs if x is not None]
+    if math.prod(math.prod(s) or 1 for s in shapes) <= LARGEST:
+        return
+    if call.op in ("MatMul", "Gemm") and min(map(len, shapes)) > 1:
+        shapes = [(*s[:-2], s[-2] if k == 0 else 1, 1 if k == 0 else s[-1]) for k, s in enumerate(shapes[:2])]
+    try:
+        count = math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:  # it does not broadcast, or the importer says what is wrong
+        return
+    if count > max(LARGEST, *map(math.prod, shapes)):
+        call.refuse(f"tensors {list(map(list, shapes))} make one of {count} elements: at most {LARGEST}")
 
 
 def _shown(attrs: Mapping[str, Any]) -> str:

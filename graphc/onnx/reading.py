@@ -10,6 +10,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProt
 from graphc.ir.types import NDArray
 from graphc.onnx import ops, registry
 from graphc.onnx.errors import OnnxError, UnsupportedError
-from graphc.onnx.tensors import to_array
+from graphc.onnx.tensors import ELEMENTS, to_array
 
 DEEPEST: Final = 16
 """Sub-graphs within sub-graphs, and functions within functions."""
@@ -29,10 +30,17 @@ DEEPEST: Final = 16
 MOST_STEPS: Final = 200_000
 """Nodes of a model with those of its functions at each place where they are called."""
 
+MOST_BYTES: Final = 1 << 34
+"""Bytes of all tensors of a model."""
+
 LONGEST_NAME: Final = 4096
 OLDEST: Final = 1
 
 STANDARD: Final = ("", "ai.onnx")
+
+
+Scope = tuple[AbstractSet[str], ...]
+"""The names that graphs around one have by then; sets that grow as their graphs are read."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,12 @@ def read(source: str | os.PathLike[str] | bytes | ModelProto) -> Loaded:
             model.ParseFromString(data)
         except DecodeError as error:
             raise OnnxError("this is no ONNX model: it cannot be parsed") from error
-    return _Reader(model, folder).model()
+    try:
+        return _Reader(model, folder).model()
+    except OnnxError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        raise OnnxError(f"this model is damaged: {error}") from error
 
 
 @dataclass
@@ -159,6 +172,7 @@ class _Reader:
         self.weights: Counter[tuple[str, str, int]] = Counter()
         self.calling: list[tuple[str, str, int]] = []
         self.steps = 0
+        self.bytes = 0
 
     def model(self) -> Loaded:
         graph = self.proto.graph
@@ -171,7 +185,7 @@ class _Reader:
         version = opsets.get("", newest)
         if not OLDEST <= version <= newest:
             raise UnsupportedError(f"the model uses opset {version}: those from {OLDEST} to {newest} are imported")
-        block = self.block(graph, opsets, frozenset(), 0)
+        block = self.block(graph, opsets, (), 0)
         self.missing.check()
         return Loaded(
             block,
@@ -180,7 +194,7 @@ class _Reader:
             opsets,
         )
 
-    def block(self, graph: GraphProto, opsets: Mapping[str, int], outer: frozenset[str], depth: int) -> Block:
+    def block(self, graph: GraphProto, opsets: Mapping[str, int], outer: Scope, depth: int) -> Block:
         if depth > DEEPEST:
             raise OnnxError(f"graph {_short(graph.name)}: sub-graphs within sub-graphs, more than {DEEPEST} deep")
         if graph.sparse_initializer:
@@ -190,15 +204,15 @@ class _Reader:
             _check_name(tensor.name)
             if tensor.name in tensors:
                 raise OnnxError(f"tensor {_short(tensor.name)} is there twice")
-            tensors[tensor.name] = to_array(tensor, self.folder)
+            tensors[tensor.name] = self.tensor(tensor)
         inputs = tuple(v.name for v in graph.input)
         if len(set(inputs)) != len(inputs):
             raise OnnxError(f"graph {_short(graph.name)}: two inputs have one name")
         steps = self.ordered(graph.node, opsets, {*inputs, *tensors}, outer, depth)
-        known = {*inputs, *tensors, *outer, *(name for step in steps for name in step.outputs)}
+        known = {*inputs, *tensors, *(name for step in steps for name in step.outputs)}
         outputs = tuple(v.name for v in graph.output)
         for name in outputs:
-            if name not in known:
+            if name not in known and not _within(name, outer):
                 raise OnnxError(f"graph {_short(graph.name)}: nothing makes its output {_short(name)}")
         free = tuple(name for name in inputs if name not in tensors)
         return Block(graph.name, free if depth == 0 else inputs, outputs, tensors, steps)
@@ -208,7 +222,7 @@ class _Reader:
         nodes: Iterable[NodeProto],
         opsets: Mapping[str, int],
         own: set[str],
-        outer: frozenset[str],
+        outer: Scope,
         depth: int,
     ) -> tuple[Step, ...]:
         """The steps of nodes, each of which reads what is there by then."""
@@ -218,23 +232,24 @@ class _Reader:
             self.steps += 1
             if self.steps > MOST_STEPS:
                 raise OnnxError(f"more than {MOST_STEPS} nodes")
+            _check_name(node.op_type)
             where = f"{_short(node.op_type)} (node {_short(node.name or ','.join(node.output))})"
-            for name in (*node.input, *node.output, node.name, node.op_type):
+            for name in (*node.input, *node.output, node.name, node.op_type, node.domain):
                 _check_name(name)
             for name in node.input:
-                if name and name not in made and name not in outer:
+                if name and name not in made and not _within(name, outer):
                     raise OnnxError(
                         f"{where} reads {_short(name)}, which nothing makes before it: the nodes are out of order, or "
                         "go in a circle"
                     )
-            steps.append(self.step(node, opsets, frozenset(made) | outer, depth))
+            steps.append(self.step(node, opsets, (*outer, made), depth))
             for name in filter(None, node.output):
                 if name in made:
                     raise OnnxError(f"{where} makes {_short(name)}, which is there already")
                 made.add(name)
         return tuple(steps)
 
-    def step(self, node: NodeProto, opsets: Mapping[str, int], names: frozenset[str], depth: int) -> Step:
+    def step(self, node: NodeProto, opsets: Mapping[str, int], names: Scope, depth: int) -> Step:
         domain, name = _domain(node.domain), node.name or ",".join(node.output)
         if domain not in opsets and (domain, node.op_type) not in self.local:
             raise OnnxError(f"{node.op_type} (node {_short(name)}): the model names no operator set {domain!r}")
@@ -255,9 +270,10 @@ class _Reader:
                 _check_attributes(importer, attrs, f"{node.op_type} (node {_short(name)})")
                 same = _same_types(schema, len(node.input), len(node.output))
             elif schema.has_function:
-                body = self.function(
-                    schema.get_function_with_opset_version(schema.function_opset_versions[-1]), version
-                )
+                defaults = {n: a.default_value for n, a in schema.attributes.items() if a.default_value.name}
+                attrs = {n: self.attribute(a, opsets, names, depth) for n, a in defaults.items()} | attrs
+                standard = opsets.get("", onnx.defs.onnx_opset_version())
+                body = self.function(_body_of(schema, standard), version)
             elif schema.has_context_dependent_function:
                 proto = node
             else:
@@ -265,13 +281,21 @@ class _Reader:
         outputs, inputs = tuple(node.output), tuple(node.input)
         return Step(domain, node.op_type, name, version, inputs, outputs, attrs, importer, body, same, proto)
 
-    def attribute(self, a: AttributeProto, opsets: Mapping[str, int], names: frozenset[str], depth: int) -> Any:
+    def tensor(self, tensor: onnx.TensorProto) -> NDArray:
+        """The numbers of a tensor; there may be so many of them in a model."""
+        made = to_array(tensor, self.folder)
+        self.bytes += made.nbytes
+        if self.bytes > MOST_BYTES:
+            raise OnnxError(f"its tensors have more than {MOST_BYTES} bytes")
+        return made
+
+    def attribute(self, a: AttributeProto, opsets: Mapping[str, int], names: Scope, depth: int) -> Any:
         if a.ref_attr_name:
             return Reference(a.ref_attr_name)
         if a.type == AttributeProto.GRAPH:
             return self.block(a.g, opsets, names, depth + 1)
         if a.type == AttributeProto.TENSOR:
-            return to_array(a.t, self.folder)
+            return self.tensor(a.t)
         if a.type == AttributeProto.STRING:
             return a.s.decode("utf-8", "replace")
         if a.type == AttributeProto.STRINGS:
@@ -303,14 +327,14 @@ class _Reader:
 
 def read_function(reader: _Reader, proto: FunctionProto) -> Function:
     """A function as a graph."""
-    opsets = _opsets(proto.opset_import)
+    opsets = {"": onnx.defs.onnx_opset_version(), **_opsets(proto.opset_import)}
     inputs, outputs = tuple(proto.input), tuple(proto.output)
-    steps = reader.ordered(proto.node, opsets, set(inputs), frozenset(), 1)
+    steps = reader.ordered(proto.node, opsets, set(inputs), (), 1)
     made = {*inputs, *(name for step in steps for name in step.outputs)}
     for name in outputs:
         if name not in made:
             raise OnnxError(f"function {_short(proto.name)}: nothing makes its output {_short(name)}")
-    defaults = {a.name: reader.attribute(a, opsets, frozenset(), 1) for a in proto.attribute_proto}
+    defaults = {a.name: reader.attribute(a, opsets, (), 1) for a in proto.attribute_proto}
     return Function(Block(proto.name, inputs, outputs, {}, steps), defaults)
 
 
@@ -344,6 +368,16 @@ def _schema(op: str, domain: str, version: int) -> Any:
         return None
 
 
+def _body_of(schema: Any, version: int) -> FunctionProto:
+    """The function that a schema has for a version of the standard operators."""
+    versions = schema.function_opset_versions
+    proto = FunctionProto()
+    proto.ParseFromString(
+        schema.get_function_with_opset_version(max((v for v in versions if v <= version), default=versions[0]))
+    )
+    return proto
+
+
 def _check_attributes(importer: registry.Importer, attrs: Mapping[str, Any], what: str) -> None:
     parameters = inspect.signature(importer).parameters.values()
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
@@ -368,13 +402,22 @@ def _port(info: onnx.ValueInfoProto) -> Port:
     tensor = info.type.tensor_type
     if info.type.WhichOneof("value") not in ("tensor_type", None):
         raise UnsupportedError(f"{_short(info.name)} is no tensor: {info.type.WhichOneof('value')}")
+    if tensor.elem_type and tensor.elem_type not in ELEMENTS:
+        kind = onnx.TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type < 64 else tensor.elem_type
+        raise UnsupportedError(f"{_short(info.name)} is of element type {kind}, which is not imported")
     shape = None
     if tensor.HasField("shape"):
         shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim)
     return Port(info.name, tensor.elem_type, shape)
 
 
-def _check_name(name: str) -> None:
+def _within(name: str, scope: Scope) -> bool:
+    return any(name in names for names in scope)
+
+
+def _check_name(name: str | bytes) -> None:
+    if isinstance(name, bytes):  # as protobuf gives what is no text
+        raise OnnxError(f"a name that is no text: {name[:80]!r}")
     if len(name) > LONGEST_NAME:
         raise OnnxError(f"a name of {len(name)} characters, {_short(name)}: at most {LONGEST_NAME}")
 

@@ -24,7 +24,10 @@ TABLE: Final[dict[tuple[str, str], list[tuple[int, Importer]]]] = {}
 """(domain, operator) -> [(first version, importer)], the newest first."""
 
 LARGEST: Final = 1 << 28
-"""Elements of the largest array that a node makes on the host."""
+"""Elements of the largest tensor that a node makes of small ones."""
+
+MOST_TURNS: Final = 2_000_000
+"""Steps of a run, those of loops and functions each time that they run."""
 
 
 def importer(*names: str, since: int = 1, domain: str = "") -> Callable[[Importer], Importer]:
@@ -46,11 +49,19 @@ def find(domain: str, name: str, version: int) -> Importer | None:
 
 
 @dataclass
+class Budget:
+    """What a run may still do: elements that it computes of constants, and steps."""
+
+    elements: int
+    steps: int = MOST_TURNS
+
+
+@dataclass
 class Call:
     """One node as its importer sees it.
 
     op, name: operator and name of the node. version: the operator set that is in force. outputs: names of the outputs,
-    empty for one that nobody wants. block: runs a sub-graph, given as an attribute, on arrays.
+    empty for one that nobody wants. block: runs a sub-graph, given as an attribute, on arrays. budget: of the run.
     """
 
     op: str
@@ -58,6 +69,7 @@ class Call:
     version: int
     outputs: tuple[str, ...] = ("",)
     block: Callable[[Any, Sequence[Array]], list[Array]] = field(default=lambda body, inputs: [])
+    budget: Budget = field(default_factory=lambda: Budget(LARGEST))
 
     @property
     def what(self) -> str:
@@ -79,7 +91,7 @@ class Call:
             if held is not None:
                 return held
             raise UnknownInput(
-                f"{self.what}: its {what} decides about shapes, and is computed from an input: bind that input, "
+                f"{self.what} has to know its {what}, which is computed from an input: bind that input, "
                 "model.bind(name=value), or let a function close over its value",
             )
         return np.asarray(x)
@@ -87,6 +99,13 @@ class Call:
     def ints(self, x: Array, what: str) -> list[int]:
         """A known input as a list of ints."""
         return [int(n) for n in np.ravel(self.known(x, what))]
+
+    def made(self, x: Array) -> Array:
+        """A result, which counts where it is known: so much may be folded on the host."""
+        self.budget.elements -= 0 if is_tracer(x) else x.size
+        if self.budget.elements < 0:
+            self.refuse(f"more than {LARGEST} elements are computed of constants")
+        return x
 
     def sized(self, shape: Sequence[int]) -> tuple[int, ...]:
         """A shape to make an array of; raises UnsupportedError for one that is absurd."""

@@ -78,7 +78,10 @@ def to_array(tensor: TensorProto, folder: Path | None) -> NDArray:
     )
     if have != count:
         raise OnnxError(f"tensor {name!r}: {list(shape)} has {count} elements, and {have} are given")
-    return np.asarray(numpy_helper.to_array(tensor), dtype)
+    try:
+        return np.asarray(numpy_helper.to_array(tensor), dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OnnxError(f"tensor {name!r}: its numbers are no {dtype.name}: {error}") from error
 
 
 def _external(tensor: TensorProto, dtype: np.dtype[Any], shape: tuple[int, ...], folder: Path | None) -> NDArray:

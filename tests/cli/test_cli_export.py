@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors
 
@@ -48,6 +49,21 @@ def test_a_run_becomes_a_page_that_is_served(tmp_path: Path, capfd: pytest.Captu
         _, said = server.communicate(timeout=60)
         assert server.returncode == 0
         assert "Traceback" not in said
+
+
+def test_a_run_becomes_an_onnx_model(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx")
+    run, out = str(tmp_path / "run"), tmp_path / "m.onnx"
+    assert graphc_command(["train", "mlp", "--steps", "2", "--out", run, "--device", "numpy"]) == 0
+    capfd.readouterr()
+    assert graphc_command(["export", run, "--to", "onnx", "--out", str(out)]) == 0
+    assert capfd.readouterr().out.strip() == str(out)
+    model = onnx.load(out)
+    assert [v.name for v in model.graph.input] == ["tokens"]
+    assert "params.embedding" in {t.name for t in model.graph.initializer}
+    assert graphc.onnx.load(out)(np.zeros((1, 3), np.int32)).shape == (1, 27)
+    assert graphc_command(["export", run, "--to", "onnx", "--out", str(tmp_path / "no" / "m.onnx")]) == 1
+    assert "m.onnx cannot be written: No such file or directory" in capfd.readouterr().err
 
 
 def test_what_cannot_be_exported_or_served_is_said_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -82,11 +82,32 @@ def test_a_sample_of_the_cases_is_right() -> None:
 def test_all_cases_are_right(device: str) -> None:
     from onnx.backend.test import BackendTest
 
-    tests = BackendTest(backend(device), __name__).test_cases["OnnxBackendNodeTest"]
+    tests = BackendTest(backend(device), __name__).test_cases["OnnxBackendNodeModelTest"]
     found = {name: outcome(tests(f"{name}_cpu")) for name in NAMES}
     assert not {name: what for name, what in found.items() if what.startswith("wrong")}
     assert {name for name, what in found.items() if what == "unsupported"} == UNSUPPORTED
     assert Counter(found.values()) == {"right": 741, "unsupported": 4}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_case_of_other_types_is_wrong() -> None:
+    cases = [c for c in node_cases.collect_testcases(None) if c.name not in NAMES and c.model is not None]
+    found: Counter[str] = Counter()
+    for case in cases:
+        try:
+            prepared = Backend.prepare(case.model, on="numpy")
+            for given, expected in case.data_sets or ():
+                arrays = [[_array(x) for x in xs] for xs in (given, expected)]
+                Runner.assert_similar_outputs(arrays[1], prepared.run(arrays[0]), case.rtol, case.atol, case.name)
+            found["right"] += 1
+        except UnsupportedError:
+            found["unsupported"] += 1
+    assert found["right"] >= 695
+
+
+def _array(x: Any) -> Any:
+    return onnx.numpy_helper.to_array(x) if isinstance(x, onnx.TensorProto) else x
 
 
 def test_outputs_have_the_element_types_that_the_model_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_shape_arithmetic_is_folded_and_shapes_are_bound() -> None:
     f = load(model(nodes, [info("x", [2, 3, 4]), info("wanted", [2], "int64")], [info("z", None)], tensors))
     x, wanted = draw(2, 3, 4), np.array([4, 6])
     assert f(x, wanted).shape == (4, 6)
-    with pytest.raises(UnsupportedError, match=r"Reshape \(node 'z'\): its shape decides about shapes.*bind"):
+    with pytest.raises(UnsupportedError, match=r"Reshape \(node 'z'\) has to know its shape.*bind"):
         graphc.trace(f, x, wanted)
     bound = f.bind(wanted=[4, 6])
     assert bound.inputs == ("x",)
@@ -295,3 +296,16 @@ def test_data_in_files_of_their_own(tmp_path: Path) -> None:
     assert load(tmp_path / "m.onnx")(x).shape == np.shape(expected)
     with pytest.raises(OnnxError, match="load the model by its path"):
         load((tmp_path / "m.onnx").read_bytes())
+
+
+def test_the_examples_of_the_docs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRAPHC_DEVICE", "numpy")
+    text = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    assert names["y"].shape == (6,)
+    assert names["names"] == ["params.w1", "params.w2", "x", "y"]
+    np.testing.assert_allclose(names["y"].reshape(2, 3), np.tanh(names["x"] @ names["w"]), rtol=1e-6)
+    assert names["slope"].shape == (2, 4)

@@ -20,6 +20,7 @@ def _line(n: int, axis: int, ndim: int) -> Array:
 def gather(c: Call, x: Array, ids: Array, *, axis: int = 0) -> Array:
     """Slices of x at these places of an axis."""
     (along,) = axes_of(c, x, [axis])
+    c.sized([*x.shape[:along], *ids.shape, *x.shape[along + 1 :]])
     x, _ = traced_like(x, ids)
     return x[(*(slice(None),) * along, ids)]
 

@@ -111,6 +111,7 @@ def transpose(c: Call, x: Array, *, perm: Any = None) -> Array:
 @importer("Concat")
 def concat(c: Call, *parts: Array, axis: int = 1) -> Array:
     """One after another."""
+    c.sized([sum(x.size for x in parts)])
     return np.concatenate(parts, axis=axis)
 
 

@@ -108,9 +108,13 @@ def conv(
     return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
 
 
+Join = Callable[[Callable[[Array, Array], Array]], Array]
+"""Joins the elements of each window by a function of two."""
+
+
 def _windows(
     x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], counts: Sequence[int]
-) -> Callable[[Callable[[Array, Array], Array]], Array]:
+) -> Join:
     """Joins the elements of each window: one slice of x for each place in the window."""
 
     def join(function: Callable[[Array, Array], Array]) -> Array:
@@ -127,25 +131,32 @@ def _windows(
 
 
 def _pool(
-    c: Call, x: Array, kernel: Sequence[int], settings: dict[str, Any], fill: float
-) -> tuple[Callable[[Callable[[Array, Array], Array]], Array], list[tuple[int, int]], list[int]]:
-    """How to join the windows of x, what was put around it, and how many windows there are on each axis."""
+    c: Call, x: Array, kernel: Sequence[int], fill: float, counted: float = 0.0, **settings: Any
+) -> tuple[Join, Join]:
+    """How to join the windows of x, with `fill` around it, and those of ones: 1 where x has elements, `counted` where
+    the node puts some around, and 0 where ceil_mode makes windows reach beyond that."""
     axes = len(kernel)
     strides, dilations = settings["strides"] or [1] * axes, settings["dilations"] or [1] * axes
-    space = x.shape[2:]
+    space, ceil = x.shape[2:], settings["ceil_mode"]
     around = _around(c, space, kernel, strides, dilations, settings["pads"], settings["auto_pad"])
-    counts = []
-    for k, (n, (a, b)) in enumerate(zip(space, around, strict=True)):
-        room = n + a + b - (kernel[k] - 1) * dilations[k] - 1
-        count = (-(-room // strides[k]) if settings["ceil_mode"] else room // strides[k]) + 1
-        # A window that begins in what was put behind does not count.
-        counts.append(count - 1 if settings["ceil_mode"] and (count - 1) * strides[k] >= n + a else count)
     if math.prod(kernel) > 1024:
         c.refuse(f"windows of {list(kernel)} elements")
-    ends = [(m - 1) * s + (w - 1) * d + 1 for m, s, w, d in zip(counts, strides, kernel, dilations, strict=True)]
-    full = [(a, max(end - n - a, b)) for end, n, (a, b) in zip(ends, space, around, strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *full], constant_values=fill) if any(map(any, full)) else x
-    return _windows(padded, kernel, strides, dilations, counts), around, counts
+    counts, beyond = [], []
+    for k, (n, (a, b)) in enumerate(zip(space, around, strict=True)):
+        reach = (kernel[k] - 1) * dilations[k] + 1
+        room = n + a + b - reach
+        count = (-(-room // strides[k]) if ceil else room // strides[k]) + 1
+        # A window that begins in what was put behind does not count.
+        counts.append(count - 1 if ceil and (count - 1) * strides[k] >= n + a else count)
+        beyond.append((0, max((counts[-1] - 1) * strides[k] + reach - n - a - b, 0)))
+
+    def joined(x: Array, near: float, far: float) -> Join:
+        for widths, value in ((around, near), (beyond, far)):
+            if any(map(any, widths)):
+                x = np.pad(x, [(0, 0), (0, 0), *widths], constant_values=value)
+        return _windows(x, kernel, strides, dilations, counts)
+
+    return joined(x, fill, fill), joined(np.ones((1, 1, *space), x.dtype), counted, 0.0)
 
 
 @importer("MaxPool")
@@ -164,9 +175,9 @@ def max_pool(
     """The greatest element of each window."""
     if c.wants(1):
         c.refuse("its second output, the places of the greatest elements, is not imported")
-    settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
     least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
-    join, _, _ = _pool(c, x, kernel_shape, settings, least)
+    settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
+    join, _ = _pool(c, x, kernel_shape, least, **settings)
     return (join(np.maximum),)
 
 
@@ -185,12 +196,7 @@ def average_pool(
 ) -> Array:
     """The mean of each window, with or without the zeros around; those that ceil_mode adds never count."""
     settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
-    join, around, _ = _pool(c, x, kernel_shape, settings, 0.0)
-    ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
-    if count_include_pad:
-        ones = np.pad(ones, [(0, 0), (0, 0), *around], constant_values=1)
-        settings = {**settings, "pads": [0] * 2 * len(kernel_shape), "auto_pad": "NOTSET"}
-    counted, _, _ = _pool(c, ones, kernel_shape, settings, 0.0)
+    join, counted = _pool(c, x, kernel_shape, 0.0, float(bool(count_include_pad)), **settings)
     return join(np.add) / counted(np.add)
 
 
@@ -209,7 +215,7 @@ def lp_pool(
 ) -> Array:
     """The p-norm of each window."""
     settings = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad, "ceil_mode": ceil_mode}
-    join, _, _ = _pool(c, np.abs(x) ** p, kernel_shape, settings, 0.0)
+    join, _ = _pool(c, np.abs(x) ** p, kernel_shape, 0.0, **settings)
     return join(np.add) ** (1 / p)
 
 

@@ -88,7 +88,7 @@ def _places(c: Call, how: str, n: int, m: int, factor: float, span: tuple[float,
     if how == "pytorch_half_pixel":
         return (at + 0.5) / factor - 0.5 if m > 1 else np.zeros(m)
     if how == "align_corners":
-        return at * (n - 1) / (m - 1) if m > 1 else np.zeros(m)
+        return at * (n - 1) / (factor * n - 1) if factor * n > 1 else np.zeros(m)
     if how == "asymmetric":
         return at / factor
     if how == "tf_crop_and_resize":
