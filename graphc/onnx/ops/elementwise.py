@@ -174,7 +174,9 @@ def leaky_relu(c: Call, x: Array, *, alpha: float = 0.01) -> Array:
 
 @importer("PRelu")
 def prelu(c: Call, x: Array, slope: Array) -> Array:
-    """slope * x below zero."""
+    """slope * x below zero; before opset 7 the slopes are those of channels."""
+    if c.version < 7 and slope.ndim == 1 and x.ndim > 2:
+        slope = np.reshape(slope, (-1, *(1,) * (x.ndim - 2)))
     return np.where(x < 0, slope * x, x)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 
 from graphc import nn
 from graphc.onnx.registry import Array, Call, importer
+from graphc.ops import by_name
+from graphc.tracing.trace import apply
 
 
 @importer("MatMul")
@@ -94,17 +95,70 @@ def conv(
     axes = x.ndim - 2
     strides, dilations = strides or [1] * axes, dilations or [1] * axes
     around = _around(c, x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
-    uneven = any(a != b or a < 0 for a, b in around)
-    if uneven:
-        x = np.pad(x, [(0, 0), (0, 0), *around])
-    y = nn.conv(
-        x,
-        w,
-        stride=list(strides),
-        padding=0 if uneven else [a for a, _ in around],
-        dilation=list(dilations),
-        groups=group,
-    )
+    uneven = any(a != b for a, b in around)
+    if uneven or axes > 2:
+        x, around = np.pad(x, [(0, 0), (0, 0), *around]), [(0, 0)] * axes
+    y = _convolve(x, w, strides, dilations, group, [a for a, _ in around])
+    return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
+
+
+def _convolve(
+    x: Array, w: Array, strides: Sequence[int], dilations: Sequence[int], groups: int, padding: Any = 0
+) -> Array:
+    """A convolution; over more than two axes (with nothing around) the sum of those at each place of the first."""
+    if len(strides) <= 2:
+        return nn.conv(x, w, stride=list(strides), padding=padding, dilation=list(dilations), groups=groups)
+    depth, step, apart = w.shape[2], strides[0], dilations[0]
+    count = (x.shape[2] - (depth - 1) * apart - 1) // step + 1
+    total: Array = None
+    for place in range(depth):
+        part = x[:, :, place * apart : place * apart + (count - 1) * step + 1 : step]
+        part = np.moveaxis(part, 2, 1)
+        rows = np.reshape(part, (-1, *part.shape[2:]))
+        made = _convolve(rows, w[:, :, place], strides[1:], dilations[1:], groups)
+        total = made if total is None else total + made
+    return np.moveaxis(np.reshape(total, (x.shape[0], count, *total.shape[1:])), 1, 2)
+
+
+@importer("ConvTranspose")
+def conv_transpose(
+    c: Call,
+    x: Array,
+    w: Array,
+    bias: Array = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    output_padding: Any = None,
+    output_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Array:
+    """x: [N, C, *space], w: [C, O / group, *kernel]: a convolution of x with zeros between, by the kernel turned."""
+    axes = x.ndim - 2
+    strides, dilations = strides or [1] * axes, dilations or [1] * axes
+    more, pads = output_padding or [0] * axes, pads or [0] * 2 * axes
+    around = [(0, 0), (0, 0)]
+    for k, (n, step, apart) in enumerate(zip(x.shape[2:], strides, dilations, strict=True)):
+        reach = (w.shape[2 + k] - 1) * apart
+        before, after = pads[k], pads[axes + k]
+        if output_shape is not None or auto_pad.startswith("SAME"):
+            wanted = n * step if output_shape is None else output_shape[-axes:][k]
+            total = (n - 1) * step + more[k] + reach + 1 - wanted
+            half = max(total, 0) // 2
+            before = half if auto_pad == "SAME_UPPER" else max(total, 0) - half
+            after = total - before
+        around.append((reach - before, reach - after + more[k]))
+    c.sized([*x.shape[:2], *(n * s for n, s in zip(x.shape[2:], strides, strict=True))])
+    none = (0,) * x.ndim
+    x = apply(by_name("pad"), x, low=none, high=none, interior=(0, 0, *(s - 1 for s in strides)), value=0.0)
+    x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(around, x.shape, strict=True))]
+    x = np.pad(x, [(max(a, 0), max(b, 0)) for a, b in around])
+    kernel = np.reshape(np.flip(w, tuple(range(2, w.ndim))), (group, w.shape[0] // group, *w.shape[1:]))
+    kernel = np.reshape(np.swapaxes(kernel, 1, 2), (group * w.shape[1], w.shape[0] // group, *w.shape[2:]))
+    y = _convolve(x, kernel, [1] * axes, dilations, group)
     return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
 
 
@@ -115,17 +169,18 @@ Join = Callable[[Callable[[Array, Array], Array]], Array]
 def _windows(
     x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], counts: Sequence[int]
 ) -> Join:
-    """Joins the elements of each window: one slice of x for each place in the window."""
+    """Joins the elements of each window, axis by axis: one slice of x for each place along the window's side."""
 
     def join(function: Callable[[Array, Array], Array]) -> Array:
-        total: Array = None
-        for place in np.ndindex(*kernel):
-            key = [slice(None)] * 2
-            for at, apart, step, count in zip(place, dilations, strides, counts, strict=True):
-                key.append(slice(at * apart, at * apart + (count - 1) * step + 1, step))
-            part = x[tuple(key)]
-            total = part if total is None else function(total, part)
-        return total
+        made = x
+        for axis, (width, apart, step, count) in enumerate(zip(kernel, dilations, strides, counts, strict=True), 2):
+            total: Array = None
+            for place in range(width):
+                first = place * apart
+                part = made[(*(slice(None),) * axis, slice(first, first + (count - 1) * step + 1, step))]
+                total = part if total is None else function(total, part)
+            made = total
+        return made
 
     return join
 
@@ -139,7 +194,7 @@ def _pool(
     strides, dilations = settings["strides"] or [1] * axes, settings["dilations"] or [1] * axes
     space, ceil = x.shape[2:], settings["ceil_mode"]
     around = _around(c, space, kernel, strides, dilations, settings["pads"], settings["auto_pad"])
-    if math.prod(kernel) > 1024:
+    if sum(kernel) > 1024:
         c.refuse(f"windows of {list(kernel)} elements")
     counts, beyond = [], []
     for k, (n, (a, b)) in enumerate(zip(space, around, strict=True)):

@@ -50,7 +50,7 @@ def rms_norm(c: Call, x: Array, scale: Array, *, axis: int = -1, epsilon: float 
     return (wide * rsqrt(square + wide.dtype.type(epsilon))).astype(x.dtype) * scale
 
 
-@importer("BatchNormalization", since=9)
+@importer("BatchNormalization", since=6)
 def batch_norm(
     c: Call,
     x: Array,
@@ -63,8 +63,11 @@ def batch_norm(
     momentum: float = 0.9,
     training_mode: int = 0,
     spatial: int = 1,
+    is_test: int | None = None,
 ) -> tuple[Array, ...]:
     """By the running statistics, or in training by the batch's own, to which the running ones move."""
+    if not spatial or (c.version < 7 and not is_test):
+        c.refuse("statistics of single elements, and training before opset 14, are not imported")
     wide = _wide(x)
     if not training_mode:
         made = (wide - _of_channels(mean, x.ndim)) * _of_channels(rsqrt(var + var.dtype.type(epsilon)), x.ndim)
