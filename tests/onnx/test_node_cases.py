@@ -95,6 +95,7 @@ def test_no_case_of_other_types_is_wrong() -> None:
     cases = [c for c in node_cases.collect_testcases(None) if c.name not in NAMES and c.model is not None]
     found: Counter[str] = Counter()
     for case in cases:
+        assert case.model is not None
         try:
             prepared = Backend.prepare(case.model, on="numpy")
             for given, expected in case.data_sets or ():
