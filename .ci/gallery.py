@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import graphc
-from graphc.models import MODELS, data, page
+from graphc.models import MODELS, data, page, plots
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig, train
 
@@ -34,17 +34,25 @@ SMALL: Final[dict[str, tuple[int, dict[str, Any]]]] = {
 }
 
 
-def build(folder: Path) -> None:
-    """Train the five models and write the page of each into a folder of its name."""
+def build(folder: Path, pictures: Path | None = None) -> None:
+    """Train the five models and write the page of each into a folder of its name.
+
+    pictures: where what is drawn of the runs goes, into folders of their names too.
+    """
     for name, (steps, changes) in SMALL.items():
         corpus = prose() if name == "gpt" else data.load()
         defaults = MODELS[name].DEFAULTS
         run = RunConfig(name, None, steps, defaults.batch_size, defaults.optimizer, defaults.rate, defaults.decay, SEED)
-        run = replace(run, warmup=min(defaults.warmup, steps // 10), clip=defaults.clip, evaluate_every=0, **changes)
+        run = replace(run, warmup=min(defaults.warmup, steps // 10), clip=defaults.clip, evaluate_every=steps // 10, **changes)
         with tempfile.TemporaryDirectory() as place:
             directory = RunDirectory(Path(place), every=steps)
             trained = train(run, corpus, directory)
             params, state, step = directory.load_newest()
+            if pictures is not None:
+                found = plots.draw_run(Path(place), MODELS[name], params, trained.config, trained.vocabulary)
+                (pictures / name).mkdir(parents=True)
+                for picture in found:
+                    (pictures / name / picture.name).write_bytes(picture.read_bytes())
         text = corpus.text[:4000] if name == "gpt" else "\n".join(corpus.documents[::13])
         page.write(page.Trained(run, params, state, trained.config, trained.vocabulary, step, text), folder / name)
         print(

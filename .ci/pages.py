@@ -1,7 +1,8 @@
 """Pages of the docs site that nobody writes: the home page, the reference, sources that are linked, the gallery.
 
 A hook of mkdocs, named in mkdocs.yml. README.md is the home page; links out of docs/ lead to pages with the text of the
-file. The gallery is made anew by each build.
+file. The gallery and the pictures are made anew by each
+build.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from mkdocs.structure.pages import Page
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 
-import gallery  # noqa: E402  # it stands beside this file
+import gallery  # noqa: E402  # they stand beside this file
+import images  # noqa: E402
 
-_gallery: Final = tempfile.TemporaryDirectory()
-"""Where the pages of the gallery are until mkdocs has copied them."""
+_built: Final = tempfile.TemporaryDirectory()
+"""Where the gallery and the pictures are until mkdocs has copied them."""
 
 TOP: Final = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 REFERENCE: Final = {
@@ -52,10 +54,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in sorted(set(_sources())):
         text = f"---\nsearch: {{exclude: true}}\n---\n# {path}\n\n{_fenced(ROOT / path)}"
         files.append(File.generated(config, _page_of(path), content=text))
-    place = Path(_gallery.name)
-    gallery.build(place)
-    for file in sorted(p for p in place.rglob("*") if p.is_file()):
-        uri = f"gallery/{file.relative_to(place).as_posix()}"
+    place = Path(_built.name)
+    gallery.build(place / "gallery", place / "runs")
+    images.draw(place / "images", place / "runs")
+    for file in sorted(p for name in ("gallery", "images") for p in (place / name).rglob("*") if p.is_file()):
+        uri = file.relative_to(place).as_posix()
+        if (kept := files.get_file_from_path(uri)) is not None:
+            files.remove(kept)  # a picture that is kept beside the text: this one is of today
         files.append(File.generated(config, uri, abs_src_path=str(file)))
     return files
 
