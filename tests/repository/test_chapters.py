@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-CHAPTERS = ("bigram", "mlp", "batchnorm_mlp", "microgpt", "gpt", "memory", "transforms")
+CHAPTERS = (
+    "bigram",
+    "mlp",
+    "batchnorm_mlp",
+    "microgpt",
+    "gpt",
+    "memory",
+    "transforms",
+    "tutorial",
+    "howto",
+    "reliability",
+    "faq",
+)
 
 
 def blocks(text: str, language: str) -> list[str]:
