@@ -43,7 +43,9 @@ def build(folder: Path, pictures: Path | None = None) -> None:
         corpus = prose() if name == "gpt" else data.load()
         defaults = MODELS[name].DEFAULTS
         run = RunConfig(name, None, steps, defaults.batch_size, defaults.optimizer, defaults.rate, defaults.decay, SEED)
-        run = replace(run, warmup=min(defaults.warmup, steps // 10), clip=defaults.clip, evaluate_every=steps // 10, **changes)
+        run = replace(
+            run, warmup=min(defaults.warmup, steps // 10), clip=defaults.clip, evaluate_every=steps // 10, **changes
+        )
         with tempfile.TemporaryDirectory() as place:
             directory = RunDirectory(Path(place), every=steps)
             trained = train(run, corpus, directory)

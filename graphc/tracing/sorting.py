@@ -174,7 +174,8 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
     last: Any = scalar(flat, n - 1)
     missing = emit("isnan", line)
     if ignoring:
-        count = cast(np.sum(emit("not", missing), axis=-1, keepdims=True), wide)
+        present: Any = np.sum(emit("not", missing), axis=-1, keepdims=True)
+        count = cast(present, wide)
         last = np.maximum(count - 1, 0)
     elif n:
         missing = part(missing, missing.ndim - 1, n - 1, n)  # NaN goes last, so it is there if anywhere

@@ -55,7 +55,8 @@ def told_apart(name: str, case: Case, node: Any) -> bool:
     if name == "conv" and arrays[0].dtype.kind != "f":
         return False  # products of integers
     if node.op.indices is not None and name.startswith("take") and arrays[1].size:
-        ids, n = arrays[1].astype(np.int64), axis_length(node)
+        ids: Any = arrays[1].astype(np.int64)
+        n = axis_length(node)
         return bool(ids.max() < n and ids.min() >= -n)  # indices out of range
     return True
 

@@ -7,6 +7,12 @@ from typing import Any
 
 import numpy as np
 
+
+def ufunc(function: Any) -> Any:
+    """A ufunc whose `reduce` takes what it takes: the types of some versions of NumPy know less."""
+    return function
+
+
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(4, 5)).astype(np.float32)
 Y = RNG.normal(size=(4, 5)).astype(np.float32)
@@ -36,7 +42,7 @@ SMOOTH: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "max where": (lambda x: np.max(x, axis=1, where=ROW, initial=-9), (X,)),
     "min initial": (lambda x: np.min(x, initial=-0.25), (X,)),
     "max of nothing": (lambda x: x[:0].max(axis=0, initial=1.5) * x[0], (X,)),
-    "add.reduce where": (lambda x: np.add.reduce(x, axis=(0, 1), where=B, initial=1), (X,)),
+    "add.reduce where": (lambda x: ufunc(np.add).reduce(x, axis=(0, 1), where=B, initial=1), (X,)),
     "nanmean": (lambda x: np.nanmean(np.where(B, x, np.nan), axis=1), (X,)),
     "nanvar": (lambda x: np.nanvar(np.where(ROW, x, np.nan), axis=1, ddof=1), (X,)),
     "nanstd": (lambda x: np.nanstd(np.where(ROW, x, np.nan), axis=0 if x.ndim > 2 else None), (X,)),
@@ -55,7 +61,7 @@ SMOOTH: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "cumprod long": (lambda x: np.cumprod(np.exp(np.tile(x, (2, 16)) / 40), axis=1), (X,)),
     "logaddexp.accumulate long": (lambda x: np.logaddexp.accumulate(np.tile(x, (23, 1))), (X,)),
     "logaddexp.reduce": (lambda x: np.logaddexp.reduce(x, axis=1, keepdims=True), (X,)),
-    "hypot.reduce": (lambda x: np.hypot.reduce(x, axis=0), (X,)),
+    "hypot.reduce": (lambda x: ufunc(np.hypot).reduce(x, axis=0), (X,)),
     "multiply.accumulate": (lambda x: np.multiply.accumulate(x, axis=1), (X,)),
     # Order.
     "sort": (lambda x: (np.sort(x), np.sort(x, axis=0), np.sort(x, axis=None)), (X,)),
@@ -149,9 +155,9 @@ EXACT: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "cumprod of integers": (lambda i: np.cumprod(i, axis=1), (INTS,)),
     "maximum.accumulate odd": (lambda x, i: (np.maximum.accumulate(x), np.minimum.accumulate(i, axis=1)), (ODD, INTS)),
     "maximum.accumulate long": (lambda x: np.maximum.accumulate(np.abs(np.arange(600) - 311) * x[0]), (V,)),
-    "bitwise": (lambda i: (np.bitwise_or.reduce(i, axis=1), np.bitwise_xor.accumulate(i, axis=0)), (INTS,)),
-    "logical": (lambda b: (np.logical_xor.reduce(b, axis=1), np.logical_and.reduce(b, axis=0, where=b)), (B,)),
-    "fmax": (lambda x: (np.fmax.reduce(x, axis=1), np.fmin.accumulate(x, axis=1)), (N,)),
+    "bitwise": (lambda i: (ufunc(np.bitwise_or).reduce(i, axis=1), np.bitwise_xor.accumulate(i, axis=0)), (INTS,)),
+    "logical": (lambda b: (ufunc(np.logical_xor).reduce(b, axis=1), ufunc(np.logical_and).reduce(b, axis=0, where=b)), (B,)),
+    "fmax": (lambda x: (ufunc(np.fmax).reduce(x, axis=1), np.fmin.accumulate(x, axis=1)), (N,)),
     "any where": (lambda b: (np.any(b, axis=1, where=ROW), np.all(b, axis=0, where=B)), (B,)),
     "sum of bool": (lambda b: (np.sum(b, where=ROW), np.sum(b, axis=0, initial=5)), (B,)),
     "max of integers": (lambda i: (np.max(i, axis=1, where=ROW, initial=-3), np.max(i, initial=9)), (INTS,)),
@@ -168,7 +174,7 @@ EXACT: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "diff of bool": (lambda b: np.diff(b, axis=0), (B,)),
     "isin": (lambda i, x: (np.isin(i, [1, 3]), np.isin(x, x[0], invert=True), np.isin(i, [])), (INTS, X)),
     "angle": (lambda x: (np.angle(x), np.angle(x, deg=True)), (X,)),
-    "gcd": (lambda i: (np.gcd(i, 6), np.lcm(i, 4), np.gcd.reduce(i, axis=1)), (INTS,)),
+    "gcd": (lambda i: (np.gcd(i, 6), np.lcm(i, 4), ufunc(np.gcd).reduce(i, axis=1)), (INTS,)),
     "choose modes": (lambda i: (np.choose(i, [1, 2, 3], mode="wrap"), np.choose(i, [i, 2], mode="clip")), (INTS,)),
     "empty": (
         lambda x: (np.sort(x[:0], axis=1), np.cumprod(x[:, :0], axis=1), np.diff(x[:, :1]), np.sum(x[:0], where=B[:0])),

@@ -10,7 +10,8 @@ import numpy as np
 from graphc.onnx.registry import Array, Call, importer
 from graphc.ordering import top_k
 
-Reduction = Callable[[Array, tuple[int, ...], bool], Array]
+Reduction = Callable[[Array, tuple[int, ...], Any], Array]
+"""What reduces axes; the last argument is keepdims, which some versions of NumPy's types want as a literal."""
 
 
 def axes_of(c: Call, x: Array, given: Array, otherwise: tuple[int, ...] | None = None) -> tuple[int, ...]:
