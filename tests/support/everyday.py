@@ -156,7 +156,10 @@ EXACT: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "maximum.accumulate odd": (lambda x, i: (np.maximum.accumulate(x), np.minimum.accumulate(i, axis=1)), (ODD, INTS)),
     "maximum.accumulate long": (lambda x: np.maximum.accumulate(np.abs(np.arange(600) - 311) * x[0]), (V,)),
     "bitwise": (lambda i: (ufunc(np.bitwise_or).reduce(i, axis=1), np.bitwise_xor.accumulate(i, axis=0)), (INTS,)),
-    "logical": (lambda b: (ufunc(np.logical_xor).reduce(b, axis=1), ufunc(np.logical_and).reduce(b, axis=0, where=b)), (B,)),
+    "logical": (
+        lambda b: (ufunc(np.logical_xor).reduce(b, axis=1), ufunc(np.logical_and).reduce(b, axis=0, where=b)),
+        (B,),
+    ),
     "fmax": (lambda x: (ufunc(np.fmax).reduce(x, axis=1), np.fmin.accumulate(x, axis=1)), (N,)),
     "any where": (lambda b: (np.any(b, axis=1, where=ROW), np.all(b, axis=0, where=B)), (B,)),
     "sum of bool": (lambda b: (np.sum(b, where=ROW), np.sum(b, axis=0, initial=5)), (B,)),
