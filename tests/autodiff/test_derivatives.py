@@ -62,9 +62,10 @@ def test_forward_mode_of_each_op_is_its_gradient_transposed(name: str) -> None:
         tangents = [array(*arrays[i].shape, seed=i + 1) for i in wrt]
         found = evaluate(push, [*arrays, *tangents])
         pulled = graphc.autodiff.reverse.pullback(graph, wrt)
-        cotangents = [array(*v.type.shape, seed=9 + i) for i, v in enumerate(graph.outputs)]
+        floats = [v for v in graph.outputs if v.type.dtype.kind == "float"]
+        cotangents = [array(*v.type.shape, seed=9 + i) for i, v in enumerate(floats)]
         gradients = evaluate(pulled, [*arrays, *cotangents])
-        left = [float(np.vdot(u, t)) for u, t in zip(cotangents, found[len(cotangents) :], strict=True)]
+        left = [float(np.vdot(u, t)) for u, t in zip(cotangents, found[len(graph.outputs) :], strict=True)]
         right = [float(np.vdot(g, t)) for g, t in zip(gradients, tangents, strict=True)]
         scale = 1 + sum(float(np.abs(g * t).sum()) for g, t in zip(gradients, tangents, strict=True))
         assert abs(sum(left) - sum(right)) < 2e-5 * scale, (case.attrs, left, right)
