@@ -106,7 +106,7 @@ CALLS: dict[str, str] = {
         linalg.diagonal(x); linalg.diagonal(x, offset=1); linalg.eigh(s)[0]; linalg.eigvalsh(s); linalg.inv(s)
         linalg.matmul(a, x); linalg.matrix_norm(x); linalg.matrix_norm(x, ord=1, keepdims=True)
         linalg.matrix_power(a, 3); linalg.matrix_rank(s); linalg.matrix_transpose(x); linalg.outer(v, w)
-        linalg.pinv(x); linalg.qr(s).R ** 2; linalg.slogdet(s); linalg.solve(s, x); linalg.svd(s)[1]
+        linalg.pinv(x); linalg.qr(s)[1] ** 2; linalg.slogdet(s); linalg.solve(s, x); linalg.svd(s)[1]
         linalg.svdvals(x); linalg.tensordot(a, x, axes=1); linalg.trace(x); linalg.trace(x, offset=1)
         linalg.vecdot(x, y); linalg.vector_norm(x); linalg.vector_norm(x, axis=1, ord=1)
         linalg.vector_norm(x, axis=(0, 1), keepdims=True)
@@ -238,7 +238,9 @@ def page() -> str:
     lines.append("| --- | --- | --- | --- |")
     for name in dict.fromkeys(c.function_name for c in ALL):
         calls = ", ".join(f"`{c.text}`".replace("|", "\\|") for c in ALL if c.function_name == name)
-        lines.append(f"| `{name}` | ✓ | {UNTRACED.get(name, '✓')} | {calls} |")
+        decomposed = name.removeprefix("linalg.") in _DECOMPOSED
+        traced = "as [NumPy's](numpy.md)" if decomposed else UNTRACED.get(name, "✓")
+        lines.append(f"| `{name}` | ✓ | {traced} | {calls} |")
     lines += ["", "## What is missing", "", "| function | why |", "| --- | --- |"]
     lines += [f"| `{name}` | {why} |" for name, why in MISSING.items()]
     lines += [
