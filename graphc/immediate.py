@@ -30,7 +30,7 @@ from graphc.tracing.core import is_tracer, located, untraced
 from graphc.tracing.functions import TABLE
 from graphc.tracing.trace import apply
 
-_KEPT: Final = 1024
+_KEPT: Final = 256
 """Programs that are kept, those used last."""
 
 _SHAPES: Final[frozenset[Any]] = frozenset(
@@ -140,8 +140,8 @@ class _Operands:
             raise _Unfit from None
 
     def _number(self, value: Any, operand: bool) -> Any:
-        # A number changes from call to call; one of more than 32 bits is for the trace to judge.
-        if operand and type(value) is not bool and (type(value) is float or -(2**31) <= value < 2**31):
+        # A number changes from call to call; whether another one fits the operands is for the trace to judge.
+        if operand and type(value) is not bool and (type(value) is float or 0 <= value < 2**31):
             return self._slot(value)
         return self._fixed(value)
 

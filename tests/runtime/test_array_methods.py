@@ -257,6 +257,23 @@ def test_numpys_functions_work_on_a_gpu() -> None:
         check_call(call, "wgpu")
 
 
+def test_numbers_that_do_not_fit_are_refused_as_in_numpy(name: str) -> None:
+    x = graphc.asarray(np.array([1, 2], np.uint32), name)
+    same(x + 2**31, np.array([1, 2], np.uint32) + 2**31, name)
+    for number in (-1, 2**32):
+        with pytest.raises(OverflowError):
+            _ = x + number
+    same(graphc.asarray(I, name) - (-(2**30)), I - (-(2**30)), name)
+
+
+def test_arrays_that_are_gone_say_so(name: str) -> None:
+    x = graphc.asarray(X, name)
+    graphc.compile(lambda x: x + 1, device=name, donate=0)(x)
+    for use in (lambda: x + 1, lambda: x.sum(), lambda: x[0], lambda: np.unique(x), lambda: x.T):
+        with pytest.raises(graphc.DeviceError, match="donated"):
+            use()
+
+
 def test_programs_are_kept(name: str, caplog: Any) -> None:
     x = graphc.asarray(X, name)
     caplog.set_level("DEBUG", "graphc")
