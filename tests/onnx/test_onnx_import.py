@@ -164,6 +164,12 @@ def test_branches_and_loops() -> None:
     assert np.asarray(last).tolist() == [12, 20]
     assert np.asarray(rows).tolist() == [[36, 100], [81, 225], [144, 400]]
 
+    often = node("Loop", "n - x", "last rows", body=body)
+    results = [info("last", [2]), info("rows", [100, 2])]
+    long = load(model([often], [info("x", [2])], results, [tensor("n", 100, "int64")]))
+    assert [n.op.name for n in graphc.trace(long, x).nodes] == ["scan"]
+    assert np.asarray(compiled(long, x)[0]).tolist() == [303, 505] == long(x)[0].tolist()
+
     step = graph(
         [node("Add", "s x", "t"), node("Neg", "t", "u")],
         [info("s", [2]), info("x", [2])],
@@ -289,6 +295,21 @@ def test_what_older_operator_sets_and_negative_widths_mean() -> None:
     pads = tensor("p", [0, 0, 1, 0, 0, -2], "int64")
     padded = load(model([node("Pad", "x p", "y")], [info("x", [2, 3, 4])], [info("y", None)], [pads]))
     np.testing.assert_array_equal(compiled(padded, x), np.pad(x[:, :, :2], [(0, 0), (0, 0), (1, 0)]))
+
+
+def test_attention_without_extras_is_what_the_compiler_has_kernels_for() -> None:
+    q = draw(1, 2, 40, 16)
+    ports = [info(n, q.shape) for n in "qkv"]
+    made = load(model([node("Attention", "q k v", "y", is_causal=1)], ports, [info("y", q.shape)], opset=23))
+    stages = graphc.compile(made, device="numpy").lower(q, q, q).stages
+    assert any(n.op.attends for _, stage in stages for n in stage.nodes)
+    np.testing.assert_allclose(made(q, q, q), graphc.nn.attention(q, q, q, causal=True), rtol=1e-5)
+
+
+def test_a_constant_to_pad_with_may_be_traced() -> None:
+    pads = tensor("p", [1, 0], "int64")
+    made = load(model([node("Pad", "x p c", "y")], [info("x", [2]), info("c", [])], [info("y", [3])], [pads]))
+    assert np.asarray(compiled(made, np.ones(2, np.float32), np.array(7, np.float32))).tolist() == [7, 1, 1]
 
 
 def test_data_in_files_of_their_own(tmp_path: Path) -> None:

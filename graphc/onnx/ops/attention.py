@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import nn
 from graphc.onnx.registry import Array, Call, importer, traced_like
 from graphc.onnx.tensors import element_type
 
@@ -56,6 +57,11 @@ def attention(
     if groups > 1:
         k, v = np.repeat(k, groups, axis=1), np.repeat(v, groups, axis=1)
     rows, columns = q.shape[2], k.shape[2]
+    level = columns - rows == (0 if past_key is None else past_key.shape[2])
+    windows = left_window_size >= 0 or right_window_size >= 0
+    plain = mask is None and lengths is None and not softcap and not windows and softmax_precision is None
+    if plain and (level or not is_causal) and not c.wants(3):  # what the compiler has kernels for
+        return _joined(nn.attention(q, k, v, causal=bool(is_causal), scale=scale), three), *present
     root = q.dtype.type(math.sqrt(1 / math.sqrt(q.shape[3]) if scale is None else scale))
     scores = (q * root) @ (np.swapaxes(k, -1, -2) * root)
     shown = {0: scores}
@@ -84,11 +90,15 @@ def attention(
     )
     weights = weights.astype(q.dtype)
     shown[3] = weights
-    y = weights @ v
-    if three:
-        y = np.transpose(y, (0, 2, 1, 3))
-        y = np.reshape(y, (y.shape[0], y.shape[1], -1))
-    return y, *present, shown[qk_matmul_output_mode]
+    return _joined(weights @ v, three), *present, shown[qk_matmul_output_mode]
+
+
+def _joined(y: Array, three: bool) -> Array:
+    """[N, H, T, D] -> [N, T, H D], where the inputs had three axes."""
+    if not three:
+        return y
+    y = np.transpose(y, (0, 2, 1, 3))
+    return np.reshape(y, (y.shape[0], y.shape[1], -1))
 
 
 def _mask(mask: Array | None, columns: int) -> tuple[Array | None, Array | None]:

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from graphc.onnx.registry import Array, Call, importer
+from graphc.errors import DTypeError, ShapeError
+from graphc.onnx.registry import Array, Call, UnknownInput, importer
 from graphc.scan import scan
-from graphc.tracing.core import is_tracer
+from graphc.tracing.core import current, is_tracer
 
 MOST_UNROLLED = 1024
 """Turns of a loop that are written out one after another."""
+
+FEW = 16
+"""So many turns are written out in any case: each may have shapes of its own."""
 
 
 @importer("If")
@@ -32,6 +36,11 @@ def branch(c: Call, condition: Array, *, then_branch: Any, else_branch: Any) -> 
 def loop(c: Call, count: Array, condition: Array, *carry: Array, body: Any) -> tuple[Array, ...]:
     """A sub-graph as often as is known: (turn, condition, carry) -> (condition, carry, results that are stacked)."""
     turns = None if count is None else c.ints(count, "trip count")[0]
+    if turns is not None and turns > FEW and current() is not None and _goes_on(c, body, condition):
+        try:
+            return _scanned(c, turns, carry, body)
+        except (UnknownInput, ShapeError, DTypeError):
+            pass  # some shape depends on the turn
     going: Array = True if condition is None else condition
     state, rows, turn = list(carry), [], 0
     while turns is None or turn < turns:
@@ -49,6 +58,30 @@ def loop(c: Call, count: Array, condition: Array, *carry: Array, body: Any) -> t
     if not rows and columns:
         c.refuse("it never runs, so that the shapes of its stacked results are not known")
     return (*state, *(np.stack([row[k] for row in rows]) for k in range(columns)))
+
+
+def _goes_on(c: Call, body: Any, condition: Array) -> bool:
+    """Whether a loop runs to its end: its condition is true, and each turn hands it on."""
+    if condition is not None and (is_tracer(condition) or not bool(np.ravel(condition)[0])):
+        return False
+    name = body.outputs[0]
+    made = next((step for step in body.steps if name in step.outputs), None)
+    if made is None:
+        return bool(name == body.inputs[1] or np.all(body.tensors.get(name, False)))
+    if made.op == "Constant":
+        return bool(np.all(made.attrs.get("value", False)))
+    return bool(made.op == "Identity" and made.inputs[0] == body.inputs[1])
+
+
+def _scanned(c: Call, turns: int, carry: Sequence[Array], body: Any) -> tuple[Array, ...]:
+    """A loop as graphc.scan."""
+
+    def step(state: Any, turn: Any) -> Any:
+        made = c.block(body, [turn, np.asarray(True), *state])
+        return tuple(made[1 : 1 + len(carry)]), tuple(made[1 + len(carry) :])
+
+    last, rows = scan(step, tuple(carry), np.arange(*c.sized([turns]), dtype=np.int32))
+    return (*last, *rows)
 
 
 @importer("Scan", since=9)

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.onnx.ops.reduce import axes_of
 from graphc.onnx.registry import Array, Call, importer
 from graphc.onnx.tensors import element_type
+from graphc.tracing.core import is_tracer
 
 
 @importer("Constant")
@@ -191,8 +192,10 @@ def pad(
     c.sized([n + a + b for n, (a, b) in zip(x.shape, around, strict=True)])
     if mode != "constant":
         return np.pad(x, around, mode=_MODES[mode])
-    fill = value if constant is None else np.ravel(c.known(constant, "constant"))[0].item()
-    return np.pad(x, around, constant_values=fill)
+    if constant is None or not is_tracer(constant):
+        return np.pad(x, around, constant_values=value if constant is None else np.ravel(constant)[0].item())
+    inside = np.pad(np.ones(x.shape, np.bool_), around)
+    return np.where(inside, np.pad(x, around), np.reshape(constant, ()))
 
 
 @importer("Trilu")
