@@ -7,6 +7,7 @@ their shapes say, and what it calls is known; so running it needs no checks of i
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,7 @@ MOST_STEPS: Final = 200_000
 MOST_BYTES: Final = 1 << 34
 """Bytes of all tensors of a model."""
 
+MOST_AXES: Final = 64
 LONGEST_NAME: Final = 4096
 OLDEST: Final = 1
 
@@ -206,6 +208,8 @@ class _Reader:
                 raise OnnxError(f"tensor {_short(tensor.name)} is there twice")
             tensors[tensor.name] = self.tensor(tensor)
         inputs = tuple(v.name for v in graph.input)
+        for name in (*inputs, *(v.name for v in graph.output), graph.name):
+            _check_name(name)
         if len(set(inputs)) != len(inputs):
             raise OnnxError(f"graph {_short(graph.name)}: two inputs have one name")
         steps = self.ordered(graph.node, opsets, {*inputs, *tensors}, outer, depth)
@@ -307,6 +311,8 @@ class _Reader:
 
     def function(self, proto: FunctionProto, version: int) -> Function:
         """The body of a function, read once, and counted at each place where it is called."""
+        for name in (proto.domain, proto.name, *proto.input, *proto.output):
+            _check_name(name)
         key = (_domain(proto.domain), proto.name, version)
         if key in self.calling:
             raise OnnxError(f"function {_short(proto.name)} calls itself")
@@ -399,6 +405,8 @@ def _same_types(schema: Any, inputs: int, outputs: int) -> tuple[int | None, ...
 
 
 def _port(info: onnx.ValueInfoProto) -> Port:
+    """An input or output; raises OnnxError for a shape that no tensor has."""
+    _check_name(info.name)
     tensor = info.type.tensor_type
     if info.type.WhichOneof("value") not in ("tensor_type", None):
         raise UnsupportedError(f"{_short(info.name)} is no tensor: {info.type.WhichOneof('value')}")
@@ -408,6 +416,9 @@ def _port(info: onnx.ValueInfoProto) -> Port:
     shape = None
     if tensor.HasField("shape"):
         shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim)
+        lengths = [n for n in shape if isinstance(n, int)]
+        if any(n < 0 for n in lengths) or math.prod(n or 1 for n in lengths) > MOST_BYTES or len(shape) > MOST_AXES:
+            raise OnnxError(f"{_short(info.name)} has a shape that makes no sense: {list(shape[:MOST_AXES])}")
     return Port(info.name, tensor.elem_type, shape)
 
 

@@ -72,6 +72,12 @@ LIES = {
     "short": ({"nodes": [node("Add", "x t", "y")], "tensors": [lying(1 << 20, data=b"1234")]}, "and 4 bytes of data"),
     "axes": ({"nodes": [node("Add", "x t", "y")], "tensors": [lying(*[1] * 99, data=b"1234")]}, "has the shape"),
     "name": ({"nodes": [node("Neg", "x", "y", name="n" * 10_000)]}, "a name of 10000 characters"),
+    "input name": ({"nodes": [node("Neg", "x", "y")], "more": [info("i" * 5000, [2])]}, "a name of 5000 characters"),
+    "input dims": (
+        {"nodes": [node("Neg", "x", "y")], "more": [info("i", [1 << 40, 9])]},
+        "a shape that makes no sense",
+    ),
+    "input axes": ({"nodes": [node("Neg", "x", "y")], "more": [info("i", [1] * 99)]}, "a shape that makes no sense"),
     "deep": ({"nodes": nested(20)}, "sub-graphs within sub-graphs, more than 16 deep"),
     "recursion": (calls([("f0", ["f1"]), ("f1", ["f0"])]), "function 'f0' calls itself"),
     "chain": (calls([*((f"f{k}", [f"f{k + 1}"]) for k in range(40)), ("f40", ["Neg"])]), "more than 16 deep"),
@@ -86,7 +92,7 @@ LIES = {
 def test_what_a_file_says_wrong_is_refused_in_little_memory(name: str) -> None:
     parts, message = LIES[name]
     parts = dict(parts)
-    inputs = [*X, info("c", [], "bool")] if name == "deep" else X
+    inputs = [*X, *parts.pop("more", ())] if name != "deep" else [*X, info("c", [], "bool")]
     data = model(parts.pop("nodes"), inputs, Y, **parts).SerializeToString()
     with measured(64 * 2**20 + 8 * len(data)), pytest.raises(OnnxError, match=message):
         load(data)(np.ones(2, np.float32))
