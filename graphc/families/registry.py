@@ -13,6 +13,7 @@ from graphc.families import (
     column,
     conv,
     cumsum,
+    factor,
     index_update,
     map,
     matmul,
@@ -37,6 +38,7 @@ FAMILIES: Final = (
     scatter_add.FAMILY,
     index_update.FAMILY,
     put.FAMILY,
+    factor.FAMILY,
 )
 """In the order in which legends name them."""
 

@@ -8,6 +8,7 @@ from graphc.ir.op import Op
 from graphc.ops import (
     attention,
     conv,
+    decompose,
     elementwise,
     indexing,
     linalg,
@@ -28,6 +29,7 @@ MODULES: Final = (
     reduce,
     movement,
     linalg,
+    decompose,
     attention,
     conv,
     indexing,

@@ -14,7 +14,6 @@ NO_SHAPE: Final = (
 )
 _UNCHANGED: Final = "a traced value cannot be changed: write"
 _PRINTED: Final = "a traced value has no numbers to print: return it from the function"
-_BEFORE: Final = "call it before the traced function, or after it"
 
 FUNCTIONS: Final = {
     "nonzero": NO_SHAPE,
@@ -36,10 +35,11 @@ FUNCTIONS: Final = {
         "there are no complex numbers in a graph: write `np.cos(2 * np.pi / n * np.outer(np.arange(n), np.arange(n))) "
         "@ x` for the real part of the transform of n elements, with -np.sin for the imaginary part",
     ),
-    "inv": f"there is no matrix inverse in a graph: {_BEFORE}",
-    "solve": f"there is no linear solver in a graph: {_BEFORE}",
-    "svd": f"there is no decomposition in a graph: {_BEFORE}",
-    "det": f"there is no determinant in a graph: {_BEFORE}",
+    **dict.fromkeys(
+        ("eig", "eigvals"),
+        "eigenvalues may be complex, and there are no complex numbers in a graph: where x is symmetric write "
+        "`np.linalg.eigvalsh(x)`",
+    ),
 }
 """Of NumPy's functions, by name."""
 

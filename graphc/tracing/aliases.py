@@ -177,7 +177,8 @@ def view(made: Tracer, of: Tracer, make: Callable[[Ghost], Any]) -> Tracer:
 def fresh(made: Any) -> Any:
     """`made` as a value of its own: a copy, in NumPy's sense. Of a list or tuple, each; what is not traced as it is."""
     if isinstance(made, list | tuple):
-        return type(made)([fresh(x) for x in made])
+        parts = [fresh(x) for x in made]
+        return type(made)(*parts) if hasattr(made, "_fields") else type(made)(parts)
     if not is_tracer(made):
         return made
     from graphc.tracing.tracer import Tracer

@@ -16,6 +16,7 @@ from graphc.tracing import (
     calculus,
     counting,
     creation,
+    matrices,
     missing,
     products,
     reductions,
@@ -41,6 +42,7 @@ TABLE: Final[dict[Any, Handler]] = {
     **counting.TABLE,
     **calculus.TABLE,
     **building.TABLE,
+    **matrices.TABLE,
 }
 """The handler of each NumPy function; its parameters are those of the function, in order."""
 

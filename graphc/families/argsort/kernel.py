@@ -166,11 +166,11 @@ def _merge(
 
 
 def _common(source: Operand, length: int, descending: bool) -> Mapping[str, object]:
-    key, kind = _key(source)
+    key, kind = key_of(source)
     return {"length": length, "key": key, "kind": kind, "less": ">" if descending else "<"}
 
 
-def _key(source: Operand) -> tuple[str, str]:
+def key_of(source: Operand) -> tuple[str, str]:
     """Statements that return a number which orders as element `at` does, NaN above all, and its type."""
     element = source.load("at")
     match source.dtype.name:

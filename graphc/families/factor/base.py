@@ -1,0 +1,191 @@
+"""What the kernels of matrices share: matrices in memory, kernels of a workgroup a matrix, fills and updates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from graphc.codegen.kernel import Bindings, KernelSource, Operand, grid, settle
+from graphc.codegen.launch import Launch
+from graphc.ir.graph import Value
+from graphc.kernels import render
+from graphc.kernels.code import Code
+
+BLOCK: Final = 32
+"""Most columns of a panel, which one workgroup factors; what is right of it, all invocations update."""
+FEW: Final = 64
+MANY: Final = 256
+"""Invocations of a workgroup that shares a matrix, of few elements or of many."""
+MOST: Final = 8000
+"""About as many turns as one invocation may take for a kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A stack of matrices in memory, reached through `operand`: [matrix, row, column]."""
+
+    operand: Operand
+    rows: int
+    width: int
+
+    def at(self, row: str, column: str) -> str:
+        """The index of an element of the matrix number `matrix`."""
+        return f"matrix * {self.rows * self.width}u + ({row}) * {self.width}u + {column}"
+
+    def load(self, row: str, column: str) -> str:
+        """The expression of an element."""
+        return self.operand.load(self.at(row, column))
+
+    def store(self, row: str, column: str, value: str) -> str:
+        """The statement that writes an element."""
+        return self.operand.store(self.at(row, column), value)
+
+
+def size_of(value: Value) -> tuple[int, int, int]:
+    """Matrices of a tensor, their rows and their columns."""
+    *batch, rows, width = (1, *value.type.shape)
+    return math.prod(batch), rows, width
+
+
+def reading(bindings: Bindings, value: Value) -> Matrix:
+    """A tensor that a kernel reads."""
+    _, rows, width = size_of(value)
+    return Matrix(bindings.read(value), rows, width)
+
+
+def writing(bindings: Bindings, value: Value, again: bool = False) -> Matrix:
+    """A tensor that a kernel writes; `again`: it also reads what stands there."""
+    _, rows, width = size_of(value)
+    return Matrix(bindings.write(value, access="read_write" if again else "write"), rows, width)
+
+
+def shared(
+    launch: Launch,
+    template: str,
+    bindings: Bindings,
+    items: int,
+    size: int,
+    holes: Mapping[str, object],
+    flops: int,
+) -> KernelSource:
+    """The kernel of a template whose workgroup of `size` invocations works on one of `items`."""
+    workgroups = grid(items, launch.site.target)
+    text = render(template, size=size, columns=workgroups[0], items=items, **holes)
+    return KernelSource(template, launch.family, Code.of(text), bindings.operands(), workgroups, flops)
+
+
+def invocations(launch: Launch, elements: int) -> int:
+    """How many invocations share a matrix of so many elements: a power of two."""
+    wanted, limit = FEW if elements <= FEW * FEW else MANY, launch.site.target.max_invocations
+    return min(wanted, 1 << (limit.bit_length() - 1))
+
+
+def fill(
+    launch: Launch, made: Value, what: str, body: Callable[[Bindings, Matrix], str]
+) -> KernelSource:
+    """The kernel that writes each element of `made`: body gives the statements, over matrix, row and column."""
+
+    def generate(bindings: Bindings) -> KernelSource:
+        _, rows, width = size_of(made)
+        holes = {
+            "what": what,
+            "rows": rows,
+            "width": width,
+            "area": rows * width,
+            "body": body(bindings, writing(bindings, made)),
+        }
+        return launch.kernel("factor_fill", "factor_fill", bindings, made.type.size, holes)
+
+    return settle(launch.site, generate)
+
+
+def copied(launch: Launch, source: Value, made: Value, what: str, value: str = "{x}", start: str = "") -> KernelSource:
+    """The kernel that writes each element of `made` from that of `source` at the same place.
+
+    value: an expression of the element {x}, at row and column, with {zero} and {one} of its type.
+    """
+    kind = made.type.dtype.wgsl
+
+    def body(bindings: Bindings, written: Matrix) -> str:
+        known = reading(bindings, source).load("row", "column")
+        text = value.format(x=known, zero=f"{kind}(0.0)", one=f"{kind}(1.0)")
+        return f"{start}  {written.store('row', 'column', text)}"
+
+    return fill(launch, made, what, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a matrix: rows and columns from `row` and `column` on, so many of each."""
+
+    row: int
+    column: int
+    rows: int
+    width: int
+
+
+def update(
+    launch: Launch,
+    made: Value,
+    part: Part,
+    depth: int,
+    factors: Callable[[Bindings, Matrix], tuple[str, str]],
+    outside: str = "false",
+) -> KernelSource:
+    """The kernel that takes a product from a part of `made`.
+
+    factors: the expressions of the elements p[i, k] and q[k, j], with i and j counted from the part's begin. outside:
+    where nothing is to be done.
+    """
+    count, _, _ = size_of(made)
+    items = count * part.rows * part.width
+
+    def generate(bindings: Bindings) -> KernelSource:
+        written = writing(bindings, made, again=True)
+        left, right = factors(bindings, written)
+        row, column = f"{part.row}u + i", f"{part.column}u + j"
+        holes = {
+            "rows": part.rows,
+            "width": part.width,
+            "area": part.rows * part.width,
+            "depth": depth,
+            "type": made.type.dtype.wgsl,
+            "outside": outside,
+            "left": left,
+            "right": right,
+            "store": written.store(row, column, f"{written.load(row, column)} - total"),
+        }
+        return launch.kernel("factor_update", "factor_update", bindings, items, holes, flops=2 * items * depth)
+
+    return settle(launch.site, generate)
+
+
+def panel(launch: Launch, n: int) -> int:
+    """Columns of a panel of matrices of n rows: as many as leave an invocation few enough turns."""
+    block, size = BLOCK, invocations(launch, n * min(n, BLOCK))
+    while block > 1 and block * (block * -(-n // size) + 4 * -(-n // size) + 8) > MOST:
+        block //= 2
+    return block
+
+
+__all__ = [
+    "Bindings",
+    "KernelSource",
+    "Launch",
+    "Matrix",
+    "Part",
+    "copied",
+    "fill",
+    "invocations",
+    "panel",
+    "partial",
+    "reading",
+    "settle",
+    "shared",
+    "size_of",
+    "update",
+    "writing",
+]
