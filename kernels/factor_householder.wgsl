@@ -6,7 +6,6 @@ var<workgroup> parts: array<{{type}}, {{size}}>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let matrix = group.x + group.y * {{columns}}u;
   if (matrix >= {{items}}u) { return; }
-  let base = matrix * {{area}}u;
   let lane = local / {{block}}u;
   for (var c = 0u; c < {{count}}u; c++) {
     let j = {{first}}u + c;

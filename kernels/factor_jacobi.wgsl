@@ -6,15 +6,15 @@ var<workgroup> turned: array<vec2<{{type}}>, {{pairs}}>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let matrix = group.x + group.y * {{columns}}u;
   if (matrix >= {{items}}u) { return; }
-  let base = matrix * {{area}}u;
+  let first = {{first}};
   for (var r = 0u; r < {{rounds}}u; r++) {
-    let round = ({{first}}u + r) % {{circle}}u;
+    let round = (first + r) % {{circle}}u;
 {{rotations}}
     for (var e = local; e < {{row_items}}u; e += {{size}}u) {  // at most {{row_turns}} turns
       let both = pair_of(round, e / {{width}}u);
       let column = e % {{width}}u;
-      if (both.y < {{n}}u) {
-        let turn = turned[e / {{width}}u];
+      let turn = turned[e / {{width}}u];
+      if ((both.y < {{n}}u) & {{turns_at_all}}) {
         let p = {{row_p}};
         let q = {{row_q}};
         {{store_row_p}}
@@ -24,6 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     storageBarrier();
 {{columns_too}}
   }
+{{count_on}}
 }
 
 // The two rows that meet in a round: all others go round in a circle, past the last one.
@@ -33,12 +34,17 @@ fn pair_of(round: u32, pair: u32) -> vec2<u32> {
   return vec2<u32>(min(one, other), max(one, other));
 }
 
-// The cosine and sine that make the product of two rows vanish, from their squares and their product.
+// The sine of the angle that makes the product of two rows vanish, and the tangent of its half, from their squares and
+// their product: with these a row becomes itself and a small part of both, which loses least.
 fn rotation(pp: {{type}}, qq: {{type}}, pq: {{type}}) -> vec2<{{type}}> {
-  if (abs(pq) <= {{tiny}} * (abs(pp) + abs(qq))) { return vec2<{{type}}>({{type}}(1.0), {{type}}(0.0)); }
+  let size = abs(pq);
+  if ({{isnan}}(pq)) { return vec2<{{type}}>(pq, pq); }
+  if ((size <= {{close}} * sqrt(abs(pp)) * sqrt(abs(qq))) | (size <= {{tiny}} * (abs(pp) + abs(qq)))) {
+    return vec2<{{type}}>();
+  }
   let ratio = (qq - pp) / ({{type}}(2.0) * pq);
-  let size = {{type}}(1.0) / (abs(ratio) + sqrt({{type}}(1.0) + ratio * ratio));
-  let tangent = select(size, -size, ratio < {{type}}(0.0));
-  let cosine = {{type}}(1.0) / sqrt({{type}}(1.0) + tangent * tangent);
-  return vec2<{{type}}>(cosine, cosine * tangent);
+  let part = {{type}}(1.0) / (abs(ratio) + sqrt({{type}}(1.0) + ratio * ratio));
+  let tangent = select(part, -part, ratio < {{type}}(0.0));
+  let half = tangent / ({{type}}(1.0) + sqrt({{type}}(1.0) + tangent * tangent));
+  return vec2<{{type}}>({{type}}(2.0) * half / ({{type}}(1.0) + half * half), half);
 }

@@ -194,9 +194,7 @@ def _triangular_solve(a: NDArray, b: NDArray, *, lower: bool, unit: bool, transp
     return made
 
 
-def _triangular_vjp(
-    g: Any, out: Any, a: Any, b: Any, *, lower: bool, unit: bool, transposed: bool
-) -> tuple[Any, Any]:
+def _triangular_vjp(g: Any, out: Any, a: Any, b: Any, *, lower: bool, unit: bool, transposed: bool) -> tuple[Any, Any]:
     to_b = apply(triangular_solve, a, g, lower=lower, unit=unit, transposed=not transposed)
     to_a = -(out @ _turned(to_b)) if transposed else -(to_b @ _turned(out))
     if lower:
@@ -250,7 +248,9 @@ def _qr_vjp(g: Any, out: Any, a: Any, *, complete: bool) -> tuple[Any]:
     (to_q, to_r), (q, r) = g, out
     m, n = a.shape[-2:]
     if complete and m > n:
-        raise TraceError("qr: the columns that complete Q have no gradient: write np.linalg.qr(x), which leaves them out")
+        raise TraceError(
+            "qr: the columns that complete Q have no gradient: write np.linalg.qr(x), which leaves them out"
+        )
     if m >= n:
         return (_tall_qr(to_q, to_r, q, r),)
     left = _tall_qr(to_q + a[..., m:] @ _turned(to_r[..., m:]), to_r[..., :m], q, r[..., :m])
@@ -391,6 +391,6 @@ svd: Final = Op(
     Custom("factor"),
     frozenset({"structured"}),
     _svd_cases,
-    "(u, s, vh) with u diag(s) vh = a, reduced: s falls, and the largest element of each row of vh (of each column of u "
-    "where a has fewer rows than columns) is positive; equal singular values give no gradient to each other's vectors",
+    "(u, s, vh) with u diag(s) vh = a, reduced: s falls, and the largest element of each row of vh (of each column of "
+    "u where a has fewer rows than columns) is positive; equal values give no gradient to each other's vectors",
 )

@@ -207,6 +207,31 @@ def _indexed() -> Iterator[Case]:
     yield Case(name, "index_update", written, lambda: [normal(97, 6), some, normal(40, 6)], exact=True)
 
 
+def _factored() -> Iterator[Case]:
+    def definite(*shape: int) -> NDArray:
+        x = normal(*shape)
+        return np.asarray(x @ np.swapaxes(x, -1, -2) / shape[-1] + np.eye(shape[-1]), np.float32)
+
+    def whole_again(x: Any) -> Any:
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+        return s, u * s[..., None, :] @ vh
+
+    def root(x: Any) -> Any:
+        values, vectors = np.linalg.eigh(x)
+        return values, vectors * np.sqrt(values)[..., None, :] @ np.swapaxes(vectors, -1, -2)
+
+    def given(*shapes: tuple[int, ...]) -> Sequence[Any]:
+        return [definite(*shape) if shape[-1] == shape[-2] else normal(*shape) for shape in shapes]
+
+    for shape in ((7, 5, 5), (67, 67)):
+        one, two = partial(given, shape), partial(given, shape, (*shape[:-1], 3))
+        yield Case(_sized("factor: cholesky", shape), "factor", np.linalg.cholesky, one)
+        yield Case(_sized("factor: solve", shape), "factor", np.linalg.solve, two)
+        yield Case(_sized("factor: qr", shape), "factor", np.linalg.qr, normals(shape))
+        yield Case(_sized("factor: eigh", shape), "factor", root, one)
+        yield Case(_sized("factor: svd", shape), "factor", whole_again, normals(shape))
+
+
 def _loops() -> Iterator[Case]:
     def recurrence(w: Any, xs: Any) -> Any:
         def step(h: Any, x: Any) -> tuple[Any, Any]:
@@ -261,6 +286,7 @@ def cases(half: bool) -> tuple[Case, ...]:
             _convolutions,
             _attention,
             _indexed,
+            _factored,
             _loops,
             *([_halves] if half else []),
         )

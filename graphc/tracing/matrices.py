@@ -86,7 +86,8 @@ def _solved(x: Any, y: Any) -> Any:
     packed, order = emit_all("lu", x)
     batch = broadcast_shapes(x.shape[:-2], y.shape[:-2])
     rows: Any = _spread(order, (*batch, order.shape[-1]))
-    moved = np.take_along_axis(_spread(y, (*batch, *y.shape[-2:])), rows[..., None], axis=-2)
+    given: Any = _spread(y, (*batch, *y.shape[-2:]))
+    moved: Any = np.take_along_axis(given, rows[..., None], axis=-2)
     return triangular(packed, triangular(packed, moved, True, unit=True), False)
 
 
@@ -169,7 +170,7 @@ def svdvals(x: Any, /) -> Any:
     return _svd(x)[1]
 
 
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
+def eigh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigh."""
     if UPLO.upper() not in ("L", "U"):
         raise ShapeError(f"UPLO is {UPLO!r}: it must be 'L' or 'U'")
@@ -177,7 +178,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
     return _EIGH(values, vectors)
 
 
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigvalsh."""
     return eigh(a, UPLO)[0]
 
@@ -213,7 +214,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """np.linalg.lstsq. The sums of squared residuals are those of a matrix of full rank: none where m <= n."""
     x, y = _pair(a, b)
     if x.ndim != 2 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
-        raise ShapeError(f"a is {x.value.type}, b is {y.value.type}: needs a matrix, and one of as many rows or a vector")
+        raise ShapeError(
+            f"a is {x.value.type}, b is {y.value.type}: needs a matrix, and one of as many rows or a vector"
+        )
     m, n = x.shape
     rows = y if y.ndim == 2 else y[:, None]
     share = float(np.finfo(x.dtype).eps) if rcond == -1 else _least(x, rcond)
@@ -230,7 +233,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
     return _least_squares(x, traced(np.eye(x.shape[-2], dtype=x.dtype)), share)[0]
 
 
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:  # noqa: N803
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """np.linalg.matrix_rank."""
     x = traced(A)
     if x.ndim < 2:
@@ -253,7 +256,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """np.linalg.norm: those of singular values here, all others in `products`."""
-    t = traced(x)
+    t: Any = traced(x)
     two = axis if axis is not None else (0, 1) if t.ndim == 2 else None
     if not (isinstance(two, tuple) and len(two) == 2 and ord in (2, -2, "nuc")):
         return products.norm(x, ord, axis, keepdims)
@@ -290,19 +293,21 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """np.polyfit: the coefficients."""
     if full or cov:
-        raise TraceError("full= and cov= cannot be traced: leave them out, and write np.linalg.lstsq for what they tell")
-    powers: Any = (np.arange(deg, -1, -1) if np.ndim(deg) == 0 else np.sort(np.asarray(deg))[::-1])  # highest first
+        raise TraceError(
+            "full= and cov= cannot be traced: leave them out, and write np.linalg.lstsq for what they tell"
+        )
+    powers: Any = np.arange(deg, -1, -1) if np.ndim(deg) == 0 else np.sort(np.asarray(deg))[::-1]  # highest first
     if not is_tracer(x) and not is_tracer(w):
         # What is known is solved in float64 before anything runs; the fit is then one product.
-        left = np.asarray(x, np.float64)[:, None] ** powers
-        weights = np.ones(len(left)) if w is None else np.asarray(w, np.float64)
+        left: Any = np.asarray(x, np.float64)[:, None] ** powers
+        weights: Any = np.ones(len(left)) if w is None else np.asarray(w, np.float64)
         left = left * weights[:, None]
         size = np.sqrt((left * left).sum(0))
         share = len(left) * np.finfo(np.float64).eps if rcond is None else rcond
         known = np.linalg.pinv(left / size, share) / size[:, None] * weights
         given = traced(y)
         dtype = inexact(given.value.type.dtype)
-        made = traced(known.astype(dtype.numpy)) @ cast(given, dtype)
+        made: Any = traced(known.astype(dtype.numpy)) @ cast(given, dtype)
     else:
         points, values = _pair(x, y)
         left = points[:, None] ** powers.astype(np.int32)

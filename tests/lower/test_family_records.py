@@ -37,6 +37,7 @@ OP_NAMES = {
     "graphc/tracing/updates.py": "emits the op",
     "graphc/tracing/counting.py": "emits the op",
     "graphc/ops/conv.py": "the record of the op",
+    "graphc/ops/decompose.py": "the records of the ops",
     "graphc/ops/indexing.py": "the record of the op, and which of its operands holds indices",
     "graphc/ops/linalg.py": "the record of the op",
     "graphc/ops/reduce.py": "the record of the op",

@@ -82,6 +82,11 @@ CASES: Final[Mapping[str, Case]] = {
     "argsort": Case(lambda x: np.argsort(x, axis=1), (spec((7, 70)),)),
     "top_k": Case(lambda x: graphc.top_k(x, 3)[1], (spec((7, 200)),)),
     "cumsum": Case(lambda x: np.cumsum(x, axis=1), (spec((7, 70)),)),
+    "cholesky": Case(lambda x: np.linalg.cholesky(x), (spec((3, 40, 40)),)),
+    "lu": Case(lambda x, y: np.linalg.solve(x, y), (spec((40, 40)), spec((40, 3)))),
+    "qr": Case(lambda x: np.linalg.qr(x), (spec((40, 20)),)),
+    "eigh": Case(lambda x: np.linalg.eigh(x), (spec((7, 7)),)),
+    "svd": Case(lambda x: np.linalg.svdvals(x), (spec((7, 5)),)),
     "launches_beside": Case(
         lambda x, a, b: (np.tanh(x) @ a, np.tanh(x) @ b), (spec((12, 8)), spec((8, 16)), spec((8, 16))), SOFTWARE
     ),

@@ -15,7 +15,7 @@ from graphc.ir.op import Case, Contract, Custom, Indexed, Lanes, NotDifferentiab
 from graphc.ir.types import TensorType, bool_, dtype_of, f16, f32, f64, i32, type_of, u32
 from graphc.ops import OPS, by_name
 from tests.support.convolution import convolution
-from tests.support.op_oracles import row_order, threefry
+from tests.support.op_oracles import cholesky, row_order, threefry, triangular_solve
 
 PLAIN = {name: op for name, op in OPS.items() if "structured" not in op.traits}
 CONV = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "spread": (1, 1), "groups": 1}
@@ -294,6 +294,8 @@ EXPECTED: dict[str, Callable[..., Any]] = {
     "scatter_add": scatter_add,
     "index_update": index_update,
     "argsort": row_order,
+    "cholesky": cholesky,
+    "triangular_solve": triangular_solve,
     "tril": by_position(lambda at, shape, *, k: at if at[-1] - at[-2] <= k else None, same_shape),
     "triu": by_position(lambda at, shape, *, k: at if at[-1] - at[-2] >= k else None, same_shape),
     "iota": lambda *, shape, axis, dtype: np.indices(shape)[axis].astype(dtype.numpy),

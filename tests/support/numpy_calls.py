@@ -78,7 +78,10 @@ SECTIONS: dict[str, str] = {
         np.multiply.outer(v, w); np.linalg.norm(x); np.linalg.norm(x, axis=-1, keepdims=True)
         np.linalg.multi_dot([a, a, a]); np.linalg.matrix_power(a, 3); np.trace(a); np.linalg.inv(s)
         np.linalg.solve(s, a); np.linalg.det(s); np.linalg.slogdet(s)[1]; np.linalg.cholesky(s); np.linalg.qr(s)[1]
-        np.linalg.svd(s)[1]; np.linalg.eigh(s)[0]
+        np.linalg.svd(s)[1]; np.linalg.eigh(s)[0]; np.linalg.eigvalsh(s); np.linalg.svdvals(x); np.linalg.pinv(x)
+        np.linalg.lstsq(x, a)[0]; np.linalg.matrix_rank(x); np.linalg.cond(s); np.linalg.norm(x, 2)
+        np.linalg.norm(x, "nuc"); np.linalg.matrix_power(s, -2); np.linalg.tensorinv(s, 1)
+        np.polyfit(np.arange(7.0), v, 1); np.linalg.eigvals(s)
         """,
     "Shapes": """
         np.reshape(x, (5, 4)); np.transpose(x); np.ravel(x); x.flatten(); x.T; a.mT; np.moveaxis(x, 0, 1)

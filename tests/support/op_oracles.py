@@ -1,4 +1,4 @@
-"""Sorting by comparing every pair, and random bits with Python integers: what ops are held against."""
+"""Sorting by comparing every pair, factors from their definition, random bits with Python integers: for ops."""
 
 from __future__ import annotations
 
@@ -31,3 +31,22 @@ def threefry(key: int, counter: int, rotations: tuple[int, ...] = (13, 15, 26, 6
             s = r // 4 + 1
             x0, x1 = (x0 + k[s % 3]) & mask, (x1 + k[(s + 1) % 3] + s) & mask
     return x0
+
+
+def cholesky(a: np.ndarray) -> np.ndarray:
+    """Row by row, from the definition."""
+    made = np.zeros(a.shape, np.float64)
+    for j in range(a.shape[-1]):
+        for i in range(j, a.shape[-1]):
+            rest = a[..., i, j] - (made[..., i, :j] * made[..., j, :j]).sum(-1)
+            made[..., i, j] = np.sqrt(rest) if i == j else rest / made[..., j, j]
+    return made
+
+
+def triangular_solve(a: np.ndarray, b: np.ndarray, *, lower: bool, unit: bool, transposed: bool) -> np.ndarray:
+    """By the solver of whole matrices."""
+    wide = a.astype(np.float64)
+    if unit:
+        wide = wide - np.eye(a.shape[-1]) * wide + np.eye(a.shape[-1])
+    wide = np.tril(wide) if lower else np.triu(wide)
+    return np.linalg.solve(wide.swapaxes(-1, -2) if transposed else wide, b.astype(np.float64))

@@ -83,9 +83,7 @@ def invocations(launch: Launch, elements: int) -> int:
     return min(wanted, 1 << (limit.bit_length() - 1))
 
 
-def fill(
-    launch: Launch, made: Value, what: str, body: Callable[[Bindings, Matrix], str]
-) -> KernelSource:
+def fill(launch: Launch, made: Value, what: str, body: Callable[[Bindings, Matrix], str]) -> KernelSource:
     """The kernel that writes each element of `made`: body gives the statements, over matrix, row and column."""
 
     def generate(bindings: Bindings) -> KernelSource:

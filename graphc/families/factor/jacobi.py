@@ -8,6 +8,8 @@ vectors times singular values.
 
 from __future__ import annotations
 
+from typing import Final
+
 from graphc.codegen.kernel import Bindings, KernelSource, settle
 from graphc.codegen.launch import Launch
 from graphc.families.argsort.kernel import key_of
@@ -23,8 +25,13 @@ from graphc.families.factor.base import (
     writing,
 )
 from graphc.families.factor.reflections import reflected, shares_of, unfolded
+from graphc.families.scatter_add.partition import zeros
 from graphc.ir.graph import Graph, Value, new_value
-from graphc.ir.types import TensorType
+from graphc.ir.types import TensorType, u32
+
+FIRST: Final = "p - turn.x * (q + turn.y * p)"
+SECOND: Final = "q + turn.x * (p - turn.y * q)"
+"""Two rows after a rotation."""
 
 
 def sweeps(n: int, kind: str) -> int:
@@ -40,56 +47,69 @@ def _rotated(launch: Launch, work: Value, length: int) -> list[KernelSource]:
     kind, circle = work.type.dtype.wgsl, n - 1 + n % 2
     pairs = (n + 1) // 2
     size = invocations(launch, n * width)
-    lanes = 1
-    while not length or 2 * lanes * pairs <= size:
-        if not length or lanes >= FEW // 2:
-            break
+    lanes = 1  # of a pair, for its products
+    while length and lanes < FEW // 2 and 2 * lanes * pairs <= size:
         lanes *= 2
     at_once = size // lanes
     chunks, turns = -(-pairs // at_once), -(-length // lanes)
     row_turns, column_turns = -(-pairs * width // size), -(-pairs * n // size)
     each = row_turns + (chunks * (turns + lanes + 1) if length else -(-pairs // size) + column_turns) + 1
     total, most = sweeps(n, kind) * circle, max(MOST // each, 1)
-    kernels = []
-    for first in range(0, total, most):
-        rounds = min(most, total - first)
+    launches = -(-total // most)
+    rounds = -(-total // launches)
+    # All launches are of one kernel, which counts the rounds: so there is one to compile.
+    counter = new_value(TensorType((count,), u32), "rounds")
 
-        def generate(bindings: Bindings, first: int = first, rounds: int = rounds) -> KernelSource:
-            made = writing(bindings, work, again=True)
-            row_p, row_q = made.load("both.x", "column"), made.load("both.y", "column")
-            shape = {"n": n, "pairs": pairs, "size": size, "type": kind, "lanes": lanes, "at_once": at_once}
-            holes = {
-                "what": "until all are orthogonal" if length else "from both sides, until all but the diagonal is 0",
-                "n": n,
-                "width": width,
-                "area": n * width,
-                "pairs": pairs,
-                "rounds": rounds,
-                "first": first,
-                "circle": circle,
-                "type": kind,
-                "tiny": f"{kind}(1e-18)" if kind == "f32" else f"{kind}(1e-100)",
-                "row_items": pairs * width,
-                "row_turns": row_turns,
-                "row_p": row_p,
-                "row_q": row_q,
-                "store_row_p": made.store("both.x", "column", "turn.x * p - turn.y * q"),
-                "store_row_q": made.store("both.y", "column", "turn.y * p + turn.x * q"),
-                "shared": f"var<workgroup> sums: array<vec3<{kind}>, {size}>;\n" if length else "",
-                "rotations": _of_products(made, length, chunks, shape) if length else _of_elements(made, shape),
-                "columns_too": "" if length else _of_columns(made, column_turns, shape),
-            }
-            return shared(launch, "factor_jacobi", bindings, count, size, holes, 6 * count * rounds * pairs * width)
+    def generate(bindings: Bindings) -> KernelSource:
+        made = writing(bindings, work, again=True)
+        first, count_on = "0u", ""
+        if launches > 1:
+            known = bindings.write(counter, access="read_write")
+            first = known.load("matrix")
+            count_on = f"  if (local == 0u) {{ {known.store('matrix', f'first + {rounds}u')} }}"
+        row_p, row_q = made.load("both.x", "column"), made.load("both.y", "column")
+        shape = {"n": n, "pairs": pairs, "size": size, "type": kind, "lanes": lanes, "at_once": at_once}
+        shape |= {"turns": turns, "few": -(-pairs // size)}
+        holes = {
+            "what": "until all are orthogonal" if length else "from both sides, until all but the diagonal is 0",
+            "n": n,
+            "width": width,
+            "pairs": pairs,
+            "rounds": rounds,
+            "first": first,
+            "count_on": count_on,
+            "circle": circle,
+            "type": kind,
+            "close": f"{kind}({'3e-8' if kind == 'f32' else '5e-17'})",
+            "tiny": f"{kind}({'1e-18' if kind == 'f32' else '1e-100'})",
+            "isnan": "gc_isnan64" if kind == "f64" else "gc_isnan",
+            "turns_at_all": _turns(kind),
+            "row_items": pairs * width,
+            "row_turns": row_turns,
+            "row_p": row_p,
+            "row_q": row_q,
+            "store_row_p": made.store("both.x", "column", FIRST),
+            "store_row_q": made.store("both.y", "column", SECOND),
+            "shared": f"var<workgroup> sums: array<vec3<{kind}>, {size}>;\n" if length else "",
+            "rotations": _of_products(made, length, chunks, shape) if length else _of_elements(made, shape),
+            "columns_too": "" if length else _of_columns(made, column_turns, shape),
+        }
+        return shared(launch, "factor_jacobi", bindings, count, size, holes, 6 * count * rounds * pairs * width)
 
-        kernels.append(settle(launch.site, generate))
-    return kernels
+    kernel = settle(launch.site, generate)
+    return [*([zeros(launch, counter, 1)] if launches > 1 else []), *[kernel] * launches]
+
+
+def _turns(kind: str) -> str:
+    """Whether there is a rotation at all: of its bits, since drivers may compare as if there were no NaN."""
+    return "(bitcast<i64>(turn.x) != 0li)" if kind == "f64" else "((bitcast<u32>(turn.x) & 0x7fffffffu) != 0u)"
 
 
 def _of_elements(made: Matrix, shape: dict[str, object]) -> str:
     """Statements that find the rotations of a symmetric matrix."""
     elements = ", ".join(made.load(f"both.{a}", f"both.{b}") for a, b in ("xx", "yy", "xy"))
     pairs, size = shape["pairs"], shape["size"]
-    return f"""    for (var pair = local; pair < {pairs}u; pair += {size}u) {{  // at most {pairs} turns
+    return f"""    for (var pair = local; pair < {pairs}u; pair += {size}u) {{  // at most {shape["few"]} turns
       let both = pair_of(round, pair);
       if (both.y < {shape["n"]}u) {{ turned[pair] = rotation({elements}); }}
     }}
@@ -107,7 +127,7 @@ def _of_products(made: Matrix, length: int, chunks: int, shape: dict[str, object
       let there = (pair < {pairs}u) & (both.y < {shape["n"]}u);
       var own = vec3<{kind}>();
       if (there) {{
-        for (var column = lane; column < {length}u; column += {lanes}u) {{  // at most {length} turns
+        for (var column = lane; column < {length}u; column += {lanes}u) {{  // at most {shape["turns"]} turns
           let p = {made.load("both.x", "column")};
           let q = {made.load("both.y", "column")};
           own += vec3<{kind}>(p * p, q * q, p * q);
@@ -130,12 +150,12 @@ def _of_columns(made: Matrix, turns: int, shape: dict[str, object]) -> str:
     row = f"e / {pairs}u"
     return f"""    for (var e = local; e < {pairs}u * {shape["n"]}u; e += {size}u) {{  // at most {turns} turns
       let both = pair_of(round, e % {pairs}u);
-      if (both.y < {shape["n"]}u) {{
-        let turn = turned[e % {pairs}u];
+      let turn = turned[e % {pairs}u];
+      if ((both.y < {shape["n"]}u) & {_turns(str(shape["type"]))}) {{
         let p = {made.load(row, "both.x")};
         let q = {made.load(row, "both.y")};
-        {made.store(row, "both.x", "turn.x * p - turn.y * q")}
-        {made.store(row, "both.y", "turn.y * p + turn.x * q")}
+        {made.store(row, "both.x", FIRST)}
+        {made.store(row, "both.y", SECOND)}
       }}
     }}
     storageBarrier();"""
@@ -160,15 +180,22 @@ def _start(launch: Launch, a: Value, work: Value, length: int, row: str, column:
 
 
 def _ordered(
-    launch: Launch, work: Value, keys: Value | None, length: int, less: str, values: Value, vectors: Value, turned: bool,
-    more: tuple[Value, bool] | None = None,
-) -> KernelSource:  # fmt: skip
+    launch: Launch,
+    work: Value,
+    keys: Value | None,
+    length: int,
+    less: str,
+    values: Value,
+    vectors: Value,
+    turned: bool,
+    left: Value | None = None,
+) -> KernelSource:
     """The kernel that writes values and vectors in order.
 
-    keys: where the values stand, None for the diagonal of `work`. turned: whether vectors become columns. more: where
+    keys: where the values stand, None for the diagonal of `work`. turned: whether vectors become columns. left: where
     the rows themselves go, each divided by its value, as columns.
     """
-    count, n, width = size_of(work)
+    count, n, _ = size_of(work)
 
     def generate(bindings: Bindings) -> KernelSource:
         rows = reading(bindings, work)
@@ -178,13 +205,11 @@ def _ordered(
         key, kind = key_of(source)
         made = writing(bindings, vectors)
         extra = ""
-        if more is not None:
-            left = writing(bindings, more[0])
+        if left is not None:
             zero = f"{work.type.dtype.wgsl}(0.0)"
             text = f"select(sign * {rows.load('row', 'k')} / value, {zero}, value == {zero})"
-            extra = f"""  for (var k = 0u; k < {length}u; k++) {{
-    {left.store("k", "rank", text)}
-  }}"""
+            store = writing(bindings, left).store("k", "rank", text)
+            extra = f"  for (var k = 0u; k < {length}u; k++) {{\n    {store}\n  }}"
         place = ("k", "rank") if turned else ("rank", "k")
         holes = {
             "n": n,
@@ -245,7 +270,7 @@ def svd(launch: Launch, body: Graph) -> list[KernelSource]:
         _start(launch, a, work, length, *place),
         *_rotated(launch, work, length),
         settle(launch.site, measure),
-        _ordered(launch, work, lengths, length, ">", s, vh if tall else u, not tall, (left, True)),
+        _ordered(launch, work, lengths, length, ">", s, vh if tall else u, not tall, left),
         *reflected(launch, left, shares),
         *unfolded(launch, left, shares, whole),
     ]

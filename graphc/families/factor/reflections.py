@@ -50,7 +50,7 @@ def shares_of(a: Value) -> Value:
 
 def reflected(launch: Launch, work: Value, shares: Value) -> list[KernelSource]:
     """The kernels that make R and, below it, the vectors of the reflections of what stands in `work`."""
-    count, m, n = size_of(work)
+    _, m, n = size_of(work)
     most, block = min(m, n), PANEL
     size = invocations(launch, m * min(n, PANEL))
     while block > 1 and block * (2 * block * -(-m // size) + 2 * -(-m // size) + size // block + 10) > MOST:
@@ -74,18 +74,15 @@ def unfolded(launch: Launch, work: Value, shares: Value, q: Value) -> list[Kerne
     def ones(bindings: Bindings, written: Matrix) -> str:
         return f"  {written.store('row', 'column', f'select({kind}(0.0), {kind}(1.0), row == column)')}"
 
-    kernels = [fill(launch, q, "the identity", ones)]
     turns = 2 * -(-m // invocations(launch, m)) + 10
     each = max(MOST // turns, 1)
-    for end in range(min(m, n), 0, -each):
-        kernels.append(_reflect(launch, work, shares, q, range(max(end - each, 0), end)[::-1], 0))
-    return kernels
+    ends = range(min(m, n), 0, -each)
+    parts = (range(max(end - each, 0), end)[::-1] for end in ends)
+    return [fill(launch, q, "the identity", ones), *(_reflect(launch, work, shares, q, part, 0) for part in parts)]
 
 
-def _panel(
-    launch: Launch, work: Value, shares: Value, first: int, end: int, size: int, block: int
-) -> KernelSource:
-    count, m, n = size_of(work)
+def _panel(launch: Launch, work: Value, shares: Value, first: int, end: int, size: int, block: int) -> KernelSource:
+    count, m, _ = size_of(work)
     block = min(block, size)
 
     def generate(bindings: Bindings) -> KernelSource:
@@ -96,7 +93,6 @@ def _panel(
             "end": end,
             "count": end - first,
             "m": m,
-            "area": m * n,
             "block": block,
             "lanes": size // block,
             "type": work.type.dtype.wgsl,
@@ -118,9 +114,7 @@ def _panel(
     return settle(launch.site, generate)
 
 
-def _reflect(
-    launch: Launch, work: Value, shares: Value, made: Value, reflections: range, start: int
-) -> KernelSource:
+def _reflect(launch: Launch, work: Value, shares: Value, made: Value, reflections: range, start: int) -> KernelSource:
     """The kernel that applies reflections to the columns of `made` from `start` on, in the order of the range."""
     count, m, width = size_of(made)
     size, items = invocations(launch, m), count * (width - start)

@@ -50,7 +50,6 @@ def _steps(launch: Launch, n: int, first: int, end: int) -> tuple[int, dict[str,
         "end": end,
         "count": end - first,
         "n": n,
-        "area": n * n,
         "turns": -(-n // size),
         "updates": -(-(n - first) * (end - first) // size),
     }
@@ -145,9 +144,7 @@ def triangular_solve(launch: Launch, body: Graph) -> list[KernelSource]:
         left = range(rows.stop, n) if down else range(rows.start)
         if left:
 
-            def factors(
-                bindings: Bindings, made: Matrix, rows: range = rows, left: range = left
-            ) -> tuple[str, str]:
+            def factors(bindings: Bindings, made: Matrix, rows: range = rows, left: range = left) -> tuple[str, str]:
                 place = (f"{left.start}u + i", f"{rows.start}u + k")
                 known = reading(bindings, a).load(*(reversed(place) if transposed else place))
                 return known, made.load(f"{rows.start}u + k", "j")
