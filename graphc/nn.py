@@ -7,12 +7,15 @@ Shapes are written `[..., C]`, where `...` stands for any leading axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from graphc.convolution import avg_pool as avg_pool
+from graphc.convolution import conv as conv
+from graphc.convolution import conv_transpose as conv_transpose
+from graphc.convolution import max_pool as max_pool
+from graphc.errors import DTypeError, IndexRangeError, ShapeError
 from graphc.ir.types import as_shape
 from graphc.ops import by_name
 from graphc.plan.plan import range_message
@@ -162,62 +165,6 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     if bias.shape != weight.shape[1:]:
         raise ShapeError(f"linear: weight has shape {weight.shape} and bias {bias.shape}: need [I, O] and [O]")
     return y + bias
-
-
-def conv(
-    x: Array,
-    w: Array,
-    *,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Array:
-    """Convolution (a correlation, as in every library) over one or two spatial axes.
-
-    x: [N, C, *space], w: [O, C / groups, *kernel] -> [N, O, *space]. stride, padding, dilation: a number for all axes,
-    or one for each; padding counts zeros on either side, "valid" is none, and "same" as many as give
-    ceil(space / stride) results. groups: each has its part of the channels of x, and of those of the result. Raises
-    ShapeError, and ArgumentError for settings that make no sense.
-    """
-    x, w = _array(x), _array(w)
-    axes = len(x.shape) - 2
-    if axes not in (1, 2) or len(w.shape) != axes + 2:
-        raise ShapeError(
-            f"conv: x has shape {x.shape} and w {w.shape}: need [N, C, *space] and [O, C / groups, *kernel], with one "
-            "or two spatial axes"
-        )
-    strides, dilations = _each("conv: stride", stride, axes, 1), _each("conv: dilation", dilation, axes, 1)
-    around = [(n, n) for n in _each("conv: padding", 0 if isinstance(padding, str) else padding, axes, 0)]
-    if padding == "same":
-        for axis, (step, apart) in enumerate(zip(strides, dilations, strict=True)):
-            size, reach = x.shape[2 + axis], (w.shape[2 + axis] - 1) * apart + 1
-            total = max((-(-size // step) - 1) * step + reach - size, 0)
-            around[axis] = total // 2, total - total // 2
-    elif isinstance(padding, str) and padding != "valid":
-        raise ArgumentError(f'conv: padding {padding!r}: write a number, "same" or "valid"')
-    if axes == 1:  # sums over the first axis can be of any length
-        x, w = np.reshape(x, (*x.shape, 1)), np.reshape(w, (*w.shape, 1))
-        strides, dilations, around = [*strides, 1], [*dilations, 1], [*around, (0, 0)]
-    y = apply(
-        by_name("conv"),
-        x,
-        w,
-        strides=tuple(strides),
-        padding=tuple(around),
-        dilation=tuple(dilations),
-        spread=(1, 1),
-        groups=groups,
-    )
-    return np.reshape(y, y.shape[:-1]) if axes == 1 else y
-
-
-def _each(what: str, given: int | Sequence[int], axes: int, least: int) -> list[int]:
-    """A setting for each axis; raises ArgumentError where it is none."""
-    found = [given] * axes if isinstance(given, int) else list(given)
-    if len(found) != axes or any(not isinstance(n, int) or n < least for n in found):
-        raise ArgumentError(f"{what} {given!r}: write a number of {least} or more, or {axes} of them")
-    return found
 
 
 def embedding(table: Array, ids: Array) -> Array:

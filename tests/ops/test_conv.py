@@ -106,8 +106,8 @@ def test_padding_in_words() -> None:
 @pytest.mark.parametrize(
     ("x", "w", "settings", "error", "text"),
     [
-        ((2, 3), (4, 3), {}, ShapeError, "one or two spatial axes"),
-        ((2, 3, 5, 5), (4, 3, 3), {}, ShapeError, "one or two spatial axes"),
+        ((2, 3), (4, 3), {}, ShapeError, "one to three spatial axes"),
+        ((2, 3, 5, 5), (4, 3, 3), {}, ShapeError, "one to three spatial axes"),
         ((2, 3, 5, 5), (4, 2, 3, 3), {}, ShapeError, "x.shape[1] == w.shape[1] * groups"),
         ((2, 4, 5, 5), (3, 2, 3, 3), {"groups": 2}, ShapeError, "a multiple of groups"),
         ((2, 3, 5, 5), (4, 3, 6, 3), {}, ShapeError, "reaches over 6 places of 5 along axis 0"),

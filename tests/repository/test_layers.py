@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "checkpoint",
         "random",
+        "convolution",
         "nn",
         "optim",
         "transforms",
