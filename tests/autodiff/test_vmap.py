@@ -197,6 +197,26 @@ def test_a_batch_of_products_is_one_kernel() -> None:
     assert [d.flops for d in vectors.plan.dispatches] == [2 * 64 * 8 * 16]
 
 
+def block(p: Any, x: Any) -> Any:
+    """Attention over 2 heads and a layer, of one sequence [T, 16] or of many."""
+    q, k, v = (np.swapaxes(np.reshape(x @ p[name], (*x.shape[:-1], 2, 8)), -2, -3) for name in "qkv")
+    h = x + np.reshape(np.swapaxes(nn.attention(q, k, v, causal=True), -2, -3), x.shape)
+    return h + nn.gelu(nn.layer_norm(h, p["g"], p["b"]) @ p["w"])
+
+
+def test_a_mapped_model_is_the_program_that_a_person_would_write() -> None:
+    p = {**{name: graphc.spec((16, 16)) for name in "qkvw"}, "g": graphc.spec((16,)), "b": graphc.spec((16,))}
+    mapped = graphc.vmap(block, (None, 0))
+    plans = [
+        graphc.compile(graphc.value_and_grad(lambda p, x, model=model: np.mean(model(p, x) ** 2))).lower(
+            p, graphc.spec((4, 32, 16))
+        )
+        for model in (block, mapped)
+    ]
+    by_hand, by_vmap = ([(d.flops, d.bytes_read) for d in found.plan.dispatches] for found in plans)
+    assert by_hand == by_vmap
+
+
 @pytest.mark.parametrize("update", [False, True])
 def test_an_index_out_of_range_is_reported(update: bool) -> None:
     def fn(table: Any, ids: Any) -> Any:
