@@ -52,7 +52,7 @@ def _mapped(fn: Function, in_axes: Axes, out_axes: Axes, /, *args: Any, **kwargs
     """The mapped function inside a running trace."""
     leaves, in_tree = tree.flatten((args, kwargs))
     paths = argument_paths(fn, in_tree)
-    axes = [*_argument_axes(in_axes, args), *(0 for _ in tree.leaves(kwargs))]
+    axes = [*_argument_axes(fn, in_axes, args), *(0 for _ in tree.leaves(kwargs))]
     names = [called(path) for path in paths]
     found = [_axis(leaf, axis, name) for leaf, axis, name in zip(leaves, axes, names, strict=True)]
     size = _size(leaves, found, names)
@@ -83,7 +83,7 @@ def _mapped(fn: Function, in_axes: Axes, out_axes: Axes, /, *args: Any, **kwargs
     return tree.unflatten(treedef, moved)
 
 
-def _argument_axes(in_axes: Axes, args: tuple[Any, ...]) -> Iterator[Any]:
+def _argument_axes(fn: Function, in_axes: Axes, args: tuple[Any, ...]) -> Iterator[Any]:
     """The axis of each leaf of the positional arguments."""
     if isinstance(in_axes, tuple | list):
         if len(in_axes) != len(args):
@@ -91,8 +91,10 @@ def _argument_axes(in_axes: Axes, args: tuple[Any, ...]) -> Iterator[Any]:
                 f"vmap: in_axes {in_axes!r} has {len(in_axes)} entries, and {len(args)} positional arguments were given"
             )
             raise located(TraceError(text))
+        marks = tuple(0 for _ in args)
+        names = [called(path) for path in argument_paths(fn, tree.structure((marks, {})))]
         for i, (prefix, arg) in enumerate(zip(in_axes, args, strict=True)):
-            yield from _spread(prefix, tree.structure(arg), f"in_axes[{i}]")
+            yield from _spread(prefix, tree.structure(arg), f"in_axes[{i}]", f"argument {names[i]}, ")
     else:
         yield from _spread(in_axes, tree.structure(args), "in_axes")
 
@@ -101,7 +103,7 @@ def _result_axes(out_axes: Axes, out_tree: tree.TreeDef) -> list[Any]:
     return list(_spread(out_axes, out_tree, "out_axes"))
 
 
-def _spread(prefix: Axes, treedef: tree.TreeDef, what: str) -> Iterator[Any]:
+def _spread(prefix: Axes, treedef: tree.TreeDef, what: str, of: str = "") -> Iterator[Any]:
     """The axis of each leaf of a tree; `prefix` is an axis for all of it, or has its upper structure."""
     if prefix is None or (not isinstance(prefix, tuple | list | dict) and tree.is_leaf(prefix)):
         axis = _integer(prefix, what)
@@ -109,9 +111,9 @@ def _spread(prefix: Axes, treedef: tree.TreeDef, what: str) -> Iterator[Any]:
         return
     children = tree.children(prefix, treedef)
     if children is None:
-        raise located(TraceError(f"vmap: {what} is {prefix!r}, and stands for {treedef}: their structures differ"))
+        raise located(TraceError(f"vmap: {what} is {prefix!r}, and stands for {of}{treedef}: their structures differ"))
     for key, child, below in zip(treedef.keys or range(len(children)), children, treedef.children, strict=True):
-        yield from _spread(child, below, f"{what}{tree.format_path((key,))}")
+        yield from _spread(child, below, f"{what}{tree.format_path((key,))}", of)
 
 
 def _integer(axis: Any, what: str) -> int | None:

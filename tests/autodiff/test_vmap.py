@@ -252,7 +252,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "tree": (
         lambda: graphc.vmap(lambda x: x, ({"a": 0},))({"b": array(3)}),
         TraceError,
-        r"in_axes\[0\] is {'a': 0}, and stands for {'b': \*}",
+        r"in_axes\[0\] is {'a': 0}, and stands for argument x, {'b': \*}",
     ),
     "kind": (lambda: graphc.vmap(lambda x: x, "0")(array(3)), TraceError, "in_axes is '0': needs an axis"),
     "out": (lambda: graphc.vmap(lambda x: x, 0, 3)(array(3, 2)), ShapeError, r"result is f32\[2\] for one example"),
