@@ -14,6 +14,7 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.op import Case, Custom, Op, apply
 from graphc.ir.types import NDArray, TensorType, i32
+from graphc.ops.batching import as_before
 from graphc.ops.samples import sample
 
 BLOCK: Final = 32
@@ -106,6 +107,7 @@ cholesky: Final = Op(
     frozenset(),
     _cholesky_cases,
     "the lower triangular L with L L^T = a, which is read below its diagonal; NaN where a is not positive definite",
+    batch=as_before,
 )
 
 
@@ -166,6 +168,7 @@ lu: Final = Op(
     frozenset({"structured"}),
     _lu_cases,
     "(L below the diagonal, whose own is 1, and U above; the order of rows), so that a[order] = L U: partial pivoting",
+    batch=as_before,
 )
 
 
@@ -226,6 +229,7 @@ triangular_solve: Final = Op(
     _triangular_cases,
     "x with a x = b, or a^T x = b where `transposed`, for the triangle of a that `lower` says; where `unit` its "
     "diagonal counts as 1",
+    batch=as_before,
 )
 
 
@@ -280,6 +284,7 @@ qr: Final = Op(
     frozenset({"structured"}),
     _qr_cases,
     "(q, r) with q r = a: q has orthonormal columns, as many as a has rows where `complete`, r is upper triangular",
+    batch=as_before,
 )
 
 
@@ -340,6 +345,7 @@ eigh: Final = Op(
     _eigh_cases,
     "(eigenvalues, growing; eigenvectors, the columns of a matrix, their largest element positive) of symmetric "
     "matrices, which are read below their diagonal; equal eigenvalues give no gradient to each other's vectors",
+    batch=as_before,
 )
 
 
@@ -393,4 +399,5 @@ svd: Final = Op(
     _svd_cases,
     "(u, s, vh) with u diag(s) vh = a, reduced: s falls, and the largest element of each row of vh (of each column of "
     "u where a has fewer rows than columns) is positive; equal values give no gradient to each other's vectors",
+    batch=as_before,
 )
