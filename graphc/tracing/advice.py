@@ -31,9 +31,8 @@ FUNCTIONS: Final = {
     "array_str": _PRINTED,
     "save": "a traced value has no numbers to write: return it from the function",
     **dict.fromkeys(
-        ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn"),
-        "there are no complex numbers in a graph: write `np.cos(2 * np.pi / n * np.outer(np.arange(n), np.arange(n))) "
-        "@ x` for the real part of the transform of n elements, with -np.sin for the imaginary part",
+        ("hfft", "ihfft", "fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn"),
+        "write np.fft.fft along one axis after the other; a pair of real arrays stands for what is complex",
     ),
     **dict.fromkeys(
         ("eig", "eigvals"),

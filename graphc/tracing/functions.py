@@ -18,6 +18,7 @@ from graphc.tracing import (
     creation,
     matrices,
     missing,
+    pairs,
     products,
     reductions,
     scans,
@@ -43,6 +44,7 @@ TABLE: Final[dict[Any, Handler]] = {
     **calculus.TABLE,
     **building.TABLE,
     **matrices.TABLE,
+    **pairs.TABLE,
 }
 """The handler of each NumPy function; its parameters are those of the function, in order."""
 

@@ -27,8 +27,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: 
 
     Raises TraceError for a ufunc or keyword that a graph has nothing for, DTypeError and ShapeError for operands.
     """
+    from graphc.tracing import pairs
+
     name = ufunc.__name__
     try:
+        if any(map(pairs.is_complex, operands)):
+            return pairs.call_ufunc(ufunc, method, operands, kwargs)
         if method != "__call__":
             from graphc.tracing.reductions import ufunc_method
 

@@ -246,3 +246,15 @@ def test_what_does_not_fit_raises(text: str, function: Callable[..., Any]) -> No
 def test_columns_that_complete_have_no_gradient() -> None:
     with pytest.raises(graphc.TraceError, match="no gradient"):
         graphc.grad(lambda x: np.sum(L.qr(x, "complete")[0]))(normal(4, 2))
+
+
+def test_vmap_is_a_stack() -> None:
+    a, b = positive(4, 3, 3), normal(3, 2)
+
+    def one(a: Any, b: Any) -> Any:
+        return L.solve(a, b), L.qr(b)[1], L.eigvalsh(a), L.cholesky(a), L.svdvals(a)
+
+    found = graphc.compile(graphc.vmap(one, in_axes=(0, None)), device="numpy")(a, b)
+    for n in range(4):
+        for got, want in zip(found, one(a[n], b), strict=True):
+            np.testing.assert_allclose(np.asarray(got)[n], want, rtol=1e-5, atol=1e-6)

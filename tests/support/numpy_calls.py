@@ -113,7 +113,9 @@ SECTIONS: dict[str, str] = {
         x * len(x); sum(v); abs(v); [row * 2 for row in x]; float(v[0]); x if x.sum() > 0 else -x; max(v[0], v[1])
         """,
     "Complex numbers": """
-        v * 1j; np.fft.fft(v); np.fft.rfft(v); np.angle(v)
+        np.abs(v * 1j); np.angle(v + 1j * w); np.real(np.exp(1j * v)); np.abs(np.fft.fft(v)); np.fft.fft(x).imag
+        np.abs(np.fft.rfft(v)); np.fft.irfft(np.fft.rfft(v), 7); np.real(np.fft.ifft(np.fft.fft(v) * np.fft.fft(w)))
+        np.angle(v); v * 1j
         """,
 }
 
