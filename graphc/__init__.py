@@ -15,6 +15,7 @@ from graphc import array_api, nn, optim, passes, random, targets, tree, web
 from graphc.array_api.creation import from_dlpack
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
+from graphc.control import cond, fori_loop, switch, while_loop
 from graphc.derivatives import hessian, jacfwd, jacrev, jvp, linearize, vjp
 from graphc.errors import (
     ArgumentError,
@@ -81,10 +82,12 @@ __all__ = [
     "at",
     "checkpoint",
     "compile",
+    "cond",
     "custom_vjp",
     "device",
     "devices",
     "enable_x64",
+    "fori_loop",
     "from_dlpack",
     "grad",
     "hessian",
@@ -107,6 +110,7 @@ __all__ = [
     "segment_sum",
     "spec",
     "stop_gradient",
+    "switch",
     "tap",
     "targets",
     "top_k",
@@ -117,6 +121,7 @@ __all__ = [
     "vjp",
     "vmap",
     "web",
+    "while_loop",
     "with_taps",
 ]
 

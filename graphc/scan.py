@@ -22,26 +22,35 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
 def scan(
-    step: Step, carry: Any, xs: Any = None, length: SupportsIndex | None = None, reverse: bool = False
+    step: Step,
+    carry: Any,
+    xs: Any = None,
+    length: SupportsIndex | None = None,
+    reverse: bool = False,
+    unroll: SupportsIndex | bool = 1,
 ) -> tuple[Any, Any]:
     """Run `step(carry, x) -> (carry, y)` for each slice x of `xs` along the first axis: (last carry, ys stacked).
 
     carry, xs and ys are trees of arrays; the carry keeps its structure, shapes and element types. Without xs (None) the
     loop runs `length` times and x is None. reverse: from the last slice to the first; ys stand where their x stood.
+    unroll: so many steps are written out in one turn of the loop (True: all), which lets them fuse.
     In a trace the loop is one node of the program: `step` is traced once, however long the loop, and may use values
     around it. Gradients pass through. Called on plain arrays, with no trace running, it is a Python loop.
 
     Raises ShapeError where the first axes of xs differ, or the carry changes shape; DTypeError where it changes its
-    element type; TraceError where it changes structure, or the length is not known. Source: jax.lax.scan.
+    element type; TraceError where it changes structure, or length or unroll is no such number. Source: jax.lax.scan.
     """
     slices, xs_tree = tree.flatten(xs)
     count = _length(slices, length)
+    at_once = min(count, _at_once(unroll, count))
     first, carry_tree = tree.flatten(carry)
     if current() is None and not any(map(is_tracer, [*first, *slices])):
         return _loop(step, carry, carry_tree, slices, xs_tree, count, reverse)
     outer = collector()
     if outer is not None:
         return _tapped(outer, step, carry, xs, count, reverse)
+    if at_once > 1:
+        return _unrolled(step, carry, slices, xs_tree, count, reverse, at_once)
     start = [_spec(leaf) for leaf in first]
     program = _traced(step, start, carry_tree, slices, xs_tree)
     # A carry that begins as a Python number takes the element type that the first step gives it.
@@ -150,6 +159,57 @@ def _steps(length: Any) -> int:
     return count
 
 
+def _at_once(unroll: Any, count: int) -> int:
+    """How many steps one turn of the loop makes."""
+    if isinstance(unroll, bool):
+        return count if unroll else 1
+    try:
+        found = operator.index(unroll)
+    except TypeError:
+        found = 0
+    if found < 1:
+        raise located(TraceError(f"scan: unroll {unroll!r} is no number of steps, True or False"))
+    return found
+
+
+def _unrolled(
+    step: Step, carry: Any, slices: list[Any], xs_tree: tree.TreeDef, count: int, reverse: bool, at_once: int
+) -> tuple[Any, Any]:
+    """A loop each turn of which makes `at_once` steps, then one of the steps that are left over."""
+    trace = current()
+    rows = [x if trace is None else constant(trace, x) for x in slices]
+    turns, left = divmod(count, at_once)
+    begin, end = (left, count) if reverse else (0, count - left)
+    blocks = [np.reshape(x[begin:end], (turns, at_once, *x.shape[1:])) for x in rows]
+
+    def several(carry: Any, block: Any) -> tuple[Any, Any]:
+        made: list[Any] = [None] * at_once
+        for i in reversed(range(at_once)) if reverse else range(at_once):
+            taken = tree.unflatten(xs_tree, [x[i] for x in tree.leaves(block)])
+            carry, y = _pair(step(tree.map(copied, carry), taken))
+            made[i] = tree.map(copied, y)
+        return carry, _stacked(made)
+
+    carry, ys = scan(several, carry, blocks, turns, reverse)
+    ys = tree.map(lambda y: np.reshape(y, (turns * at_once, *y.shape[2:])), ys)
+    if not left:
+        return carry, ys
+    rest = [x[:begin] if reverse else x[end:] for x in rows]
+    carry, others = scan(step, carry, tree.unflatten(xs_tree, rest), left, reverse)
+    order = (lambda a, b: [b, a]) if reverse else (lambda a, b: [a, b])
+    return carry, tree.map(lambda a, b: np.concatenate(order(a, b)), ys, others)
+
+
+def _stacked(rows: list[Any]) -> Any:
+    """The ys of several steps as one tree of arrays with one more axis; raises TraceError where they differ."""
+    treedef = tree.structure(rows[0])
+    for row in rows:
+        if tree.structure(row) != treedef:
+            raise located(TraceError(f"scan: y is {treedef} after one step, and {tree.structure(row)} after another"))
+    columns = zip(*(tree.leaves(row) for row in rows), strict=True)
+    return tree.unflatten(treedef, [np.stack(column) for column in columns])
+
+
 def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, reverse: bool) -> tuple[Any, Any]:
     """The loop with the taps of its steps: their zeros are slices, their statistics are stacked."""
     tapped: dict[str, Tapped] = {}
@@ -179,9 +239,9 @@ def _tapped(outer: Collector, step: Step, carry: Any, xs: Any, count: int, rever
     return last, ys
 
 
-def _copied(leaf: Any) -> Any:
+def copied(leaf: Any) -> Any:
     """A leaf of its own: what a step changes in place is no array of the caller's, and no y of an earlier step."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+    return leaf.copy() if isinstance(leaf, np.ndarray) or is_tracer(leaf) else leaf
 
 
 def _loop(
@@ -199,16 +259,11 @@ def _loop(
 
         return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]  # trees
     rows: list[Any] = [None] * count
-    carry = tree.map(_copied, carry)
+    carry = tree.map(copied, carry)
     for i in reversed(range(count)) if reverse else range(count):
-        carry, y = _pair(step(carry, tree.unflatten(xs_tree, [_copied(x[i]) for x in slices])))
-        rows[i] = tree.map(_copied, y)
+        carry, y = _pair(step(carry, tree.unflatten(xs_tree, [copied(x[i]) for x in slices])))
+        rows[i] = tree.map(copied, y)
         after = tree.structure(carry)
         if after != carry_tree:
             raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))
-    treedef = tree.structure(rows[0])
-    for row in rows:
-        if tree.structure(row) != treedef:
-            raise located(TraceError(f"scan: y is {treedef} after one step, and {tree.structure(row)} after another"))
-    columns = zip(*(tree.leaves(row) for row in rows), strict=True)
-    return carry, tree.unflatten(treedef, [np.stack([np.asarray(y) for y in column]) for column in columns])
+    return carry, _stacked([tree.map(np.asarray, row) for row in rows])

@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "vmap",
         "derivatives",
         "scan",
+        "control",
         "taps",
         "web",
         "onnx",
