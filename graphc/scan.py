@@ -196,8 +196,7 @@ def _unrolled(
         return carry, ys
     rest = [x[:begin] if reverse else x[end:] for x in rows]
     carry, others = scan(step, carry, tree.unflatten(xs_tree, rest), left, reverse)
-    order = (lambda a, b: [b, a]) if reverse else (lambda a, b: [a, b])
-    return carry, tree.map(lambda a, b: np.concatenate(order(a, b)), ys, others)
+    return carry, tree.map(lambda a, b: np.concatenate([b, a] if reverse else [a, b]), ys, others)
 
 
 def _stacked(rows: list[Any]) -> Any:
