@@ -56,6 +56,7 @@ def _looking(name: str) -> Callable[..., Any]:
             dtype = args[1] if len(args) > 1 else kwargs.get("dtype")
             least = kwargs.get("ndmin", 1 if name == "ascontiguousarray" else 0)
             copies = kwargs.get("copy", name == "array")
+            copies = getattr(copies, "name", copies) in (True, "ALWAYS")  # a bool, None, or NumPy's own word for them
             if is_tracer(value) and dtype is None and value.ndim >= least and not copies:
                 return value
             made = joined(value)

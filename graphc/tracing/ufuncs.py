@@ -49,7 +49,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: 
 
 def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
     """An elementwise ufunc of the table."""
-    rule = RULES.get(ufunc)
+    rule = RULES.get(ufunc) or OF_SCIPY.get(ufunc.__name__)
     if rule is None:
         hint = advice.UFUNCS.get(ufunc.__name__, "compose it from functions that can be")
         raise TraceError(f"np.{ufunc.__name__} cannot be traced: {hint}")
@@ -411,3 +411,7 @@ SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
 if hasattr(np, "matvec"):  # NumPy 2.2
     SPECIAL.update({np.matvec: _matvec, np.vecmat: _vecmat})
 """Generalised ufuncs."""
+
+
+OF_SCIPY: Final[dict[str, Rule]] = {"erf": node("erf"), "expit": node("sigmoid")}
+"""Ufuncs of scipy.special, by name: it is not imported here."""

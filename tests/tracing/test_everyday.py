@@ -66,3 +66,9 @@ def test_gradients_are_differences(name: str) -> None:
     gradient = graphc.compile(graphc.grad(lambda x: total(fn, x)), device="numpy")(x)
     found = float(np.sum(np.asarray(gradient, np.float64) * way))
     assert found == pytest.approx(float(want), rel=1e-3, abs=1e-3), name
+
+
+def test_words_for_copy_are_numpys() -> None:
+    for copy in (None, False, True, np._CopyMode.IF_NEEDED):
+        found = graphc.compile(lambda x, copy=copy: np.array(x, copy=copy) * 2, device="numpy")(np.ones(3))
+        assert np.asarray(found).tolist() == [2, 2, 2]
