@@ -36,7 +36,7 @@ KINDS = ("web", "onnx", "safetensors")
     "--out", type=click.Path(path_type=Path), required=True, metavar="PATH", help="A folder (web), or a file."
 )
 def export(directory: Path, kind: str, out: Path) -> None:
-    """Write the model of DIR as a page, as an ONNX file, or its weights.
+    """Write the model of DIR as a page, an ONNX file, or weights.
 
     A page is a folder for any static server: it samples, and goes on training. The ONNX model takes tokens, as many as
     the context of the model, and gives the logits of the next; it holds the weights. Weights alone are one safetensors

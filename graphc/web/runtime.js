@@ -3,8 +3,7 @@
 //   const program = await load("./model/");            // the folder with manifest.json
 //   const { loss } = await program.step({ x, y });      // typed arrays in, typed arrays out
 //
-// Everything is made once: buffers, pipelines, bind groups. A call encodes all dispatches in one pass (more where
-// operands are copied to textures or tables are cleared) and submits once. What a call does not name comes from
+// Everything is made once: buffers, pipelines, bind groups. A call submits once. What it does not name comes from
 // `program.state`, which stays on the device; results that take the place of donated arguments go back there.
 
 import { argumentsOf, check, fail, KINDS, leavesIn, match, problem, product, ProgramError } from "./format.js";
@@ -457,10 +456,7 @@ export class Program {
     const arrays = names.map(([path, { dtype, shape }], n) => [path, { dtype, shape, data: data[n] }]);
     return writeArrays(Object.fromEntries(arrays), notes);
   }
-  /**
-   * Take the state out of a file that `save` wrote; returns its notes. A part of the state that the file has nothing of
-   * stays: a file of weights alone has "params." names. Raises ProgramError where names or types differ.
-   */
+  /** Take the state, or whole parts of it, out of a file that `save` wrote; returns its notes. Raises ProgramError where names or types differ. */
   restore(file) {
     const what = "the file of weights";
     const arrays = readArrays(file, what);
@@ -474,10 +470,10 @@ export class Program {
       const same = array.dtype === tree.dtype && String(array.shape) === String(tree.shape);
       return same ? this.upload(array) : fail(`${path} is ${array.dtype}[${array.shape}] in the file, not ${tree.dtype}[${tree.shape}]`);
     };
+    const has = ([key]) => Object.keys(arrays).some((name) => name === key || name.startsWith(`${key}.`));
     const parts = Object.entries(this.state);
-    const has = (key) => Object.keys(arrays).some((name) => name === key || name.startsWith(`${key}.`));
-    const none = !parts.some(([key]) => has(key));
-    this.state = Object.fromEntries(parts.map(([key, tree]) => [key, none || has(key) ? take(tree, key) : tree]));
+    const found = parts.filter(has);
+    Object.assign(this.state, Object.fromEntries((found.length ? found : parts).map(([key, tree]) => [key, take(tree, key)])));
     return readNotes(file, what);
   }
   /** After the device was lost: a new one, with the state of a file that `save` wrote, or as it was exported. */

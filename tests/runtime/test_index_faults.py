@@ -182,7 +182,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "block_until_ready": lambda a: a.block_until_ready(),
     "await": lambda a: asyncio.run(_awaited(a)),
     "repr": repr,
-    "arithmetic": lambda a: a + 1,
+    "arithmetic": lambda a: (a + 1).numpy(),
 }
 
 

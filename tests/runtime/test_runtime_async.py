@@ -154,16 +154,18 @@ def test_a_small_result_is_read_without_waiting_for_what_came_later(
 
 
 def test_losses_kept_for_long_are_all_right(device: Any) -> None:
+    gc.collect()
+    before = device._staging.lent
     square = graphc.compile(lambda x: (x * x, np.sum(x), x[:3]), device=device)
     kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_device.MAILBOXES)]
     for i, (squares, total, part) in reversed(list(enumerate(kept))):
-        np.testing.assert_array_equal(squares, np.full(5, i * i, np.float32))
+        np.testing.assert_array_equal(squares.numpy(), np.full(5, i * i, np.float32))
         assert float(total) == 5 * i
-        np.testing.assert_array_equal(part, np.full(3, i, np.float32))
+        np.testing.assert_array_equal(part.numpy(), np.full(3, i, np.float32))
     del kept, squares, total, part
     gc.collect()
     square(np.ones(5, np.float32))[0].block_until_ready()
-    assert device._staging.lent <= 1
+    assert device._staging.lent <= before + 1
 
 
 def test_a_small_state_that_is_donated_reads_as_it_is_now(device: Any) -> None:
@@ -282,8 +284,9 @@ def test_transfers_go_in_chunks(count: Any, device: Any, monkeypatch: pytest.Mon
 
 def test_a_large_array_goes_there_and_back(device: Any) -> None:
     host = np.random.default_rng(0).random((10_500_001,), np.float32)
+    gc.collect()
     lent = device._staging.lent
-    np.testing.assert_array_equal(graphc.asarray(host, device), host)
+    np.testing.assert_array_equal(graphc.asarray(host, device).numpy(), host)
     assert device._staging.lent == lent
 
 
