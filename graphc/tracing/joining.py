@@ -1,14 +1,15 @@
-"""np.array and np.asarray of traced values, while a function is traced.
+"""np.array and np.asarray of traced values, functions of math and np.vectorize, while a function is traced.
 
 NumPy asks nobody before it makes an array of a list, and an array has no place for what has no numbers yet. So as long
-as a trace runs, these names in NumPy's module stand for functions that look for traced values first, and do as NumPy's
-where there are none; afterwards they are NumPy's own again. What a module has taken from NumPy by
-`from numpy import array` stays as it was, and refuses traced values with a message.
+as a trace runs, these names in the modules of NumPy and math stand for functions that look for traced values first, and
+do what they always do where there are none; afterwards they are what they were. What a module has taken from NumPy or
+math by `from numpy import array` stays as it was, and refuses traced values with a message.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, TraceError
 from graphc.tracing.aliases import fresh
 from graphc.tracing.core import current, is_tracer, located
 from graphc.tracing.promote import as_type
@@ -25,6 +26,16 @@ from graphc.tracing.shaping import reshape, stack
 from graphc.tracing.tracer import Tracer
 
 NAMES: Final = ("array", "asarray", "asanyarray", "ascontiguousarray")
+MATH: Final = {
+    **{name: name for name in ("exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "fabs", "hypot")},
+    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "degrees", "radians")},
+    **{name: f"arc{name[1:]}" for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2")},
+    "pow": "power",
+}
+"""Functions of math whose results are numbers, and those of NumPy that are them."""
+
+SPREAD: Final = frozenset(("broadcast_to", "cast"))
+"""Operations that change no element, beside those of single elements."""
 _lock: Final = threading.Lock()
 _own: Final[dict[str, Any]] = {name: getattr(np, name) for name in NAMES}
 _running: list[int] = [0]
@@ -68,7 +79,51 @@ def _looking(name: str) -> Callable[..., Any]:
     return look
 
 
-_LOOKING: Final[dict[str, Any]] = {name: _looking(name) for name in NAMES}
+def _of_math(name: str) -> Callable[..., Any]:
+    """A function of math that is NumPy's for traced numbers."""
+    own, traces = getattr(math, name), getattr(np, MATH[name])
+
+    @functools.wraps(own)
+    def look(*args: Any) -> Any:
+        if current() is None or not any(is_tracer(x) and not x.shape for x in args) or len(args) > traces.nin:
+            return own(*args)
+        return traces(*args)
+
+    return look
+
+
+def _vectorized(self: np.vectorize, *args: Any, **kwargs: Any) -> Any:
+    """np.vectorize of traced values: the function is called once, on whole arrays, which gives the same elements where
+    it has no operation that joins several."""
+    trace = current()
+    if trace is None or not any(map(is_tracer, (*args, *kwargs.values()))):
+        return _OWN_VECTORIZED(self, *args, **kwargs)
+    try:
+        if self.signature is not None or self.excluded:
+            raise TraceError("with a signature or excluded arguments it cannot be traced: call the function on arrays")
+        given = np.broadcast_arrays(*args, *kwargs.values())
+        before = len(trace.builder.nodes)
+        made = self.pyfunc(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
+        joining = {n.op.name for n in trace.builder.nodes[before:] if not (n.op.elementwise or n.op.name in SPREAD)}
+        if joining:
+            raise TraceError(
+                f"its function has {', '.join(sorted(joining))}, which is more than one element's: call it"
+            )
+        several = made if isinstance(made, tuple) else (made,)
+        results: list[Any] = [np.broadcast_to(traced(one), given[0].shape) for one in several]
+        return tuple(results) if isinstance(made, tuple) else results[0]
+    except GraphcError as error:
+        raise located(error, "vectorize") from None
+
+
+_OWN_VECTORIZED: Final[Any] = np.vectorize.__call__
+
+_PATCHES: Final[list[tuple[Any, str, Any, Any]]] = [
+    *((np, name, _own[name], _looking(name)) for name in NAMES),
+    *((math, name, getattr(math, name), _of_math(name)) for name in MATH),
+    (np.vectorize, "__call__", _OWN_VECTORIZED, _vectorized),
+]
+"""Where a name is, the name, what it stands for, and for what while a trace runs."""
 
 
 class arrays_of_traced:
@@ -78,9 +133,7 @@ class arrays_of_traced:
         with _lock:
             _running[0] += 1
             if _running[0] == 1:
-                for name in NAMES:
-                    if getattr(np, name) is _own[name]:
-                        setattr(np, name, _LOOKING[name])
+                _replace(lambda own, looking: (own, looking))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
@@ -88,6 +141,12 @@ class arrays_of_traced:
         with _lock:
             _running[0] -= 1
             if _running[0] == 0:
-                for name in NAMES:
-                    if getattr(np, name) is _LOOKING[name]:
-                        setattr(np, name, _own[name])
+                _replace(lambda own, looking: (looking, own))
+
+
+def _replace(direction: Callable[[Any, Any], tuple[Any, Any]]) -> None:
+    """Let each name stand for the other thing, unless somebody else has changed it."""
+    for place, name, own, looking in _PATCHES:
+        old, new = direction(own, looking)
+        if getattr(place, name) is old:
+            setattr(place, name, new)

@@ -7,6 +7,7 @@ One list for the page docs/numpy.md and for its tests. `python -m pytest tests/t
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ SECTIONS: dict[str, str] = {
         np.array([v[0], v[1] * 2]); np.asarray(v) * 2; np.zeros_like(x) + x; np.ones_like(x) + x
         np.full_like(x, 2) + x; np.linspace(v[0], v[1], 5); np.meshgrid(v, w); np.diag(v); np.diag(a)
         np.diagonal(a); np.tril(a); np.triu(a); x + np.eye(4, 5); x.astype(np.int32); x.copy(); np.copy(x)
-        np.geomspace(p[0, 0], 9.0, 4); np.vectorize(abs)(x)
+        np.geomspace(p[0, 0], 9.0, 4); np.vectorize(abs)(x); math.exp(v[0]); math.atan2(v[0], v[1])
         """,
     "Choosing and indexing": """
         np.where(x > 0, x, 0); np.select([x > 1, x > 0], [x, x * 2], 0); np.piecewise(x, [x < 0, x >= 0], [-1, 1])
@@ -136,7 +137,9 @@ class Call:
     @property
     def function(self) -> Callable[..., Any]:
         """The function."""
-        made: Callable[..., Any] = eval(f"lambda {', '.join(self.names)}: {self.text}", {"np": np, "graphc": graphc})
+        made: Callable[..., Any] = eval(
+            f"lambda {', '.join(self.names)}: {self.text}", {"np": np, "math": math, "graphc": graphc}
+        )
         return made
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,16 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.tracing.joining import NAMES
+from graphc.tracing.joining import MATH, NAMES
+
+TWO = {"pow", "atan2", "hypot"}
+
+
+def of_math(name: str) -> Callable[[Any], Any]:
+    """A function of math, of numbers for which it has results."""
+    more = (2.5,) if name in TWO else ()
+    return lambda v: getattr(math, name)(v[1] + (name == "acosh"), *more)
+
 
 V = np.arange(7, dtype=np.float32) / 3
 OWN = {name: getattr(np, name) for name in NAMES}
@@ -27,6 +37,10 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "operand": lambda v: v[:2] * [v[2], 2],
     "keyword": lambda v: np.array(object=[v[0], v[1]]),
     "contiguous": lambda v: np.ascontiguousarray(v[2]),
+    "vectorized": lambda v: np.vectorize(lambda a, b: np.where(a > b, a, 2 * b))(v, 0.5),
+    "vectorized by name": lambda v: np.vectorize(lambda a, b: a - b)(v, b=v[2]),
+    "vectorized to two": lambda v: np.stack(np.vectorize(lambda a: (a, -a))(v)),
+    **{f"math.{name}": of_math(name) for name in MATH},
 }
 
 
