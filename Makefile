@@ -36,11 +36,15 @@ demo: adapter    ## train microGPT on names, print invented names, write the SVG
 test: setup lint  ## lint, types and the quick tests
 	$(PYTEST)
 
-slow: setup $(STAMP)-docs  ## the long tests
+slow: setup $(STAMP)-docs $(STAMP)-ecosystem  ## the long tests
 	$(BIN)/python -m pytest -m slow
 
 $(STAMP)-docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[docs]'
+	@touch $@
+
+$(STAMP)-ecosystem: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[ecosystem]'
 	@touch $@
 
 docs: adapter $(STAMP)-docs  ## the docs as a site in site/, with the five models trained and live in its gallery
