@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
 
@@ -64,8 +64,8 @@ def conv_transpose(
 
     x: [N, C, *space], w: [C, O / groups, *kernel] -> [N, O, *space], where an axis of n elements becomes
     (n - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding + output_padding. Settings are those of the convolution
-    that it is the transpose of; output_padding, less than the stride, adds elements at the end. The layout of w is that
-    of PyTorch and ONNX. Raises ShapeError, and ArgumentError for settings that make no sense.
+    that it is the transpose of; output_padding, less than the stride or the dilation, adds elements at the end. The
+    layout of w is that of PyTorch and ONNX. Raises ShapeError, and ArgumentError for settings that make no sense.
     """
     x, w = _array(x), _array(w)
     axes = _axes("conv_transpose", x, w, "[C, O / groups, *kernel]")
@@ -101,6 +101,8 @@ def max_pool(
     Raises ShapeError, and ArgumentError for settings that make no sense.
     """
     x = _array(x)
+    if x.dtype.kind not in "fiu":
+        raise DTypeError(f"max_pool: x is {x.dtype}: needs numbers")
     least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
 
     def greater(a: Array, b: Array) -> Array:
@@ -117,11 +119,15 @@ def avg_pool(
 ) -> Array:
     """The mean of each window: x [N, C, *space] of floats -> [N, C, *space]. Zeros that are put around count.
 
-    Settings and errors are those of `max_pool`.
+    Half precision is summed in single. Settings and errors are those of `max_pool`; DTypeError for what is no float.
     """
     x = _array(x)
-    total, count = _pooled("avg_pool", x, window, stride, padding, 0, np.add)
-    return total * np.asarray(1 / count, x.dtype)
+    if x.dtype.kind != "f":
+        raise DTypeError(f"avg_pool: x is {x.dtype}: needs floats, as x.astype(np.float32) has them")
+    half = x.dtype == np.float16
+    total, count = _pooled("avg_pool", x.astype(np.float32) if half else x, window, stride, padding, 0, np.add)
+    mean = total * np.asarray(1 / count, total.dtype)
+    return mean.astype(np.float16) if half else mean
 
 
 def _array(x: Any) -> Array:
@@ -142,10 +148,10 @@ def _axes(name: str, x: Array, w: Array, layout: str) -> int:
 
 def _each(what: str, given: Setting, axes: int, least: int) -> list[int]:
     """A setting for each axis; raises ArgumentError where it is none."""
-    found = [given] * axes if isinstance(given, int) else list(given)
-    if len(found) != axes or any(not isinstance(n, int) or n < least for n in found):
+    found = list(given) if isinstance(given, Sequence | np.ndarray) else [given] * axes
+    if len(found) != axes or any(not isinstance(n, int | np.integer) or n < least for n in found):
         raise ArgumentError(f"{what} {given!r}: write a number of {least} or more, or {axes} of them")
-    return found
+    return [int(n) for n in found]
 
 
 def _around(

@@ -61,7 +61,7 @@ class Pair(NDArrayOperatorsMixin):
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise located(
             TraceError(
-                "a complex value cannot leave a graph, nor become a plain array: write `np.real(z)` and `np.imag(z)`"
+                "a complex value cannot leave a graph, nor become a plain array: write np.real(z) and np.imag(z)"
             )
         )
 
@@ -79,7 +79,7 @@ class Pair(NDArrayOperatorsMixin):
 
 
 def _refused(name: str) -> str:
-    return f"np.{name} of complex numbers cannot be traced: write it for `np.real(z)` and `np.imag(z)`"
+    return f"np.{name} of complex numbers cannot be traced: write it for np.real(z) and np.imag(z)"
 
 
 def is_complex(x: Any) -> bool:

@@ -9,8 +9,9 @@ import pytest
 
 import graphc
 from graphc import nn
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 
+HALVES: Any = 2.0
 SPACES = {1: (9,), 2: (7, 6), 3: (5, 4, 6)}
 
 
@@ -100,9 +101,20 @@ def test_the_gradient_of_a_greatest_goes_to_the_first() -> None:
     np.testing.assert_array_equal(nn.max_pool(np.array([[[5, -7, 2]]], np.int32), 2, 1, 1), [[[5, 5, 2, 2]]])
 
 
+def test_half_precision_is_summed_in_single_and_settings_may_be_of_numpy() -> None:
+    x = np.full((1, 1, 4), 40_000, np.float16)
+    np.testing.assert_array_equal(nn.avg_pool(x, 4), np.full((1, 1, 1), 40_000, np.float16))
+    window: Any = np.int64(2)
+    stride: Any = np.array([1])
+    assert nn.max_pool(x, window, stride).shape == (1, 1, 3)
+
+
 @pytest.mark.parametrize(
     ("error", "run"),
     [
+        (DTypeError, lambda x: nn.avg_pool(x.astype(np.int32), 2)),
+        (DTypeError, lambda x: nn.max_pool(x > 0, 2)),
+        (ArgumentError, lambda x: nn.max_pool(x, HALVES)),
         (ShapeError, lambda x: nn.max_pool(x, 9)),
         (ShapeError, lambda x: nn.avg_pool(x[0, 0, 0], 2)),
         (ShapeError, lambda x: nn.conv(x, np.ones((1, 3, 9, 9, 9), np.float32))),
