@@ -321,6 +321,8 @@ def _against_differences(program: Program, limits: Sequence[Bound]) -> list[Find
         left, right = (at - before) / STEP, (after - at) / STEP
         central = (left + right) / 2
     allowed = 1e-3 * (1 + abs(central)) + 1e-5 * size
+    if 8 * np.finfo(np.float64).eps * abs(at) / STEP > allowed:
+        return []  # the value is so large that a step is lost in its last digits
     if not np.isfinite([left, right, near, slope]).all() or max(abs(left - right), abs(near - central)) > allowed / 2:
         return []  # an edge, or a pole; of abs(x) ** x at 0, where both sides rise alike, the nearer the steeper
     if abs(central - slope) <= allowed:
