@@ -46,7 +46,7 @@ def _of_lower(x: Any) -> Any:
 
 def _diagonal(x: Any) -> Any:
     """Matrices with the rows of x as their diagonals."""
-    return np.eye(x.shape[-1], dtype=x.dtype) * x[..., None, :]
+    return np.tril(np.triu(np.broadcast_to(x[..., None, :], (*x.shape, x.shape[-1]))))
 
 
 def _each(function: Callable[..., Any], *arrays: NDArray) -> Any:
@@ -145,7 +145,7 @@ def _lu(a: NDArray) -> tuple[NDArray, NDArray]:
 
 def _lu_vjp(g: Any, out: Any, a: Any) -> tuple[Any]:
     (given, _), (packed, order) = g, out
-    below = np.tril(packed, -1) + np.eye(packed.shape[-1], dtype=packed.dtype)
+    below = np.tril(packed, -1) + np.tril(np.triu(np.ones_like(packed)))
     above = np.triu(packed)
     inner = np.tril(_turned(below) @ np.tril(given, -1), -1) + np.triu(np.triu(given) @ _turned(above))
     left = apply(triangular_solve, packed, inner, lower=True, unit=True, transposed=True)

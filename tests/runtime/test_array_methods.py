@@ -201,7 +201,9 @@ def check_call(call: Call, device: str) -> None:
     with np.errstate(all="ignore"):
         want = call.function(*call.arguments)
         made = call.function(*(graphc.asarray(x, device) for x in call.arguments))
-    if not (isinstance(made, np.ndarray) and made.dtype.kind == "c"):
+    if call.section == "Complex numbers":  # what is complex on the way is an ndarray of the host
+        np.testing.assert_allclose(np.asarray(made), want, rtol=1e-4, atol=1e-5, err_msg=call.text)
+    elif not (isinstance(made, np.ndarray) and made.dtype.kind == "c"):
         close(made, want, device, call.text)
 
 
