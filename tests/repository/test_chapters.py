@@ -52,3 +52,17 @@ def test_a_chapter_points_to_files_that_are_there(chapter: str) -> None:
     assert targets
     for code in blocks(text, "python"):
         ast.parse(code)
+
+
+@pytest.mark.parametrize("page", ["arrays", "report"])
+def test_the_programs_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    programs = blocks((DOCS / f"{page}.md").read_text(encoding="utf-8"), "python")
+    assert programs
+    for code in programs:
+        exec(compile(code, f"{page}.md", "exec"), {})
+
+
+def test_no_page_has_a_program_that_nobody_runs() -> None:
+    run = {*CHAPTERS, "arrays", "report", "onnx", "extending"}  # the last two have tests of their own
+    assert {page.stem for page in DOCS.glob("*.md") if re.search("```(python|pycon)\n", page.read_text("utf-8"))} <= run
