@@ -100,7 +100,9 @@ def test_no_case_of_other_types_is_wrong() -> None:
             prepared = Backend.prepare(case.model, on="numpy")
             for given, expected in case.data_sets or ():
                 arrays = [[_array(x) for x in xs] for xs in (given, expected)]
-                Runner.assert_similar_outputs(arrays[1], prepared.run(arrays[0]), case.rtol, case.atol, case.name)
+                half = any(x.dtype == np.float16 for x in arrays[1])  # expected numbers are rounded at each step
+                rtol = max(case.rtol, 2**-9) if half else case.rtol
+                Runner.assert_similar_outputs(arrays[1], prepared.run(arrays[0]), rtol, case.atol, case.name)
             found["right"] += 1
         except UnsupportedError:
             found["unsupported"] += 1
