@@ -43,11 +43,11 @@ def conv(
     ceil(space / stride) results. groups: each has its part of the channels of x, and of those of the result. Raises
     ShapeError, and ArgumentError for settings that make no sense.
     """
-    x, w = _array(x), _array(w)
+    x, w = array_like(x), array_like(w)
     axes = _axes("conv", x, w, "[O, C / groups, *kernel]")
     strides, dilations = _each("conv: stride", stride, axes, 1), _each("conv: dilation", dilation, axes, 1)
     around = _around("conv", x.shape[2:], w.shape[2:], strides, dilations, padding)
-    return _convolved(x, w, strides, dilations, around, [1] * axes, groups)
+    return convolved(x, w, strides, dilations, around, [1] * axes, groups)
 
 
 def conv_transpose(
@@ -67,7 +67,7 @@ def conv_transpose(
     that it is the transpose of; output_padding, less than the stride or the dilation, adds elements at the end. The
     layout of w is that of PyTorch and ONNX. Raises ShapeError, and ArgumentError for settings that make no sense.
     """
-    x, w = _array(x), _array(w)
+    x, w = array_like(x), array_like(w)
     axes = _axes("conv_transpose", x, w, "[C, O / groups, *kernel]")
     strides = _each("conv_transpose: stride", stride, axes, 1)
     dilations = _each("conv_transpose: dilation", dilation, axes, 1)
@@ -85,7 +85,7 @@ def conv_transpose(
     turned = np.flip(w, tuple(range(2, 2 + axes)))
     parts = np.reshape(turned, (groups, w.shape[0] // groups, *w.shape[1:]))
     kernel = np.reshape(np.swapaxes(parts, 1, 2), (groups * w.shape[1], w.shape[0] // groups, *w.shape[2:]))
-    return _convolved(x, kernel, [1] * axes, dilations, around, strides, groups)
+    return convolved(x, kernel, [1] * axes, dilations, around, strides, groups)
 
 
 def max_pool(
@@ -100,7 +100,7 @@ def max_pool(
     as in `conv`; what is put around is never the greatest. The gradient goes to the first of the greatest elements.
     Raises ShapeError, and ArgumentError for settings that make no sense.
     """
-    x = _array(x)
+    x = array_like(x)
     if x.dtype.kind not in "fiu":
         raise DTypeError(f"max_pool: x is {x.dtype}: needs numbers")
     least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
@@ -121,7 +121,7 @@ def avg_pool(
 
     Half precision is summed in single. Settings and errors are those of `max_pool`; DTypeError for what is no float.
     """
-    x = _array(x)
+    x = array_like(x)
     if x.dtype.kind != "f":
         raise DTypeError(f"avg_pool: x is {x.dtype}: needs floats, as x.astype(np.float32) has them")
     half = x.dtype == np.float16
@@ -130,7 +130,7 @@ def avg_pool(
     return mean.astype(np.float16) if half else mean
 
 
-def _array(x: Any) -> Array:
+def array_like(x: Any) -> Array:
     """`x` itself where it is an array of some kind, else the ndarray of a number or list."""
     return x if hasattr(x, "shape") else np.asarray(x)
 
@@ -174,13 +174,14 @@ def _around(
     return [(n, n) for n in _each(f"{name}: padding", 0 if isinstance(padding, str) else padding, len(space), 0)]
 
 
-def _convolved(
+def convolved(
     x: Array, w: Array, strides: list[int], dilations: list[int], around: Around, spread: list[int], groups: int
 ) -> Array:
-    """A convolution with any setting; over three axes the sum of those over two at each place of the kernel."""
+    """A convolution with any setting; over three axes and more the sum of those over the others at each place of the
+    kernel along the first. spread: the distance of the elements of x, between which zeros are taken."""
     axes = len(strides)
-    if axes == MOST:
-        return _over_three(x, w, strides, dilations, around, spread, groups)
+    if axes > 2:
+        return _over_first(x, w, strides, dilations, around, spread, groups)
     if axes == 1:  # sums over the first axis can be of any length
         x, w = np.reshape(x, (*x.shape, 1)), np.reshape(w, (*w.shape, 1))
         strides, dilations, spread, around = [*strides, 1], [*dilations, 1], [*spread, 1], [*around, (0, 0)]
@@ -197,7 +198,7 @@ def _convolved(
     return np.reshape(y, y.shape[:-1]) if axes == 1 else y
 
 
-def _over_three(
+def _over_first(
     x: Array, w: Array, strides: list[int], dilations: list[int], around: Around, spread: list[int], groups: int
 ) -> Array:
     """Each depth of the result is the sum of convolutions of those depths of x that the kernel's depths meet."""
@@ -220,7 +221,7 @@ def _over_three(
         depths = slice(met[first] // wide, met[last] // wide + 1, max(every * step // wide, 1))
         part = np.moveaxis(x[:, :, depths], 2, 1)
         rows = np.reshape(part, (part.shape[0] * part.shape[1], *part.shape[2:]))
-        made = _convolved(rows, w[:, :, place], strides[1:], dilations[1:], rest, spread[1:], groups)
+        made = convolved(rows, w[:, :, place], strides[1:], dilations[1:], rest, spread[1:], groups)
         made = np.reshape(made, (*part.shape[:2], *made.shape[1:]))
         spaced = _placed(made, count, first, every)
         total = spaced if total is None else total + spaced

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.convolution import array_like
 from graphc.convolution import avg_pool as avg_pool
 from graphc.convolution import conv as conv
 from graphc.convolution import conv_transpose as conv_transpose
@@ -27,26 +28,21 @@ Array = Any
 """An ndarray or a traced array; each function takes either and gives the same kind back."""
 
 
-def _array(x: Any) -> Array:
-    """`x` itself where it is an array of some kind, else the ndarray of a number or list."""
-    return x if hasattr(x, "shape") else np.asarray(x)
-
-
 def relu(x: Array) -> Array:
     """max(x, 0) for each element; NaN stays NaN. The gradient at 0 is 0, as in PyTorch."""
-    x = _array(x)
+    x = array_like(x)
     # Not np.maximum: its gradient at a tie is shared between both sides.
     return np.where(x <= 0, 0, x)
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)) for each element, accurate for all x."""
-    return apply(by_name("sigmoid"), _array(x))
+    return apply(by_name("sigmoid"), array_like(x))
 
 
 def silu(x: Array) -> Array:
     """x * sigmoid(x), also called swish. Source: arXiv:1702.03118."""
-    x = _array(x)
+    x = array_like(x)
     return x * sigmoid(x)
 
 
@@ -55,7 +51,7 @@ def gelu(x: Array, approximate: bool = False) -> Array:
 
     Source: arXiv:1606.08415.
     """
-    x = _array(x)
+    x = array_like(x)
     if approximate:
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + apply(by_name("erf"), x * math.sqrt(0.5)))
@@ -75,7 +71,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 def _shifted(x: Array, axis: int) -> Array:
     """x less its maximum along `axis`. The result of either softmax does not depend on the shift, nor its gradient."""
-    x = _array(x)
+    x = array_like(x)
     return x - apply(by_name("stop_gradient"), np.max(x, axis=axis, keepdims=True))
 
 
@@ -98,7 +94,7 @@ def cross_entropy(
     Raises ShapeError, DTypeError, ValueError for another reduction or smoothing, and IndexRangeError for a label out of
     range: at once where it is known, else when a result is read. Source: torch.nn.functional.cross_entropy.
     """
-    logits, labels = _array(logits), _array(labels)
+    logits, labels = array_like(logits), array_like(labels)
     if logits.ndim < 1 or logits.shape[:-1] != labels.shape:
         raise ShapeError(
             f"cross_entropy: logits have shape {logits.shape} and labels {labels.shape}: "
@@ -109,7 +105,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}: need 0 <= label_smoothing <= 1")
     _check_integer("cross_entropy: labels", labels)
-    weights: Array = None if mask is None else _array(mask)
+    weights: Array = None if mask is None else array_like(mask)
     kept: Array = None
     if weights is not None:
         kept = weights if weights.dtype.kind == "b" else weights != 0
@@ -149,7 +145,7 @@ def _negative_log_likelihood(logits: Array, labels: Array, smoothing: float, kep
 
 def one_hot(ids: Array, n: int, dtype: Any = np.float32) -> Array:
     """[..., n] with 1 at each id and 0 elsewhere; an id outside of [0, n) gives a row of zeros, as in JAX."""
-    ids = _array(ids)
+    ids = array_like(ids)
     _check_integer("one_hot: ids", ids)
     (count,) = as_shape(n, "one_hot: n")
     return (ids[..., None] == np.arange(count, dtype=np.int32)).astype(dtype)
@@ -173,7 +169,7 @@ def embedding(table: Array, ids: Array) -> Array:
     Raises DTypeError, and IndexRangeError for an id out of range: at once where it is known, else when a result is
     read.
     """
-    ids = _array(ids)
+    ids = array_like(ids)
     _check_integer("embedding: ids", ids)
     ids = _in_range("embedding:id", ids, table.shape[0])
     if isinstance(ids, Tracer):
@@ -187,7 +183,7 @@ def layer_norm(x: Array, gain: Array | None = None, bias: Array | None = None, e
     Numbers may be so large that their squares overflow; half precision is computed in single.
     Source: arXiv:1607.06450.
     """
-    return _affine(_standardized(_array(x), eps, True), gain, bias)
+    return _affine(_standardized(array_like(x), eps, True), gain, bias)
 
 
 def rms_norm(x: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
@@ -196,7 +192,7 @@ def rms_norm(x: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
     Numbers may be so large that their squares overflow; half precision is computed in single.
     Source: arXiv:1910.07467.
     """
-    return _affine(_standardized(_array(x), eps, False), gain, None)
+    return _affine(_standardized(array_like(x), eps, False), gain, None)
 
 
 _LARGE = 2.0**38
@@ -327,7 +323,7 @@ def _seen(mask: Array | None, hidden: float) -> tuple[Array | None, Array | None
     """Where a mask lets a query see a key (None: everywhere), and what it adds to the scores there (None: nothing)."""
     if mask is None:
         return None, None
-    mask = _array(mask)
+    mask = array_like(mask)
     if mask.dtype.kind != "f":
         return (mask if mask.dtype.kind == "b" else mask != 0), None
     seen = mask > hidden

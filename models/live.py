@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -80,8 +81,8 @@ class LivePlot:
             f'<rect width="{WIDTH}" height="6" fill="#8884"/>'
             f'<rect width="{WIDTH * share:.1f}" height="6" fill="#4a7ebb"/></svg>'
         )
-        notes = "".join(f"<div>{_plain(note)}</div>" for note in self._notes)
-        return f"<div>{_plain(head)}</div>{bar}<div>{_curve(self._losses, self._first)}</div>{notes}"
+        notes = "".join(f"<div>{escape(note)}</div>" for note in self._notes)
+        return f"<div>{escape(head)}</div>{bar}<div>{_curve(self._losses, self._first)}</div>{notes}"
 
 
 def _curve(losses: list[float], first: int) -> str:
@@ -119,7 +120,3 @@ def _curve(losses: list[float], first: int) -> str:
     label = f"losses from {losses[0]:.3g} to {losses[-1]:.3g}"
     head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{label}">'
     return f"{head}{ticks}{ends}{lines}</svg>"
-
-
-def _plain(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

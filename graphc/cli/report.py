@@ -12,7 +12,7 @@ import numpy as np
 
 import graphc
 from graphc.cli.graph import program
-from graphc.cli.sample import load_run
+from graphc.cli.sample import Saved, load_run
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT
 from graphc.executable import Executable
 from graphc.models import MODELS, data
@@ -103,18 +103,17 @@ def _subject(
         raise click.UsageError("--set and --batch-size are for models: a run has its own")
     from graphc.report.runs import run_document, sample_text
 
-    found = run_document(path)
-    samples = _samples(path, device) if device else []
-    maps = _attention(path, max(samples, key=len, default="") if prompt is None else prompt, prompt is not None)
+    found, saved = run_document(path), load_run(path)
+    samples = _samples(saved, device) if device else []
+    maps = _attention(saved, max(samples, key=len, default="") if prompt is None else prompt, prompt is not None)
     shown = [sample_text(text) for text in samples]
-    return (*_of_run(path, what), {"run": {**found, "samples": shown, "attention": maps}})
+    return (*_of_run(path, saved, what), {"run": {**found, "samples": shown, "attention": maps}})
 
 
-def _attention(path: Path, text: str, asked: bool) -> dict[str, Any] | None:
+def _attention(saved: Saved, text: str, asked: bool) -> dict[str, Any] | None:
     """Where the newest checkpoint of a run looks, on a text; None for a model without attention."""
     from graphc.report.runs import attention_document
 
-    saved = load_run(path)
     apply = MODELS[saved.name].apply
     if "looked" not in inspect.signature(apply).parameters:
         if asked:
@@ -129,20 +128,18 @@ def _attention(path: Path, text: str, asked: bool) -> dict[str, Any] | None:
     return attention_document(text, np.stack([weights[0] for weights in looked]))
 
 
-def _samples(path: Path, device: graphc.runtime.Device) -> list[str]:
+def _samples(saved: Saved, device: graphc.runtime.Device) -> list[str]:
     """What the newest checkpoint of a run writes."""
     from graphc.report.runs import SAMPLES
 
-    saved = load_run(path)
     model = MODELS[saved.name]
     count = min(SAMPLES, model.DEFAULTS.samples)
     found = model.sample(saved.params, graphc.random.key(0), saved.config, count=count, device=device)
     return [saved.vocabulary.decode(tokens) for tokens in found]
 
 
-def _of_run(path: Path, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:
+def _of_run(path: Path, saved: Saved, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:
     """The function of a run, its arguments as its newest checkpoint has them, and those that it donates."""
-    saved = load_run(path)
     directory = RunDirectory(path)
     run = RunConfig.from_json(directory.read_config())
     model = MODELS[run.model]

@@ -28,6 +28,7 @@ from graphc.runtime.wgpu.driver_cache import DriverCache
 from graphc.runtime.wgpu.launching import ENVIRONMENT
 from tests.fuzz.program import Program, quietly
 from tests.fuzz.wide import Bound, bounds
+from tests.support.bits import bits
 from tests.support.planning import over_baseline
 from tests.support.run_graph import variants
 
@@ -205,19 +206,10 @@ def _compiled(
     found = []
     if (wrong := disagreement(first, graph, limits)) is not None:
         found.append(Finding(name, "value", wrong))
-    elif not all(_bits(a) == _bits(b) for a, b in zip(first, again, strict=True)):
+    elif not all(bits(a) == bits(b) for a, b in zip(first, again, strict=True)):
         found.append(Finding(name, "second call", "a second call with the same arguments gives other results"))
     if options["device"] != "numpy":
         found += _plan(name, executable, graph, inputs, limits)
-    return found
-
-
-def _bits(array: Any) -> bytes:
-    """The bits of an array, all NaN alike: no standard says which of them an operation gives."""
-    alike = array.copy()
-    if array.dtype.kind == "f":
-        alike[np.isnan(array)] = np.nan
-    found: bytes = alike.tobytes()
     return found
 
 

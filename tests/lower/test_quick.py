@@ -31,6 +31,7 @@ from graphc.plan.plan import Plan, Quick, Target
 from graphc.plan.verify import check_plan
 from graphc.reference import run_plan
 from graphc.tracing.trace import trace
+from tests.support.bits import bits
 from tests.support.planning import model_step
 from tests.support.systems import CASES, Case
 
@@ -199,13 +200,6 @@ def run_on(device: Any, graph: Graph, plan: Plan, arrays: list[Any]) -> list[Any
 
 def module_text(source: KernelSource) -> str:
     return module(source, ["read" if o.access == "read" else "read_write" for o in source.operands]).wgsl
-
-
-def bits(array: Any) -> Any:
-    """The bits of an array, all NaN alike."""
-    return (
-        np.where(np.isnan(array), np.float32(np.nan), array).tobytes() if array.dtype.kind == "f" else array.tobytes()
-    )
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import nn
+from graphc.convolution import convolved
 from graphc.onnx.registry import Array, Call, importer
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
@@ -95,29 +95,8 @@ def conv(
     axes = x.ndim - 2
     strides, dilations = strides or [1] * axes, dilations or [1] * axes
     around = _around(c, x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
-    uneven = any(a != b for a, b in around)
-    if uneven or axes > 2:
-        x, around = np.pad(x, [(0, 0), (0, 0), *around]), [(0, 0)] * axes
-    y = _convolve(x, w, strides, dilations, group, [a for a, _ in around])
+    y = convolved(x, w, list(strides), list(dilations), around, [1] * axes, group)
     return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
-
-
-def _convolve(
-    x: Array, w: Array, strides: Sequence[int], dilations: Sequence[int], groups: int, padding: Any = 0
-) -> Array:
-    """A convolution; over more than two axes (with nothing around) the sum of those at each place of the first."""
-    if len(strides) <= 2:
-        return nn.conv(x, w, stride=list(strides), padding=padding, dilation=list(dilations), groups=groups)
-    depth, step, apart = w.shape[2], strides[0], dilations[0]
-    count = (x.shape[2] - (depth - 1) * apart - 1) // step + 1
-    total: Array = None
-    for place in range(depth):
-        part = x[:, :, place * apart : place * apart + (count - 1) * step + 1 : step]
-        part = np.moveaxis(part, 2, 1)
-        rows = np.reshape(part, (-1, *part.shape[2:]))
-        made = _convolve(rows, w[:, :, place], strides[1:], dilations[1:], groups)
-        total = made if total is None else total + made
-    return np.moveaxis(np.reshape(total, (x.shape[0], count, *total.shape[1:])), 1, 2)
 
 
 @importer("ConvTranspose")
@@ -158,7 +137,7 @@ def conv_transpose(
     x = np.pad(x, [(max(a, 0), max(b, 0)) for a, b in around])
     kernel = np.reshape(np.flip(w, tuple(range(2, w.ndim))), (group, w.shape[0] // group, *w.shape[1:]))
     kernel = np.reshape(np.swapaxes(kernel, 1, 2), (group * w.shape[1], w.shape[0] // group, *w.shape[2:]))
-    y = _convolve(x, kernel, [1] * axes, dilations, group)
+    y = convolved(x, kernel, [1] * axes, list(dilations), [(0, 0)] * axes, [1] * axes, group)
     return y if bias is None else y + np.reshape(bias, (-1, *(1,) * axes))
 
 
