@@ -109,6 +109,8 @@ def test_what_is_not_decided() -> None:
     many = "np.array([0.0] + [2.0] * 200, f32)"
     assert not bound("np.prod(x0)", many).decided.any(), "2 ** 200 times 0, or 0 times 2, and so on"
     assert bound("np.prod(x0[:9])", many).decided.all()
+    signs = bound("np.copysign(x0, x1)", "np.ones(2, f32)", "np.array([np.nan, -1], f32)")
+    assert signs.wrong(np.array([-1, 1], np.float32)).tolist() == [False, True], "a NaN may have either sign"
     assert not bound("np.argmax(np.stack([x0[1] * 0.7, 0.7 * x0[1]]))", third).decided.any(), "a tie but for rounding"
 
 
@@ -119,6 +121,11 @@ def test_how_near_is_near() -> None:
     cancelled = bound("np.sum(x0) - 1499.5", x)
     assert cancelled.near > 0.5 * total.near, "digits that cancel are not asked for"
     assert bound("np.sum(x0)", "np.arange(50, dtype=f32)").near < 1e-3, "whole numbers add up exactly"
+    edge = bound("x0 * f32(0.999)", "np.array([1.1755e-38, 3e-38], f32)")
+    assert edge.wrong(np.zeros(2)).tolist() == [False, True], "a denormal number may be taken as 0"
+    tiny = bound("x0 @ x0", "np.array([3e-18, 1e-20, 1e-20], f32)")
+    assert not tiny.wrong(np.float32(9e-36)), "and so may products that are added up"
+    assert tiny.wrong(np.float32(8e-36))
 
 
 @pytest.mark.parametrize(
