@@ -16,7 +16,10 @@ from graphc.ir.graph import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
 _NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_LIBRARY: Final = {os.path.join(_PACKAGE, f"{name}.py"): name for name in ("nn", "optim", "random")}
+_LIBRARY: Final = {
+    os.path.join(_PACKAGE, path): name
+    for path, name in (("nn" + os.sep, "nn"), ("optim" + os.sep, "optim"), ("random.py", "random"))
+}
 _STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED: Final = tuple(os.path.join(_STANDARD, name) + os.sep for name in ("site-packages", "dist-packages"))
 _USER: Final = ""
@@ -81,8 +84,9 @@ def _kind(code: CodeType) -> str:
 def _classify(file: str) -> str:
     """_USER, _INTERNAL, or the name of the library module whose functions name a scope."""
     path = os.path.abspath(file)
-    if path in _LIBRARY:
-        return _LIBRARY[path]
+    for library, name in _LIBRARY.items():
+        if path.startswith(library):
+            return name
     if path.startswith(_MODELS):
         return _USER
     if path.startswith((_PACKAGE, _NUMPY)) or file.startswith("<frozen "):

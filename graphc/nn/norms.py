@@ -1,0 +1,115 @@
+"""Norms: numbers less their mean, over the root of their variance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from graphc.convolution import array_like
+from graphc.errors import ShapeError
+from graphc.nn.shared import Array, half_again
+from graphc.ops import by_name
+from graphc.tracing.trace import apply
+from graphc.transforms import custom_vjp
+
+
+def layer_norm(x: Array, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
+    """(x - mean) / sqrt(var + eps) * gain + bias over the last axis. x: [..., D], gain and bias: [D].
+
+    Numbers may be so large that their squares overflow; half precision is computed in single.
+    Source: arXiv:1607.06450.
+    """
+    return _affine(_standardized(array_like(x), eps, True), gain, bias)
+
+
+def rms_norm(x: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
+    """x / sqrt(mean(x^2) + eps) * gain over the last axis. x: [..., D], gain: [D].
+
+    Numbers may be so large that their squares overflow; half precision is computed in single.
+    Source: arXiv:1910.07467.
+    """
+    return _affine(_standardized(array_like(x), eps, False), gain, None)
+
+
+_LARGE = 2.0**38
+
+
+_SMALLER = 2.0**-80
+"""Where the mean size of a row is above `_LARGE`, its numbers are made smaller before they are squared, by a power of
+two, which is exact. Below, no square overflows in a row of up to 2^26 numbers; above, none does at all."""
+
+
+def _standardized(x: Array, eps: float, centred: bool) -> Array:
+    """The rows of x, less their mean where `centred`, over the root of their mean square.
+
+    The gradient is written out: that of large numbers would overflow on its way too.
+    """
+
+    def scaled(x: Array) -> tuple[Array, Array]:
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x
+        factor: Array = 1.0
+        if x.dtype == np.float32:
+            size = np.mean(np.abs(x), axis=-1, keepdims=True)
+            factor = np.where(size < _LARGE, np.float32(1), np.float32(_SMALLER))
+        small = wide - np.mean(wide, axis=-1, keepdims=True) if centred else wide
+        small = small * factor
+        root = apply(by_name("rsqrt"), np.mean(small * small, axis=-1, keepdims=True) + eps * (factor * factor))
+        return small * root, factor * root
+
+    def function(x: Array) -> Array:
+        return half_again(scaled(x)[0], x)
+
+    def forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
+        y, root = scaled(x)
+        return half_again(y, x), (y, root)
+
+    def backward(kept: tuple[Array, Array], g: Array) -> tuple[Array]:
+        y, root = kept
+        wide = g.astype(y.dtype)
+        inner = wide - y * np.mean(wide * y, axis=-1, keepdims=True)
+        if centred:
+            inner = inner - np.mean(wide, axis=-1, keepdims=True)
+        return ((root * inner).astype(g.dtype),)
+
+    return custom_vjp(function, forward, backward)(x)
+
+
+def _affine(y: Array, gain: Array | None, bias: Array | None) -> Array:
+    if gain is not None:
+        y = y * gain
+    return y if bias is None else y + bias
+
+
+def batch_norm(
+    x: Array,
+    gain: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+    *,
+    train: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Array, tuple[Array, Array]]:
+    """Normalise each channel (last axis) and return (y, (mean, var)) with the running statistics after this batch.
+
+    x: [..., C]; gain, bias, mean, var: [C]. In training the batch's own mean and variance normalise, and the running
+    ones move towards them by `momentum` (the variance unbiased, as in PyTorch); in evaluation the running ones
+    normalise and stay. Raises ShapeError for a training batch of fewer than two rows. Source: arXiv:1502.03167.
+    """
+    if not train:
+        return (x - mean) * apply(by_name("rsqrt"), var + eps) * gain + bias, (mean, var)
+    axes = tuple(range(x.ndim - 1))
+    count = math.prod(x.shape[:-1])
+    if count < 2:
+        raise ShapeError(f"batch_norm: x has shape {x.shape}: training needs at least two rows")
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    batch_mean = np.mean(wide, axis=axes)
+    centred = wide - batch_mean
+    batch_var = np.mean(centred * centred, axis=axes)
+    y = half_again(centred * apply(by_name("rsqrt"), batch_var + eps), x) * gain + bias
+    stop = by_name("stop_gradient")
+    new_mean = (1 - momentum) * mean + momentum * apply(stop, half_again(batch_mean, mean))
+    new_var = (1 - momentum) * var + momentum * (count / (count - 1)) * apply(stop, half_again(batch_var, var))
+    return y, (new_mean, new_var)
