@@ -12,8 +12,8 @@ from graphc.ir.graph import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Valu
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
-from graphc.passes.fusion.inplace import Pairs
-from graphc.passes.fusion.partition import Group, Partition
+from graphc.passes.fusion.group import Group, Pairs
+from graphc.passes.fusion.partition import Partition
 
 Reasons = dict[Group, tuple[str, ...]]
 """What each group holds and why it holds no more, in sentences."""

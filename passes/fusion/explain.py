@@ -9,7 +9,8 @@ from typing import Final
 from graphc.ir.graph import Node, Value
 from graphc.passes.fusion.build import free_members
 from graphc.passes.fusion.facts import Facts
-from graphc.passes.fusion.partition import Group, Partition
+from graphc.passes.fusion.group import Group
+from graphc.passes.fusion.partition import Partition
 
 MAX_STOPS: Final = 4
 """Readers named in attrs["why"] of one kernel."""

@@ -8,16 +8,10 @@ the kernel that overwrites it, which is one more reason why two groups must not 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from graphc.ir.graph import Graph, Node, Value
 from graphc.passes.fusion.facts import Facts
-
-if TYPE_CHECKING:
-    from graphc.passes.fusion.partition import Group
-
-Pairs = dict[Value, Value]
-"""Results and the inputs whose bytes they take over."""
+from graphc.passes.fusion.group import Group, Pairs
 
 
 class Claims:

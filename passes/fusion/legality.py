@@ -5,12 +5,10 @@ The rules are those of `graphc.families`, asked here of groups instead of bodies
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from graphc.passes.fusion.facts import Facts, Read
-
-if TYPE_CHECKING:
-    from graphc.passes.fusion.partition import Group
+from graphc.passes.fusion.group import Group
 
 FEW_ROWS: Final = 8
 LONG_ROW: Final = 8192

@@ -22,7 +22,8 @@ from typing import Final
 
 from graphc.families.record import Family
 from graphc.passes.fusion.facts import OTHER_PHASE
-from graphc.passes.fusion.partition import Group, Partition
+from graphc.passes.fusion.group import Group
+from graphc.passes.fusion.partition import Partition
 
 ROUNDS: Final = 4
 TINY: Final = 256

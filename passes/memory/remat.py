@@ -22,7 +22,7 @@ from graphc.families.registry import family_of
 from graphc.ir.graph import BACKWARD, FORWARD, Graph, Node, Value, new_value
 from graphc.passes.fusion.facts import expensive
 from graphc.passes.fusion.fuse import Fuse
-from graphc.passes.fusion.partition import Group
+from graphc.passes.fusion.group import Group
 
 STEPS: Final = 12
 """Most steps of a ladder; each drops about as many bytes as the others."""

@@ -1,0 +1,40 @@
+"""A group: what one kernel is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.families.record import Family
+from graphc.ir.graph import Value
+
+Pairs = dict[Value, Value]
+"""Results, and the inputs whose bytes they take over."""
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Kernel nodes that become one kernel.
+
+    nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
+    matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
+    read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
+    claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
+    side, where there are such; each computes what it would alone. reports: whether it checks indices, and so
+    binds the program's faults. claimable: the claims that it can have; None until somebody asks.
+    """
+
+    id: int
+    family: Family
+    space: tuple[object, ...]
+    nodes: list[int]
+    loads: dict[Value, None]
+    stores: dict[Value, None]
+    anchors: list[int]
+    size: int
+    regular: bool
+    phases: int
+    ops: int
+    claims: Pairs = field(default_factory=dict)
+    parts: tuple[Group, ...] = ()
+    reports: bool = False
+    claimable: Pairs | None = None
