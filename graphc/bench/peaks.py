@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -10,7 +10,6 @@ import graphc
 from graphc.kernels import render
 from graphc.plan.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
 from graphc.runtime import Array, Device
-from graphc.runtime.wgpu.executor import PlanRunner
 
 CHAINS: Final = 8
 """Independent chains of multiply-adds in peak_multiply_add.wgsl, of 4 lanes each."""
@@ -40,7 +39,7 @@ class Peak:
         size = plan.tensors[0].shape[0]
         self.work = work
         self._x = device.upload(np.full(size, 0.5, np.float32))
-        self._runner = PlanRunner(_wgpu(device), plan, (), {})
+        self._runner = device.prepare_plan(plan, (), frozenset())
 
     def __call__(self) -> None:
         """Run it and wait."""
@@ -93,8 +92,3 @@ def _plan(name: str, wgsl: str, size: int, workgroups: tuple[int, int, int]) -> 
         outputs=(1,),
         constants=(),
     )
-
-
-def _wgpu(device: Device) -> Any:
-    """The device as the executor of plans takes it; bench refuses any other before it comes here."""
-    return device

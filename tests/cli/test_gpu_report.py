@@ -20,7 +20,8 @@ from graphc.bench.gpu import gpu_report, report, rows
 from graphc.bench.peers import process
 from graphc.errors import DeviceError
 from graphc.plan.plan import Kernel
-from graphc.runtime.wgpu.device import CHECKS, ENVIRONMENT, WgpuDevice
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import CHECKS, ENVIRONMENT
 
 FAKE = """
 import json, sys

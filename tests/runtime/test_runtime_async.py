@@ -21,9 +21,10 @@ from graphc import optim
 from graphc.models import MODELS, data
 from graphc.models.train import training_step
 from graphc.runtime import adapters
-from graphc.runtime.wgpu import device as wgpu_device
 from graphc.runtime.wgpu import native
-from graphc.runtime.wgpu.device import IN_FLIGHT, WgpuDevice
+from graphc.runtime.wgpu import queue as wgpu_queue
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import IN_FLIGHT
 
 
 def heavy(x: Any) -> Any:
@@ -157,7 +158,7 @@ def test_losses_kept_for_long_are_all_right(device: Any) -> None:
     gc.collect()
     before = device._staging.lent
     square = graphc.compile(lambda x: (x * x, np.sum(x), x[:3]), device=device)
-    kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_device.MAILBOXES)]
+    kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_queue.MAILBOXES)]
     for i, (squares, total, part) in reversed(list(enumerate(kept))):
         np.testing.assert_array_equal(squares.numpy(), np.full(5, i * i, np.float32))
         assert float(total) == 5 * i
@@ -265,7 +266,7 @@ def test_threads_train_side_by_side(device: Any) -> None:
 
 @pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 10_000])
 def test_transfers_go_in_chunks(count: Any, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wgpu_device, "CHUNK_BYTES", 4096)
+    monkeypatch.setattr(wgpu_queue, "CHUNK_BYTES", 4096)
     sizes: list[int] = []
     take = device._staging.take
 

@@ -14,7 +14,8 @@ import pytest
 
 import graphc
 from graphc.runtime import adapters
-from graphc.runtime.wgpu.device import BASELINE, WgpuDevice, translate
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import BASELINE, translate
 
 
 def fresh() -> Any:

@@ -75,7 +75,7 @@ def vectors(n: Any, seed: Any = 0) -> Any:
 
 @pytest.mark.parametrize("n", [1, 63, 1000, 70_000])
 def test_ndarrays_and_arrays_give_the_same_sum(device: Any, n: Any) -> None:
-    run = PlanRunner(device, add_plan(n), [], {})
+    run = PlanRunner(device.compiler, add_plan(n), [], {})
     a, b = vectors(n)
     for arguments in ([a, b], [asarray(a, device), b], [asarray(a, device), asarray(b, device)]):
         (out,) = run(arguments)
@@ -83,7 +83,7 @@ def test_ndarrays_and_arrays_give_the_same_sum(device: Any, n: Any) -> None:
 
 
 def test_results_feed_the_next_call(device: Any) -> None:
-    run = PlanRunner(device, add_plan(500), [], {})
+    run = PlanRunner(device.compiler, add_plan(500), [], {})
     a, b = vectors(500)
     x = asarray(a, device)
     for _ in range(20):
@@ -95,7 +95,7 @@ def test_results_feed_the_next_call(device: Any) -> None:
 
 
 def test_arguments_are_copied_at_the_call(device: Any) -> None:
-    run = PlanRunner(device, add_plan(4096), [], {})
+    run = PlanRunner(device.compiler, add_plan(4096), [], {})
     a, b = vectors(4096)
     expected = a + b
     (out,) = run([a, b])
@@ -105,7 +105,7 @@ def test_arguments_are_copied_at_the_call(device: Any) -> None:
 
 
 def test_an_output_that_is_an_input_or_another_output_is_a_copy(device: Any) -> None:
-    run = PlanRunner(device, add_plan(64, outputs=(2, 0, 2)), [], {0: "was donated"})
+    run = PlanRunner(device.compiler, add_plan(64, outputs=(2, 0, 2)), [], {0: "was donated"})
     a, b = vectors(64)
     out, same, again = run([asarray(a, device), b])
     np.testing.assert_array_equal(same.numpy(), a)
@@ -114,7 +114,7 @@ def test_an_output_that_is_an_input_or_another_output_is_a_copy(device: Any) -> 
 
 
 def test_donated_buffer_becomes_the_output(device: Any) -> None:
-    run = PlanRunner(device, double_plan(256), [], {0: "was donated"})
+    run = PlanRunner(device.compiler, double_plan(256), [], {0: "was donated"})
     a, b = vectors(256)
     x = asarray(a, device)
     uid = x._content.uid
@@ -129,7 +129,7 @@ def test_donated_buffer_becomes_the_output(device: Any) -> None:
 
 
 def test_an_array_that_is_donated_and_also_read_is_not_overwritten_for_its_reader(device: Any) -> None:
-    run = PlanRunner(device, double_plan(256), [], {0: "was donated"})
+    run = PlanRunner(device.compiler, double_plan(256), [], {0: "was donated"})
     x = asarray(vectors(256)[0], device)
     host = x.numpy()
     doubled, y = run([x, x])
@@ -138,7 +138,7 @@ def test_an_array_that_is_donated_and_also_read_is_not_overwritten_for_its_reade
 
 
 def test_a_donated_ndarray_is_left_alone(device: Any) -> None:
-    run = PlanRunner(device, double_plan(256), [], {0: "was donated"})
+    run = PlanRunner(device.compiler, double_plan(256), [], {0: "was donated"})
     a, b = vectors(256)
     kept = a.copy()
     first, _ = run([a, b])
@@ -149,7 +149,7 @@ def test_a_donated_ndarray_is_left_alone(device: Any) -> None:
 
 
 def test_live_objects_stay_flat_over_500_calls(device: Any) -> None:
-    run = PlanRunner(device, add_plan(1000), [], {})
+    run = PlanRunner(device.compiler, add_plan(1000), [], {})
     a, b = vectors(1000)
     x = asarray(a, device)
 
@@ -170,7 +170,7 @@ def test_live_objects_stay_flat_over_500_calls(device: Any) -> None:
 
 
 def test_wrong_shape_and_integer_too_large_are_refused(device: Any) -> None:
-    run = PlanRunner(device, add_plan(4), [], {})
+    run = PlanRunner(device.compiler, add_plan(4), [], {})
     with pytest.raises(ShapeError, match="input 1"):
         run([np.zeros(4, np.float32), np.zeros(5, np.float32)])
     with pytest.raises(DTypeError, match="does not fit"):
@@ -181,4 +181,4 @@ def test_a_kernel_that_does_not_compile_is_a_device_error_naming_it(device: Any)
     plan = add_plan(4)
     broken = Kernel("broken", "fn main( {", ("read", "read", "read_write"), "map")
     with pytest.raises(DeviceError, match="kernel broken"):
-        PlanRunner(device, replace(plan, kernels=(broken,)), [], {})
+        PlanRunner(device.compiler, replace(plan, kernels=(broken,)), [], {})

@@ -21,7 +21,8 @@ from graphc.bench.gpu.rival import Rival, agrees, find_rival
 from graphc.bench.gpu.rows import ROWS, Row
 from graphc.bench.harness import machine
 from graphc.bench.peers.process import PeerError
-from graphc.runtime.wgpu.device import CHECKS, WgpuDevice
+from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import CHECKS
 
 SECONDS: Final = 330.0
 """After which no other program begins."""

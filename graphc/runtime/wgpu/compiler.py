@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import wgpu
 
@@ -27,10 +27,8 @@ from graphc.plan.plan import Kernel, Plan
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.driver_cache import DriverCache
 from graphc.runtime.wgpu.interrupts import deferred
-
-if TYPE_CHECKING:
-    from graphc.runtime.wgpu.device import WgpuDevice
-    from graphc.runtime.wgpu.pipelines import Pipelines
+from graphc.runtime.wgpu.pipelines import Pipelines
+from graphc.runtime.wgpu.queue import Queue
 
 PATIENCE: Final = 2.0
 """Seconds of compiling after which a line says what is going on."""
@@ -83,14 +81,15 @@ class Compiler:
     compiled.
     """
 
-    def __init__(self, device: WgpuDevice) -> None:
-        self._device = device
-        adapter = device.adapter
+    def __init__(self, pipelines: Pipelines) -> None:
+        self.pipelines = pipelines
+        self.queue = pipelines.queue
+        adapter = self.queue.adapter
         self.lazy = adapter.software  # other drivers compile when a pipeline is made
         self.shares = "llvmpipe" in adapter.name and adapter.backend == "Vulkan"
         self._cache = DriverCache(f"{adapter.name}, {adapter.driver}")
         self._ready: set[bytes] = set()
-        self._nothing = _Nothing(device)
+        self._nothing = _Nothing(pipelines)
         self._helper: _Helper | None = None
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Job, Callable[[bool], bool]]] = deque()
@@ -122,7 +121,7 @@ class Compiler:
             fresh = [job for job, ready in zip(new, self.ready(new), strict=True) if not ready]
             if self.lazy and fresh:
                 self._compile(fresh)
-            self._device.pipelines.get([job.kernel for job in new])
+            self.pipelines.get([job.kernel for job in new])
         report.kernels += len(new)
         report.seconds += time.perf_counter() - begin
         self._done(new)
@@ -138,7 +137,7 @@ class Compiler:
             )
             thread.start()
         try:
-            _work(todo, self._device.pipelines, self._nothing, self._device.alone)
+            _work(todo, self.pipelines, self._nothing, self.queue.alone)
         finally:
             todo.clear()
             if thread is not None:
@@ -178,14 +177,14 @@ class Compiler:
             self._stop.wait(WRITING)
         if not self._stop.is_set():
             # No thread may find the device alone by this one, so it looks now and then instead of blocking.
-            _work(deque([job]), self._device.pipelines, self._nothing, alone=False)
+            _work(deque([job]), self.pipelines, self._nothing, alone=False)
             self._done([job])
 
     def _help(self) -> _Helper | None:
         """A second device whose code the first one finds in the driver's cache, where there is one."""
         with self._lock:
             if self._helper is None and self.shares and self._cache.folder is not None:
-                self._helper = _Helper(self._device)
+                self._helper = _Helper(self.queue)
             return self._helper
 
     def _key(self, job: Job) -> bytes:
@@ -230,8 +229,9 @@ def _stop_all() -> None:
 class _Nothing:
     """What kernels bind that are launched for nothing but being compiled."""
 
-    def __init__(self, device: WgpuDevice) -> None:
-        self._device = device
+    def __init__(self, pipelines: Pipelines) -> None:
+        self._pipelines = pipelines
+        self._device = pipelines.queue
         self._buffers: list[Any] = []
         self._uniform: Any = None
         self._views: dict[tuple[bool, bool], Any] = {}
@@ -240,7 +240,7 @@ class _Nothing:
         """Launch one workgroup."""
         device = self._device
         with deferred, device.lock, device.guard(f"compiling kernel {job.kernel.name}"):
-            group = device.pipelines.bind(job.kernel.access, self._windows(job))
+            group = self._pipelines.bind(job.kernel.access, self._windows(job))
             encoder = device.handle.create_command_encoder()
             compute = encoder.begin_compute_pass()
             compute.set_pipeline(pipeline)
@@ -281,9 +281,10 @@ class _Nothing:
 class _Helper:
     """A second device of an adapter, which only compiles."""
 
-    def __init__(self, device: WgpuDevice) -> None:
-        self._device = device.twin()
-        self._nothing = _Nothing(self._device)
+    def __init__(self, queue: Queue) -> None:
+        self._device = queue.twin()
+        self._pipelines = Pipelines(self._device)
+        self._nothing = _Nothing(self._pipelines)
         self._working = threading.Lock()
 
     def work(self, todo: deque[Job], stop: threading.Event, wait: bool = True) -> None:
@@ -294,11 +295,11 @@ class _Helper:
         if not self._working.acquire(blocking=wait):
             return
         try:
-            _work(todo, self._device.pipelines, self._nothing, True, stop)
+            _work(todo, self._pipelines, self._nothing, True, stop)
         except GraphcError:
             return
         finally:
-            self._device.pipelines.clear()
+            self._pipelines.clear()
             self._working.release()
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import wgpu
@@ -27,13 +27,12 @@ from graphc.runtime.array import Array
 from graphc.runtime.base import Compiled, Runner
 from graphc.runtime.faults import Faults
 from graphc.runtime.wgpu import native
+from graphc.runtime.wgpu.compiler import Compiler
 from graphc.runtime.wgpu.interrupts import deferred
 from graphc.runtime.wgpu.launching import Launching, Step
 from graphc.runtime.wgpu.memory import Mailbox, Memory, padded
+from graphc.runtime.wgpu.queue import to_storage
 from graphc.runtime.wgpu.timing import Stopwatch
-
-if TYPE_CHECKING:
-    from graphc.runtime.wgpu.device import WgpuDevice
 
 PACKED_LIMIT: Final = 1 << 18
 """Inputs up to this many bytes share one upload buffer; larger ones get their own when an ndarray is first passed."""
@@ -65,13 +64,14 @@ class PlanRunner(Runner):
 
     def __init__(
         self,
-        device: WgpuDevice,
+        compiler: Compiler,
         plan: Plan,
         constants: Sequence[NDArray],
         donated: dict[int, str],
         name: str = "a program",
     ) -> None:
-        self._device = device
+        self._device = device = compiler.queue
+        self._pipelines = compiler.pipelines
         self._plan = plan
         self._tag = next(_tags)  # a number, so that buffers in the pool do not keep the runner alive
         self._donated = donated
@@ -92,7 +92,7 @@ class PlanRunner(Runner):
         self._faults = next((n for n, b in enumerate(plan.buffers) if b.kind == "faults"), -1)
         self._check_limits()
         self._textures = self._make_textures()
-        self._launching = Launching(device, plan, name)
+        self._launching = Launching(compiler, plan, name)
         self._offsets, self._packed_bytes = self._layout_inputs()
         self._base = {self._inputs[slot][0]: offset for slot, offset in self._offsets.items()}
         self._host = np.zeros(self._packed_bytes, np.uint8)
@@ -146,8 +146,6 @@ class PlanRunner(Runner):
         return offsets, total
 
     def _place_constants(self, constants: Sequence[NDArray]) -> None:
-        from graphc.runtime.wgpu.device import to_storage
-
         with deferred, self._device.lock:
             for number, buffer in enumerate(self._plan.buffers):
                 if buffer.kind in ("constant", "arena", "faults") and buffer.nbytes:
@@ -339,8 +337,6 @@ class PlanRunner(Runner):
         return self._base[number] if memory is self._packed else 0
 
     def _to_storage(self, slot: int, argument: Any) -> NDArray:
-        from graphc.runtime.wgpu.device import to_storage
-
         return to_storage(np.asarray(argument), self._input_types[slot], f"input {slot}")
 
     def _upload_buffer(self) -> Memory:
@@ -440,7 +436,7 @@ class PlanRunner(Runner):
             memory = bound[binding.buffer]
             start = self._start(binding.buffer, memory) + binding.offset
             windows.append((memory.buffer, start, -(-binding.nbytes // 4) * 4))
-        group = step.groups[key] = self._device.pipelines.bind(step.access, windows)
+        group = step.groups[key] = self._pipelines.bind(step.access, windows)
         if len(step.groups) > CACHED_GROUPS:
             step.groups.popitem(last=False)
         return group

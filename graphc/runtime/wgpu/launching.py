@@ -8,14 +8,11 @@ import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from graphc.errors import DeviceError
 from graphc.plan.plan import Access, Dispatch, Plan
-from graphc.runtime.wgpu.compiler import Job, Report, jobs
-
-if TYPE_CHECKING:
-    from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.compiler import Compiler, Job, Report, jobs
 
 ENVIRONMENT: Final = "GRAPHC_START"
 MODES: Final = ("quick", "full")
@@ -56,8 +53,8 @@ class Launching:
     by number, always the same dict.
     """
 
-    def __init__(self, device: WgpuDevice, plan: Plan, name: str) -> None:
-        self._device, self._plan, self._name = device, plan, name
+    def __init__(self, compiler: Compiler, plan: Plan, name: str) -> None:
+        self._compiler, self._plan, self._name = compiler, plan, name
         self.report = Report()
         self.version = 0
         self._runs = 0
@@ -66,12 +63,12 @@ class Launching:
         quick = plan.quick if start_mode() == "quick" else None
         self._quick = quick
         self._others = jobs(quick.plan) if quick else []
-        ready = device.compiler.ready(self._jobs) if quick else ()
+        ready = compiler.ready(self._jobs) if quick else ()
         self._own = [
             not quick or known or not quick.seconds[n] for n, known in enumerate(ready or [True] * len(self._jobs))
         ]
-        self._wanted = [not own and device.compiler.bears(job) for own, job in zip(self._own, self._jobs, strict=True)]
-        device.compiler.compile([job for _, _, job in self._chosen()], name, self.report)
+        self._wanted = [not own and compiler.bears(job) for own, job in zip(self._own, self._jobs, strict=True)]
+        compiler.compile([job for _, _, job in self._chosen()], name, self.report)
         self._due = sorted(self._missing(), key=lambda due: due.runs, reverse=True)
         self._build()
 
@@ -94,13 +91,13 @@ class Launching:
                     launching._take(due.dispatches)
                 return True
 
-            self._device.compiler.later(due.job, done)
+            self._compiler.later(due.job, done)
 
     def settle(self) -> None:
         """Compile what is missing, wait for it, and make the plan's own launches from now on."""
         missing = [n for n, wanted in enumerate(self._wanted) if wanted]
         if missing:
-            self._device.compiler.compile([self._jobs[n] for n in missing], self._name, self.report)
+            self._compiler.compile([self._jobs[n] for n in missing], self._name, self.report)
             self._due.clear()
             self._take(missing)
 
@@ -134,7 +131,7 @@ class Launching:
 
     def _take(self, numbers: Sequence[int]) -> None:
         """Launch the plan's own kernels for these dispatches."""
-        with self._device.lock:
+        with self._compiler.queue.lock:
             for number in numbers:
                 self._own[number], self._wanted[number] = True, False
             self._build()
@@ -145,7 +142,7 @@ class Launching:
         new = [(own, n) for own, n, _ in chosen if (own, n) not in self.made]
         plans = {True: self._plan, False: self._quick.plan if self._quick else self._plan}
         kernels = [plans[own].kernels[plans[own].dispatches[n].kernel] for own, n in new]
-        for (own, n), kernel, pipeline in zip(new, kernels, self._device.pipelines.get(kernels), strict=True):
+        for (own, n), kernel, pipeline in zip(new, kernels, self._compiler.pipelines.get(kernels), strict=True):
             dispatch = plans[own].dispatches[n]
             buffers = tuple(b.buffer for b in dispatch.bindings if b.access != "texture")
             self.made[own, n] = Step(dispatch, kernel.access, pipeline, buffers)

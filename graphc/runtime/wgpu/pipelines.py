@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import wgpu
@@ -16,9 +16,7 @@ from graphc.errors import DeviceError
 from graphc.plan.plan import Access, Kernel
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.interrupts import deferred
-
-if TYPE_CHECKING:
-    from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import Queue
 
 _BUFFER_TYPE: Final = {"read": "read-only-storage", "read_write": "storage", "uniform": "uniform"}
 KEPT: Final = 1024
@@ -46,8 +44,8 @@ def _layout_of(mode: Access) -> dict[str, Any]:
 class Pipelines:
     """Pipelines of one device by WGSL text, bind group layouts by access pattern. Safe for threads."""
 
-    def __init__(self, device: WgpuDevice) -> None:
-        self._device = device
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
         self._lock = threading.Lock()
         self._layouts: dict[tuple[Access, ...], tuple[Any, Any]] = {}
         self._made: OrderedDict[tuple[str, tuple[Access, ...]], Any] = OrderedDict()
@@ -60,7 +58,7 @@ class Pipelines:
         with self._lock:
             found = self._layouts.get(access)
             if found is None:
-                handle = self._device.handle
+                handle = self.queue.handle
                 entries = [
                     {"binding": n, "visibility": wgpu.ShaderStage.COMPUTE, **_layout_of(mode)}
                     for n, mode in enumerate(access)
@@ -93,16 +91,16 @@ class Pipelines:
         return [found[k.wgsl, k.access] for k in kernels]
 
     def _make(self, kernel: Kernel) -> Any:
-        missing = set(kernel.needs) - self._device.features
+        missing = set(kernel.needs) - self.queue.features
         if missing:
-            raise DeviceError(f"kernel {kernel.name} needs {', '.join(sorted(missing))}; {self._device.name} has none")
-        with deferred, self._device.guard(f"compiling kernel {kernel.name}"):
+            raise DeviceError(f"kernel {kernel.name} needs {', '.join(sorted(missing))}; {self.queue.name} has none")
+        with deferred, self.queue.guard(f"compiling kernel {kernel.name}"):
             _, layout = self.layout(kernel.access)
-            handle = self._device.handle
-            if self._device.checks == "all":
+            handle = self.queue.handle
+            if self.queue.checks == "all":
                 module = handle.create_shader_module(code=kernel.wgsl, label=kernel.name)
             else:
-                module = native.trusted_module(handle, kernel.wgsl, kernel.name, self._device.checks == "indices")
+                module = native.trusted_module(handle, kernel.wgsl, kernel.name, self.queue.checks == "indices")
             return handle.create_compute_pipeline(
                 layout=layout, compute={"module": module, "entry_point": "main"}, label=kernel.name
             )
@@ -113,8 +111,8 @@ class Pipelines:
             {"binding": n, "resource": item if mode == "texture" else {"buffer": item, "offset": offset, "size": size}}
             for n, (mode, (item, offset, size)) in enumerate(zip(access, windows, strict=True))
         ]
-        with self._device.guard("binding buffers"):
-            return self._device.handle.create_bind_group(layout=self.layout(access)[0], entries=entries)
+        with self.queue.guard("binding buffers"):
+            return self.queue.handle.create_bind_group(layout=self.layout(access)[0], entries=entries)
 
     def clear(self) -> None:
         """Forget all pipelines."""
@@ -122,7 +120,7 @@ class Pipelines:
         self._layouts.clear()
 
 
-def probe_subgroup(device: WgpuDevice) -> int:
+def probe_subgroup(device: Queue, pipelines: Pipelines) -> int:
     """Lanes of a subgroup as a kernel finds them; 0 where subgroups are missing, vary, or number lanes oddly.
 
     What adapters report is no guide: lavapipe says 4 to 128 and has 8.
@@ -131,9 +129,9 @@ def probe_subgroup(device: WgpuDevice) -> int:
         return 0
     kernel = Kernel("probe_subgroup", _PROBE, ("read_write",), "probe")
     with deferred, device.lock:
-        (pipeline,) = device.pipelines.get([kernel])
+        (pipeline,) = pipelines.get([kernel])
         memory = device.pool.take(256)
-        group = device.pipelines.bind(kernel.access, [(memory.buffer, 0, 256)])
+        group = pipelines.bind(kernel.access, [(memory.buffer, 0, 256)])
         encoder = device.handle.create_command_encoder()
         compute = encoder.begin_compute_pass()
         compute.set_pipeline(pipeline)

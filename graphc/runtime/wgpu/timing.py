@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import wgpu
@@ -17,9 +17,7 @@ from wgpu.backends.wgpu_native.extras import write_timestamp
 
 from graphc.ir.types import NDArray
 from graphc.runtime.wgpu import native
-
-if TYPE_CHECKING:
-    from graphc.runtime.wgpu.device import WgpuDevice
+from graphc.runtime.wgpu.queue import Queue
 
 Method = Literal["inside passes", "around passes", "none"]
 _BATCH: Final = 2048
@@ -29,7 +27,7 @@ _BATCH: Final = 2048
 class Stopwatch:
     """Records the dispatches of one program with a time stamp before and after each."""
 
-    def __init__(self, device: WgpuDevice, count: int) -> None:
+    def __init__(self, device: Queue, count: int) -> None:
         self._device = device
         self._count = count
         self.method: Method = "none"
