@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
 from graphc import limit, targets, tree
-from graphc.eager import structure
 from graphc.errors import ArgumentError
-from graphc.executable import Argument, Executable
+from graphc.executable import Executable
 from graphc.inspect.check import check_first_call
+from graphc.inspect.subject import Argument
+from graphc.ir.structure import structure
 from graphc.ir.types import settle_precision
 from graphc.limit import parse_bytes
 from graphc.passes import pipeline

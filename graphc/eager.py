@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
 from graphc import tree
-from graphc.ir.graph import Graph, Value
+from graphc.compile import compile
+from graphc.ir.structure import structure
 from graphc.runtime import Array
 from graphc.tracing.trace import trace_program
 
@@ -24,8 +25,6 @@ def run_now(fn: Callable[..., Any], arguments: Sequence[Any], device: Any = None
 
     device: None for that of the first Array among the arguments, or the default one where there is none.
     """
-    from graphc.compile import compile
-
     if device is None:
         device = next((leaf.device for leaf in tree.leaves(tuple(arguments)) if isinstance(leaf, Array)), None)
     program = trace_program(fn, tuple(arguments), {})
@@ -37,21 +36,3 @@ def run_now(fn: Callable[..., Any], arguments: Sequence[Any], device: Any = None
             _compiled.popitem(last=False)
     _compiled.move_to_end(key)
     return found(*arguments)
-
-
-def structure(graph: Graph) -> Hashable:
-    """What makes two graphs compute the same: their ops, attributes, types and constants, not names or source lines."""
-    number: dict[Value, int] = {}
-    for value in graph.values():
-        number[value] = len(number)
-    constants = tuple((v.type, array.tobytes()) for v, array in graph.constants.items())
-    nodes = tuple(
-        (node.op.name, tuple(number[v] for v in node.inputs), len(node.outputs), _frozen(node.attrs))
-        for node in graph.nodes
-    )
-    return tuple(v.type for v in graph.inputs), constants, nodes, tuple(number[v] for v in graph.outputs)
-
-
-def _frozen(attrs: Any) -> Hashable:
-    # The rule of a call matters to differentiation, which is over by now.
-    return tuple((k, structure(v) if isinstance(v, Graph) else v) for k, v in attrs.items() if k != "rule")

@@ -17,9 +17,11 @@ from graphc.index_check import IndexCheck
 from graphc.inspect.explain import explain
 from graphc.inspect.occupancy import KernelReport, kernel_report
 from graphc.inspect.profile import Profile, measure
+from graphc.inspect.subject import Argument
+from graphc.inspect.times import of_nodes
 from graphc.ir.graph import Graph, Node
 from graphc.ir.text import html_details, html_table, html_text
-from graphc.ir.types import TensorType, check_plain, type_of
+from graphc.ir.types import check_plain, type_of
 from graphc.limit import Composed
 from graphc.lower import lower
 from graphc.passes.fusion.explain import Decision
@@ -36,15 +38,6 @@ from graphc.tuner import tuned
 
 Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
 """Examines the outputs of a first call; raises MiscompileError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One leaf of the arguments. name: as the user would write it. python: whether it was a Python scalar."""
-
-    name: str
-    type: TensorType
-    python: bool = False
 
 
 @dataclass(eq=False)
@@ -195,8 +188,6 @@ class Executable:
 
         profile: what `profile` measured: each kernel says what it took. Other options: see `Graph.to_svg`.
         """
-        from graphc.inspect.times import of_nodes
-
         times = of_nodes(self.graph, self.plan, profile) if profile else None
         return self.graph.to_svg(path, times=times, **options)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import numpy as np
 
 import graphc
+from graphc.bench.peaks import Peak
 from graphc.cli.graph import program
 from graphc.cli.sample import Saved, load_run
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT
@@ -18,9 +19,6 @@ from graphc.executable import Executable
 from graphc.models import MODELS, data
 from graphc.models.rundir import RunDirectory
 from graphc.models.train import RunConfig, training_step
-
-if TYPE_CHECKING:
-    from graphc.bench.peaks import Peak
 
 FEW: Final = 3
 """Calls of which a peak is the best."""

@@ -13,23 +13,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from graphc import reference
 from graphc.analysis.loops import is_loop
 from graphc.errors import MiscompileError
+from graphc.inspect.subject import Subject
 from graphc.ir.graph import Graph, Node, Value, execute, run_node
 from graphc.ir.printer import describe
 from graphc.ir.types import NDArray, narrow
 from graphc.lower import lower
 from graphc.ops.structured import repeat
 from graphc.passes import pipeline
-
-if TYPE_CHECKING:
-    from graphc.executable import Executable
-    from graphc.runtime import Array
+from graphc.runtime import Array
 
 RELATIVE: Final = {"float16": 2e-2, "float32": 2e-3, "float64": 1e-6}
 """By how much of its own size, and of a thousandth of the largest in its tensor, a float result may differ."""
@@ -41,7 +39,7 @@ DECISIONS: Final = 0.02
 """Part of the integer and bool results that may differ where last bits of the operands decide some of them."""
 
 
-def check_first_call(executable: Executable, arguments: Sequence[NDArray], outputs: Sequence[Array]) -> None:
+def check_first_call(executable: Subject, arguments: Sequence[NDArray], outputs: Sequence[Array]) -> None:
     """Compare what was computed, fused and unfused, with the reference.
 
     Raises MiscompileError naming the first wrong pass and node.
@@ -101,7 +99,7 @@ def differs(expected: NDArray, nudged: NDArray, found: NDArray) -> bool:
     return not bool(np.all(same | (usual & (np.abs(exact - got) <= allowed))))
 
 
-def _diagnose(executable: Executable, inputs: Sequence[NDArray], expected: Expected, wrong: int) -> MiscompileError:
+def _diagnose(executable: Subject, inputs: Sequence[NDArray], expected: Expected, wrong: int) -> MiscompileError:
     head = f"{executable.name}: output {wrong} differs from the NumPy reference"
     for (_, before), (name, after) in zip(executable.stages, executable.stages[1:], strict=False):
         if expected.first_wrong(reference.run(after, inputs)) is not None:
@@ -158,7 +156,7 @@ def _in_steps(loop: Node, operands: Sequence[NDArray], wrong: Callable[[Sequence
     return told or None
 
 
-def _node_on_device(executable: Executable, graph: Graph, inputs: Sequence[NDArray]) -> str:
+def _node_on_device(executable: Subject, graph: Graph, inputs: Sequence[NDArray]) -> str:
     """The first node whose kernel disagrees with the node's reference on the same operands."""
     found = _computed_wrongly(executable, graph, inputs)
     if found is None:
@@ -166,7 +164,7 @@ def _node_on_device(executable: Executable, graph: Graph, inputs: Sequence[NDArr
     return f"  first wrong pass: lower\n  first wrong node: {found}"
 
 
-def _computed_wrongly(executable: Executable, graph: Graph, inputs: Sequence[NDArray]) -> str | None:
+def _computed_wrongly(executable: Subject, graph: Graph, inputs: Sequence[NDArray]) -> str | None:
     watched = [value for node in graph.nodes for value in node.outputs]
     probe = Graph(graph.inputs, graph.constants, graph.nodes, tuple(watched))
     found: dict[Value, NDArray] = dict(graph.constants)
@@ -181,7 +179,7 @@ def _computed_wrongly(executable: Executable, graph: Graph, inputs: Sequence[NDA
     return None
 
 
-def _wrong_in_loop(executable: Executable, node: Node, operands: Sequence[NDArray]) -> str | None:
+def _wrong_in_loop(executable: Subject, node: Node, operands: Sequence[NDArray]) -> str | None:
     """The node of a loop's body whose kernel is wrong, if one alone is."""
     if not is_loop(node):
         return None
@@ -194,9 +192,7 @@ def _with_body(graph: Graph, node: Node) -> str:
     return f"{text}\n{body}" if isinstance(body, Graph) else text
 
 
-def _run_on_device(
-    executable: Executable, graph: Graph, inputs: Sequence[Any], donated: frozenset[int]
-) -> list[NDArray]:
+def _run_on_device(executable: Subject, graph: Graph, inputs: Sequence[Any], donated: frozenset[int]) -> list[NDArray]:
     device = executable.device
     plan = lower(graph, executable.target, donated) if device.needs_plan else None
     return [array.numpy() for array in device.prepare(graph, plan, donated)(inputs)]

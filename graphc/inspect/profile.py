@@ -7,17 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphc.errors import DeviceError
+from graphc.inspect.subject import Subject
+from graphc.inspect.timing import Measured, Timing
 from graphc.ir.text import COLUMNS, cut, html_bar, html_table, html_text, wrapped
-from graphc.plan.plan import Dispatch, Kernel
 from graphc.runtime import Array
-
-if TYPE_CHECKING:
-    from graphc.executable import Executable
 
 NANO, MICRO, MILLI = 1e-9, 1e-6, 1e-3
 
@@ -26,29 +24,7 @@ LEAST_SOURCE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """One dispatch, medians over the repeats. start: seconds after the first one began. seconds: how long it ran."""
-
-    number: int
-    dispatch: Dispatch
-    kernel: Kernel
-    start: float
-    seconds: float
-
-    @property
-    def gflops(self) -> float:
-        """Arithmetic rate in GFLOP/s; a multiply-add counts as two."""
-        return self.dispatch.flops / self.seconds / 1e9 if self.seconds else 0.0
-
-    @property
-    def gbytes(self) -> float:
-        """Memory rate in GB/s; each operand counts once."""
-        moved = self.dispatch.bytes_read + self.dispatch.bytes_written
-        return moved / self.seconds / 1e9 if self.seconds else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Measured):
     """What `Executable.profile` measured. All times in seconds, each the median over the repeats.
 
     method: how dispatches were timed: "inside passes" or "around passes" (time stamps), or "none" where the device has
@@ -56,20 +32,6 @@ class Profile:
     submit: the host's part of that call. span: from the first time stamp to the last. timings: one
     a dispatch, in the order in which they ran.
     """
-
-    name: str
-    device: str
-    method: str
-    repeat: int
-    total: float
-    submit: float
-    span: float
-    timings: tuple[Timing, ...]
-
-    @property
-    def busy(self) -> float:
-        """The sum of the dispatches' times."""
-        return sum(t.seconds for t in self.timings)
 
     def table(self, limit: int | None = None) -> str:
         """Kernels by the time they took in all, most first, as text; at most `limit` rows."""
@@ -191,7 +153,7 @@ class Profile:
         return self.table()
 
 
-def measure(executable: Executable, leaves: Sequence[Any], repeat: int) -> Profile:
+def measure(executable: Subject, leaves: Sequence[Any], repeat: int) -> Profile:
     """Time a program: `repeat` calls as they are, and `repeat` with time stamps. Arrays stay on the device; of those
     that a call takes over, it gets a copy."""
     if repeat < 1:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from graphc.codegen.kernel import Operand
 from graphc.errors import OutOfMemoryError
 from graphc.ir.graph import Value
 from graphc.ir.types import TensorType
+from graphc.lower.program import Program
 from graphc.plan import allocate as memory
 from graphc.plan.plan import Access, Buffer, BufferKind, Target, Tensor, padded
-
-if TYPE_CHECKING:
-    from graphc.lower.program import Program
 
 
 @dataclass(slots=True)

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from graphc.report.document import Peaks, describe
+from graphc.inspect.profile import Profile
+from graphc.report.document import Peaks, Reported, describe
 from graphc.report.measure import made_up
 from graphc.report.page import page
-
-if TYPE_CHECKING:
-    from graphc.executable import Executable
-    from graphc.inspect.profile import Profile
 
 __all__ = ["describe", "page", "write"]
 
 
 def write(
-    executable: Executable,
+    executable: Reported,
     path: str | os.PathLike[str],
     profile: Profile | bool = True,
     peaks: Peaks | None = None,

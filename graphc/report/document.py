@@ -5,11 +5,12 @@ from __future__ import annotations
 import linecache
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from graphc.families.record import OWN
 from graphc.families.registry import FAMILIES
 from graphc.inspect.profile import Profile
+from graphc.inspect.subject import Subject
 from graphc.inspect.viz.convert import KINDS, OTHER
 from graphc.inspect.viz.dot import clean
 from graphc.ir.graph import Graph
@@ -19,9 +20,6 @@ from graphc.report.launches import Launches
 from graphc.report.rows import Rows, Table
 from graphc.report.stages import stages
 from graphc.signature import Retrace
-
-if TYPE_CHECKING:
-    from graphc.executable import Executable
 
 Peaks = tuple[float, float]
 """What a device can do at most: FLOP/s and bytes/s."""
@@ -43,7 +41,13 @@ COLOURS: Final = {
 }
 
 
-def describe(executable: Executable, profile: Profile | None, peaks: Peaks | None = None) -> dict[str, Any]:
+class Reported(Subject, Protocol):
+    """What the page is of: a compiled program, and how often its function was compiled so far, and why."""
+
+    retraces: Sequence[Retrace]
+
+
+def describe(executable: Reported, profile: Profile | None, peaks: Peaks | None = None) -> dict[str, Any]:
     """The document of a program."""
     rows = Rows()
     plan, memory = executable.plan, executable.memory
@@ -177,7 +181,7 @@ def _tensors(rows: Rows, plan: Plan, flat: Graph) -> list[list[Any]]:
     ]
 
 
-def _lifetimes(executable: Executable, plan: Plan) -> list[list[Any]]:
+def _lifetimes(executable: Subject, plan: Plan) -> list[list[Any]]:
     """Each record of the memory report: [tensor, arena, offset, bytes, first part, last part, other tensors]."""
     place = {tensor.name: number for number, tensor in enumerate(plan.tensors)}
     return [

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from graphc.inspect.profile import Profile, measure
+from graphc.inspect.subject import Subject
 from graphc.ir.types import NDArray, TensorType
-
-if TYPE_CHECKING:
-    from graphc.executable import Executable
 
 REPEAT = 3
 
 
-def made_up(executable: Executable) -> Profile:
+def made_up(executable: Subject) -> Profile:
     """A profile on made-up arguments: zeros, which are indices in range, and small numbers for floats."""
     rng = np.random.default_rng(0)
     leaves = [_argument(argument.type, rng) for argument in executable.arguments]

@@ -27,10 +27,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("lower",),
     ("runtime",),
     ("inspect", "program"),
-    ("signature", "index_check", "eager", "limit", "tuner"),
-    ("targets",),
+    ("signature", "index_check", "limit", "tuner"),
+    ("targets", "report"),
     ("executable",),
     ("compile",),
+    ("eager",),
     (
         "checkpoint",
         "random",
@@ -45,7 +46,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "taps",
         "web",
         "onnx",
-        "report",
         "updates",
         "ordering",
         "immediate",
@@ -66,9 +66,6 @@ LAZY = {
     ("runtime", "immediate"): "methods of an Array are programs",
     ("runtime", "array_api"): "an Array names its namespace",
     ("tracing", "array_api"): "a traced value names its namespace",
-    ("eager", "compile"): "a transformed function that is called on arrays runs at once",
-    ("inspect", "executable"): "the bisector runs what it checks",
-    ("executable", "report"): "the report is made by nobody else than the method that writes it, and the command",
 }
 """Imports against the direction that happen inside functions, and why."""
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jinja2
 
 from graphc.families.record import OWN
 from graphc.families.registry import FAMILIES
+from graphc.inspect.timing import Measured
 from graphc.inspect.viz.dot import clean
-
-if TYPE_CHECKING:
-    from graphc.inspect.profile import Profile
 
 COLOURS: Final = {family.kind: family.colours.bar for family in FAMILIES}
 _BARS: Final = {family.name: family.colours.bar for family in FAMILIES}
 
 
-def waterfall(profile: Profile) -> str:
+def waterfall(profile: Measured) -> str:
     """The page's HTML. All text of the user's program is escaped; the page loads nothing from elsewhere."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("graphc.inspect.viz"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -26,7 +24,7 @@ def waterfall(profile: Profile) -> str:
     return page.render(profile=profile, rows=_rows(profile), colours=list(COLOURS.items()))
 
 
-def _rows(profile: Profile) -> list[dict[str, Any]]:
+def _rows(profile: Measured) -> list[dict[str, Any]]:
     span = max((t.start + t.seconds for t in profile.timings), default=0.0) or 1.0
     rows: list[dict[str, Any]] = []
     phase = ""
