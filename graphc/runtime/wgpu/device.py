@@ -28,8 +28,9 @@ class WgpuDevice(Queue):
 
     @property
     def compiler(self) -> Compiler:
-        """What compiles its kernels; opens the device."""
-        _ = self.handle
+        """What compiles its kernels; opens the device unless it was open before."""
+        if not self._opened:
+            self._open()
         return self._compiler
 
     @property
