@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from graphc.convolution import array_like
+from graphc.errors import ShapeError
 from graphc.nn.shared import Array, shifted
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
@@ -39,6 +40,41 @@ def gelu(x: Array, approximate: bool = False) -> Array:
     if approximate:
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + apply(by_name("erf"), x * math.sqrt(0.5)))
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) for each element, without overflow."""
+    x = array_like(x)
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def swiglu(gate: Array, up: Array | None = None, axis: int = -1) -> Array:
+    """silu(gate) * up. Without `up`, the halves of `gate` along `axis` are both.
+
+    swiglu(x @ w1, x @ w3) @ w2 is the MLP of many language models. Raises ShapeError. Source: arXiv:2002.05202.
+    """
+    gate, up = _gated("swiglu", gate, up, axis)
+    return silu(gate) * up
+
+
+def geglu(gate: Array, up: Array | None = None, axis: int = -1, approximate: bool = False) -> Array:
+    """gelu(gate) * up, as `swiglu`; `approximate` takes gelu's tanh form. Source: arXiv:2002.05202."""
+    gate, up = _gated("geglu", gate, up, axis)
+    return gelu(gate, approximate) * up
+
+
+def _gated(name: str, gate: Array, up: Array | None, axis: int) -> tuple[Array, Array]:
+    """The two factors of a gated unit."""
+    gate = array_like(gate)
+    if up is None:
+        if not -gate.ndim <= axis < gate.ndim or gate.shape[axis] % 2:
+            raise ShapeError(f"{name}: gate has shape {gate.shape}: axis {axis} has to be one of an even length")
+        first, second = np.split(gate, 2, axis)
+        return first, second
+    up = array_like(up)
+    if gate.shape != up.shape:
+        raise ShapeError(f"{name}: gate has shape {gate.shape} and up {up.shape}: need the same")
+    return gate, up
 
 
 def softmax(x: Array, axis: int = -1) -> Array:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from graphc.convolution import array_like
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.nn.shared import Array, half_again
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
@@ -91,25 +91,85 @@ def batch_norm(
     train: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    axis: int = -1,
 ) -> tuple[Array, tuple[Array, Array]]:
     """Normalise each channel (last axis) and return (y, (mean, var)) with the running statistics after this batch.
 
-    x: [..., C]; gain, bias, mean, var: [C]. In training the batch's own mean and variance normalise, and the running
-    ones move towards them by `momentum` (the variance unbiased, as in PyTorch); in evaluation the running ones
-    normalise and stay. Raises ShapeError for a training batch of fewer than two rows. Source: arXiv:1502.03167.
+    x: [..., C]; gain, bias, mean, var: [C]. axis: where the channels are, 1 for what `conv` gives. In training the
+    batch's own mean and variance normalise, and the running ones move towards them by `momentum` (the variance
+    unbiased, as in PyTorch); in evaluation the running ones normalise and stay. Raises ShapeError, too for a training
+    batch of fewer than two rows. Source: arXiv:1502.03167.
     """
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"batch_norm: x has shape {x.shape}: there is no axis {axis}")
+    after = x.ndim - 1 - axis % x.ndim
+
+    def spread(of_channel: Array) -> Array:
+        return np.reshape(of_channel, (-1, *(1,) * after)) if after else of_channel
+
     if not train:
-        return (x - mean) * apply(by_name("rsqrt"), var + eps) * gain + bias, (mean, var)
-    axes = tuple(range(x.ndim - 1))
-    count = math.prod(x.shape[:-1])
+        return (x - spread(mean)) * apply(by_name("rsqrt"), spread(var) + eps) * spread(gain) + spread(bias), (
+            mean,
+            var,
+        )
+    axes = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+    count = math.prod(x.shape[i] for i in axes)
     if count < 2:
         raise ShapeError(f"batch_norm: x has shape {x.shape}: training needs at least two rows")
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     batch_mean = np.mean(wide, axis=axes)
-    centred = wide - batch_mean
+    centred = wide - spread(batch_mean)
     batch_var = np.mean(centred * centred, axis=axes)
-    y = half_again(centred * apply(by_name("rsqrt"), batch_var + eps), x) * gain + bias
+    y = half_again(centred * apply(by_name("rsqrt"), spread(batch_var) + eps), x) * spread(gain) + spread(bias)
     stop = by_name("stop_gradient")
     new_mean = (1 - momentum) * mean + momentum * apply(stop, half_again(batch_mean, mean))
     new_var = (1 - momentum) * var + momentum * (count / (count - 1)) * apply(stop, half_again(batch_var, var))
     return y, (new_mean, new_var)
+
+
+def group_norm(x: Array, groups: int, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
+    """Normalise groups of channels of each example: (x - mean) / sqrt(var + eps) * gain + bias.
+
+    x: [N, C, *space], as `conv` has it; gain and bias: [C]. Mean and variance are those of C / groups channels and all
+    of space. Numbers may be so large that their squares overflow; half precision is computed in single.
+    Raises ShapeError, and ArgumentError for groups that do not divide the channels. Source: arXiv:1803.08494.
+    """
+    x = array_like(x)
+    if x.ndim < 2:
+        raise ShapeError(f"group_norm: x has shape {x.shape}: need [N, C, *space]")
+    channels = x.shape[1]
+    if not isinstance(groups, int | np.integer) or groups < 1 or channels % groups:
+        raise ArgumentError(f"group_norm: groups is {groups!r}: need a number that divides {channels} channels")
+    return _grouped("group_norm", x, int(groups), gain, bias, eps)
+
+
+def instance_norm(x: Array, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
+    """Normalise each channel of each example over space: (x - mean) / sqrt(var + eps) * gain + bias.
+
+    x: [N, C, *space]; gain and bias: [C]. Raises ShapeError, too where space has no two elements. As `group_norm`
+    otherwise, with a group a channel. Source: arXiv:1607.08022.
+    """
+    x = array_like(x)
+    if x.ndim < 3 or math.prod(x.shape[2:]) < 2:
+        raise ShapeError(
+            f"instance_norm: x has shape {x.shape}: need [N, C, *space] with two elements of space or more"
+        )
+    return _grouped("instance_norm", x, x.shape[1], gain, bias, eps)
+
+
+def _grouped(name: str, x: Array, groups: int, gain: Array | None, bias: Array | None, eps: float) -> Array:
+    count, channels, *space = x.shape
+    size = channels // max(groups, 1) * math.prod(space)
+    rows = _standardized(np.reshape(x, (count, groups, size)), eps, True)
+    y = np.reshape(rows, x.shape)
+    return _affine(y, *(_of_channels(name, x, what, given) for what, given in (("gain", gain), ("bias", bias))))
+
+
+def _of_channels(name: str, x: Array, what: str, given: Array | None) -> Array | None:
+    """A number for each channel, as it broadcasts to x: [N, C, *space]; raises ShapeError."""
+    if given is None:
+        return None
+    given = array_like(given)
+    if given.shape != x.shape[1:2]:
+        raise ShapeError(f"{name}: {what} has shape {given.shape}: need ({x.shape[1]},), a number for each channel")
+    return np.reshape(given, (x.shape[1],) + (1,) * (x.ndim - 2))

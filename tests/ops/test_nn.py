@@ -12,53 +12,12 @@ import pytest
 import graphc
 from graphc import nn, random
 from graphc.autodiff.reverse import differentiate
-from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from graphc.ir.graph import evaluate
 from graphc.tracing.trace import trace
+from tests.support.layers import check, check_gradients, normal, traced
 
 Array = Any
-
-
-def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
-    return np.random.default_rng(seed).normal(0, scale, shape)
-
-
-def traced(fn: Callable[..., Any], *arguments: Array) -> list[Array]:
-    """The outputs of the traced function, by the NumPy reference in float32."""
-    single = [a.astype(np.float32) if a.dtype == np.float64 else a for a in arguments]
-    return evaluate(trace(fn, *single), single)
-
-
-def check(fn: Callable[..., Array], want: Array, *arguments: Array, rtol: float = 2e-6, atol: float = 2e-6) -> None:
-    """fn in float64 is `want`; traced it is that to float32's precision; its gradients are finite differences."""
-    got = fn(*arguments)
-    assert got.dtype == np.float64
-    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
-    (single,) = traced(fn, *arguments)
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, want, rtol=rtol, atol=atol)
-    check_gradients(fn, *arguments)
-
-
-def check_gradients(fn: Callable[..., Array], *arguments: Array) -> None:
-    """Gradients of a weighted sum of fn for every float argument, against central differences in float64."""
-    weights = normal(*np.shape(fn(*arguments)), seed=9)
-    floats = [i for i, a in enumerate(arguments) if a.dtype == np.float64]
-    single = [a.astype(np.float32) if a.dtype == np.float64 else a for a in arguments]
-    scalar = trace(lambda *a: np.sum(fn(*a) * weights.astype(np.float32)), *single)
-    _, *grads = evaluate(differentiate(scalar, floats), single)
-    for position, grad in zip(floats, grads, strict=True):
-        x = arguments[position]
-        want = np.empty_like(x)
-        for index in np.ndindex(x.shape):
-            step = np.zeros_like(x)
-            step[index] = 1e-6
-            up, down = (
-                np.sum(fn(*arguments[:position], x + s, *arguments[position + 1 :]) * weights) for s in (step, -step)
-            )
-            want[index] = (up - down) / 2e-6
-        scale = max(1.0, np.abs(want).max())
-        np.testing.assert_allclose(grad, want, rtol=1e-4, atol=2e-5 * scale)
 
 
 def softmax64(x: Array, axis: int = -1) -> Array:
@@ -79,11 +38,24 @@ PHI = np.vectorize(lambda t: 0.5 * (1 + math.erf(t / math.sqrt(2))))
         (nn.gelu, X * PHI(X)),
         (nn.softmax, softmax64(X)),
         (nn.log_softmax, np.log(softmax64(X))),
+        (nn.softplus, np.log(1 + np.exp(X))),
     ],
-    ids=["relu", "sigmoid", "silu", "gelu", "softmax", "log_softmax"],
+    ids=["relu", "sigmoid", "silu", "gelu", "softmax", "log_softmax", "softplus"],
 )
 def test_activations(fn: Callable[[Array], Array], want: Array) -> None:
     check(fn, want, X)
+
+
+def test_gated_units() -> None:
+    gate, up = normal(4, 3), normal(4, 3, seed=1)
+    check(nn.swiglu, gate / (1 + np.exp(-gate)) * up, gate, up)
+    check(nn.geglu, gate * PHI(gate) * up, gate, up)
+    check(nn.swiglu, gate / (1 + np.exp(-gate)) * up, np.concatenate([gate, up], -1))
+    check(lambda x: nn.geglu(x, axis=0), gate * PHI(gate) * up, np.concatenate([gate, up], 0))
+    with pytest.raises(ShapeError, match=r"swiglu: gate has shape \(4, 5\): axis -1 has to be one of an even length"):
+        nn.swiglu(X)
+    with pytest.raises(ShapeError, match=r"geglu: gate has shape \(4, 3\) and up \(3,\): need the same"):
+        nn.geglu(gate, up[0])
 
 
 def test_gelu_approximation_is_close() -> None:
@@ -266,6 +238,38 @@ def test_batch_norm() -> None:
     assert same[1] is var
     with pytest.raises(ShapeError, match="two rows"):
         nn.batch_norm(x[:1, 0], gain, bias, mean, var, train=True)
+
+
+def test_norms_of_channels() -> None:
+    x, gain, bias = normal(2, 4, 3, 2, scale=3), normal(4, seed=1), normal(4, seed=2)
+    for groups in (1, 2, 4):
+        want = np.empty_like(x)
+        for n, c in np.ndindex(2, 4):
+            size = 4 // groups
+            group = x[n, c // size * size : (c // size + 1) * size]
+            want[n, c] = (x[n, c] - group.mean()) / np.sqrt(group.var() + 1e-5) * gain[c] + bias[c]
+        check(lambda x, g, b, groups=groups: nn.group_norm(x, groups, g, b), want, x, gain, bias)
+    check(nn.instance_norm, want, x, gain, bias)
+    plain = nn.group_norm(x[:, :, 0, 0], 2)
+    np.testing.assert_allclose(np.abs(plain), 1, rtol=1e-3)
+    with pytest.raises(ArgumentError, match="group_norm: groups is 3: need a number that divides 4 channels"):
+        nn.group_norm(x, 3)
+    with pytest.raises(ShapeError, match=r"group_norm: gain has shape \(2,\): need \(4,\), a number for each channel"):
+        nn.group_norm(x, 2, gain[:2])
+    with pytest.raises(ShapeError, match=r"instance_norm: .* two elements of space"):
+        nn.instance_norm(x[:, :, :1, :1])
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_batch_norm_of_channels_that_are_not_last(train: bool) -> None:
+    x, gain, bias, mean, var = normal(2, 3, 4, 2), *(np.exp(normal(3, seed=i)) for i in range(4))
+    y, stats = nn.batch_norm(x, gain, bias, mean, var, train=train, axis=1)
+    want, moved = nn.batch_norm(np.moveaxis(x, 1, -1), gain, bias, mean, var, train=train)
+    np.testing.assert_allclose(y, np.moveaxis(want, -1, 1), rtol=1e-10)
+    np.testing.assert_allclose(stats, moved, rtol=1e-10)
+    check(lambda x, g, b: nn.batch_norm(x, g, b, mean, var, train=train, axis=1)[0], y, x, gain, bias, rtol=1e-5)
+    with pytest.raises(ShapeError, match="there is no axis 4"):
+        nn.batch_norm(x, gain, bias, mean, var, train=train, axis=4)
 
 
 def attention64(q: Array, k: Array, v: Array, seen: Array, scale: float) -> Array:
