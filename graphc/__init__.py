@@ -38,7 +38,9 @@ from graphc.errors import (
     TraceWarning,
 )
 from graphc.executable import Executable
+from graphc.inspect.pictures import Drawn as _Drawn
 from graphc.ir.graph import Graph
+from graphc.ir.graph import draw_with as _draw_with
 from graphc.ir.types import enable_x64
 from graphc.ordering import top_k, unique
 from graphc.plan.contract import Contract
@@ -124,6 +126,8 @@ __all__ = [
     "while_loop",
     "with_taps",
 ]
+
+_draw_with(_Drawn())
 
 
 def __getattr__(name: str) -> _Any:

@@ -14,8 +14,7 @@ import numpy as np
 
 from graphc.analysis.intervals import Box, Interval, hull, inside, whole
 from graphc.errors import IndexRangeError
-from graphc.ir.graph import Graph, Node, Value, evaluate
-from graphc.ir.printer import describe
+from graphc.ir.graph import Graph, Node, Value, describe, evaluate
 from graphc.ir.types import NDArray
 from graphc.passes.ranges import Exact, Findings
 from graphc.plan.plan import range_message

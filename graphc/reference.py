@@ -15,8 +15,7 @@ import numpy as np
 
 from graphc.analysis.loops import flatten, is_loop
 from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
-from graphc.ir.graph import Graph, Node, Value, execute, run_node
-from graphc.ir.printer import describe, value_names
+from graphc.ir.graph import Graph, Node, Value, describe, execute, run_node, value_names
 from graphc.ir.types import NDArray, TensorType, dtype_of
 from graphc.ops.indexing import axis_length
 from graphc.ops.structured import put, repeat

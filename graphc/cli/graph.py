@@ -16,8 +16,7 @@ import graphc
 from graphc.cli.settings import DEVICE, SET, TARGET, WHAT, settings_of
 from graphc.errors import DataError
 from graphc.inspect.times import of_nodes
-from graphc.ir.graph import Graph, Node
-from graphc.ir.printer import format_attr, value_names
+from graphc.ir.graph import Graph, Node, format_attr, value_names
 from graphc.ir.text import COLUMNS
 from graphc.models import MODELS, data
 from graphc.models.settings import SettingError

@@ -21,8 +21,7 @@ from graphc import reference
 from graphc.analysis.loops import is_loop
 from graphc.errors import MiscompileError
 from graphc.inspect.subject import Subject
-from graphc.ir.graph import Graph, Node, Value, execute, run_node
-from graphc.ir.printer import describe
+from graphc.ir.graph import Graph, Node, Value, describe, execute, run_node
 from graphc.ir.types import NDArray, narrow
 from graphc.lower import lower
 from graphc.ops.structured import repeat

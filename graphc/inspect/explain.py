@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.analysis.loops import flatten
-from graphc.ir.graph import Graph, Node, Value
-from graphc.ir.printer import format_node, value_names
+from graphc.ir.graph import Graph, Node, Value, format_node, value_names
 from graphc.passes.fusion.explain import Decision
 from graphc.plan.plan import Dispatch, Plan
 

@@ -1,4 +1,4 @@
-"""The graph: values, nodes, and the Builder that makes them.
+"""The graph: values, nodes, the Builder that makes them, and the text that it is printed as.
 
 Values and Nodes compare by identity and are never changed; a pass returns a new Graph. Every node keeps the source
 lines of the user's code that it came from.
@@ -8,101 +8,59 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from graphc.errors import GraphcError, GraphError
-from graphc.ir.op import Op
-from graphc.ir.types import NDArray, TensorType, type_of
+from graphc.ir.op import Node, Op
+from graphc.ir.types import ALL_DTYPES, DType, NDArray, TensorType, type_of
+from graphc.ir.value import BACKWARD, FORWARD, NOWHERE, UPDATE, Source, SourceLine, Value, new_value
 
 if TYPE_CHECKING:
     import networkx
 
-FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
+__all__ = [
+    "BACKWARD",
+    "FORWARD",
+    "NOWHERE",
+    "UPDATE",
+    "Builder",
+    "Called",
+    "Graph",
+    "Node",
+    "Op",
+    "Runs",
+    "Source",
+    "SourceLine",
+    "Value",
+    "describe",
+    "draw_with",
+    "evaluate",
+    "execute",
+    "format_attr",
+    "format_graph",
+    "format_node",
+    "infer_types",
+    "inline_bodies",
+    "new_value",
+    "prune",
+    "renamed",
+    "reports",
+    "run_node",
+    "value_names",
+]
 
+SHOWN: Final = 8
+"""Most numbers of a constant that are printed; of larger ones the text gives the bytes."""
 
-@dataclass(frozen=True, slots=True, order=True)
-class SourceLine:
-    """One line of the user's code."""
-
-    file: str
-    line: int
-    text: str = ""
-    function: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a node came from: its lines (a fused node has several) and the phase of the program it belongs to."""
-
-    lines: tuple[SourceLine, ...] = ()
-    phase: str = FORWARD
-    scope: str = ""
-
-    def merged(self, others: Iterable[Source]) -> Source:
-        """The union of the lines, in order of first appearance."""
-        lines = dict.fromkeys(self.lines)
-        for other in others:
-            lines.update(dict.fromkeys(other.lines))
-        return replace(self, lines=tuple(lines))
-
-    @property
-    def at(self) -> str:
-        """The last line of a message: where in the user's code, and what stands there. Empty where that is unknown."""
-        if not self.lines:
-            return ""
-        line = self.lines[0]
-        return f"\n  at  {line}" + (f": {line.text}" if line.text else "")
-
-    def __str__(self) -> str:
-        return ", ".join(dict.fromkeys(str(line) for line in self.lines))  # a line may hold several expressions
-
-
-NOWHERE = Source()
-_ids = itertools.count()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """A tensor in a graph. id: unique in this process. hint: the name it had in the user's code, for printing."""
-
-    id: int
-    type: TensorType
-    hint: str = ""
-
-    def __repr__(self) -> str:
-        return f"%{self.hint or self.id}:{self.type}"
-
-
-def new_value(type: TensorType, hint: str = "") -> Value:
-    """A fresh Value."""
-    return Value(next(_ids), type, hint)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """One application of an Op. attrs hold static parameters: numbers, strings, tuples of them, DTypes, sub-graphs."""
-
-    op: Op
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
-    source: Source = NOWHERE
-
-    @property
-    def out(self) -> Value:
-        """The only output."""
-        return self.outputs[0]
-
-    def __repr__(self) -> str:
-        return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
+_WORD: Final = re.compile(r"[A-Za-z_][\w:]*")
+_MEANT_OTHERWISE: Final = frozenset({"True", "False", "None", "inf", "nan", *(dtype.name for dtype in ALL_DTYPES)})
+"""Words that as an attribute are no strings: a string of this kind is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +114,6 @@ class Graph:
         inferred: nodes whose types are known to be right, because a graph verified before held them; those of this
         graph are added.
         """
-        from graphc.ir.printer import describe
-
         known: set[Value] = set()
         for value in itertools.chain(self.inputs, self.constants):
             if value in known:
@@ -186,29 +142,114 @@ class Graph:
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """Nodes keyed "%name", with edges for the values that flow; see graphc.inspect.viz.convert."""
-        from graphc.inspect.viz.convert import to_networkx
-
-        return to_networkx(self)
+        return _pictures[-1].to_networkx(self)
 
     def to_dot(self, **options: Any) -> str:
         """Graphviz source of a drawing of the graph."""
-        from graphc.inspect.viz.draw import to_dot
-
-        return to_dot(self, **options)
+        return _pictures[-1].to_dot(self, **options)
 
     def to_svg(self, path: Any = None, **options: Any) -> str:
         """An SVG drawing of the graph, also written to `path`. Needs no system package."""
-        from graphc.inspect.viz.draw import to_svg
-
-        return to_svg(self, path, **options)
+        return _pictures[-1].to_svg(self, path, **options)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
 
     def __str__(self) -> str:
-        from graphc.ir.printer import format_graph
-
         return format_graph(self)
+
+
+class Pictures(Protocol):
+    """What draws graphs."""
+
+    def to_networkx(self, graph: Graph, /) -> networkx.MultiDiGraph: ...
+
+    def to_dot(self, graph: Graph, /, **options: Any) -> str: ...
+
+    def to_svg(self, graph: Graph, path: Any, /, **options: Any) -> str: ...
+
+
+_pictures: list[Pictures] = []
+
+
+def draw_with(pictures: Pictures) -> None:
+    """Have graphs drawn by this from now on; the intermediate representation knows of no drawing itself."""
+    _pictures[:] = [pictures]
+
+
+def value_names(graph: Graph) -> dict[Value, str]:
+    """A unique printed name for each value: its hint where it has one, else its number in order."""
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    for number, value in enumerate(graph.values()):
+        name = value.hint or str(number)
+        if name in taken:
+            name = f"{name}.{number}"
+        taken.add(name)
+        names[value] = f"%{name}"
+    return names
+
+
+def format_attr(value: Any) -> str:
+    """One attribute as it is printed."""
+    if isinstance(value, Graph):
+        return f"<{len(value.nodes)} ops>"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(format_attr(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, str):
+        plain = _WORD.fullmatch(value) and value not in _MEANT_OTHERWISE
+        return value if plain else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(value, DType | int | float | bool | type(None)):
+        return str(value)
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def format_node(node: Node, names: dict[Value, str]) -> str:
+    """One node, without its source."""
+    outputs = ", ".join(f"{names.get(v, repr(v))}: {v.type}" for v in node.outputs)
+    arguments = [names.get(v, repr(v)) for v in node.inputs]
+    arguments += [f"{key}={format_attr(value)}" for key, value in node.attrs.items() if key != "why"]
+    return f"{outputs} = {node.op.name}({', '.join(arguments)})"
+
+
+def describe(graph: Graph, node: Node) -> str:
+    """One node with its source lines, for messages."""
+    text = format_node(node, value_names(graph))
+    return f"{text}  # {node.source}" if node.source.lines else text
+
+
+def format_graph(graph: Graph) -> str:
+    """The whole graph; the body of a fused node is indented below it."""
+    return "\n".join(_lines(graph, ""))
+
+
+def _lines(graph: Graph, indent: str) -> list[str]:
+    names = value_names(graph)
+    lines = [f"{indent}graph({', '.join(f'{names[v]}: {v.type}' for v in graph.inputs)})"]
+    for value, array in graph.constants.items():
+        shown = _constant(array)
+        lines.append(f"{indent}  {names[value]}: {value.type} = constant {shown}")
+    for node in graph.nodes:
+        lines.append(f"{indent}  {format_node(node, names)}{_comment(node.source)}")
+        for attr in node.attrs.values():
+            if isinstance(attr, Graph):
+                lines += _lines(attr, indent + "    ")
+    lines.append(f"{indent}  return {', '.join(names[v] for v in graph.outputs)}")
+    return lines
+
+
+def _comment(source: Source) -> str:
+    """Where a node comes from, and the phase that it belongs to unless that is the forward one."""
+    phase = "" if source.phase == FORWARD else f"({source.phase})"
+    text = " ".join(filter(None, (str(source), phase)))
+    return f"  # {text}" if text else ""
+
+
+def _constant(array: np.ndarray[Any, Any]) -> str:
+    if array.size > SHOWN:
+        return f"<{array.nbytes} bytes>"
+    numbers = ", ".join(map(str, array.ravel()))  # each as short as its own precision allows
+    return numbers if array.size == 1 else f"[{numbers}]"
 
 
 def infer_types(op: Op, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> tuple[TensorType, ...]:
@@ -373,8 +414,6 @@ class Builder:
 
     def _located(self, error: GraphcError, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any]) -> GraphcError:
         """`error` with op, operand types, the node that was refused as it would be printed, and the user's line."""
-        from graphc.ir.printer import format_attr, value_names
-
         message = str(error)
         if inputs and not all(str(v.type) in message for v in inputs):
             given = zip(_operand_names(op, len(inputs)), inputs, strict=True)

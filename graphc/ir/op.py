@@ -1,4 +1,4 @@
-"""Op: one record with everything graphc knows of one operation.
+"""Op: one record with everything graphc knows of one operation; and Node, one application of it.
 
 A record is written once, in `graphc/ops/`. Its cases generate the reference, finite-difference, GPU and docs checks,
 so an op without a gradient, a reference or a kernel fails the suite. Passes ask for traits, not for names.
@@ -6,15 +6,13 @@ so an op without a gradient, a reference or a kernel fails the suite. Passes ask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Final, Protocol
 
 from graphc.ir.index import Index
 from graphc.ir.types import DType, NDArray, TensorType
-
-if TYPE_CHECKING:
-    from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.value import NOWHERE, Source, Value
 
 Attrs = Mapping[str, Any]
 Traced = Any
@@ -44,28 +42,6 @@ class Shared:
     """Stands in the place of a result of a batching rule: `x` is the same for all examples, and has no axis of them."""
 
     x: Traced
-
-
-class Batch(Protocol):
-    """What a batching rule knows: one op is applied to `size` examples, whose operands lie along a first axis.
-
-    mapped: which operands have that axis; the others are the same for all examples.
-    """
-
-    @property
-    def op(self) -> Op: ...
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def mapped(self) -> tuple[bool, ...]: ...
-
-    def graph(self, body: Graph, mapped: Sequence[bool], every: Sequence[bool]) -> tuple[Graph, tuple[bool, ...]]:
-        """A body for all examples, its inputs mapped so; and which outputs are, those in `every` in any case."""
-
-    def summed(self, body: Graph, chosen: Sequence[bool]) -> Graph:
-        """A body whose chosen outputs, all mapped, are summed over the examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +262,32 @@ class Op:
         return isinstance(self.lowering, Repeat)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        from graphc.ops import by_name
-
         return by_name, (self.name,)
+
+
+OPS: Final[dict[str, Op]] = {}
+"""All operations by name; `graphc.ops` puts them in."""
+
+
+def by_name(name: str) -> Op:
+    """The op of this name; raises KeyError for a name that no op has."""
+    return OPS[name]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One application of an Op. attrs hold static parameters: numbers, strings, tuples of them, DTypes, sub-graphs."""
+
+    op: Op
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    source: Source = NOWHERE
+
+    @property
+    def out(self) -> Value:
+        """The only output."""
+        return self.outputs[0]
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}({', '.join(map(repr, self.inputs))})"

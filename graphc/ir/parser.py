@@ -1,4 +1,4 @@
-"""The inverse of `graphc.ir.printer`: a graph from its text, so that a test of a pass is two texts.
+"""The inverse of `graphc.ir.graph`: a graph from its text, so that a test of a pass is two texts.
 
 Everything that a printed graph shows comes back: names, types, attributes, constants of a few numbers, bodies, source
 lines as `file:line`. What is printed in short only (large constants, the `why` of fusion, a user's own gradient) does

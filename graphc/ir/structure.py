@@ -1,4 +1,4 @@
-"""What makes two graphs the same program."""
+"""What makes two graphs the same program, and two constants the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from graphc.ir.graph import Graph, Value
+from graphc.ir.types import NDArray
 
 
 def structure(graph: Graph) -> Hashable:
@@ -24,3 +25,8 @@ def structure(graph: Graph) -> Hashable:
 def _frozen(attrs: Any) -> Hashable:
     # The rule of a call matters to differentiation, which is over by now.
     return tuple((k, structure(v) if isinstance(v, Graph) else v) for k, v in attrs.items() if k != "rule")
+
+
+def same_constant(a: NDArray, b: NDArray) -> bool:
+    """Whether two constants are the same bytes (so that NaN equals NaN and -0.0 differs from 0.0)."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -7,8 +7,7 @@ from dataclasses import replace
 from graphc.analysis.loops import Flat, flatten, passed_through
 from graphc.codegen.kernel import Faults, KernelSource, Site
 from graphc.families.map.kernel import copy_kernel
-from graphc.ir.graph import Graph, Node, Value, new_value
-from graphc.ir.printer import value_names
+from graphc.ir.graph import Graph, Node, Value, new_value, value_names
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.codegen.kernel import KernelSource, Operand
-from graphc.ir.graph import Node, Value
-from graphc.ir.printer import format_node, value_names
+from graphc.ir.graph import Node, Value, format_node, value_names
 from graphc.kernels.turns import turns
 from graphc.lower.chain import Chain, join
 from graphc.lower.declare import module

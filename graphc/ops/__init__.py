@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from graphc.ir.op import Op
+from graphc.ir.op import OPS, Op, by_name
 from graphc.ops import (
     attention,
     conv,
@@ -21,6 +21,8 @@ from graphc.ops import (
     structured,
     transcendental,
 )
+
+__all__ = ["MODULES", "OPS", "by_name"]
 
 MODULES: Final = (
     elementwise,
@@ -39,9 +41,4 @@ MODULES: Final = (
     structured,
 )
 
-OPS: Final[dict[str, Op]] = {op.name: op for module in MODULES for op in vars(module).values() if isinstance(op, Op)}
-
-
-def by_name(name: str) -> Op:
-    """The op of this name; raises KeyError for a name that no op has."""
-    return OPS[name]
+OPS.update((op.name, op) for module in MODULES for op in vars(module).values() if isinstance(op, Op))

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Attend, Batch, Case, Op, Traced, apply
+from graphc.ir.op import Attend, Case, Op, Traced, apply
 from graphc.ir.types import NDArray, TensorType, u32
-from graphc.ops.batching import every
+from graphc.ops.batching import Batch, every
 from graphc.ops.elementwise import FLOAT, same_dtype
 from graphc.ops.random import random_bits
 from graphc.ops.samples import sample

@@ -6,12 +6,35 @@ and gives the outputs with the examples along their first axis. It is plain NumP
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.ir.op import Batch, BatchRule, Op, apply
+from graphc.ir.graph import Graph
+from graphc.ir.op import BatchRule, Op, apply
+
+
+class Batch(Protocol):
+    """What a batching rule knows: one op is applied to `size` examples, whose operands lie along a first axis.
+
+    mapped: which operands have that axis; the others are the same for all examples.
+    """
+
+    @property
+    def op(self) -> Op: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def mapped(self) -> tuple[bool, ...]: ...
+
+    def graph(self, body: Graph, mapped: Sequence[bool], every: Sequence[bool]) -> tuple[Graph, tuple[bool, ...]]:
+        """A body for all examples, its inputs mapped so; and which outputs are, those in `every` in any case."""
+
+    def summed(self, body: Graph, chosen: Sequence[bool]) -> Graph:
+        """A body whose chosen outputs, all mapped, are summed over the examples."""
 
 
 def rule_of(op: Op) -> BatchRule | None:

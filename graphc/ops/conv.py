@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Batch, Case, Custom, Op, apply
+from graphc.ir.op import Case, Custom, Op, apply
 from graphc.ir.types import NDArray, TensorType, f32
+from graphc.ops.batching import Batch
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.samples import integers, sample
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
 from graphc.ir.index import Idx, Index, constant
-from graphc.ir.op import Batch, Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
+from graphc.ir.op import Case, Custom, Emitter, Indexed, Lanes, NotDifferentiable, Op, Term, apply
 from graphc.ir.types import DType, NDArray, Shape, TensorType, bool_, broadcast_shapes, dtype_of, i32
-from graphc.ops.batching import as_before, spread
+from graphc.ops.batching import Batch, as_before, spread
 from graphc.ops.elementwise import NUMERIC
 from graphc.ops.movement import INDEXED, unbroadcast
 from graphc.ops.position import iota

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Batch, Case, Contract, Op
+from graphc.ir.op import Case, Contract, Op
 from graphc.ir.types import NDArray, TensorType, broadcast_shapes
-from graphc.ops.batching import level
+from graphc.ops.batching import Batch, level
 from graphc.ops.elementwise import NUMERIC, same_dtype
 from graphc.ops.movement import unbroadcast
 from graphc.ops.samples import integers, sample

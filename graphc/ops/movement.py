@@ -13,9 +13,9 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.index import Idx, Index, add, clamp, constant, divide, modulo, multiply, reverse, subtract
-from graphc.ir.op import Batch, Case, Emitter, Indexed, Op, Term, apply
+from graphc.ir.op import Case, Emitter, Indexed, Op, Term, apply
 from graphc.ir.types import NDArray, Shape, TensorType, bool_, broadcast_shapes
-from graphc.ops.batching import along, before
+from graphc.ops.batching import Batch, along, before
 from graphc.ops.reduce import reduced_shape
 from graphc.ops.samples import booleans, integers, sample
 

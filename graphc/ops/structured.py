@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Batch, Custom, Indexed, Inline, NotDifferentiable, Op, Repeat, Shared, apply
+from graphc.ir.graph import Graph, evaluate
+from graphc.ir.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat, Shared, apply
 from graphc.ir.types import NDArray, TensorType
-from graphc.ops.batching import as_before, spread
-
-if TYPE_CHECKING:
-    from graphc.ir.graph import Graph
+from graphc.ops.batching import Batch, as_before, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +71,6 @@ def _infer_body(*types: TensorType, body: Graph, **attrs: Any) -> tuple[TensorTy
 
 
 def _run_body(*arrays: NDArray, body: Graph, **attrs: Any) -> tuple[NDArray, ...]:
-    from graphc.ir.graph import evaluate
-
     return tuple(evaluate(body, arrays))
 
 
@@ -153,8 +149,6 @@ def _infer_scan(
 def _run_scan(
     *arrays: NDArray, body: Graph, length: int, consts: int, carries: int, reverse: bool
 ) -> tuple[NDArray, ...]:
-    from graphc.ir.graph import evaluate
-
     def run(given: list[NDArray]) -> list[NDArray]:
         return evaluate(body, given)
 

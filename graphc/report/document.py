@@ -13,8 +13,7 @@ from graphc.inspect.profile import Profile
 from graphc.inspect.subject import Subject
 from graphc.inspect.viz.convert import KINDS, OTHER
 from graphc.inspect.viz.dot import clean
-from graphc.ir.graph import Graph
-from graphc.ir.printer import value_names
+from graphc.ir.graph import Graph, value_names
 from graphc.plan.plan import Kernel, Plan
 from graphc.report.launches import Launches
 from graphc.report.rows import Rows, Table

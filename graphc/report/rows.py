@@ -8,8 +8,7 @@ from graphc.inspect.viz.convert import KINDS, kind_of
 from graphc.inspect.viz.diff import body_of
 from graphc.inspect.viz.dot import clean
 from graphc.inspect.viz.fold import classes
-from graphc.ir.graph import Graph, Node, Source, SourceLine, Value
-from graphc.ir.printer import format_attr
+from graphc.ir.graph import Graph, Node, Source, SourceLine, Value, format_attr
 
 TEXT = 240
 """Characters of a name, type or text that are kept."""

@@ -11,7 +11,7 @@ import numpy as np
 from graphc.errors import DTypeError, GraphcError, TraceError
 from graphc.ir.graph import NOWHERE, Builder, Source, Value
 from graphc.ir.op import Op
-from graphc.ir.printer import same_constant
+from graphc.ir.structure import same_constant
 from graphc.ir.types import DType, NDArray, check_plain, dtype_of, narrow
 from graphc.ops import by_name
 from graphc.tracing.source import caller

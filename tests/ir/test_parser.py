@@ -7,9 +7,8 @@ import pytest
 
 import graphc
 from graphc.errors import GraphError
-from graphc.ir.graph import Graph, evaluate
+from graphc.ir.graph import Graph, evaluate, format_attr, value_names
 from graphc.ir.parser import parse_attr, parse_graph, parse_type
-from graphc.ir.printer import format_attr, value_names
 from graphc.models import MODELS
 from graphc.ops import by_name
 from tests.support.systems import CASES

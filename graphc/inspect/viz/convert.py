@@ -7,8 +7,7 @@ from typing import Final
 import networkx as nx
 
 from graphc.families.registry import FAMILIES, kernel_family
-from graphc.ir.graph import Graph, Node, Value
-from graphc.ir.printer import format_node, value_names
+from graphc.ir.graph import Graph, Node, Value, format_node, value_names
 
 OTHER: Final = "custom"
 """Kernels of a kind of their own, and what is no kernel."""

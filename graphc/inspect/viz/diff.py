@@ -10,8 +10,7 @@ import graphviz
 
 from graphc.analysis.loops import is_loop
 from graphc.inspect.viz.dot import label
-from graphc.ir.graph import Graph, Node, Value, renamed
-from graphc.ir.printer import format_attr, format_node, value_names
+from graphc.ir.graph import Graph, Node, Value, format_attr, format_node, renamed, value_names
 
 MOST: Final = 200
 """Boxes of a drawing; what else changed is counted."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from graphc.ir.graph import Graph, Node
-from graphc.ir.printer import format_attr
+from graphc.ir.graph import Graph, Node, format_attr
 
 Signature = tuple[object, ...]
 

@@ -11,8 +11,7 @@ from graphc.analysis.loops import is_loop
 from graphc.inspect.times import format_seconds
 from graphc.inspect.viz.convert import kind_of
 from graphc.inspect.viz.fold import classes
-from graphc.ir.graph import Graph, Node, Value
-from graphc.ir.printer import format_attr, format_node, value_names
+from graphc.ir.graph import Graph, Node, Value, format_attr, format_node, value_names
 
 MAX_LINES = 4
 """Source lines named at a box."""

@@ -12,8 +12,7 @@ from graphc.inspect.times import format_seconds
 from graphc.inspect.viz.convert import kind_of
 from graphc.inspect.viz.dot import clean
 from graphc.inspect.viz.fold import classes
-from graphc.ir.graph import Graph, Node, Value
-from graphc.ir.printer import format_attr
+from graphc.ir.graph import Graph, Node, Value, format_attr
 from graphc.ir.text import COLUMNS, cut, wrapped
 
 MANY: Final = 60
