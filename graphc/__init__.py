@@ -12,6 +12,7 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
     __path__.append(str(_root))
 
 from graphc import array_api, nn, optim, passes, random, targets, tree, web
+from graphc import immediate as _immediate
 from graphc.array_api.creation import from_dlpack
 from graphc.checkpoint import load, load_metadata, save
 from graphc.compile import Compiled, compile
@@ -46,8 +47,10 @@ from graphc.ordering import top_k, unique
 from graphc.plan.contract import Contract
 from graphc.program import load_program
 from graphc.runtime import Array, Device, asarray, device, devices
+from graphc.runtime import methods as _of_arrays
 from graphc.scan import scan
 from graphc.taps import tap
+from graphc.tracing import methods as _of_traced
 from graphc.tracing.trace import Spec, spec, trace
 from graphc.transforms import checkpoint, custom_vjp, grad, stop_gradient, value_and_grad, with_taps
 from graphc.updates import at, put_along_axis, segment_max, segment_mean, segment_sum
@@ -128,6 +131,17 @@ __all__ = [
 ]
 
 _draw_with(_Drawn())
+_of_traced.ABOVE.update(namespace=array_api.namespace)
+_of_arrays.ABOVE.update(
+    apply_op=_immediate.apply_op,
+    at=at,
+    call_function=_immediate.call_function,
+    call_method=_immediate.call_method,
+    call_ufunc=_immediate.call_ufunc,
+    getitem=_immediate.getitem,
+    in_place=_immediate.in_place,
+    namespace=array_api.namespace,
+)
 
 
 def __getattr__(name: str) -> _Any:

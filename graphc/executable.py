@@ -31,12 +31,12 @@ from graphc.passes.ranges import Ranges
 from graphc.plan.contract import Contract, contract
 from graphc.plan.plan import Plan, Target
 from graphc.plan.report import MemoryReport, memory_report
-from graphc.runtime import Array, Device, Runner
+from graphc.runtime import Array, Device, DeviceArray, Runner
 from graphc.runtime.forks import Lock
 from graphc.signature import Retrace
 from graphc.tuner import tuned
 
-Check = Callable[["Executable", Sequence[Any], Sequence[Array]], None]
+Check = Callable[["Executable", Sequence[Any], Sequence[DeviceArray]], None]
 """Examines the outputs of a first call; raises MiscompileError."""
 
 
@@ -159,7 +159,7 @@ class Executable:
             output.shown = shown
         return tree.unflatten(self.out_tree, outputs)
 
-    def _run(self, leaves: Sequence[Any]) -> list[Array]:
+    def _run(self, leaves: Sequence[Any]) -> Sequence[DeviceArray]:
         runner = self._runner or self.prepared()
         if self.first_call is None:
             return runner(leaves)

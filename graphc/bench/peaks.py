@@ -9,7 +9,7 @@ import numpy as np
 import graphc
 from graphc.kernels import render
 from graphc.plan.plan import Binding, Buffer, Dispatch, Kernel, Plan, Tensor
-from graphc.runtime import Array, Device
+from graphc.runtime import Device
 
 CHAINS: Final = 8
 """Independent chains of multiply-adds in peak_multiply_add.wgsl, of 4 lanes each."""
@@ -43,8 +43,7 @@ class Peak:
 
     def __call__(self) -> None:
         """Run it and wait."""
-        outputs: list[Array] = self._runner([self._x])
-        outputs[0].block_until_ready()
+        self._runner([self._x])[0].block_until_ready()
 
 
 def kernel_copy(device: Device, small: bool = False) -> Peak:

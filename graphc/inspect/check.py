@@ -26,7 +26,7 @@ from graphc.ir.types import NDArray, narrow
 from graphc.lower import lower
 from graphc.ops.structured import repeat
 from graphc.passes import pipeline
-from graphc.runtime import Array
+from graphc.runtime import DeviceArray
 
 RELATIVE: Final = {"float16": 2e-2, "float32": 2e-3, "float64": 1e-6}
 """By how much of its own size, and of a thousandth of the largest in its tensor, a float result may differ."""
@@ -38,7 +38,7 @@ DECISIONS: Final = 0.02
 """Part of the integer and bool results that may differ where last bits of the operands decide some of them."""
 
 
-def check_first_call(executable: Subject, arguments: Sequence[NDArray], outputs: Sequence[Array]) -> None:
+def check_first_call(executable: Subject, arguments: Sequence[NDArray], outputs: Sequence[DeviceArray]) -> None:
     """Compare what was computed, fused and unfused, with the reference.
 
     Raises MiscompileError naming the first wrong pass and node.

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from graphc.runtime.array import Array, asarray
-from graphc.runtime.base import Device, Runner
-from graphc.runtime.registry import AdapterInfo, adapters, default_device, device, devices
+from graphc.runtime.adapter import AdapterInfo
+from graphc.runtime.array import Array
+from graphc.runtime.base import Device, DeviceArray, Runner
+from graphc.runtime.registry import adapters, asarray, default_device, device, devices
 
-__all__ = ["AdapterInfo", "Array", "Device", "Runner", "adapters", "asarray", "default_device", "device", "devices"]
+__all__ = [
+    "AdapterInfo",
+    "Array",
+    "Device",
+    "DeviceArray",
+    "Runner",
+    "adapters",
+    "asarray",
+    "default_device",
+    "device",
+    "devices",
+]

@@ -8,13 +8,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphc.errors import DeviceError, ImmutableError, ShapeError
+from graphc.errors import DeviceError, ImmutableError
 from graphc.ir.text import Markup, html_table, html_text
-from graphc.ir.types import NDArray, TensorType, check_plain, strides_of
+from graphc.ir.types import NDArray, TensorType, strides_of
 from graphc.runtime.base import Device, pauses
 from graphc.runtime.faults import Faults
-from graphc.runtime.methods import ArrayMethods
-from graphc.runtime.registry import device as find_device
+from graphc.runtime.methods import ABOVE, ArrayMethods
 from graphc.tracing.einops import introduce
 
 SHOWN = 10
@@ -84,9 +83,7 @@ class Array(ArrayMethods):
     @property
     def at(self) -> Any:
         """x.at[key].set(y), and add, multiply, min and max: a new Array with other elements at a key (`graphc.at`)."""
-        from graphc.updates import at
-
-        return at(self)
+        return ABOVE["at"](self)
 
     def numpy(self) -> NDArray:
         """The elements as a new ndarray; waits for them."""
@@ -115,7 +112,8 @@ class Array(ArrayMethods):
 
     def to_device(self, device: Device | str, /, *, stream: None = None) -> Array:
         """The Array on another device: `graphc.asarray(x, device)`. stream: None, there are none to choose from."""
-        return asarray(self, device)
+        moved: Array = ABOVE["asarray"](self, device)
+        return moved
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python scalars."""
@@ -169,9 +167,7 @@ class Array(ArrayMethods):
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The array API standard: `graphc.array_api`."""
-        from graphc.array_api import namespace
-
-        return namespace(api_version)
+        return ABOVE["namespace"](api_version)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:
@@ -196,7 +192,7 @@ class Array(ArrayMethods):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Unpickled on the default device: the process that does it may have other adapters.
-        return asarray, (self.numpy(),)
+        return ABOVE["asarray"], (self.numpy(),)
 
     def __getattr__(self, name: str) -> Any:
         hint = f": write np.asarray(x).{name} for a copy on the host" if hasattr(np.ndarray, name) else ""
@@ -263,28 +259,6 @@ class Array(ArrayMethods):
             return f"Array({self._type}, {self._gone or 'of a closed device'})"
         body = np.array2string(self.numpy(), separator=", ", prefix="Array(", threshold=100)
         return f"Array({body}, dtype={self.dtype.name}, device={self._device.name})"
-
-
-def asarray(value: Any, device: Device | str | None = None) -> Array:
-    """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
-
-    An Array that lives there already is returned as it is, and stays where it is if no device is named. 64-bit types
-    are narrowed unless x64 is on. Raises DTypeError for an integer that does not fit 32 bits and for arrays that mean
-    more than their elements (masked, np.matrix, sparse), ShapeError for lists of unequal lengths, DeviceError for an
-    unknown device.
-    """
-    target = value.device if device is None and isinstance(value, Array) else find_device(device)
-    if isinstance(value, Array):
-        if value.device is target:
-            value._alive()
-            return value
-        value = value.numpy()
-    check_plain(value, "asarray: the value")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"asarray: {error}") from None
-    return target.upload(array)
 
 
 def bounds_of(array: NDArray) -> tuple[int, int] | None:

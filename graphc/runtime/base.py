@@ -6,20 +6,33 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
+
+import numpy as np
 
 from graphc.errors import DeviceError
+from graphc.ir.graph import Graph
 from graphc.ir.types import NDArray, TensorType
 from graphc.plan.plan import Plan, Target
 
-if TYPE_CHECKING:
-    from graphc.ir.graph import Graph
-    from graphc.runtime.array import Array
-
-Argument = "NDArray | Array"
-
 SHORTEST_PAUSE: Final = 20e-6
 LONGEST_PAUSE: Final = 2e-3
+
+
+class DeviceArray(Protocol):
+    """A tensor on a device, as devices give them out: `graphc.Array`, which says what each of these is."""
+
+    bounds: tuple[int, int] | None
+    shown: np.dtype[Any] | None
+
+    @property
+    def type(self) -> TensorType: ...
+
+    def numpy(self) -> NDArray: ...
+
+    def is_ready(self) -> bool: ...
+
+    def block_until_ready(self) -> DeviceArray: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Runner(ABC):
         """Wait until the program is as fast as it gets: every kernel that would run faster is compiled."""
 
     @abstractmethod
-    def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+    def __call__(self, arguments: Sequence[Any]) -> Sequence[DeviceArray]:
         """Start the program. arguments: an ndarray or an Array for each input, of the graph's types.
 
         Returns at once with the outputs. ndarrays are copied before it returns; donated Arrays are dead afterwards.
@@ -112,7 +125,7 @@ class Device(ABC):
         """Raise DeviceError for an element type that the device cannot compute with."""
 
     @abstractmethod
-    def upload(self, array: NDArray) -> Array:
+    def upload(self, array: NDArray) -> DeviceArray:
         """A copy of `array` on the device, narrowed like every input; the bounds of integers are noted."""
 
     @abstractmethod

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from graphc.errors import ImmutableError
+from graphc.ir.op import Op
 from graphc.tracing import advice
 
-if TYPE_CHECKING:
-    from graphc.ir.op import Op
+ABOVE: Final[dict[str, Callable[..., Any]]] = {}
+"""What Arrays call of `graphc.immediate`, `updates` and `array_api`, by name. These compile programs and so stand above
+the devices; graphc/__init__.py puts them in."""
 
 
 def _method(name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        from graphc.immediate import call_method
-
-        return call_method(name, self, args, kwargs)
+        return ABOVE["call_method"](name, self, args, kwargs)
 
     return _named(method, name, f"As ndarray.{name}.")
 
@@ -34,9 +34,7 @@ def _changing(name: str) -> Callable[..., Any]:
 
 def _in_place(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
-        from graphc.immediate import in_place
-
-        return in_place(ufunc, function, self, other)
+        return ABOVE["in_place"](ufunc, function, self, other)
 
     name = f"__{function.__name__}__"
     return _named(method, name, f"As ndarray.{name}, but the name stands for a new Array of the same type and device.")
@@ -135,30 +133,20 @@ class ArrayMethods(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def imag(self) -> Any:
         """Zeros: there are no complex numbers."""
-        from graphc.immediate import call_function
-
-        return call_function(np.zeros_like, (), (self,), {})
+        return ABOVE["call_function"](np.zeros_like, (), (self,), {})
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        from graphc.immediate import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, options)
+        return ABOVE["call_ufunc"](ufunc, method, inputs, options)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from graphc.immediate import call_function
-
-        return call_function(func, types, args, kwargs)
+        return ABOVE["call_function"](func, types, args, kwargs)
 
     def apply_op(self, op: Op, args: Any, attrs: Any) -> Any:
         """An op that NumPy has no function for, on `args`, of which this Array is one."""
-        from graphc.immediate import apply_op
-
-        return apply_op(op, args, attrs)
+        return ABOVE["apply_op"](op, args, attrs)
 
     def __getitem__(self: Any, key: Any) -> Any:
-        from graphc.immediate import getitem
-
-        return getitem(self, key)
+        return ABOVE["getitem"](self, key)
 
     def __contains__(self, value: Any) -> bool:
         return bool((self == value).any())

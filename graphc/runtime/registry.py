@@ -12,57 +12,28 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from graphc.errors import DeviceError
+import numpy as np
+
+from graphc.errors import DeviceError, ShapeError
+from graphc.ir.types import check_plain
+from graphc.runtime.adapter import OPENGL_HINT, SOFTWARE_HINT, AdapterInfo, preference
+from graphc.runtime.array import Array
+from graphc.runtime.base import Device
 from graphc.runtime.forks import Lock
+from graphc.runtime.methods import ABOVE
+from graphc.runtime.numpy.device import NumpyDevice
 from graphc.runtime.wgpu.c_types import make_ready
 from graphc.runtime.wgpu.interrupts import deferred
 
-if TYPE_CHECKING:
-    from graphc.runtime.base import Device
-
 ENVIRONMENT: Final = "GRAPHC_DEVICE"
-SOFTWARE_HINT: Final = "install your GPU's Vulkan driver to run on the GPU"
-OPENGL_HINT: Final = "OpenGL's shading language leaves open what WGSL defines, so that results may differ"
 NO_ADAPTER_HINT: Final = "install a Vulkan driver (on Debian or Ubuntu: apt install mesa-vulkan-drivers)"
 NO_PACKAGE_HINT: Final = "pip install 'wgpu>=0.32,<0.33'"
 
 _KINDS: Final = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software", "Unknown": "virtual"}
-_RANK: Final = ("discrete", "integrated", "virtual", "software")
 _PRIMARY: Final = ("Vulkan", "Metal", "DX12")
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterInfo:
-    """One adapter. kind: "discrete", "integrated", "virtual" or "software"; backend: "Vulkan", "Metal", "D3D12", ..."""
-
-    name: str
-    kind: str
-    backend: str
-    driver: str
-    vendor_id: int
-    handle: Any = field(repr=False, compare=False)
-    process: int = field(default_factory=os.getpid, repr=False, compare=False)
-    """The process that found it: an adapter is of no use in another one."""
-
-    @property
-    def software(self) -> bool:
-        """Whether programs run on the CPU."""
-        return self.kind == "software"
-
-    @property
-    def only_by_name(self) -> bool:
-        """Whether the adapter is used by those alone who name it."""
-        return self.backend == "OpenGL"
-
-    def __str__(self) -> str:
-        note = f"a software adapter; {SOFTWARE_HINT}" if self.software else f"{self.kind} GPU"
-        if self.only_by_name:
-            note += f"; only used where it is named, because {OPENGL_HINT}"
-        return f"{self.name}, through {self.backend}: {note}"
 
 
 class _Registry:
@@ -107,11 +78,6 @@ def _enumerate() -> list[AdapterInfo]:
             _helpers._the_instance = None  # with no adapter nothing can refer to it
             found = wgpu.gpu.enumerate_adapters_sync()
         return sorted((_describe(handle) for handle in found), key=preference)
-
-
-def preference(adapter: AdapterInfo) -> tuple[bool, int]:
-    """The sorting key of adapters, best first."""
-    return adapter.only_by_name, _RANK.index(adapter.kind)
 
 
 def _separate_shader_caches() -> None:
@@ -163,8 +129,6 @@ def device(name: str | Device | None = None) -> Device:
 
     A Device is returned as it is. Raises DeviceError for a name that means none, naming those there are.
     """
-    from graphc.runtime.base import Device
-
     if isinstance(name, Device):
         return name
     if name is None:
@@ -190,8 +154,6 @@ def _named(name: str) -> Device:
 
 def _make(key: str, name: str) -> Device:
     if key == "numpy":
-        from graphc.runtime.numpy.device import NumpyDevice
-
         return NumpyDevice()
     kind, _, number = key.partition(":")
     if kind != "wgpu" or not number.isdecimal():
@@ -247,3 +209,35 @@ def _faster_ways(adapter: AdapterInfo) -> str:
     ways = f"with {ENVIRONMENT}=numpy"
     threads = "llvmpipe" in adapter.name and os.environ.get("LP_NUM_THREADS") != "1"
     return f"{ways} or LP_NUM_THREADS=1" if threads else ways
+
+
+def asarray(value: Any, device: Device | str | None = None) -> Array:
+    """`value` (an ndarray, Array, nested list or scalar) as an Array on `device`.
+
+    An Array that lives there already is returned as it is, and stays where it is if no device is named. 64-bit types
+    are narrowed unless x64 is on. Raises DTypeError for an integer that does not fit 32 bits and for arrays that mean
+    more than their elements (masked, np.matrix, sparse), ShapeError for lists of unequal lengths, DeviceError for an
+    unknown device.
+    """
+    target = value.device if device is None and isinstance(value, Array) else _found(device)
+    if isinstance(value, Array):
+        if value.device is target:
+            value._alive()
+            return value
+        value = value.numpy()
+    check_plain(value, "asarray: the value")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"asarray: {error}") from None
+    uploaded = target.upload(array)
+    assert isinstance(uploaded, Array)
+    return uploaded
+
+
+def _found(name: str | Device | None) -> Device:
+    """As `device`, where that is the name of something else."""
+    return device(name)
+
+
+ABOVE["asarray"] = asarray

@@ -9,8 +9,7 @@ import numpy as np
 
 from graphc.errors import ShapeError, TraceError
 from graphc.ir.types import DType, Shape, bool_, dtype_of, f16, f32, i32, normalize_axis
-from graphc.tracing import advice
-from graphc.tracing.core import adopted, as_array, emit, is_tracer, owner
+from graphc.tracing.core import adopted, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
@@ -345,37 +344,3 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.count_nonzero: count_nonzero,
     np.average: average,
 }
-
-_REDUCE: Final[dict[Any, Callable[..., Any]]] = {
-    np.add: sum,
-    np.multiply: prod,
-    np.maximum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("max")(a, axis, out, keepdims, **rest),
-    np.minimum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("min")(a, axis, out, keepdims, **rest),
-    np.logical_and: lambda a, axis, dtype, out, keepdims, where, initial: all_(a, axis, out, keepdims, where=where),
-    np.logical_or: lambda a, axis, dtype, out, keepdims, where, initial: any_(a, axis, out, keepdims, where=where),
-}
-
-
-def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """ufunc.reduce, ufunc.accumulate and ufunc.outer; raises TraceError for the rest."""
-    from graphc.tracing import scans
-
-    name = f"np.{ufunc.__name__}.{method}"
-    out = kwargs.get("out")
-    no_out(out[0] if isinstance(out, tuple) else out)
-    if method == "outer" and not set(kwargs) - {"out"}:
-        a, b = (traced(x) if is_tracer(x) else as_array(x) for x in operands)
-        return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
-    if method == "at":
-        raise TraceError(f"{name} changes an array, which a graph cannot: write {advice.at(ufunc.__name__)}")
-    if method not in ("reduce", "accumulate"):
-        raise TraceError(f"{name} cannot be traced: write it with np.sum, np.max, np.cumsum or np.where")
-    scans.of_ufunc(ufunc, name)
-    axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
-    if method == "accumulate":
-        return scans.accumulate(ufunc, operands[0], axis, dtype)
-    keepdims, where, initial = kwargs.get("keepdims", False), kwargs.get("where", True), kwargs.get("initial", NO)
-    whole = _REDUCE.get(ufunc)
-    if whole is None or (initial is not NO and ufunc in (np.logical_and, np.logical_or)):
-        return scans.reduced(ufunc, operands[0], axis, dtype, keepdims, initial, where)
-    return whole(operands[0], axis, dtype, None, keepdims, where=where, initial=initial)

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from graphc.ir.graph import FORWARD, NOWHERE, UPDATE, Source, SourceLine
+from graphc.errors import GraphcError
+from graphc.ir.value import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
@@ -47,6 +48,17 @@ def caller(depth: int = 1) -> Source:
             scope = f"{kind}.{code.co_name}"
         frame = frame.f_back
     return NOWHERE
+
+
+def located(error: GraphcError, what: str = "", source: Source | None = None) -> GraphcError:
+    """`error` with the user's line added, and `what` in front; unchanged if it has a line already."""
+    text = str(error)
+    if "\n  at  " in text:
+        return error
+    if what and not text.startswith(f"{what}:"):
+        text = f"{what}: {text}"
+    source = caller(2) if source is None else source
+    return type(error)(text + source.at)
 
 
 def raised_at(error: BaseException) -> Source:

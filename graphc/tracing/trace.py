@@ -18,14 +18,20 @@ from graphc.errors import GraphcError, TraceError
 from graphc.ir.graph import Builder, Called, Graph, Value, prune
 from graphc.ir.op import Op
 from graphc.ir.types import Lengths, Shape, TensorType, as_shape, check_plain, dtype_of, holds_numbers, narrow
-from graphc.tracing.aliases import check_promises, given
+from graphc.tracing.aliases import check_promises, fresh, given
 from graphc.tracing.chance import Watch
-from graphc.tracing.core import Trace, constant, current, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.core import Trace, constant, current, emit, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.dispatch import call_ufunc
 from graphc.tracing.einops import introduce
+from graphc.tracing.functions import call_function
+from graphc.tracing.in_place import changed
+from graphc.tracing.indexing import getitem
 from graphc.tracing.joining import arrays_of_traced
+from graphc.tracing.methods import ABOVE
 from graphc.tracing.promote import converted
 from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
+from graphc.tracing.updates import At, updated
 
 __all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
@@ -276,3 +282,15 @@ def _parameter_names(fn: Callable[..., Any]) -> list[str]:
         return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in parameters if p.kind in kinds]
+
+
+ABOVE.update(
+    apply=apply,
+    at=lambda x: At(x, updated),
+    call_function=call_function,
+    call_ufunc=call_ufunc,
+    changed=changed,
+    emit=emit,
+    fresh=fresh,
+    getitem=getitem,
+)

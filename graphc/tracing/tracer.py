@@ -1,56 +1,140 @@
-"""Tracer: what a traced function is given in place of an ndarray."""
+"""Traces in progress, and Tracer: what a traced function is given in place of an ndarray."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+import threading
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 
-from graphc.errors import TraceError
-from graphc.ir.types import Shape
-from graphc.tracing import advice
-from graphc.tracing.core import check_alive, located
+from graphc.errors import DTypeError, TraceError
+from graphc.ir.graph import Builder, Value
+from graphc.ir.structure import same_constant
+from graphc.ir.types import DType, NDArray
+from graphc.tracing.methods import TracerMethods, check_alive
+from graphc.tracing.places import Place, Promise
+from graphc.tracing.source import located
 
-if TYPE_CHECKING:
-    from graphc.ir.graph import Builder, Value
-    from graphc.ir.op import Op
-    from graphc.tracing.aliases import Place
-    from graphc.tracing.core import Trace
-    from graphc.tracing.updates import At
-
-_METHODS: Final[dict[str, Callable[..., Any]]] = {
-    "all": np.all,
-    "any": np.any,
-    "argmax": np.argmax,
-    "argmin": np.argmin,
-    "argpartition": np.argpartition,
-    "argsort": np.argsort,
-    "choose": np.choose,
-    "clip": np.clip,
-    "cumprod": np.cumprod,
-    "cumsum": np.cumsum,
-    "diagonal": np.diagonal,
-    "dot": np.dot,
-    "max": np.max,
-    "mean": np.mean,
-    "min": np.min,
-    "prod": np.prod,
-    "repeat": np.repeat,
-    "round": np.round,
-    "searchsorted": np.searchsorted,
-    "squeeze": np.squeeze,
-    "std": np.std,
-    "sum": np.sum,
-    "swapaxes": np.swapaxes,
-    "take": np.take,
-    "trace": np.trace,
-    "var": np.var,
-}
+_WRAPPED: Final = 1 << 30
+"""Level of a trace that only wraps a builder: its values never meet those of another trace."""
 
 
-class Tracer:
+class Trace:
+    """One graph under construction.
+
+    level: how deep it stands in the stack of traces. locate: whether nodes take the user's running line as source
+    (else the builder's source holds). A value of an enclosing trace that is used here is lifted: it becomes a further
+    input of this graph, recorded in `captured`. promised: arguments that were changed in place, see `aliases`.
+    """
+
+    __slots__ = ("_arrays", "_scalars", "alive", "builder", "captured", "level", "lifted", "locate", "promised")
+
+    def __init__(self, builder: Builder, level: int, locate: bool = True) -> None:
+        self.builder = builder
+        self.level = level
+        self.locate = locate
+        self.alive = True
+        self.lifted: dict[Value, Value] = {}
+        self.captured: list[Tracer] = []
+        self.promised: list[Promise] = []
+        self._scalars: dict[tuple[str, bytes], Value] = {}
+        self._arrays: dict[int, tuple[Any, NDArray, Value]] = {}
+
+    def value_of(self, tracer: Tracer) -> Value:
+        """The value of a tracer in this graph, lifted where it belongs to an enclosing trace."""
+        if tracer.place is not None:
+            tracer.place.check(tracer.value.type)
+        if tracer.state is self:
+            return tracer.value
+        lifted = self.lifted.get(tracer.value)
+        if lifted is not None:
+            return lifted
+        check_alive(tracer)
+        if not self.locate or tracer.state not in _stack()[: self.level]:
+            raise located(TraceError("values of two unrelated traces meet in one operation"))
+        return self.lift(tracer)
+
+    def lift(self, tracer: Tracer) -> Value:
+        """A new input of this graph that stands for a tracer of an enclosing trace."""
+        value = self.builder.input(tracer.value.type, tracer.value.hint)
+        self.lifted[tracer.value] = value
+        # A tracer of its own, which keeps the value that was taken.
+        self.captured.append(Tracer(tracer.state, tracer.value, tracer.weak))
+        return value
+
+    def scalar(self, value: Any, dtype: DType) -> Value:
+        """A 0-d constant, one for each value and dtype; raises DTypeError where the value does not fit."""
+        array = fit(value, dtype)
+        key = (dtype.name, array.tobytes())
+        found = self._scalars.get(key)
+        if found is None:
+            found = self._scalars[key] = self.builder.constant(array)
+        return found
+
+    def array(self, array: NDArray, dtype: DType, origin: Any) -> Value:
+        """A constant of `dtype` with the contents that `array` has now; the same value for the same origin again."""
+        if array.ndim == 0:
+            return self.scalar(array[()], dtype)
+        data = array.astype(dtype.numpy) if array.dtype != dtype.numpy else array
+        known = self._arrays.get(id(origin))
+        if known is not None and known[2].type.dtype == dtype and same_constant(known[1], data):
+            return known[2]
+        if data is array or np.shares_memory(data, array):
+            data = data.copy()
+        value = self.builder.constant(data)
+        self._arrays[id(origin)] = (origin, data, value)
+        return value
+
+
+_local = threading.local()
+
+
+def _stack() -> list[Trace]:
+    stack: list[Trace] | None = getattr(_local, "stack", None)
+    if stack is None:
+        stack = _local.stack = []
+    return stack
+
+
+def current() -> Trace | None:
+    """The innermost trace that is running on this thread."""
+    stack = _stack()
+    return stack[-1] if stack else None
+
+
+class running:
+    """Context in which a new Trace is the innermost one; it ends with the context, and its tracers with it."""
+
+    def __enter__(self) -> Trace:
+        stack = _stack()
+        self.trace = Trace(Builder(), len(stack) + 1)
+        stack.append(self.trace)
+        return self.trace
+
+    def __exit__(self, *exc: object) -> None:
+        _stack().remove(self.trace)
+        self.trace.alive = False
+
+
+class untraced:
+    """Context in which no trace is running, for what runs at once in the middle of one."""
+
+    def __enter__(self) -> None:
+        self.kept = list(_stack())
+        _stack().clear()
+
+    def __exit__(self, *exc: object) -> None:
+        _stack()[:] = self.kept
+
+
+def wrapping(builder: Builder) -> Trace:
+    """The trace whose operations add nodes to `builder`, with the source that the builder has."""
+    if not isinstance(builder.trace, Trace):
+        builder.trace = Trace(builder, _WRAPPED, locate=False)
+    return builder.trace
+
+
+class Tracer(TracerMethods):
     """A traced array: it has a shape and a dtype, no numbers, and every operation on it adds nodes to a graph.
 
     value: the graph's value; an operation in place puts another one there. state: the trace it belongs to. weak: it
@@ -60,6 +144,8 @@ class Tracer:
     """
 
     __slots__ = ("place", "said", "state", "value", "weak")
+
+    state: Trace
 
     def __init__(self, state: Trace, value: Value, weak: bool = False) -> None:
         self.state = state
@@ -77,400 +163,18 @@ class Tracer:
         """The same value with an element type that promotes as an array's."""
         return Tracer(self.state, self.value) if self.weak else self
 
-    @property
-    def shape(self) -> Shape:
-        """Axis lengths, as ints."""
-        return self.value.type.shape
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype."""
-        return self.value.type.dtype.numpy
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.value.type.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.value.type.size
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element in NumPy."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements in NumPy."""
-        return self.size * self.dtype.itemsize
-
-    @property
-    def device(self) -> None:
-        """None: where it will be is known when the program runs."""
-        return None
-
-    def to_device(self, device: Any, /, *, stream: None = None) -> Tracer:
-        """The value itself: a program runs on one device."""
-        return self
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        """The array API standard: `graphc.array_api`."""
-        from graphc.array_api import namespace
-
-        return namespace(api_version)
-
-    @property
-    def T(self) -> Any:
-        """The axes in reverse order."""
-        return _function(np.transpose, self)
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes swapped."""
-        return _function(np.matrix_transpose, self)
-
-    @property
-    def real(self) -> Any:
-        """The value itself: there are no complex numbers."""
-        return self
-
-    @property
-    def at(self) -> At:
-        """x.at[key].set(y), and add, multiply, min and max: a new value with other elements at a key."""
-        from graphc.tracing.updates import At, updated
-
-        return At(self, updated)
-
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
-        """As ndarray.reshape."""
-        return _function(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
-
-    def transpose(self, *axes: Any) -> Any:
-        """As ndarray.transpose."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
-            return _function(np.transpose, self, axes[0])
-        return _function(np.transpose, self, axes or None)
-
-    def ravel(self, order: str = "C") -> Any:
-        """As ndarray.ravel."""
-        return _function(np.ravel, self, order)
-
-    def flatten(self, order: str = "C") -> Any:
-        """As ndarray.flatten."""
-        return _copy(_function(np.ravel, self, order))
-
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
-        """As ndarray.compress."""
-        return _function(np.compress, condition, self, axis)
-
-    def copy(self, order: str = "C") -> Any:
-        """As ndarray.copy."""
-        return _copy(self)
-
-    def conj(self) -> Any:
-        """The value itself: there are no complex numbers."""
-        return self
-
-    conjugate = conj
-
-    def astype(
-        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
-    ) -> Any:
-        """As ndarray.astype; float64 and int64 are narrowed unless x64 is on.
-
-        Integers of 8 and 16 bits are held in 32: the result is int32, with the values that theirs would be.
-        """
-        made = _function(np.astype, self, dtype)
-        return made if copy or made.value is not self.value else self
-
-    def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:
-        """Apply an op that NumPy has no function for: to `args`, one of which is traced, or to nothing (iota)."""
-        from graphc.tracing.core import emit_all
-        from graphc.tracing.trace import apply
-
-        return apply(op, *args, **attrs) if args else emit_all(op, trace=self.state, **attrs)[0]
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _METHODS:
-            return partial(_function, _METHODS[name], self)
-        if name in advice.METHODS:
-            raise located(TraceError(f".{name} on a traced value ({self.value.type}): {advice.METHODS[name]}"))
-        raise AttributeError(f"a traced array has no attribute {name!r}")
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from graphc.tracing.ufuncs import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from graphc.tracing.functions import call_function
-
-        return call_function(func, args, kwargs)
-
-    def __getitem__(self, key: Any) -> Any:
-        from graphc.tracing.indexing import getitem
-
-        return getitem(self, key)
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise located(
-            TraceError(
-                f"item assignment on a traced value ({self.value.type}), which cannot be changed: "
-                "write x = x.at[key].set(value), x = np.where(mask, new, x), or build it with np.stack"
-            )
-        )
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise located(TraceError("len() of a traced scalar"))
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise located(TraceError("iteration over a traced scalar"))
-        return (self[i] for i in range(self.shape[0]))
-
-    def __bool__(self) -> NoReturn:
-        raise self._no_value(
-            "if, while, and, or, not, bool() need its truth now",
-            "write `np.where(condition, a, b)`, & | ~ for and, or, not, or mark the argument static",
-        )
-
-    def __hash__(self) -> NoReturn:
-        raise self._no_value("a dict key, a set or a cache needs its value now", "use a name or a position as the key")
-
-    def __float__(self) -> NoReturn:
-        raise self._no_value(
-            "float(), the functions of math and writing it into a plain array need its number now",
-            "write `x.astype(np.float32)`, np.sqrt(x) for math.sqrt(x), np.stack to build an array, or return it",
-        )
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return _ufunc(np.rint, self).astype(np.int64) if digits is None else _function(np.round, self, digits)
-
-    def __trunc__(self) -> Any:
-        return _ufunc(np.trunc, self).astype(np.int64)
-
-    def __floor__(self) -> Any:
-        return _ufunc(np.floor, self).astype(np.int64)
-
-    def __ceil__(self) -> Any:
-        return _ufunc(np.ceil, self).astype(np.int64)
-
-    def __int__(self) -> NoReturn:
-        raise self._no_value("int() needs its number now", "write `x.astype(np.int32)`, or mark the argument static")
-
-    def __complex__(self) -> NoReturn:
-        raise self._no_value("complex() needs its number now", "there are no complex numbers in a graph")
-
-    def __index__(self) -> NoReturn:
-        raise self._no_value(
-            "a shape, a range or an index into a plain array or list needs its number now",
-            "mark the argument static; to index an array by traced ids, make it an argument too or write "
-            "`graphc.nn.embedding(array, ids)`",
-        )
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise self._no_value(
-            "np.asarray(), np.array() and functions that convert to ndarray need its numbers now",
-            "use the traced value itself, np.stack to join several; to index an array by traced ids, make it an "
-            "argument too or write `graphc.nn.embedding(array, ids)`",
-        )
-
-    def _no_value(self, why: str, instead: str) -> TraceError:
-        check_alive(self)
-        error = located(TraceError(f"a traced value ({self.value.type}) has no numbers yet; {why}: {instead}"))
-        assert isinstance(error, TraceError)
-        return error
-
-    def __repr__(self) -> str:
-        return f"Tracer({self.value.type})"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __copy__(self) -> Any:
-        return _copy(self)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return _copy(self)
-
-    def __neg__(self) -> Any:
-        return _ufunc(np.negative, self)
-
-    def __pos__(self) -> Any:
-        return _ufunc(np.positive, self)
-
-    def __abs__(self) -> Any:
-        return _ufunc(np.absolute, self)
-
-    def __invert__(self) -> Any:
-        return _ufunc(np.invert, self)
-
-    def __add__(self, other: Any) -> Any:
-        return _ufunc(np.add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _ufunc(np.add, other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _ufunc(np.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _ufunc(np.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _ufunc(np.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _ufunc(np.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _ufunc(np.true_divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _ufunc(np.true_divide, other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return _ufunc(np.floor_divide, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _ufunc(np.floor_divide, other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return _ufunc(np.remainder, self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return _ufunc(np.remainder, other, self)
-
-    def __divmod__(self, other: Any) -> Any:
-        return _ufunc(np.divmod, self, other)
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return _ufunc(np.divmod, other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _ufunc(np.power, self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _ufunc(np.power, other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _ufunc(np.matmul, self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _ufunc(np.matmul, other, self)
-
-    def __and__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_and, self, other)
-
-    def __rand__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_and, other, self)
-
-    def __or__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_or, self, other)
-
-    def __ror__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_or, other, self)
-
-    def __xor__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_xor, self, other)
-
-    def __rxor__(self, other: Any) -> Any:
-        return _ufunc(np.bitwise_xor, other, self)
-
-    def __lshift__(self, other: Any) -> Any:
-        return _ufunc(np.left_shift, self, other)
-
-    def __rlshift__(self, other: Any) -> Any:
-        return _ufunc(np.left_shift, other, self)
-
-    def __rshift__(self, other: Any) -> Any:
-        return _ufunc(np.right_shift, self, other)
-
-    def __rrshift__(self, other: Any) -> Any:
-        return _ufunc(np.right_shift, other, self)
-
-    def __iadd__(self, other: Any) -> Any:
-        return _in_place(np.add, self, other)
-
-    def __isub__(self, other: Any) -> Any:
-        return _in_place(np.subtract, self, other)
-
-    def __imul__(self, other: Any) -> Any:
-        return _in_place(np.multiply, self, other)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return _in_place(np.true_divide, self, other)
-
-    def __ifloordiv__(self, other: Any) -> Any:
-        return _in_place(np.floor_divide, self, other)
-
-    def __imod__(self, other: Any) -> Any:
-        return _in_place(np.remainder, self, other)
-
-    def __ipow__(self, other: Any) -> Any:
-        return _in_place(np.power, self, other)
-
-    def __imatmul__(self, other: Any) -> Any:
-        return _in_place(np.matmul, self, other)
-
-    def __iand__(self, other: Any) -> Any:
-        return _in_place(np.bitwise_and, self, other)
-
-    def __ior__(self, other: Any) -> Any:
-        return _in_place(np.bitwise_or, self, other)
-
-    def __ixor__(self, other: Any) -> Any:
-        return _in_place(np.bitwise_xor, self, other)
-
-    def __ilshift__(self, other: Any) -> Any:
-        return _in_place(np.left_shift, self, other)
-
-    def __irshift__(self, other: Any) -> Any:
-        return _in_place(np.right_shift, self, other)
-
-    def __eq__(self, other: Any) -> Any:
-        return _ufunc(np.equal, self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return _ufunc(np.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return _ufunc(np.less, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _ufunc(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _ufunc(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _ufunc(np.greater_equal, self, other)
-
-
-def _ufunc(ufunc: np.ufunc, *operands: Any) -> Any:
-    from graphc.tracing.ufuncs import call_ufunc
-
-    return call_ufunc(ufunc, "__call__", operands, {})
-
-
-def _in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
-    from graphc.tracing.aliases import changed
-
-    return changed(x, ufunc, other)
-
-
-def _copy(x: Tracer) -> Any:
-    from graphc.tracing.aliases import fresh
-
-    return fresh(x)
-
-
-def _function(func: Any, *args: Any, **kwargs: Any) -> Any:
-    from graphc.tracing.functions import call_function
-
-    return call_function(func, args, kwargs)
+def fit(value: Any, dtype: DType) -> NDArray:
+    """A number as a 0-d array of `dtype`; raises DTypeError where an integer is out of its range."""
+    if dtype.kind in ("int", "uint") and not isinstance(value, float | np.floating):
+        info = np.iinfo(dtype.numpy)
+        number = int(value)
+        if not info.min <= number <= info.max:
+            raise DTypeError(f"{number} does not fit {dtype.numpy.name}")
+    with np.errstate(all="ignore"):
+        return np.asarray(value).astype(dtype.numpy)
+
+
+def is_tracer(x: Any) -> TypeGuard[Tracer]:
+    """Whether `x` is a traced array."""
+    return isinstance(x, Tracer)

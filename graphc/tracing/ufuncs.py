@@ -11,40 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import DTypeError, GraphcError, TraceError
+from graphc.errors import DTypeError, TraceError
 from graphc.ir.types import bool_, i32, u32, x64_enabled
 from graphc.tracing import advice
-from graphc.tracing.aliases import fresh
-from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
+from graphc.tracing.core import constant, emit, is_tracer, is_weak, owner
 from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
 from graphc.tracing.tracer import Tracer
 
 Rule = Callable[..., Any]
-
-
-def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A ufunc, or one of its methods, on operands of which at least one is traced.
-
-    Raises TraceError for a ufunc or keyword that a graph has nothing for, DTypeError and ShapeError for operands.
-    """
-    from graphc.tracing import pairs
-
-    name = ufunc.__name__
-    try:
-        if any(map(pairs.is_complex, operands)):
-            return pairs.call_ufunc(ufunc, method, operands, kwargs)
-        if method != "__call__":
-            from graphc.tracing.reductions import ufunc_method
-
-            return ufunc_method(ufunc, method, operands, kwargs)
-        if kwargs:
-            operands = _without_keywords(ufunc, operands, kwargs)
-        special = SPECIAL.get(ufunc)
-        made = apply_ufunc(ufunc, operands) if special is None else special(*operands)
-        # Some rules hand an operand on; in NumPy the result is another array.
-        return fresh(made) if any(made is x for x in operands) else made
-    except GraphcError as error:
-        raise located(error, name) from None
 
 
 def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
@@ -65,7 +39,7 @@ def apply_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Any:
     return made
 
 
-def _without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """The operands, cast where dtype= asks for it; raises TraceError for a keyword that cannot be traced."""
     for key, value in kwargs.items():
         if key == "out" and any(x is not None for x in (value if isinstance(value, tuple) else (value,))):
@@ -387,30 +361,6 @@ RULES: Final[dict[Any, Rule]] = {
     np.isinf: _isinf,
 }
 """The nodes of each elementwise ufunc; operands come in the element types of NumPy's loop."""
-
-
-def _matmul(a: Any, b: Any) -> Tracer:
-    from graphc.tracing.products import matmul
-
-    return matmul(a, b)
-
-
-def _vecdot(a: Any, b: Any) -> Any:
-    return np.sum(a * b, axis=-1)
-
-
-def _matvec(a: Any, b: Any) -> Any:
-    return _matmul(a, b[..., None])[..., 0]
-
-
-def _vecmat(a: Any, b: Any) -> Any:
-    return _matmul(a[..., None, :], b)[..., 0, :]
-
-
-SPECIAL: Final[dict[Any, Rule]] = {np.matmul: _matmul, np.vecdot: _vecdot}
-if hasattr(np, "matvec"):  # NumPy 2.2
-    SPECIAL.update({np.matvec: _matvec, np.vecmat: _vecmat})
-"""Generalised ufuncs."""
 
 
 OF_SCIPY: Final[dict[str, Rule]] = {"erf": node("erf"), "expit": node("sigmoid")}

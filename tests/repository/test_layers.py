@@ -57,15 +57,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-"""Parts of graphc, each importing only from its own layer and those before it. "" is the public face."""
+"""Parts of graphc, each importing only from its own layer and those before it. "" is the public face.
 
-LAZY = {
-    ("runtime", "updates"): "an Array is updated by a program",
-    ("runtime", "immediate"): "methods of an Array are programs",
-    ("runtime", "array_api"): "an Array names its namespace",
-    ("tracing", "array_api"): "a traced value names its namespace",
-}
-"""Imports against the direction that happen inside functions, and why."""
+What is below calls what is above only where that was put in: `graphc.ir.graph.draw_with` and the tables called ABOVE.
+"""
 
 PUBLIC = {"", "errors", "nn", "optim", "random", "tree", "checkpoint", "web"}
 """What models may use."""
@@ -91,7 +86,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(known: dict[str, Path]) -> list[Import]:
-    """All imports of ours by ours that run: not those for type checkers."""
+    """All imports of ours by ours, those for type checkers and those inside functions among them."""
     return [
         Import(short(name), short(target), lazy)
         for name, path in known.items()
@@ -101,8 +96,6 @@ def imports(known: dict[str, Path]) -> list[Import]:
 
 def targets(tree: ast.AST, known: dict[str, Path], lazy: bool) -> Iterator[tuple[str, bool]]:
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
         if isinstance(child, ast.Import):
             yield from ((a.name, lazy) for a in child.names if a.name.split(".")[0] == "graphc")
         elif isinstance(child, ast.ImportFrom):
@@ -137,14 +130,13 @@ def test_imports_go_one_way() -> None:
         f"{i.importer} imports {i.imported}"
         for i in IMPORTS
         if part(i.imported) != part(i.importer)
-        and (part(i.importer), part(i.imported)) not in (LAZY if i.lazy else {})
         and LEVEL[part(i.imported)] > LEVEL[part(i.importer)]
     ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_no_cycle_among_modules() -> None:
-    graph = nx.DiGraph((i.importer, i.imported) for i in IMPORTS if not i.lazy and i.importer != i.imported)
+    graph = nx.DiGraph((i.importer, i.imported) for i in IMPORTS if i.importer != i.imported)
     assert nx.is_directed_acyclic_graph(graph), nx.find_cycle(graph)
 
 

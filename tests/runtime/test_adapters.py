@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphc.runtime.registry import AdapterInfo, preference
+from graphc.runtime.adapter import AdapterInfo, preference
 from tests.support.adapters import DRIVERS, ROOT, environment
 
 

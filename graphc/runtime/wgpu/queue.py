@@ -23,9 +23,9 @@ import wgpu
 
 from graphc.errors import DeviceError, DeviceLostError, OutOfMemoryError
 from graphc.ir.types import NDArray, TensorType, dtype_of, narrow
+from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, pauses
-from graphc.runtime.registry import AdapterInfo
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.interrupts import deferred
 from graphc.runtime.wgpu.memory import Mailbox, Memory, Pool, StagingRing
