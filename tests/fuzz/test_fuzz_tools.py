@@ -133,6 +133,7 @@ def test_how_near_is_near() -> None:
     [
         ("np.tanh(x0) @ x0.T", ["rng(0).normal(size=(5, 7)).astype(f32)"]),
         ("nn.attention(x0, x0, x0, causal=True)", ["rng(0).normal(size=(5, 4)).astype(f32)"]),
+        ("np.minimum(np.max(x0), x0)", ["np.array([2, 1, 2, 2, 0], f32)"]),
         ("nn.layer_norm(x0) * x1", ["rng(0).normal(size=(3, 8)).astype(f32)", "np.float32(2)"]),
         ("graphc.scan(lambda c, x: (c * x, c + x), x0[0], x0)[1]", ["rng(0).normal(size=(3, 8)).astype(f32)"]),
     ],
