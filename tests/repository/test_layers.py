@@ -129,8 +129,7 @@ def test_imports_go_one_way() -> None:
     wrong = [
         f"{i.importer} imports {i.imported}"
         for i in IMPORTS
-        if part(i.imported) != part(i.importer)
-        and LEVEL[part(i.imported)] > LEVEL[part(i.importer)]
+        if part(i.imported) != part(i.importer) and LEVEL[part(i.imported)] > LEVEL[part(i.importer)]
     ]
     assert not wrong, "\n".join(wrong)
 
