@@ -49,6 +49,7 @@ from graphc.program import load_program
 from graphc.runtime import Array, Device, asarray, device, devices
 from graphc.runtime import methods as _of_arrays
 from graphc.scan import scan
+from graphc.solving import solve_triangular
 from graphc.taps import tap
 from graphc.tracing import methods as _of_traced
 from graphc.tracing.trace import Spec, spec, trace
@@ -113,6 +114,7 @@ __all__ = [
     "segment_max",
     "segment_mean",
     "segment_sum",
+    "solve_triangular",
     "spec",
     "stop_gradient",
     "switch",

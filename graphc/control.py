@@ -23,7 +23,6 @@ from graphc.ops import by_name
 from graphc.ops.structured import CustomVjp, call
 from graphc.runtime import Array
 from graphc.scan import copied, scan
-from graphc.taps import collecting
 from graphc.tracing.core import constant, current, is_tracer, located
 from graphc.tracing.trace import Program, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
@@ -115,8 +114,7 @@ def while_loop(
         )
 
     def step(state: Any, _: None) -> tuple[Any, None]:
-        with collecting(None):
-            active = _predicate(cond_fn(state), "while_loop: cond_fn(state)")
+        active = _predicate(cond_fn(state), "while_loop: cond_fn(state)")
         program = _program(body_fn, (state,))
         _kept(state, program, "while_loop")
         types = [v.type for v in program.graph.outputs]
@@ -241,9 +239,8 @@ def _whole(x: Any, what: str) -> int:
 
 
 def _program(fn: Callable[..., Any], operands: tuple[Any, ...]) -> Program:
-    """A branch, traced by itself: what it changes in place is its own."""
-    with collecting(None):
-        return trace_program(fn, operands, {})
+    """A branch, traced by itself: what it changes in place is its own. A tap in it would not know when it counts."""
+    return trace_program(fn, operands, {})
 
 
 def _matched(programs: Sequence[Program], names: Sequence[str], what: str) -> list[TensorType]:

@@ -16,24 +16,28 @@ from graphc.tracing.trace import apply
 from graphc.updates import at
 
 
-def top_k(x: Any, k: SupportsIndex) -> tuple[Any, Any]:
-    """The k greatest elements along the last axis, the greatest first, and their positions (int32).
+def top_k(x: Any, k: SupportsIndex, axis: SupportsIndex = -1) -> tuple[Any, Any]:
+    """The k greatest elements along an axis, the greatest first, and their positions (int32).
 
     Of equal elements the one that stands first comes first; NaN counts as the greatest. The gradient goes back to where
-    the elements stood. Raises ShapeError where there are not so many elements. Source: jax.lax.top_k.
+    the elements stood. Raises ShapeError where there are not so many elements, or no such axis. Source: jax.lax.top_k.
     """
-    count = _known(k, "top_k: k")
+    count, along = _known(k, "top_k: k"), _known(axis, "top_k: axis")
     if isinstance(x, Array):
-        values, ids = run_now(lambda x: _top(x, count), (x,), x.device)
+        values, ids = run_now(lambda x: _top(x, count, along), (x,), x.device)
         return values, ids
-    return _top(x if is_tracer(x) else np.asarray(x), count)
+    return _top(x if is_tracer(x) else np.asarray(x), count, along)
 
 
-def _top(x: Any, count: int) -> tuple[Any, Any]:
-    if not x.ndim or not 0 <= count <= x.shape[-1]:
-        raise located(ShapeError(f"top_k: k is {count}, x {list(x.shape)}: needs as many elements along the last axis"))
-    ids = apply(by_name("argsort"), x, count=count, descending=True)
-    return np.take_along_axis(x, ids, axis=-1), ids
+def _top(x: Any, count: int, axis: int) -> tuple[Any, Any]:
+    if not -x.ndim <= axis < x.ndim:
+        raise located(ShapeError(f"top_k: axis is {axis}, x {list(x.shape)}: there is no such axis"))
+    if not 0 <= count <= x.shape[axis]:
+        which = "the last axis" if axis % x.ndim == x.ndim - 1 else f"axis {axis}"
+        raise located(ShapeError(f"top_k: k is {count}, x {list(x.shape)}: needs as many elements along {which}"))
+    rows = np.moveaxis(x, axis, -1)
+    ids = apply(by_name("argsort"), rows, count=count, descending=True)
+    return np.moveaxis(np.take_along_axis(rows, ids, axis=-1), -1, axis), np.moveaxis(ids, -1, axis)
 
 
 def unique(

@@ -51,7 +51,7 @@ class Collector:
     def visit(self, name: str, x: Any) -> Any:
         """What `tap` returns."""
         if current() is not self.trace:
-            inside = "a custom_vjp, a gradient or a vmap"
+            inside = "a custom_vjp, a gradient, a vmap, or a branch or body of cond, switch or while_loop"
             text = f"tap: {name!r} stands inside {inside}: tap what goes in, or what comes out of it"
             raise located(TraceError(text))
         if x.dtype.kind != "f":
@@ -91,7 +91,8 @@ def tap(name: str, x: Any) -> Any:
     """`x`, unchanged. Within `with_taps` it is reported under this name, together with its gradient.
 
     Within a scan there is a report for each step: its arrays have one more axis, the first. Raises TraceError for a
-    name that is given twice, or inside a custom_vjp or gradient; DTypeError unless x is float.
+    name that is given twice, or inside a custom_vjp, a gradient, a vmap, or what cond, switch and while_loop choose to
+    run; DTypeError unless x is float.
     """
     active = collector()
     return x if active is None or not is_tracer(x) else active.visit(name, x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +43,8 @@ def _matmul(a: NDArray, b: NDArray) -> NDArray:
 def _matmul_vjp(g: Any, out: Any, a: Any, b: Any) -> tuple[Any, Any]:
     if b.ndim == 2 and a.ndim > 2:
         # One matrix for the whole batch: its gradient is one product over all rows, not a batch of products to sum.
-        rows_a, rows_g = np.reshape(a, (-1, a.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
+        rows = math.prod(a.shape[:-1])
+        rows_a, rows_g = np.reshape(a, (rows, a.shape[-1])), np.reshape(g, (rows, g.shape[-1]))
         return g @ np.swapaxes(b, -1, -2), np.swapaxes(rows_a, 0, 1) @ rows_g
     return (
         unbroadcast(g @ np.swapaxes(b, -1, -2), a.shape),
@@ -63,6 +65,8 @@ def _matmul_cases() -> tuple[Case, ...]:
         ((3, 0), (0, 4)),
         ((0, 3), (3, 4)),
         ((0, 2, 3), (3, 4)),
+        ((2, 3, 0), (0, 4)),
+        ((2, 3, 4), (4, 0)),
     )
     found = [Case((sample(*a), sample(*b, seed=1)), rtol=1e-5, atol=1e-5) for a, b in shapes]
     found.append(Case((sample(65, 130), sample(130, 67, seed=1)), rtol=1e-5, atol=1e-4, grad=False))

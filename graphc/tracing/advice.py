@@ -31,10 +31,6 @@ FUNCTIONS: Final = {
     "array_str": _PRINTED,
     "save": "a traced value has no numbers to write: return it from the function",
     **dict.fromkeys(
-        ("hfft", "ihfft", "fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn"),
-        "write np.fft.fft along one axis after the other; a pair of real arrays stands for what is complex",
-    ),
-    **dict.fromkeys(
         ("eig", "eigvals"),
         "eigenvalues may be complex, and there are no complex numbers in a graph: where x is symmetric write "
         "`np.linalg.eigvalsh(x)`",

@@ -310,8 +310,34 @@ def _correlated(a: Any, v: Any, mode: str, flipped: bool) -> Any:
     return windows @ reverse
 
 
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """np.lib.stride_tricks.sliding_window_view: windows as new axes, the last ones."""
+    found: Any = traced(x)
+    sizes = ints(window_shape, "window_shape")
+    axes = tuple(range(found.ndim)) if axis is None else ints(axis, "axis")
+    if len(axes) != len(sizes):
+        raise ShapeError(
+            f"window_shape {window_shape!r}, axis {axis!r}: need a size for each axis of {found.value.type}"
+        )
+    for k, size in zip(axes, sizes, strict=True):
+        k = normalize_axis(k, x.ndim)
+        n = found.shape[k]
+        if not 0 <= size <= n:
+            raise ShapeError(f"a window of {size} elements does not fit {found.value.type} along axis {k}")
+        count = n - size + 1
+        if 0 < size <= _TAPS:
+            found = np.stack([part(found, k, first, first + count) for first in range(size)], axis=-1)
+        else:
+            place = np.arange(count)[:, None] + np.arange(size)
+            found = np.moveaxis(np.take(found, place, axis=k), k + 1, -1)
+    return found
+
+
 _TAPS: Final = 16
-"""Products that are added one by one; more of them are a product with a matrix of windows."""
+"""Products that are added one by one; more of them are a product with a matrix of windows. Elements of a window that
+are slices of the array; more of them are looked up."""
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {
@@ -328,4 +354,5 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.cross: cross,
     np.convolve: convolve,
     np.correlate: correlate,
+    np.lib.stride_tricks.sliding_window_view: sliding_window_view,
 }

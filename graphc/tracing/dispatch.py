@@ -28,6 +28,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: 
         if method != "__call__":
             return ufunc_method(ufunc, method, operands, kwargs)
         if kwargs:
+            if ufunc is np.vecdot and "axis" in kwargs:
+                axis = kwargs["axis"]
+                operands = tuple(np.moveaxis(x, axis, -1) for x in operands)
+                kwargs = {key: value for key, value in kwargs.items() if key != "axis"}
             operands = without_keywords(ufunc, operands, kwargs)
         special = SPECIAL.get(ufunc)
         made = apply_ufunc(ufunc, operands) if special is None else special(*operands)

@@ -16,9 +16,10 @@ import numpy as np
 from graphc.errors import ShapeError, TraceError
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.tracing import products
-from graphc.tracing.core import emit, emit_all, is_tracer, owner
+from graphc.tracing.core import emit, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import traced
+from graphc.tracing.rules import with_gradient
 from graphc.tracing.tracer import Tracer
 
 _EYE: Final = np.eye(1)
@@ -73,6 +74,23 @@ def triangular(a: Any, b: Any, lower: bool, unit: bool = False, transposed: bool
         unit=unit,
         transposed=transposed,
     )
+
+
+def check_triangular(a: Shape, b: Shape) -> None:
+    """Raise ShapeError unless these are the shapes of square matrices and of as many rows."""
+    if len(a) < 2 or a[-1] != a[-2]:
+        raise located(ShapeError(f"solve_triangular: a is {list(a)}: needs square matrices"))
+    if len(b) < 2 or b[-2] != a[-1]:
+        raise located(ShapeError(f"solve_triangular: a is {list(a)}, b is {list(b)}: need as many rows of both"))
+
+
+def solve_triangular(a: Any, b: Any, lower: bool, unit: bool, transposed: bool) -> Any:
+    """graphc.solve_triangular."""
+    x, y = _pair(a, b)
+    rows: Any = y[:, None] if y.ndim == 1 else y
+    check_triangular(x.shape, rows.shape)
+    made: Any = triangular(x, rows, lower, unit, transposed)
+    return made[..., 0] if y.ndim == 1 else made
 
 
 def _spread(x: Tracer, shape: Shape) -> Tracer:
@@ -188,25 +206,50 @@ def _least(x: Any, rcond: Any) -> float:
     return float(max(x.shape[-2:], default=0) * np.finfo(x.dtype).eps if rcond is None else rcond)
 
 
+def _kept(s: Any, share: float) -> Any:
+    """Which singular values count."""
+    large = np.max(s, axis=-1, keepdims=True) if s.shape[-1] else s
+    return s > large * share
+
+
+def _inverse(x: Tracer, share: float) -> Any:
+    """The pseudo-inverse of matrices of any rank, with the gradient that it has as long as the rank stays."""
+
+    def by_values(a: Any) -> Any:
+        u, s, vh = _svd(a)
+        kept = _kept(s, share)
+        return (_turned(vh) * np.where(kept, 1 / np.where(kept, s, 1), 0)[..., None, :]) @ _turned(u)
+
+    def forward(a: Any) -> Any:
+        return _inverse(a, share), a
+
+    def backward(made: Any, a: Any, g: Any) -> Any:
+        out, over = _turned(made), _turned(g)
+        rest = over @ made @ out  # of the columns of a that are none of its own, and of its rows
+        other = out @ made @ over
+        return rest - a @ (made @ rest) + other - (other @ made) @ a - out @ g @ out
+
+    return with_gradient("pinv", by_values, forward, backward, x)
+
+
 def _least_squares(x: Any, y: Any, share: float) -> tuple[Any, Any, Any]:
     """The shortest y' that brings x y' nearest to y, the rank of x, and its singular values.
 
     Of full rank: by QR, whose gradient is exact where singular values are equal too. Else: by singular values.
     """
     m, n = x.shape[-2:]
-    u, s, vh = _svd(x)
-    large = np.max(s, axis=-1, keepdims=True) if min(m, n) else s
-    kept = s > large * share
-    inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
-    shortest = _turned(vh) @ ((_turned(u) @ y) * inverse[..., :, None])
-    rank = np.sum(kept, axis=-1)
+    s = _svd(x)[1]
+    rank = np.sum(_kept(s, share), axis=-1)
+    full = (rank == min(m, n))[..., None, None]
+    shortest = _inverse(x, share) @ y
+    # What is not of full rank has no part in what is found by QR, nor in its gradient.
+    sound: Any = np.where(full, x, np.eye(m, n, dtype=x.dtype))
     if m >= n:
-        q, r = emit_all("qr", x, complete=False)
+        q, r = emit_all("qr", sound, complete=False)
         found = triangular(r, _turned(q) @ y, False)
     else:
-        q, r = emit_all("qr", traced(_turned(x)), complete=False)
+        q, r = emit_all("qr", traced(_turned(sound)), complete=False)
         found = q @ triangular(r, y, False, transposed=True)
-    full = (rank == min(m, n))[..., None, None]
     return np.where(full, found, shortest), rank, s
 
 

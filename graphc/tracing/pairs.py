@@ -275,6 +275,112 @@ def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = No
     return np.moveaxis(_transform(whole, None, -1, norm, True).real, -1, axis)
 
 
+_SWAPPED: Final = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+"""norm= of the other direction."""
+
+
+def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+    """np.fft.hfft."""
+    return irfft(np.conjugate(a), n, axis, _other(norm))
+
+
+def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Pair:
+    """np.fft.ihfft."""
+    return rfft(a, n, axis, _other(norm)).conj()
+
+
+def _other(norm: Any) -> Any:
+    if norm not in _SWAPPED:
+        raise ShapeError(f"norm is {norm!r}: it must be 'backward', 'ortho' or 'forward'")
+    return _SWAPPED[norm]
+
+
+def _axes(a: Any, s: Any, axes: Any) -> list[tuple[int, Any]]:
+    """The axes of a transform over several, and the length of each (None: as it is)."""
+    z = a if isinstance(a, Pair) else traced(a)
+    chosen = list(range(z.ndim) if s is None else range(-len(s), 0)) if axes is None else list(axes)
+    sizes = [None] * len(chosen) if s is None else list(s)
+    if len(sizes) != len(chosen):
+        raise ShapeError(f"s is {s!r}, axes {axes!r}: need a length for each axis")
+    found = [normalize_axis(axis, z.ndim) for axis in chosen]
+    return [(axis, z.shape[axis] if n == -1 else n) for axis, n in zip(found, sizes, strict=True)]
+
+
+def _several(each: Callable[..., Pair]) -> Callable[..., Pair]:
+    def transform(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Pair:
+        made = a if isinstance(a, Pair) else Pair(traced(a), traced(a) * 0.0)
+        for k, (axis, n) in enumerate(reversed(_axes(a, s, axes))):
+            made = each(a if k == 0 else made, n, axis, norm)
+        return made
+
+    return transform
+
+
+fftn: Final = _several(fft)
+ifftn: Final = _several(ifft)
+
+
+def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Pair:
+    """np.fft.rfftn: of real numbers along the last axis, then of complex ones along the others."""
+    *others, (last, n) = _axes(a, s, axes)
+    made = rfft(a, n, last, norm)
+    for axis, size in reversed(others):
+        made = fft(made, size, axis, norm)
+    return made
+
+
+def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
+    """np.fft.irfftn."""
+    *others, (last, n) = _axes(a, s, axes)
+    made = a
+    for axis, size in others:
+        made = ifft(made, size, axis, norm)
+    return irfft(made, n, last, norm)
+
+
+def _plane(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of the last two axes, where none are named."""
+
+    def transform(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
+        return function(a, s, axes, norm)
+
+    return transform
+
+
+def _shifted(sign: int) -> Callable[..., Any]:
+    """np.fft.fftshift and back: rolls by half of each axis, rounded down and up."""
+
+    def shift(x: Any, axes: Any = None) -> Any:
+        z = x if isinstance(x, Pair) else traced(x)
+        chosen = range(z.ndim) if axes is None else axes if isinstance(axes, tuple | list) else (axes,)
+        found = tuple(normalize_axis(axis, z.ndim) for axis in chosen)
+        by = tuple(sign * (z.shape[axis] // 2) for axis in found)
+        if isinstance(z, Pair):
+            return Pair(np.roll(z.real, by, found), np.roll(z.imag, by, found))
+        return np.roll(z, by, found)
+
+    return shift
+
+
+_OF_EITHER: Final[dict[Any, Callable[..., Any]]] = {
+    np.fft.fft: fft,
+    np.fft.ifft: ifft,
+    np.fft.rfft: rfft,
+    np.fft.irfft: irfft,
+    np.fft.hfft: hfft,
+    np.fft.ihfft: ihfft,
+    np.fft.fftn: fftn,
+    np.fft.ifftn: ifftn,
+    np.fft.rfftn: rfftn,
+    np.fft.irfftn: irfftn,
+    np.fft.fft2: _plane(fftn),
+    np.fft.ifft2: _plane(ifftn),
+    np.fft.rfft2: _plane(rfftn),
+    np.fft.irfft2: _plane(irfftn),
+    np.fft.fftshift: _shifted(1),
+    np.fft.ifftshift: _shifted(-1),
+}
+
 _FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
     np.real: lambda z: z.real,
     np.imag: lambda z: z.imag,
@@ -286,19 +392,9 @@ _FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
     np.swapaxes: _each(np.swapaxes),
     np.moveaxis: _each(np.moveaxis),
     np.roll: _each(np.roll),
-    np.fft.fft: fft,
-    np.fft.ifft: ifft,
-    np.fft.rfft: rfft,
-    np.fft.irfft: irfft,
-    np.fft.fftshift: _each(np.fft.fftshift),
-    np.fft.ifftshift: _each(np.fft.ifftshift),
+    **_OF_EITHER,
 }
 """Functions of a complex array."""
 
-TABLE: Final[dict[Any, Callable[..., Any]]] = {
-    np.fft.fft: fft,
-    np.fft.ifft: ifft,
-    np.fft.rfft: rfft,
-    np.fft.irfft: irfft,
-}
+TABLE: Final[dict[Any, Callable[..., Any]]] = _OF_EITHER
 """Functions of a real array."""

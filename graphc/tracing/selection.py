@@ -343,6 +343,8 @@ TABLE: Final[dict[Any, Callable[..., Any]]] = {
     np.around: round_,
     np.fix: lambda x, out=None: np.trunc(x),
     np.nan_to_num: nan_to_num,
+    np.isposinf: lambda x, out=None: np.isinf(x) & (traced(x) > 0),
+    np.isneginf: lambda x, out=None: np.isinf(x) & (traced(x) < 0),
     np.isclose: isclose,
     np.allclose: allclose,
     np.array_equal: array_equal,

@@ -284,6 +284,11 @@ def _parameter_names(fn: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in kinds]
 
 
+def graph_of(function: Callable[..., Any], types: Sequence[TensorType]) -> Graph:
+    """The graph of a function of arrays of these types."""
+    return trace_program(function, tuple(Spec(type.shape, type.dtype.numpy) for type in types), {}).graph
+
+
 ABOVE.update(
     apply=apply,
     at=lambda x: At(x, updated),
@@ -293,4 +298,5 @@ ABOVE.update(
     emit=emit,
     fresh=fresh,
     getitem=getitem,
+    graph_of=graph_of,
 )

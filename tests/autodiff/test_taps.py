@@ -169,6 +169,37 @@ def test_errors() -> None:
         graphc.with_taps(in_two_loops)(X)
 
 
+BRANCHES: dict[str, Any] = {
+    "cond": lambda f, x: graphc.cond(x[0, 0] > 0, f, lambda x: x, x),
+    "known cond": lambda f, x: graphc.cond(True, f, lambda x: x, x),
+    "switch": lambda f, x: graphc.switch(x[0, 0].astype(np.int32), [lambda x: x, f], x),
+    "while_loop": lambda f, x: graphc.while_loop(lambda x: x[0, 0] < 3, f, x, max_steps=2),
+    "vmap": lambda f, x: graphc.vmap(f)(x),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_what_may_not_be_computed_has_no_taps(name: str) -> None:
+    run = BRANCHES[name]
+
+    def tapped(x: Any) -> Any:
+        return graphc.tap("a", x * 2)
+
+    with pytest.raises(TraceError, match="'a' stands inside a custom_vjp, a gradient, a vmap, or a branch"):
+        graphc.with_taps(lambda x: np.sum(run(tapped, x)))(X)
+    graphc.trace(lambda x: run(tapped, x), X)  # with nobody who collects them they are nothing
+
+
+def test_the_condition_of_a_loop_is_computed_at_each_turn() -> None:
+    def total(x: Any) -> Any:
+        return graphc.while_loop(lambda x: graphc.tap("x", x) < 5, lambda x: x * 2, x, max_steps=4)
+
+    value, gradient, report = graphc.with_taps(total)(np.float32(2))
+    assert float(value) == 8
+    assert float(gradient) == 4
+    np.testing.assert_array_equal(np.asarray(report["x"]["value"]["mean"]), [2, 4, 8, 8])
+
+
 def test_a_run_of_batchnorm_mlp_reports_its_tanh_layers(tmp_path: Path) -> None:
     corpus = Corpus("test", "\n".join(["anna", "bert", "carla", "dan", "eva"] * 8))
     run = train.RunConfig("batchnorm_mlp", None, 4, 8, "sgd", 0.1, "constant", 0, {"hidden": 10}, evaluate_every=2)

@@ -40,6 +40,22 @@ def test_gradients_of_top_k_go_where_the_elements_stood() -> None:
     np.testing.assert_array_equal(gradient, want)
 
 
+def test_top_k_along_any_axis_and_of_examples(device: Any) -> None:
+    x = np.random.default_rng(5).integers(-4, 4, size=(4, 6, 5)).astype(np.float32)
+    for axis in (0, 1, -1):
+        order = np.take(np.argsort(-x, axis=axis, kind="stable"), range(3), axis=axis)
+        for top in (graphc.compile(lambda x, axis=axis: graphc.top_k(x, 3, axis), device=device), None):
+            values, ids = top(x) if top else graphc.top_k(x, 3, axis=axis)
+            np.testing.assert_array_equal(np.asarray(ids), order)
+            np.testing.assert_array_equal(np.asarray(values), np.take_along_axis(x, order, axis))
+    _, ids = graphc.compile(graphc.vmap(lambda x: graphc.top_k(x, 2, axis=0)), device=device)(x)
+    np.testing.assert_array_equal(np.asarray(ids), np.argsort(-x, axis=1, kind="stable")[:, :2])
+    gradient = np.asarray(graphc.grad(lambda x: np.sum(graphc.top_k(x, 2, axis=1)[0] * np.float32(3)))(x))
+    want = np.zeros_like(x)
+    np.put_along_axis(want, np.argsort(-x, axis=1, kind="stable")[:, :2], 3, 1)
+    np.testing.assert_array_equal(gradient, want)
+
+
 @pytest.mark.parametrize("size", [3, 18, 30])
 def test_unique(size: int) -> None:
     x = X[1].reshape(7, 10)
@@ -66,6 +82,10 @@ def test_unique_fills_up() -> None:
 def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(graphc.ShapeError, match=r"top_k: k is 71, x \[5, 70\]"):
         graphc.top_k(X, 71)
+    with pytest.raises(graphc.ShapeError, match=r"top_k: k is 6, x \[5, 70\]: needs as many elements along axis 0"):
+        graphc.top_k(X, 6, axis=0)
+    with pytest.raises(graphc.ShapeError, match=r"top_k: axis is 2, x \[5, 70\]"):
+        graphc.top_k(X, 1, axis=2)
     with pytest.raises(graphc.ShapeError, match="needs an integer that is known"):
         graphc.trace(lambda x, k: graphc.top_k(x, k), X, 3)
     with pytest.raises(graphc.ShapeError, match="give fill_value="):

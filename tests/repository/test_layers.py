@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "onnx",
         "updates",
         "ordering",
+        "solving",
         "immediate",
         "array_api",
     ),

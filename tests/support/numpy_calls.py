@@ -41,6 +41,7 @@ SECTIONS: dict[str, str] = {
         np.cosh(x); np.tanh(x); np.arcsinh(x); np.arccosh(p + 1); np.arctanh(np.tanh(x)); np.deg2rad(x)
         np.rad2deg(x); np.sinc(x); np.floor(x); np.ceil(x); np.rint(x); np.trunc(x); np.fix(x); np.round(x, 1)
         round(v[0]); np.modf(x); np.nan_to_num(x); np.isnan(x); np.isinf(x); np.isfinite(x); np.signbit(x)
+        np.isposinf(x); np.isneginf(x)
         np.logical_not(b); np.invert(i); np.real(x); np.conjugate(x); np.clip(x, -0.5, 0.5); np.frexp(x)
         np.spacing(x); np.i0(x)
         """,
@@ -65,7 +66,8 @@ SECTIONS: dict[str, str] = {
         np.logaddexp.accumulate(v); np.diff(v); np.ediff1d(v); np.gradient(v); np.unwrap(v); np.convolve(v, w[:3])
         np.correlate(v, w[:3]); np.interp(v, np.arange(4.0), np.arange(4.0) ** 2); np.cov(x); np.corrcoef(x)
         np.apply_along_axis(np.sum, 1, x); np.apply_over_axes(np.sum, x, [0]); np.cross(x[:, :3], x[:, 1:4])
-        np.polyval([1, 2, 3.0], v); np.vander(v, 3); np.subtract.accumulate(v)
+        np.polyval([1, 2, 3.0], v); np.vander(v, 3); np.lib.stride_tricks.sliding_window_view(v, 3)
+        np.subtract.accumulate(v)
         """,
     "Order and counts": """
         np.sort(x, axis=-1); np.argsort(x, axis=-1); np.partition(x, 2)[..., 2]; np.lexsort((v, w))
@@ -82,7 +84,7 @@ SECTIONS: dict[str, str] = {
         np.linalg.svd(s)[1]; np.linalg.eigh(s)[0]; np.linalg.eigvalsh(s); np.linalg.svdvals(x); np.linalg.pinv(x)
         np.linalg.lstsq(x, a)[0]; np.linalg.matrix_rank(x); np.linalg.cond(s); np.linalg.norm(x, 2)
         np.linalg.norm(x, "nuc"); np.linalg.matrix_power(s, -2); np.linalg.tensorinv(s, 1)
-        np.polyfit(np.arange(7.0), v, 1); np.linalg.eigvals(s)
+        np.polyfit(np.arange(7.0), v, 1); graphc.solve_triangular(s, a); np.linalg.eigvals(s)
         """,
     "Shapes": """
         np.reshape(x, (5, 4)); np.transpose(x); np.ravel(x); x.flatten(); x.T; a.mT; np.moveaxis(x, 0, 1)
@@ -116,7 +118,8 @@ SECTIONS: dict[str, str] = {
     "Complex numbers": """
         np.abs(v * 1j); np.angle(v + 1j * w); np.real(np.exp(1j * v)); np.abs(np.fft.fft(v)); np.fft.fft(x).imag
         np.abs(np.fft.rfft(v)); np.fft.irfft(np.fft.rfft(v), 7); np.real(np.fft.ifft(np.fft.fft(v) * np.fft.fft(w)))
-        np.angle(v); v * 1j
+        np.fft.fft2(x).imag; np.fft.irfftn(np.fft.rfftn(x) * 2, (4, 5)); np.fft.hfft(v); np.fft.ihfft(v).imag
+        np.fft.fftshift(x); np.angle(v); v * 1j
         """,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,8 @@ def product(node: Node) -> Compute:
             return
         if right.ndim == 2 and left.ndim > 2 and left.flags.c_contiguous and out.flags.c_contiguous:
             # One product over all rows, not one a batch.
-            left, out = left.reshape(-1, left.shape[-1]), out.reshape(-1, out.shape[-1])
+            rows = math.prod(left.shape[:-1])
+            left, out = left.reshape(rows, left.shape[-1]), out.reshape(rows, out.shape[-1])
         np.matmul(left, right, out=out)
 
     return run if b.dtype.kind == "float" else by_reference(node)
