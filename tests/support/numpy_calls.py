@@ -118,7 +118,7 @@ SECTIONS: dict[str, str] = {
     "Complex numbers": """
         np.abs(v * 1j); np.angle(v + 1j * w); np.real(np.exp(1j * v)); np.abs(np.fft.fft(v)); np.fft.fft(x).imag
         np.abs(np.fft.rfft(v)); np.fft.irfft(np.fft.rfft(v), 7); np.real(np.fft.ifft(np.fft.fft(v) * np.fft.fft(w)))
-        np.fft.fft2(x).imag; np.fft.irfftn(np.fft.rfftn(x) * 2, (4, 5)); np.fft.hfft(v); np.fft.ihfft(v).imag
+        np.fft.fft2(x).imag; np.fft.irfftn(np.fft.rfftn(x) * 2, (4, 5), (0, 1)); np.fft.hfft(v); np.fft.ihfft(v).imag
         np.fft.fftshift(x); np.angle(v); v * 1j
         """,
 }
