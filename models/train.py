@@ -31,6 +31,10 @@ OPTIMIZERS: Final[dict[str, Callable[..., graphc.optim.Optimizer]]] = {
     "momentum": graphc.optim.momentum,
     "adam": graphc.optim.adam,
     "adamw": graphc.optim.adamw,
+    "lion": graphc.optim.lion,
+    "lars": graphc.optim.lars,
+    "adafactor": graphc.optim.adafactor,
+    "muon": graphc.optim.muon,
 }
 DECAYS: Final = ("constant", "linear", "cosine", "step")
 WATCHED: Final = ("learning_rate", "gradient_norm", "update_ratio")

@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc import tree
 from graphc.optim.shared import (
+    Array,
     Optimizer,
     Rate,
     Tree,
@@ -16,10 +17,12 @@ from graphc.optim.shared import (
     rate_at,
     require,
     require_state,
+    shrunk,
     wide,
     zero_step,
     zeros,
 )
+from graphc.optim.transforms import global_norm
 
 
 def sgd(rate: Rate) -> Optimizer:
@@ -79,10 +82,7 @@ def adamw(
         now, bias1, bias2 = rate_at(rate, state["step"]), bias_of(beta1, count), bias_of(beta2, count)
         m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * wide(g), state["m"], grads)
         v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (wide(g) * wide(g)), state["v"], grads)
-        kept = tree.map(wide, params)
-        if weight_decay:
-            decays = mask(params) if mask else tree.map(lambda p: True, params)
-            kept = tree.map(lambda p, on: p * (1 - weight_decay * now(p)) if on else p, kept, decays)
+        kept = shrunk(params, now, weight_decay, mask)
         new = tree.map(
             lambda old, p, m, v: like(old, p - now(p) / bias1(p) * m / (np.sqrt(v / bias2(p)) + eps)),
             params,
@@ -93,3 +93,78 @@ def adamw(
         return new, {"step": count, "m": m, "v": v}
 
     return Optimizer(init, update)
+
+
+def lion(
+    rate: Rate,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 1e-3,
+    mask: Callable[[Tree], Tree] | None = None,
+) -> Optimizer:
+    """p - rate * sign(beta1 m + (1 - beta1) g), after p has shrunk as in `adamw`; then m = beta2 m + (1 - beta2) g.
+
+    Every element moves by the rate, so that it is to be about a tenth of Adam's, and the decay ten times as great.
+    Source: arXiv:2302.06675, defaults of optax.
+    """
+    require("lion", rate=rate, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        require_state("lion", state, "step", "m")
+        now = rate_at(rate, state["step"])
+        kept = shrunk(params, now, weight_decay, mask)
+        new = tree.map(
+            lambda old, p, m, g: like(old, p - now(p) * np.sign(beta1 * m + (1 - beta1) * wide(g))),
+            params,
+            kept,
+            state["m"],
+            grads,
+        )
+        m = tree.map(lambda m, g: beta2 * m + (1 - beta2) * wide(g), state["m"], grads)
+        return new, {"step": state["step"] + 1, "m": m}
+
+    return Optimizer(lambda params: {"step": zero_step(), "m": zeros(params)}, update)
+
+
+def lars(
+    rate: Rate,
+    beta: float = 0.9,
+    weight_decay: float = 0.0,
+    trust: float = 0.001,
+    eps: float = 0.0,
+    nesterov: bool = False,
+    mask: Callable[[Tree], Tree] | None = None,
+) -> Optimizer:
+    """Momentum whose rate is another for each array: with d = g + weight_decay * p,
+
+        v = beta v + rate * trust * |p| / (|d| + eps) * d
+        p = p - v, or with `nesterov` p less what the next v would be of the same gradient
+
+    The factor is 1 where p or d is zero. mask(params) gives a tree of bools, True for the arrays that shrink and have a
+    rate of their own (all, unless it is given); biases and gains of norms mostly have none.
+    Source: arXiv:1708.03888, as optax has it.
+    """
+    require("lars", rate=rate, beta=beta, weight_decay=weight_decay, trust=trust, eps=eps)
+
+    def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        require_state("lars", state, "step", "velocity")
+        now = rate_at(rate, state["step"])
+
+        def direction(p: Array, g: Array, on: bool) -> Array:
+            p, d = wide(p), wide(g)
+            if not on:
+                return now(p) * d
+            d = d + weight_decay * p if weight_decay else d
+            length, other = global_norm(p), global_norm(d)
+            some = (length > 0) & (other > 0)
+            ratio = np.where(some, trust * length / (np.where(some, other, 1.0) + eps), 1.0)
+            return (now(p) * ratio).astype(p.dtype) * d
+
+        rates = mask(params) if mask else tree.map(lambda p: True, params)
+        step = tree.map(direction, params, grads, rates)
+        velocity = tree.map(lambda v, d: beta * v + d, state["velocity"], step)
+        moved = tree.map(lambda v, d: d + beta * v, velocity, step) if nesterov else velocity
+        new = tree.map(lambda p, v: like(p, wide(p) - v), params, moved)
+        return new, {"step": state["step"] + 1, "velocity": velocity}
+
+    return Optimizer(lambda params: {"step": zero_step(), "velocity": zeros(params)}, update)

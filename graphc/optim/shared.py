@@ -37,18 +37,38 @@ class Optimizer(Transform):
     """A step: `update(grads, state, params)` returns (new parameters, state). `init(params)` is the first state."""
 
 
-def require(name: str, **settings: Rate) -> None:
-    """Raise ArgumentError for a number that is negative or not finite, and for a decay ("beta") of 1 or more.
+def number_of(value: Any) -> float | None:
+    """A number that is known, as a float; None for what is no number."""
+    if isinstance(value, bool | int | float | np.number):
+        return float(value)
+    known = isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "biuf"
+    return float(value) if known else None
 
-    Schedules and traced numbers are not looked at.
+
+def require(name: str, **settings: Any) -> None:
+    """Raise ArgumentError for what is no number, negative or not finite, and for a decay ("beta") of 1 or more.
+
+    Schedules, for the rate, and scalars that are traced or on a device are not looked at.
     """
     for setting, value in settings.items():
-        if not isinstance(value, bool | int | float | np.number):
-            continue
-        if not value >= 0 or (math.isinf(value) and setting != "limit"):
+        number = number_of(value)
+        if number is None:
+            elsewhere = not isinstance(value, np.ndarray) and getattr(value, "shape", None) == ()
+            if elsewhere or (setting == "rate" and callable(value)):
+                continue
+            need = "a number or a schedule" if setting == "rate" else "a number"
+            raise ArgumentError(f"{name}: {setting} is {value!r}: need {need}")
+        if not number >= 0 or (math.isinf(number) and setting != "limit"):
             raise ArgumentError(f"{name}: {setting} is {value}: need a number of at least 0")
-        if setting.startswith("beta") and value >= 1:
+        if setting.startswith(("beta", "decay")) and number >= 1:
             raise ArgumentError(f"{name}: {setting} is {value}: need a number below 1")
+
+
+def require_count(name: str, **settings: Any) -> None:
+    """Raise ArgumentError for what is no integer of at least 1."""
+    for setting, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ArgumentError(f"{name}: {setting} is {value!r}: need an integer of at least 1")
 
 
 def require_state(name: str, state: Tree, *keys: str) -> None:
@@ -92,13 +112,26 @@ def like(p: Array, new: Array) -> Array:
     return new.astype(np.float16) if p.dtype == np.float16 else new
 
 
+def shrunk(params: Tree, now: Callable[[Array], Array], decay: float, mask: Callable[[Tree], Tree] | None) -> Tree:
+    """p * (1 - decay * rate), where the mask says so, in the element type in which parameters are updated."""
+    kept = tree.map(wide, params)
+    if not decay:
+        return kept
+    decays = mask(params) if mask else tree.map(lambda p: True, params)
+    return tree.map(lambda p, on: p * (1 - decay * now(p)) if on else p, kept, decays)
+
+
 def zero_step() -> Array:
     return np.zeros((), dtype=np.int32)
 
 
 def zeros(params: Tree) -> Tree:
-    """Zeros for each parameter; in single precision where it is in half. Raises DTypeError for what is no float."""
-    for leaf in tree.leaves(params):
-        if np.dtype(leaf.dtype).kind != "f":
-            raise DTypeError(f"an optimizer moves floats, and a parameter is {leaf.dtype}{list(leaf.shape)}")
-    return tree.map(lambda p: np.zeros(p.shape, np.float32 if p.dtype == np.float16 else p.dtype), params)
+    """Zeros for each parameter, see `zeros_of`."""
+    return tree.map(lambda p: zeros_of(p, p.shape), params)
+
+
+def zeros_of(p: Array, shape: tuple[int, ...]) -> Array:
+    """Zeros for a parameter; in single precision where it is in half. Raises DTypeError for what is no float."""
+    if np.dtype(p.dtype).kind != "f":
+        raise DTypeError(f"an optimizer moves floats, and a parameter is {p.dtype}{list(p.shape)}")
+    return np.zeros(shape, np.float32 if p.dtype == np.float16 else p.dtype)

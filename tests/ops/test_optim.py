@@ -14,46 +14,9 @@ from graphc import optim, tree
 from graphc.errors import ArgumentError, DTypeError
 from graphc.ir.graph import evaluate
 from graphc.tracing.trace import trace
+from tests.support.updates import GRADS, PARAMS, expect, run
 
 Array = Any
-RNG = np.random.default_rng(0)
-PARAMS = {"w": RNG.normal(size=(3, 4)), "layers": [{"b": RNG.normal(size=4)}, None]}
-GRADS = [tree.map(lambda p: RNG.normal(size=p.shape), PARAMS) for _ in range(5)]
-
-
-def run(optimizer: optim.Optimizer, params: Any = PARAMS, grads: Any = GRADS) -> tuple[Any, Any]:
-    state = optimizer.init(params)
-    for g in grads:
-        params, state = optimizer.update(g, state, params)
-    return params, state
-
-
-def expect(optimizer: optim.Optimizer, rule: Callable[[Array, list[Array]], Array], rtol: float = 1e-12) -> None:
-    """Every parameter is what `rule(first value, its gradients)` says; float32, eager and traced, is close to it."""
-    params, state = run(optimizer)
-    per_leaf = list(zip(*(tree.leaves(g) for g in GRADS), strict=True))
-    want = [rule(p, list(g)) for p, g in zip(tree.leaves(PARAMS), per_leaf, strict=True)]
-    for got, value in zip(tree.leaves(params), want, strict=True):
-        np.testing.assert_allclose(got, value, rtol=rtol, atol=1e-14)
-    single = tree.map(lambda a: a.astype(np.float32), PARAMS)
-    single_grads = [tree.map(lambda a: a.astype(np.float32), g) for g in GRADS]
-    eager, eager_state = run(optimizer, single, single_grads)
-    assert [a.dtype for a in tree.leaves(eager_state)] == [a.dtype for a in tree.leaves(optimizer.init(single))]
-    traced = run_traced(optimizer, single, single_grads)
-    for a, b, value in zip(tree.leaves(eager), tree.leaves(traced), want, strict=True):
-        assert a.dtype == b.dtype == np.float32
-        np.testing.assert_allclose(a, value, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(b, value, rtol=1e-5, atol=1e-6)
-    assert tree.structure(state) == tree.structure(optimizer.init(PARAMS))
-
-
-def run_traced(optimizer: optim.Optimizer, params: Any, grads: Any) -> Any:
-    state = optimizer.init(params)
-    graph = trace(optimizer.update, grads[0], state, params)
-    definition = tree.structure((params, state))
-    for g in grads:
-        params, state = tree.unflatten(definition, evaluate(graph, tree.leaves((g, state, params))))
-    return params
 
 
 def test_sgd() -> None:
@@ -149,8 +112,14 @@ def test_chain_needs_one_optimizer_at_its_end() -> None:
         (optim.warmup(0.6, 3), {0: 0.0, 1: 0.2, 3: 0.6, 50: 0.6}),
         (optim.warmup(optim.linear(0.6, 0.0, 3), 3), {0: 0.0, 2: 0.4, 3: 0.6, 4: 0.4, 6: 0.0}),
         (optim.warmup(0.6, 0), {0: 0.6, 1: 0.6}),
+        (optim.polynomial(1.0, 4, 2.0, 0.2), {0: 1.0, 1: 0.2 + 0.8 * 0.75**2, 4: 0.2, 9: 0.2}),
+        (optim.polynomial(1.0, 5), {0: 1.0, 2: 0.6, 7: 0.0}),
+        (optim.one_cycle(1.0, 20, 0.2, 10, 100), {0: 0.1, 2: 0.55, 4: 1.0, 12: 0.5005, 20: 0.001, 30: 0.001}),
+        (optim.one_cycle(1.0, 20, 0.2, 10, 100, "linear"), {0: 0.1, 1: 0.325, 4: 1.0, 8: 0.75025, 20: 0.001}),
+        (optim.one_cycle(0.5, 10, 0, 5, 1), {0: 0.5, 5: 0.3, 10: 0.1}),
+        (optim.warmup(optim.polynomial(0.6, 3), 3), {0: 0.0, 2: 0.4, 3: 0.6, 4: 0.4, 6: 0.0}),
     ],
-    ids=["constant", "linear", "step", "cosine", "warmup", "warmup then linear", "no warmup"],
+    ids=lambda value: value.__qualname__.split(".")[0] if callable(value) else "",
 )
 def test_schedules(schedule: optim.Schedule, points: dict[int, float]) -> None:
     for step, value in points.items():
@@ -159,6 +128,15 @@ def test_schedules(schedule: optim.Schedule, points: dict[int, float]) -> None:
         now = np.array(step, np.int32)
         (traced,) = evaluate(trace(lambda n: schedule(n) + np.float32(0), now), [now])
         assert math.isclose(float(traced), value, rel_tol=1e-6, abs_tol=1e-7)
+
+
+def test_schedules_take_lists_of_steps_and_refuse_what_is_none() -> None:
+    schedule = optim.cosine(0.1, 4)
+    np.testing.assert_allclose(schedule([0, 4]), [0.1, 0.0], atol=1e-12)
+    np.testing.assert_allclose(optim.one_cycle(1.0, 10)((0, 3)), [0.04, 1.0])
+    for wrong in (-1, "3", None, [1, -2], math.nan):
+        with pytest.raises(ArgumentError, match=r"cosine: the step is .*: need a number of updates, 0 or more"):
+            schedule(wrong)
 
 
 def test_steps_are_counted_in_the_state() -> None:
@@ -181,16 +159,53 @@ def test_nodes_of_an_update_know_it() -> None:
     assert [node.op.name for node in graph.nodes if node.source.phase == "forward"] == ["tanh", "mul"]
 
 
+loose: Any = optim
+"""The module as programs see it that are not checked."""
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: optim.sgd(-1.0), "sgd: rate is -1.0: need a number of at least 0"),
-        (lambda: optim.sgd(math.nan), "sgd: rate is nan: need"),
-        (lambda: optim.adam(math.inf), "adamw: rate is inf: need"),
-        (lambda: optim.adam(1e-3, beta2=1.0), "adamw: beta2 is 1.0: need a number below 1"),
-        (lambda: optim.adamw(1e-3, weight_decay=-0.1), "adamw: weight_decay is -0.1: need"),
-        (lambda: optim.momentum(1e-3, beta=1.5), "momentum: beta is 1.5: need a number below 1"),
-        (lambda: optim.clip_by_global_norm(-1.0), "clip_by_global_norm: limit is -1.0: need"),
+        (lambda: loose.sgd(-1.0), "sgd: rate is -1.0: need a number of at least 0"),
+        (lambda: loose.sgd(math.nan), "sgd: rate is nan: need"),
+        (lambda: loose.adam(math.inf), "adamw: rate is inf: need"),
+        (lambda: loose.adam(1e-3, beta2=1.0), "adamw: beta2 is 1.0: need a number below 1"),
+        (lambda: loose.adamw(1e-3, weight_decay=-0.1), "adamw: weight_decay is -0.1: need"),
+        (lambda: loose.momentum(1e-3, beta=1.5), "momentum: beta is 1.5: need a number below 1"),
+        (lambda: loose.clip_by_global_norm(-1.0), "clip_by_global_norm: limit is -1.0: need"),
+        (lambda: loose.sgd("0.1"), "sgd: rate is '0.1': need a number or a schedule"),
+        (lambda: loose.adam([0.1]), "adamw: rate is [0.1]: need a number or a schedule"),
+        (lambda: loose.momentum(0.1, beta=loose.constant(0.9)), "momentum: beta is <function"),
+        (lambda: loose.constant(-0.1), "constant: value is -0.1: need a number of at least 0"),
+        (lambda: loose.cosine(0.1, 0), "cosine: steps is 0: need a number above 0"),
+        (lambda: loose.cosine(0.1, -5), "cosine: steps is -5: need a number of at least 0"),
+        (lambda: loose.cosine(loose.constant(1.0), 5), "cosine: value is a function: need a number"),
+        (lambda: loose.linear(0.1, math.nan, 5), "linear: end is nan: need"),
+        (lambda: loose.linear(0.1, 0.0, -1), "linear: steps is -1: need"),
+        (lambda: loose.step(0.1, [30, 60]), "step: every is [30, 60]: need a number"),
+        (lambda: loose.step(0.1, 0), "step: every is 0: need a number above 0"),
+        (lambda: loose.warmup(0.1, -1), "warmup: steps is -1: need a number of at least 0"),
+        (lambda: loose.polynomial(0.1, 10, power=-1), "polynomial: power is -1: need a number of at least 0"),
+        (lambda: loose.polynomial(0.1, 10, power=0), "polynomial: power is 0: need a number above 0"),
+        (lambda: loose.one_cycle(0.1, 10, pct_start=1.0), "one_cycle: pct_start is 1.0: need a number of at least 0"),
+        (lambda: loose.one_cycle(0.1, 10, div_factor=0), "one_cycle: div_factor is 0: need a number above 0"),
+        (lambda: loose.one_cycle(0.1, 10, anneal="cos"), "one_cycle: anneal is 'cos': need 'cosine' or 'linear'"),
+        (lambda: loose.lion(0.1, beta2=1), "lion: beta2 is 1: need a number below 1"),
+        (lambda: loose.lars(0.1, trust=-1), "lars: trust is -1: need a number of at least 0"),
+        (lambda: loose.adafactor(0.1, beta2_decay=0.8), "adafactor: beta2_decay is 0.8: need a number of at most 0"),
+        (lambda: loose.adafactor(0.1, d=0.5), "adafactor: d is 0.5: need a number of at least 1"),
+        (lambda: loose.adafactor(0.1, eps=1e-3), "adafactor: eps is 0.001: need a pair"),
+        (lambda: loose.adafactor(0.1, eps=(-1, 0)), "adafactor: eps[0] is -1: need a number of at least 0"),
+        (lambda: loose.muon(0.1, momentum=1.0), "muon: momentum is 1.0: need a number of at least 0 and below 1"),
+        (lambda: loose.muon(0.1, steps=0), "muon: steps is 0: need an integer of at least 1"),
+        (lambda: loose.muon(0.1, adjust="rms"), "muon: adjust is 'rms': need 'original' or 'match_rms_adamw'"),
+        (lambda: loose.muon(0.1, coefficients=(1, 2)), "muon: coefficients are (1, 2): need three numbers"),
+        (lambda: loose.ema(loose.sgd(0.1), decay=1.0), "ema: decay is 1.0: need a number below 1"),
+        (lambda: loose.ema(0.99), "ema: 0.99 is no optimizer"),
+        (lambda: loose.lookahead(loose.sgd(0.1), rate=0), "lookahead: rate is 0: need a number above 0 and at most 1"),
+        (lambda: loose.lookahead(loose.sgd(0.1), every=1.5), "lookahead: every is 1.5: need an integer of at least 1"),
+        (lambda: loose.accumulate(loose.sgd(0.1), 0), "accumulate: every is 0: need an integer of at least 1"),
+        (lambda: loose.accumulated(np.sum, True), "accumulated: parts is True: need an integer"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: Callable[[], Any], said: str) -> None:
