@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import linecache
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.ir.graph import evaluate
+from graphc.passes import DEFAULT
+from graphc.passes.pipeline import LEGALIZE
+from graphc.tracing.trace import apply
+from tests.support.bits import bits
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,15 +72,57 @@ def test_files_that_it_points_to_are_there() -> None:
         assert (ROOT / target).exists(), target
 
 
-def test_the_pass_of_the_documentation_does_what_it_says() -> None:
-    (code,) = (block for block in blocks("python", EXTENDING) if "forget_ones" in block)
+@pytest.fixture(scope="module")
+def walked() -> dict[str, Any]:
+    """What the walk through an op makes."""
+    (code,) = (block for block in blocks("python", EXTENDING) if "erfc" in block)
     found: dict[str, Any] = {}
     exec(code, found)
-    x = np.arange(3, dtype=np.float32)
-    np.testing.assert_array_equal(found["compiled"](x), x + x)
-    before = graphc.trace(lambda x: x * 1.0 + x, x)
-    after = found["forget_ones"](before)
-    assert (before.count("mul"), after.count("mul")) == (1, 0)
+    return found
+
+
+@pytest.mark.parametrize("passes", [(), DEFAULT], ids=["unfused", "fused"])
+def test_the_op_of_the_documentation_is_an_op(walked: dict[str, Any], passes: Any) -> None:
+    """Its own cases, on a device and differentiated; NaN, infinity and numbers whose result is 0 or 2."""
+    op, device = walked["erfc"], graphc.device("wgpu")
+    for case in op.cases():
+        (x,) = (np.asarray(a) for a in case.inputs)
+        want = np.vectorize(math.erfc, otypes=[np.float64])(x.astype(np.float64))
+        found = graphc.compile(lambda x: apply(op, x), device=device, passes=passes)(x.astype(np.float32))
+        np.testing.assert_allclose(found, want, case.rtol, case.atol)
+    edges = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 30, -30, 1e30], np.float32)
+    found = graphc.compile(lambda x: apply(op, x), device=device, passes=passes)(edges)
+    np.testing.assert_allclose(found, [np.nan, 0, 2, 1, 1, 0, 2, 0], 1e-6)
+
+
+def test_the_op_of_the_documentation_has_a_gradient(walked: dict[str, Any]) -> None:
+    want = [-2 / math.sqrt(math.pi) * math.exp(-x * x) for x in (0.5, 4)]
+    np.testing.assert_allclose(walked["tail"], want, 1e-5)
+    rows = graphc.vmap(lambda x: apply(walked["erfc"], x))(np.array([[0.5], [1.0]], np.float32))
+    np.testing.assert_allclose(np.asarray(rows)[:, 0], [math.erfc(0.5), math.erfc(1)], 1e-6)
+
+
+def test_the_pass_of_the_documentation_does_what_it_says() -> None:
+    (code,) = (block for block in blocks("python", EXTENDING) if "reassociate" in block)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    x = np.array([0, -5, 2**31 - 2], np.int32)
+    np.testing.assert_array_equal(found["compiled"](x), np.array([7, 2, -(2**31) + 5], np.int32))
+
+    def adds(fn: Any, *arguments: Any) -> int:
+        graph = graphc.trace(fn, *arguments)
+        after = graphc.passes.run(graph, (found["reassociate"], *LEGALIZE))
+        for given in (np.arange(3), np.array([5, -7, 2**31 - 1])):
+            arrays = [given.astype(graph.inputs[0].type.dtype.numpy), *map(np.asarray, arguments[1:])]
+            assert [bits(a) for a in evaluate(after, arrays)] == [bits(a) for a in evaluate(graph, arrays)]
+        return after.count("add")
+
+    def more(x: Any) -> Any:
+        return np.array([1, 2, 3], x.dtype) + (2 + (x + np.array([1, 2, 3], x.dtype)))
+
+    assert (adds(lambda x: (x + 3) + 4, x), adds(more, x)) == (1, 1)
+    assert adds(lambda x: (x + 1e8) + -1e8, x.astype(np.float32)) == 2
+    assert adds(lambda x, y: ((x + 3) + y) + 4, x, x) == 3
 
 
 def test_the_family_is_all_that_is_shown() -> None:
