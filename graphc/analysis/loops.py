@@ -50,9 +50,9 @@ def flatten(graph: Graph) -> Flat:
 def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
     """(output, input or earlier output) for the outputs of a node that need no bytes of their own: views that keep the
     flat order, and outputs of a fused node that are one of its inputs or stand there twice."""
-    if node.op.name == "reshape":
+    if node.op.aliases:
         yield node.out, node.inputs[0]
-    elif node.op.name == "fused":
+    elif node.op.is_kernel:
         seen = dict(zip(node.attrs["body"].inputs, node.inputs, strict=True))
         for inner, outer in zip(node.attrs["body"].outputs, node.outputs, strict=True):
             if inner in seen:

@@ -13,7 +13,7 @@ from typing import Any
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value, new_value
 from graphc.ir.index import Idx, Index, variable
-from graphc.ir.op import Indexed, Op, Pointwise, Reduce, Term
+from graphc.ir.op import Indexed, Op, Term
 from graphc.ir.types import DType, Shape, TensorType, bool_
 
 
@@ -58,10 +58,9 @@ def kept(node: Node) -> tuple[int, ...]:
     divisor of P too. P is the operand's size where each element is computed from the one at its own flat position.
     1 promises nothing. Reductions and matmul read every operand whole: their operands count as kept.
     """
-    lowering = node.op.lowering
-    if isinstance(lowering, Pointwise):
+    if node.op.elementwise:
         return tuple(_kept_broadcast(node.out.type.shape, v.type.shape) for v in node.inputs)
-    if isinstance(lowering, Indexed):
+    if node.op.indexed:
         inputs = tuple((v.type, node.inputs.index(v)) for v in node.inputs)
         return _kept_indexed(node.op, inputs, node.out.type, tuple(node.attrs.items()))
     return tuple(v.type.size for v in node.inputs)
@@ -147,7 +146,7 @@ def reduced_rows(node: Node) -> tuple[int, int] | None:
 
 def reductions(body: Graph) -> list[Node]:
     """The reductions of a body, in order."""
-    return [node for node in body.nodes if isinstance(node.op.lowering, Reduce)]
+    return [node for node in body.nodes if node.op.reduces]
 
 
 def row_space(body: Graph) -> tuple[int, int]:
@@ -207,7 +206,7 @@ def check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:
         for value, leading in zip(node.inputs, kept(node), strict=True):
             if value not in bound:
                 continue
-            if not isinstance(node.op.lowering, Pointwise | Indexed):
+            if not node.op.maps:
                 raise GraphError(f"{node.op.name} reads {value!r}, which is known only after the sums")
             if leading != size or node.out.type.size != size:
                 raise GraphError(f"{node.op.name} reads {value!r} at another position than its own")

@@ -138,6 +138,7 @@ class Reduce:
     arg: "max" or "min" for argmax and argmin, which reduce to a position: better(w, dtype, a, b) says that value a goes
     before value b; where neither goes before the other, the lower index does. init is then a value that no element
     goes after, and `combine` keeps the better value.
+    associative: whether the order makes no difference, of floats either.
     """
 
     init: Callable[[DType], str]
@@ -146,6 +147,7 @@ class Reduce:
     finish: Callable[[str, int], str] | None = None
     arg: str | None = None
     better: Callable[[Width, DType, str, str], str] | None = None
+    associative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +204,10 @@ class Op:
     axes are made by autodiff. batch(batch, *inputs, **attrs): the outputs for all examples of a `Batch`, their axis
     first; a pointwise op and a reduction need none, see `ops/batching.py`. traits: "pointwise", "view", "reduction",
     "commutative", "contraction", "indexed", "random", "structured" (stands for a graph), "transcendental" (worth
-    storing rather than computing twice), "reports" (its kernel writes to the program's faults). indices: the position
-    of the operand that holds indices of attrs["axis"], if one does. What passes ask of the way in which an op is
-    computed are the properties below.
+    storing rather than computing twice), "reports" (its kernel writes to the program's faults), "alias" (its result
+    has the elements of its operand in the same order, and so needs no bytes of its own), "kernel" (attrs["body"] is
+    what one kernel computes). indices: the position of the operand that holds indices of attrs["axis"], if one does.
+    What passes ask of the way in which an op is computed are the properties below.
     """
 
     name: str
@@ -247,6 +250,16 @@ class Op:
         return isinstance(self.lowering, Reduce) and self.lowering.arg is not None
 
     @property
+    def contracts(self) -> bool:
+        """Whether it is a product of matrices."""
+        return isinstance(self.lowering, Contract)
+
+    @property
+    def kernel(self) -> str:
+        """The kernel of its own that it is lowered to; "" for all other lowerings."""
+        return self.lowering.kernel if isinstance(self.lowering, Custom) else ""
+
+    @property
     def attends(self) -> bool:
         """Whether it is attention, or its gradient."""
         return isinstance(self.lowering, Attend)
@@ -255,6 +268,21 @@ class Op:
     def inlined(self) -> bool:
         """Whether attrs["body"] takes its place before lowering."""
         return isinstance(self.lowering, Inline)
+
+    @property
+    def aliases(self) -> bool:
+        """Whether its result has the elements of its operand in the same order, and so needs no bytes of its own."""
+        return "alias" in self.traits
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether attrs["body"] is what one kernel computes."""
+        return "kernel" in self.traits
+
+    @property
+    def associative(self) -> bool:
+        """Whether it reduces floats, too, to the same bits in whatever order."""
+        return isinstance(self.lowering, Reduce) and self.lowering.associative
 
     @property
     def repeats(self) -> bool:

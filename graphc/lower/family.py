@@ -52,7 +52,7 @@ def kernels_of(
     if passed.issuperset(node.outputs):
         return []
     body, family = body_of(node, graph.constants)
-    outer = node.inputs if node.op.name == "fused" else body.inputs
+    outer = node.inputs if node.op.is_kernel else body.inputs
     storage = {inner: root(v) for inner, v in zip(body.inputs, outer, strict=True)}
     computed = {inner: root(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if v not in passed}
     # Nothing is written for an output that is empty, is an input passed through, or stands there twice.

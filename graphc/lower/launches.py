@@ -228,7 +228,7 @@ class _Printed:
         return self._known[node]
 
     def _lines(self, node: Node, outer: dict[Value, str]) -> tuple[str, ...]:
-        if node.op.name != "fused":
+        if not node.op.is_kernel:
             return (format_node(node, outer),)
         body = node.attrs["body"]
         names = {v: f"{outer[node.outputs[0]]}.{name[1:]}" for v, name in value_names(body).items()}

@@ -69,7 +69,7 @@ reshape: Final = Op(
     lambda x, *, shape: x.reshape(shape),
     lambda g, out, x, *, shape: (np.reshape(g, x.shape),),
     Indexed(lambda em, node, index: em.read(node.inputs[0], index.reshaped(node.inputs[0].type.shape))),
-    VIEW,
+    VIEW | {"alias"},
     lambda: (
         Case((sample(3, 4),), {"shape": (2, 6)}),
         Case((sample(6),), {"shape": (2, 1, 3)}),

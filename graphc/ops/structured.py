@@ -80,7 +80,7 @@ fused: Final = Op(
     reference=_run_body,
     vjp=NotDifferentiable("fusion happens after differentiation"),
     lowering=Custom("fused"),
-    traits=frozenset({"structured"}),
+    traits=frozenset({"structured", "kernel"}),
     doc="One kernel made of several ops. attrs: body, family (see graphc.families), why (text).",
 )
 

@@ -125,7 +125,7 @@ def reduce_of_ones(rw: Rewriter, node: Node) -> Value | None:
 def reduce_of_reduce(rw: Rewriter, node: Node) -> Value | None:
     """max(max(x)), min(min(x)), and sums and products of integers -> one reduction over all of the axes."""
     inner = rw.producer(node.inputs[0], node.op.name)
-    exact = node.op.name in ("max", "min") or node.out.type.dtype.kind != "float"
+    exact = node.op.associative or node.out.type.dtype.kind != "float"
     if inner is None or not exact or rw.readers(inner.out) > 1:
         return None
     x, first = inner.inputs[0], set(inner.attrs["axes"])

@@ -19,7 +19,7 @@ class Claims:
 
     def __init__(self, graph: Graph, donated: frozenset[int]) -> None:
         twice = {v for v, count in Counter(graph.outputs).items() if count > 1}
-        named = {v for node in graph.nodes if node.op.name == "reshape" for v in node.inputs}
+        named = {v for node in graph.nodes if node.op.aliases for v in node.inputs}
         self.free = {graph.inputs[slot] for slot in donated} - {*graph.outputs, *named}
         self.results = set(graph.outputs) - twice - named - set(graph.inputs) - set(graph.constants)
 

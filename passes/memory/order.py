@@ -13,9 +13,6 @@ from typing import Final
 
 from graphc.ir.graph import Graph, Node, Value, renamed
 
-ALIASES: Final = frozenset({"reshape"})
-"""Ops whose output lies in the bytes of their input."""
-
 
 def order(graph: Graph) -> Graph:
     """The same nodes in the topological order of least peak that is found; ties go to the least byte-steps alive."""
@@ -103,7 +100,7 @@ def _roots(nodes: Sequence[Node]) -> dict[Value, Value]:
     """The tensor in whose bytes each alias lies."""
     root: dict[Value, Value] = {}
     for node in nodes:
-        if node.op.name in ALIASES:
+        if node.op.aliases:
             root[node.out] = root.get(node.inputs[0], node.inputs[0])
     return root
 

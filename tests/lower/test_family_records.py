@@ -43,6 +43,7 @@ OP_NAMES = {
     "graphc/ops/reduce.py": "the record of the op",
     "graphc/ops/structured.py": "the record of the op",
     "graphc/nn/__init__.py": "functions of the package",
+    "graphc/optim/matrices.py": "moments over rows and columns",
     "graphc/array_api/__init__.py": "a function of the standard",
     "graphc/array_api/linalg.py": "a function of the standard",
     "graphc/onnx/exporters/arithmetic.py": "an exporter for each op",

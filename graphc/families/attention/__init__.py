@@ -9,11 +9,11 @@ from graphc.families.attention import kernel
 from graphc.families.bodies import check_views, only
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph, Node
-from graphc.ir.op import Attend, Op
+from graphc.ir.op import Op
 
 
 def _attends(op: Op) -> bool:
-    return isinstance(op.lowering, Attend)
+    return op.attends
 
 
 def _check(body: Graph) -> None:

@@ -20,7 +20,6 @@ from graphc.families.attention.rows import RowKernel, texels_of
 from graphc.families.attention.subgroups import Forward, Keys, Queries
 from graphc.families.attention.tile import Blocks, Kind, candidates, choose, problem_name
 from graphc.ir.graph import Graph, Node, new_value
-from graphc.ir.op import Attend
 from graphc.ir.types import f32
 from graphc.kernels.turns import turns
 from graphc.ops.attention import MAX_HEAD, attention
@@ -114,5 +113,5 @@ def search(body: Graph, site: Site) -> Search:
 
 
 def _node(body: Graph) -> Node:
-    (node,) = [n for n in body.nodes if isinstance(n.op.lowering, Attend)]
+    (node,) = [n for n in body.nodes if n.op.attends]
     return node

@@ -15,7 +15,6 @@ from graphc.families.column import kernel
 from graphc.families.host import reduction
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph, Node
-from graphc.ir.op import Reduce
 
 
 def _check(body: Graph) -> None:
@@ -34,7 +33,7 @@ def _in_place(anchors: Sequence[Node]) -> bool:
 FAMILY: Final = Family(
     name="column",
     doc="sums over leading axes, in two deterministic steps where they are long",
-    lowers=lambda op: isinstance(op.lowering, Reduce),
+    lowers=lambda op: op.reduces,
     build=kernel.build,
     computes=lambda node: reduced_rows(node) is None,
     check=_check,

@@ -6,11 +6,10 @@ from typing import Final
 
 from graphc.families.cumsum.kernel import cumsum
 from graphc.families.record import Family
-from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="cumsum",
     doc="running sums",
-    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "cumsum",
+    lowers=lambda op: op.kernel == "cumsum",
     build=cumsum,
 )

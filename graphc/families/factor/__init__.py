@@ -6,12 +6,11 @@ from typing import Final
 
 from graphc.families.factor.kernel import build, operations
 from graphc.families.record import Family
-from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="factor",
     doc="decompositions of matrices, and triangular solves",
-    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "factor",
+    lowers=lambda op: op.kernel == "factor",
     build=build,
     operations=operations,
 )

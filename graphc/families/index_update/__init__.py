@@ -6,11 +6,10 @@ from typing import Final
 
 from graphc.families.index_update.kernel import index_update
 from graphc.families.record import Family
-from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="index_update",
     doc="writing at computed indices",
-    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "index_update",
+    lowers=lambda op: op.kernel == "index_update",
     build=index_update,
 )

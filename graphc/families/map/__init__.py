@@ -9,7 +9,7 @@ from graphc.families.map import kernel
 from graphc.families.map.host import pointwise
 from graphc.families.record import Colours, Family, touched
 from graphc.ir.graph import Graph, Node
-from graphc.ir.op import Indexed, Op, Pointwise
+from graphc.ir.op import Op
 
 
 def _check(body: Graph) -> None:
@@ -20,11 +20,11 @@ def _check(body: Graph) -> None:
 
 def maps(op: Op) -> bool:
     """Whether an op computes each element on its own; such ops go along with the anchors of other families."""
-    return isinstance(op.lowering, Pointwise | Indexed)
+    return op.maps
 
 
 def _operations(node: Node) -> int:
-    if isinstance(node.op.lowering, Pointwise) or "view" in node.op.traits:
+    if node.op.elementwise or "view" in node.op.traits:
         return sum(v.type.size for v in node.outputs)
     return touched(node)
 

@@ -14,14 +14,14 @@ from graphc.families.matmul.host import product
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph, Node
 from graphc.ir.index import LANES
-from graphc.ir.op import Contract, Op
+from graphc.ir.op import Op
 
 SIDE: Final = 16
 """Rows, and columns, of a result from which on textures pay: with fewer, each element of a copy is read too seldom."""
 
 
 def _multiplies(op: Op) -> bool:
-    return isinstance(op.lowering, Contract)
+    return op.contracts
 
 
 def _check(body: Graph) -> None:

@@ -8,7 +8,6 @@ from graphc.codegen.launch import sum_type
 from graphc.families.matmul.tile import Shape
 from graphc.ir.graph import Graph, Node
 from graphc.ir.index import Idx, Index, add, multiply
-from graphc.ir.op import Contract
 from graphc.ir.types import DType, broadcast_shapes
 
 
@@ -53,7 +52,7 @@ class Product:
 
 def product(body: Graph) -> Product:
     """The only matmul of a body."""
-    (node,) = [n for n in body.nodes if isinstance(n.op.lowering, Contract)]
+    (node,) = [n for n in body.nodes if n.op.contracts]
     a, b = (v.type for v in node.inputs)
     batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     count = 1

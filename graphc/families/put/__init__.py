@@ -6,11 +6,10 @@ from typing import Final
 
 from graphc.families.put.kernel import put
 from graphc.families.record import Family
-from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="put",
     doc="one row of a stack, written in the bytes of the stack",
-    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "put",
+    lowers=lambda op: op.kernel == "put",
     build=put,
 )

@@ -15,7 +15,6 @@ from graphc.families.host import reduction
 from graphc.families.record import Colours, Family
 from graphc.families.row import kernel
 from graphc.ir.graph import Graph, Node
-from graphc.ir.op import Reduce
 
 
 def _check(body: Graph) -> None:
@@ -49,7 +48,7 @@ def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
 FAMILY: Final = Family(
     name="row",
     doc="reductions over the last axes with what surrounds them: softmax, norms, cross-entropy, forward and backward",
-    lowers=lambda op: isinstance(op.lowering, Reduce),
+    lowers=lambda op: op.reduces,
     build=kernel.build,
     computes=lambda node: reduced_rows(node) is not None,
     check=_check,

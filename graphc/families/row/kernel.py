@@ -30,7 +30,7 @@ from graphc.codegen.rules import rules_of
 from graphc.families.bodies import reductions, row_space
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, add, constant, multiply, variable
-from graphc.ir.op import Reduce, Term
+from graphc.ir.op import Term
 from graphc.ir.types import Shape
 from graphc.kernels import render
 from graphc.kernels.code import Code
@@ -406,4 +406,4 @@ def levels(body: Graph) -> list[list[Node]]:
 
 
 def _counts(node: Node) -> bool:
-    return "pointwise" in node.op.traits or isinstance(node.op.lowering, Reduce)
+    return "pointwise" in node.op.traits or node.op.reduces

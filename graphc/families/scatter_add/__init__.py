@@ -6,12 +6,11 @@ from typing import Final
 
 from graphc.families.record import Family
 from graphc.families.scatter_add.kernel import scatter_add, search
-from graphc.ir.op import Custom
 
 FAMILY: Final = Family(
     name="scatter_add",
     doc="sums at computed indices",
-    lowers=lambda op: isinstance(op.lowering, Custom) and op.lowering.kernel == "scatter_add",
+    lowers=lambda op: op.kernel == "scatter_add",
     build=scatter_add,
     search=search,
 )

@@ -42,7 +42,7 @@ def body_of(node: Node) -> Graph | None:
     """The ops that a node holds and that exist as they are: those of a kernel or a loop, not of what is yet to be
     put in its place."""
     body = node.attrs.get("body")
-    return body if isinstance(body, Graph) and (is_loop(node) or node.op.name == "fused") else None
+    return body if isinstance(body, Graph) and (is_loop(node) or node.op.is_kernel) else None
 
 
 def leaves(nodes: Iterable[Node]) -> Iterator[Node]:
@@ -60,7 +60,7 @@ def changes(before: Graph, after: Graph) -> Changes:
     old, new = ({node.outputs[0]: node for node in leaves(graph.nodes)} for graph in (before, after))
     instead = _instead(before, after, old, new)
     others = [(n, new[v]) for v, n in old.items() if v in new and _differs(n, new[v], instead)]
-    held, holds = ({n.outputs[0]: n for n in graph.nodes if n.op.name == "fused"} for graph in (before, after))
+    held, holds = ({n.outputs[0]: n for n in graph.nodes if n.op.is_kernel} for graph in (before, after))
     others += [(n, holds[v]) for v, n in held.items() if v in holds and _attrs(n) != _attrs(holds[v])]
     return Changes(
         gone=tuple(n for v, n in old.items() if v not in new),
@@ -150,7 +150,7 @@ def diff_dot(before: Graph, after: Graph, title: str = "") -> str:
     """
     found, names = changes(before, after), common_names(before, after)
     kinds: dict[Node, str] = dict.fromkeys(found.gone, "gone")
-    kinds |= dict.fromkeys(found.came, "came") | {now: "other" for _, now in found.others if now.op.name != "fused"}
+    kinds |= dict.fromkeys(found.came, "came") | {now: "other" for _, now in found.others if not now.op.is_kernel}
     more = len(kinds) - MOST
     kinds = dict(list(kinds.items())[:MOST])
     picture = graphviz.Digraph("graphc", comment=None)

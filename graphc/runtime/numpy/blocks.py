@@ -197,7 +197,7 @@ class _Builder:
         if node.op.reduces:
             self._add_reduction(node, trailing)
             return
-        if node.op.name == "reshape":
+        if node.op.aliases:
             self._place(node.inputs[0], trailing)
             kept = self.found.shapes[node.inputs[0]]
             tail = next((t for t in range(self.rank + 1) if _padded(shape, self.rank, t) == kept), None)
