@@ -55,7 +55,7 @@ _VIEWS: Final = """
 """
 VIEWS: Final[frozenset[Any]] = frozenset(
     {getattr(np, name) for name in _VIEWS.split() if hasattr(np, name)}
-    | {np.linalg.diagonal, np.linalg.matrix_transpose}
+    | {np.linalg.diagonal, np.linalg.matrix_transpose, np.lib.stride_tricks.sliding_window_view}
 )
 """Functions that give views of their (first) argument, or of each; all others make new arrays."""
 

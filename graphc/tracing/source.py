@@ -15,7 +15,8 @@ from graphc.errors import GraphcError
 from graphc.ir.value import FORWARD, NOWHERE, UPDATE, Source, SourceLine
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_MODELS: Final = os.path.join(_PACKAGE, "models") + os.sep
+_OURS: Final = tuple(os.path.join(_PACKAGE, *part, "") for part in (("models",), ("bench", "programs")))
+"""Folders of graphc whose functions are written as users write theirs."""
 _NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 _LIBRARY: Final = {
     os.path.join(_PACKAGE, path): name
@@ -99,7 +100,7 @@ def _classify(file: str) -> str:
     for library, name in _LIBRARY.items():
         if path.startswith(library):
             return name
-    if path.startswith(_MODELS):
+    if path.startswith(_OURS):
         return _USER
     if path.startswith((_PACKAGE, _NUMPY)) or file.startswith("<frozen "):
         return _INTERNAL

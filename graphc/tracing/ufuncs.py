@@ -160,16 +160,27 @@ def _constant_power(x: Tracer, power: float) -> Tracer | None:
     return None
 
 
+def _apart(a: Tracer, b: Tracer) -> tuple[Tracer, Tracer]:
+    """The greater of two, and how far the other one is below it.
+
+    By a choice rather than max and abs, so that where both are equal all derivatives are those of one smooth function.
+    Equal infinities have no difference; it is taken as 0.
+    """
+    first = emit("ge", a, b)
+    greater, other = emit("where", first, a, b), emit("where", first, b, a)
+    infinite = emit("and", emit("eq", a, b), emit("eq", emit("abs", a), scalar(a, math.inf)))
+    return greater, emit("where", infinite, scalar(a, 0), emit("sub", other, greater))
+
+
 def _logaddexp(a: Tracer, b: Tracer) -> Tracer:
-    # Equal infinities have no difference; it is taken as 0.
-    apart = emit("where", emit("eq", a, b), scalar(a, 0), emit("sub", a, b))
-    return emit("add", emit("maximum", a, b), emit("log1p", emit("exp", emit("neg", emit("abs", apart)))))
+    greater, apart = _apart(a, b)
+    return emit("add", greater, emit("log1p", emit("exp", apart)))
 
 
 def _logaddexp2(a: Tracer, b: Tracer) -> Tracer:
-    apart = emit("where", emit("eq", a, b), scalar(a, 0), emit("sub", a, b))
-    smaller = emit("log1p", emit("pow", scalar(a, 2), emit("neg", emit("abs", apart))))
-    return emit("add", emit("maximum", a, b), emit("mul", smaller, scalar(a, 1 / math.log(2))))
+    greater, apart = _apart(a, b)
+    smaller = emit("log1p", emit("pow", scalar(a, 2), apart))
+    return emit("add", greater, emit("mul", smaller, scalar(a, 1 / math.log(2))))
 
 
 def _signbit(x: Tracer) -> Tracer:

@@ -189,6 +189,53 @@ def test_jacobian_and_hessian_of_known_functions() -> None:
     same(both, {"u": {"u": np.zeros(()), "v": 2 * x}, "v": {"u": 2 * x, "v": 4 * np.eye(4)}})
 
 
+SMOOTH: dict[str, Callable[[Any], Any]] = {
+    "logaddexp": lambda x: np.logaddexp(x, 0.0),
+    "logaddexp of both": lambda x: np.logaddexp(2 * x, -x),
+    "logaddexp2": lambda x: np.logaddexp2(0.0, x),
+    "logaddexp.reduce": lambda x: np.logaddexp.reduce(np.stack([x, 0 * x, 2 * x])),
+    "sinc": np.sinc,
+    "sigmoid": nn.sigmoid,
+    "silu": nn.silu,
+    "gelu": nn.gelu,
+    "gelu by tanh": lambda x: nn.gelu(x, True),
+    "hypot": lambda x: np.hypot(x, 0 * x + 1),
+    "arctan2": lambda x: np.arctan2(x, 0 * x + 1),
+    "power": lambda x: x**2 + x**3 + np.power(x + 1, 1.5),
+    "prod": lambda x: np.prod(np.stack([x, x + 1, x])),
+    "cumprod": lambda x: np.sum(np.cumprod(np.stack([x, x + 1, x]))),
+    "var": lambda x: np.var(np.stack([x, 0 * x, -x])),
+    "norm": lambda x: np.linalg.norm(np.stack([x, 0 * x + 1])),
+    "softmax": lambda x: nn.softmax(np.stack([x, 0 * x, 2 * x]))[0],
+    "log_softmax": lambda x: nn.log_softmax(np.stack([x, 0 * x, 2 * x]))[0],
+    "cross_entropy": lambda x: nn.cross_entropy(np.stack([x, 0 * x, x])[None], np.array([0])),
+}
+"""Functions that are smooth where what they are made of is not: where two are equal, or one is 0."""
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_second_and_third_derivatives_where_arguments_are_equal(name: str) -> None:
+    fn, h = SMOOTH[name], 1e-3
+    below, before, here, after, above = (float(fn(np.float64(k * h))) for k in range(-2, 3))
+    slopes = [(after - before) / (2 * h), (after - 2 * here + before) / h**2]
+    slopes.append((above - 2 * after + 2 * before - below) / (2 * h**3))
+    first = graphc.grad(fn)
+    second = graphc.grad(first)
+    found = on_host(lambda x: (first(x), second(x), graphc.grad(second)(x)))(np.float32(0))
+    np.testing.assert_allclose([float(f) for f in found], slopes, rtol=2e-3, atol=2e-3)
+
+
+def test_equal_infinities_have_a_sum_of_exponentials() -> None:
+    x = np.array([np.inf, -np.inf, np.inf, 1.0], np.float32)
+    y = np.array([np.inf, -np.inf, 1.0, np.inf], np.float32)
+    with np.errstate(invalid="ignore"):
+        value, pull = on_host(lambda x, y: (np.logaddexp(x, y), graphc.vjp(np.logaddexp, x, y)[1](np.ones(4))))(x, y)
+    assert np.asarray(value).tolist() == np.logaddexp(x, y).tolist()
+    left, right = (np.asarray(g) for g in pull)
+    assert (left + right).tolist() == [1, 1, 1, 1]
+    assert left[2:].tolist() == [1, 0]
+
+
 def test_aux_and_integers() -> None:
     x = array(3)
     fn = lambda x: ({"y": x * x, "n": np.argmax(x)}, x + 1)  # noqa: E731

@@ -114,6 +114,15 @@ SMOOTH: dict[str, tuple[Function, tuple[Any, ...]]] = {
     "apply_over_axes": (lambda x: np.apply_over_axes(np.sum, x, [0, 1]), (X,)),
     "matvec": (lambda x: (np.matvec(x, x[0]), np.vecmat(x[:, 0], x)), (X,)),
     "ldexp": (lambda x: np.ldexp(x, INTS), (X,)),
+    "windows": (
+        lambda x: (
+            np.lib.stride_tricks.sliding_window_view(x, (2, 3)),
+            np.lib.stride_tricks.sliding_window_view(x, 4, axis=0) * 1.5,
+            np.lib.stride_tricks.sliding_window_view(x, (2, 1, 2), (-1, 0, 1)).sum(-1),
+            np.median(np.lib.stride_tricks.sliding_window_view(x, (3, 5)), axis=(-1, -2)),
+        ),
+        (X,),
+    ),
     "convolve": (
         lambda x: [np.convolve(x, w, mode) for w in (V[:3], V[:4], LONG) for mode in ("full", "same", "valid")],
         (V,),

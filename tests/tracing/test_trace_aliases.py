@@ -50,6 +50,7 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "stop_gradient": lambda x: graphc.stop_gradient(x)[...],
     "broadcast_to": lambda x: np.broadcast_to(x, (2, *x.shape)),
     "diagonal": lambda x: np.diagonal(x) if x.ndim > 1 else x[:],
+    "windows": lambda x: np.lib.stride_tricks.sliding_window_view(x, 1, -1),
     "named": lambda x: np.moveaxis(a=x, source=-1, destination=0),
 }
 RESHAPES: dict[str, Callable[[Any], Any]] = {
