@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 import gallery  # noqa: E402  # it stands beside this file
 
 import graphc  # noqa: E402
-from graphc.cli.graph import program  # noqa: E402
+from graphc.cli.subject import program  # noqa: E402
 from graphc.models import data, plots  # noqa: E402
 from graphc.models.lr_find import sweep  # noqa: E402
 from graphc.models.train import RunConfig  # noqa: E402

@@ -15,7 +15,7 @@ import numpy as np
 
 import graphc
 from graphc import selftest
-from graphc.cli.graph import program
+from graphc.cli.subject import program
 from graphc.ir.graph import Graph, evaluate
 from graphc.ir.op import Case, Op
 from graphc.ir.types import f32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.bench.cases import CASES
+from graphc.bench.cases import CASES, USUAL
 from graphc.bench.cold import COLD_CASES, GROUP, ColdResult, run_cold
 from graphc.bench.harness import CaseResult, Report, Sample, run_cases
 from graphc.bench.peers import find
@@ -12,6 +12,7 @@ __all__ = [
     "CASES",
     "COLD_CASES",
     "GROUP",
+    "USUAL",
     "CaseResult",
     "ColdResult",
     "Report",

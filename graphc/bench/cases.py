@@ -15,11 +15,12 @@ import numpy as np
 import graphc
 from graphc import nn, optim
 from graphc.bench.peers import PeerProgram
+from graphc.bench.programs import PROGRAMS, Program
 from graphc.ir.types import NDArray
 from graphc.models import gpt, microgpt
 from graphc.models.train import training_step
 
-Group = Literal["kernels", "models"]
+Group = Literal["kernels", "models", "programs", "own"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def training(model: Any, config: Any, batch: int, adam: Adam, tokens: bool = Tru
     items = steps * (batch * config.context if tokens else batch)
     state = optimizer.init(params)
     what = {"kind": "training", "model": model.__name__.rpartition(".")[2], "config": asdict(config), **asdict(adam)}
-    peer = PeerProgram(what, {**_named(params), "x": x, "y": y})
+    peer = PeerProgram(what, {**_named(params, "params"), "x": x, "y": y})
     if steps == 1:
         return Workload(step, (params, state, x[0], y[0]), carried=2, items=items, peer=peer)
 
@@ -175,11 +176,21 @@ def training(model: Any, config: Any, batch: int, adam: Adam, tokens: bool = Tru
     return Workload(several, (params, state, x, y), carried=2, steps=steps, items=items, peer=peer)
 
 
-def _named(params: Any) -> dict[str, NDArray]:
-    """The leaves of parameters as "params/blocks/0/wq"."""
-    leaves, structure = graphc.tree.flatten(params)
+def _named(tree: Any, *above: str) -> dict[str, NDArray]:
+    """The leaves of a tree by their paths below some names: those of parameters as "params/blocks/0/wq"."""
+    leaves, structure = graphc.tree.flatten(tree)
     paths = graphc.tree.paths(structure)
-    return {"/".join(("params", *map(str, path))): np.asarray(leaf) for path, leaf in zip(paths, leaves, strict=True)}
+    return {"/".join((*above, *map(str, path))): np.asarray(leaf) for path, leaf in zip(paths, leaves, strict=True)}
+
+
+def _program(program: Program) -> Callable[[bool], Workload]:
+    def make(small: bool) -> Workload:
+        arguments = program.make(small)
+        what = {"kind": "program", "name": program.name}
+        peer = PeerProgram(what, _named(arguments), ("torch",)) if program.torch else None
+        return Workload(program.run, arguments, program.run_numpy, peer=peer)
+
+    return make
 
 
 def _gpt(small: bool) -> Workload:
@@ -283,4 +294,8 @@ CASES: Final[tuple[Case, ...]] = (
         microgpt_training(64),
         (Goal("per_second", 100_000), AHEAD),
     ),
+    *(Case(program.name, "programs", program.what, _program(program)) for program in PROGRAMS),
 )
+
+USUAL: Final = ("kernels", "models")
+"""The groups that run where none is named."""

@@ -320,7 +320,7 @@ def _start_peers(work: Workload, fused: _Compiled, peers: Peers) -> tuple[dict[s
     fused()  # from the state in which a peer begins
     fused.wait()
     first = float(np.asarray(graphc.tree.leaves(fused.results)[-1]).reshape(-1)[0])
-    for name in peers.versions:
+    for name in (name for name in peers.versions if name in work.peer.runs):
         try:
             started[name] = Peer(peers.python, name, work.peer, work.steps, first)
         except PeerError as error:

@@ -9,7 +9,10 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from graphc.cli.settings import kernel_device
+from graphc.cli import subject
+from graphc.cli.settings import ARG, GRAD, WHAT, kernel_device
+from graphc.ir.graph import Graph
+from graphc.ir.value import BACKWARD
 from graphc.tuner import SECONDS
 
 PLAIN_WIDTH: Final = 120
@@ -17,7 +20,10 @@ PLAIN_WIDTH: Final = 120
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[kernels|models|cold|NAME]...")
+@click.argument("names", nargs=-1, metavar="[kernels|models|programs|cold|NAME|RUN|FILE.py:FUNCTION]...")
+@ARG
+@GRAD
+@WHAT
 @click.option(
     "--json", "target", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="- for stdout."
 )
@@ -39,6 +45,9 @@ PLAIN_WIDTH: Final = 120
 )
 def bench(
     names: tuple[str, ...],
+    given: tuple[str, ...],
+    grad: bool,
+    what: str | None,
     target: Path | None,
     repeat: int,
     small: bool,
@@ -53,8 +62,9 @@ def bench(
 
     All take turns, and what the adapter can do at most stands beside them.
 
-    Without names all benchmarks run but those of the group `cold`, which are first results with an empty cache of
-    compiled kernels, in processes of their own; `kernels` and `models` are groups too. With --tune, what is found is
+    Without names the groups `kernels` and `models` run. `programs` is a group of programs of many kinds, and `cold` one
+    of first results with an empty cache of compiled kernels, in processes of their own. The directory of a run stands
+    for its step, and FILE.py:FUNCTION for a function of yours, with arguments by --arg. With --tune, what is found is
     used by every later program with such kernels on this adapter, unless GRAPHC_TUNE=off.
 
     With --gpu-report, other programs are measured, at sizes for GPUs; names are those of its rows then (docs/gpu.md).
@@ -63,15 +73,20 @@ def bench(
     if gpu_file is not None:
         _gpu_report(chosen, gpu_file, names, small, peers_python)
         return
-    from graphc.bench import CASES, COLD_CASES, GROUP, find, run_cases, run_cold, show
+    from graphc.bench import CASES, COLD_CASES, GROUP, USUAL, find, run_cases, run_cold, show
 
     known = (
         {case.name for case in CASES} | {case.group for case in CASES} | {case.name for case in COLD_CASES} | {GROUP}
     )
-    unknown = [name for name in names if name not in known]
+    own = [name for name in names if name not in known and (".py" in name or Path(name).is_dir())]
+    unknown = [name for name in names if name not in known and name not in own]
     if unknown:
         raise click.UsageError(f"no benchmark {', '.join(unknown)}: there are {', '.join(sorted(known))}")
-    cases = [case for case in CASES if not names or case.name in names or case.group in names]
+    if (given or grad or what) and not own:
+        raise click.UsageError("--arg, --grad and --what go with a run or FILE.py:FUNCTION")
+    wanted = names or USUAL
+    cases = [case for case in CASES if case.name in wanted or case.group in wanted]
+    cases += [_own_case(subject.find(name, subject.Wanted(what, given=given, grad=grad))) for name in own]
     cold = [case for case in COLD_CASES if case.name in names or GROUP in names]
 
     def note(line: str) -> None:
@@ -91,6 +106,20 @@ def bench(
         target.write_text(text + "\n", encoding="utf-8")
     console = Console()
     show(report, console if console.is_terminal else Console(width=PLAIN_WIDTH))
+
+
+def _own_case(found: subject.Subject) -> Any:
+    """A run's step or a function of the user's as a benchmark; NumPy runs a function that takes no gradient."""
+    from graphc.bench.cases import Case, Workload
+
+    eager = None if found.saved or _takes_gradient(found.trace()) else found.fn
+    work = Workload(found.fn, found.filled(), eager, carried=len(found.donate))
+    return Case(found.name, "own", found.name, lambda small: work)
+
+
+def _takes_gradient(graph: Graph) -> bool:
+    bodies = (value for node in graph.nodes for value in node.attrs.values() if isinstance(value, Graph))
+    return any(node.source.phase == BACKWARD for node in graph.nodes) or any(map(_takes_gradient, bodies))
 
 
 def _gpu_report(device: Any, path: Path, names: tuple[str, ...], small: bool, python: str | None) -> None:

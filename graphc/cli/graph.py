@@ -1,11 +1,11 @@
-"""`graphc graph`: the program of a model, at any stage, as text, drawing or JSON."""
+"""`graphc graph`: the program of a model, a run or a function, at any stage, as text, drawing or JSON."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,20 +13,19 @@ from typing import Any, Final
 import click
 
 import graphc
-from graphc.cli.settings import DEVICE, SET, TARGET, WHAT, settings_of
-from graphc.errors import DataError
+from graphc.cli.settings import ARG, DEVICE, GRAD, SET, TARGET, WHAT
+from graphc.cli.subject import SUBJECT, Wanted, find
 from graphc.inspect.times import of_nodes
 from graphc.ir.graph import Graph, Node, format_attr, value_names
 from graphc.ir.text import COLUMNS
-from graphc.models import MODELS, data
-from graphc.models.settings import SettingError
-from graphc.models.train import RunConfig, training_step
 
 FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 
 
 @click.command()
-@click.argument("model", type=click.Choice(sorted(MODELS)))
+@click.argument("subject", metavar=SUBJECT)
+@ARG
+@GRAD
 @WHAT
 @click.option(
     "--stage",
@@ -46,8 +45,10 @@ FORMATS: Final = (".svg", ".dot", ".json", ".txt")
 @click.option("--text", "as_text", is_flag=True, help="A line a kernel, of the width of the terminal; layers folded.")
 @click.option("--profile", "timed", is_flag=True, help="Run it, and write beside each kernel what it took.")
 def graph(
-    model: str,
-    what: str,
+    subject: str,
+    given: tuple[str, ...],
+    grad: bool,
+    what: str | None,
     stage: str | None,
     passed: str | None,
     batch_size: int | None,
@@ -59,7 +60,7 @@ def graph(
     as_text: bool,
     timed: bool,
 ) -> None:
-    """Show the program of MODEL, printed or drawn.
+    """Show the program of a model, run or function, or draw it.
 
     Without --out it is printed. With --stage all, every pass's result is drawn into a directory. With --target, the
     program is planned for an adapter of that kind, which need not be there; with --device too, for one with that
@@ -78,18 +79,18 @@ def graph(
         raise click.UsageError("--stage all needs --out DIRECTORY")
     if stage != "all" and out is not None and out.suffix not in FORMATS:
         raise click.UsageError(f"--out {out}: need a name that ends in {', '.join(FORMATS)}")
-    fn, arguments, donate = program(model, what, batch_size, settings)
+    found = find(subject, Wanted(what, batch_size, settings, given, grad))
     if stage == "traced":
-        traced = graphc.trace(fn, *arguments)
+        traced = found.trace()
         _show_text(traced) if as_text else _show(traced, out, as_json)
         return
     where = graphc.device("numpy" if target and not device else device)
-    executable = graphc.compile(fn, device=where, donate=donate, target=target).lower(*arguments)
+    executable = found.lower(where, target)
     if passed:
         _show_diff(executable.stages, passed, out)
     elif stage == "fused":
-        found = executable.profile(*arguments) if timed else None
-        times = of_nodes(executable.graph, executable.plan, found) if found else None
+        profile = executable.profile(*found.filled()) if timed else None
+        times = of_nodes(executable.graph, executable.plan, profile) if profile else None
         if as_text:
             _show_text(executable.graph, times)
         else:
@@ -98,46 +99,6 @@ def graph(
         _show_plan(executable, out, as_json)
     elif out is not None:
         _write_all(executable, out)
-
-
-def program(
-    model: str, what: str, batch_size: int | None, settings: tuple[str, ...]
-) -> tuple[Callable[..., Any], tuple[Any, ...], tuple[str, ...]]:
-    """The function of a model with example arguments, and the names of those it donates."""
-    module = MODELS[model]
-    defaults = module.DEFAULTS
-    given = settings_of(model, settings)
-    corpus = data.load()
-    try:
-        config, _ = module.configure(corpus, **given)
-    except SettingError as error:
-        raise click.UsageError(f"{model}: {error}") from error
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{model}: {error}") from error
-    size = batch_size or defaults.batch_size
-    params = module.init(graphc.random.key(0), config)
-    x, y = module.batches(corpus, config, size, 0)(0)
-    if what == "forward":
-
-        def forward(params: Any, x: Any) -> Any:
-            return module.apply(params, x, config)
-
-        return forward, (params, x), ()
-    run = RunConfig(
-        model,
-        None,
-        defaults.steps,
-        size,
-        defaults.optimizer,
-        defaults.rate,
-        defaults.decay,
-        0,
-        warmup=defaults.warmup,
-        clip=defaults.clip,
-    )
-    optimizer = run.make_optimizer()
-    step = training_step(module, config, optimizer)
-    return step, (params, optimizer.init(params), x, y), ("params", "state")
 
 
 def graph_data(graph: Graph) -> dict[str, Any]:

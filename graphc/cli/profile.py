@@ -1,4 +1,4 @@
-"""`graphc profile`: where the time of a model's training step goes, kernel by kernel."""
+"""`graphc profile`: where the time of a model's training step or of a function goes, kernel by kernel."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 
 import graphc
-from graphc.cli.graph import program
-from graphc.cli.settings import DEVICE, SET, WHAT
+from graphc.cli.settings import ARG, DEVICE, GRAD, SET, WHAT
+from graphc.cli.subject import SUBJECT, Wanted, find
 from graphc.inspect.profile import Profile
-from graphc.models import MODELS
 
 
 @click.command()
-@click.argument("model", type=click.Choice(sorted(MODELS)))
+@click.argument("subject", metavar=SUBJECT)
+@ARG
+@GRAD
 @WHAT
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
@@ -29,8 +30,10 @@ from graphc.models import MODELS
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures of the whole program as JSON.")
 def profile(
-    model: str,
-    what: str,
+    subject: str,
+    given: tuple[str, ...],
+    grad: bool,
+    what: str | None,
     batch_size: int | None,
     settings: tuple[str, ...],
     repeat: int,
@@ -38,15 +41,14 @@ def profile(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Time each kernel of MODEL.
+    """Time each kernel of a model, run or function.
 
     Prints them, the longest first; --out writes each dispatch to FILE.
     """
     if out is not None and out.suffix not in (".html", ".json", ".pftrace"):
         raise click.UsageError(f"--out {out}: need a name that ends in .html, .json or .pftrace")
-    fn, arguments, donate = program(model, what, batch_size, settings)
-    executable = graphc.compile(fn, device=graphc.device(device), donate=donate).lower(*arguments)
-    found = executable.profile(*arguments, repeat=repeat)
+    looked = find(subject, Wanted(what, batch_size, settings, given, grad))
+    found = looked.lower(graphc.device(device)).profile(*looked.filled(), repeat=repeat)
     click.echo(json.dumps(_summary(found)) if as_json else found.table())
     if out is not None:
         writers = {".html": found.to_html, ".json": found.to_chrome_trace, ".pftrace": found.to_perfetto}

@@ -1,4 +1,4 @@
-"""`graphc report`: everything about a model's step, or a run, in one HTML page."""
+"""`graphc report`: everything about a model's step, a run or a function, in one HTML page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ import numpy as np
 
 import graphc
 from graphc.bench.peaks import Peak
-from graphc.cli.graph import program
-from graphc.cli.sample import Saved, load_run
-from graphc.cli.settings import DEVICE, SET, TARGET, WHAT
+from graphc.cli.sample import Saved
+from graphc.cli.settings import ARG, DEVICE, GRAD, SET, TARGET, WHAT
+from graphc.cli.subject import SUBJECT, Subject, Wanted, find
 from graphc.executable import Executable
-from graphc.models import MODELS, data
-from graphc.models.rundir import RunDirectory
-from graphc.models.train import RunConfig, training_step
+from graphc.models import MODELS
 
 FEW: Final = 3
 """Calls of which a peak is the best."""
@@ -28,7 +26,9 @@ ATTENDED: Final = 48
 
 
 @click.command()
-@click.argument("subjects", metavar="RUN|MODEL [OTHER]", nargs=-1, required=True)
+@click.argument("subjects", metavar=f"{SUBJECT} [OTHER]", nargs=-1, required=True)
+@ARG
+@GRAD
 @WHAT
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @SET
@@ -40,7 +40,9 @@ ATTENDED: Final = 48
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", required=True, help="The page.")
 def report(
     subjects: tuple[str, ...],
-    what: str,
+    given: tuple[str, ...],
+    grad: bool,
+    what: str | None,
     batch_size: int | None,
     settings: tuple[str, ...],
     repeat: int,
@@ -50,10 +52,10 @@ def report(
     target: str | None,
     out: Path,
 ) -> None:
-    """Write all that is known of a model or run as a page.
+    """Write all that is known of a model, run or function as a page.
 
     It is one HTML file that loads nothing: source lines, ops, passes, kernels, memory and times of the step, linked to
-    each other. With a second model or run, the page compares the two. With --target, the program is planned for an
+    each other. With a second one, the page compares the two. With --target, the program is planned for an
     adapter of that kind, which need not be there, and is not run.
     """
     from graphc.report import describe, page
@@ -65,11 +67,10 @@ def report(
 
     def described(subject: str) -> dict[str, Any]:
         measured = not (no_profile or target)
-        fn, arguments, donate, more = _subject(
-            subject, what, batch_size, settings, chosen if measured else None, prompt
-        )
-        executable = graphc.compile(fn, device=chosen, donate=donate, target=target).lower(*arguments)
-        profile = executable.profile(*arguments, repeat=repeat) if measured else None
+        found = find(subject, Wanted(what, batch_size, settings, given, grad))
+        more = _beside(found, chosen if measured else None, prompt)
+        executable = found.lower(chosen, target)
+        profile = executable.profile(*found.filled(), repeat=repeat) if measured else None
         return {**describe(executable, profile, _peaks(executable) if measured else None), **more}
 
     first, *others = map(described, subjects)
@@ -78,34 +79,20 @@ def report(
     click.echo(str(out))
 
 
-def _subject(
-    subject: str,
-    what: str,
-    batch_size: int | None,
-    settings: tuple[str, ...],
-    device: graphc.runtime.Device | None,
-    prompt: str | None,
-) -> tuple[Any, tuple[Any, ...], tuple[str, ...], dict[str, Any]]:
-    """A function, its arguments, the names of those that it donates, and what the page shows beside.
-
-    device: where a run's samples are drawn; None for none. prompt: whose attention is shown.
-    """
-    if subject in MODELS:
+def _beside(found: Subject, device: graphc.Device | None, prompt: str | None) -> dict[str, Any]:
+    """What the page shows beside the program. device: where a run's samples are drawn; None for none. prompt: whose
+    attention is shown."""
+    saved, directory = found.saved, found.directory
+    if saved is None or directory is None:
         if prompt is not None:
             raise click.UsageError("--prompt is for runs: a model that was not trained looks nowhere")
-        return (*program(subject, what, batch_size, settings), {})
-    path = Path(subject)
-    if not path.is_dir():
-        raise click.UsageError(f"{subject}: neither a model ({', '.join(sorted(MODELS))}) nor the directory of a run")
-    if settings or batch_size:
-        raise click.UsageError("--set and --batch-size are for models: a run has its own")
+        return {}
     from graphc.report.runs import run_document, sample_text
 
-    found, saved = run_document(path), load_run(path)
     samples = _samples(saved, device) if device else []
     maps = _attention(saved, max(samples, key=len, default="") if prompt is None else prompt, prompt is not None)
     shown = [sample_text(text) for text in samples]
-    return (*_of_run(path, saved, what), {"run": {**found, "samples": shown, "attention": maps}})
+    return {"run": {**run_document(directory), "samples": shown, "attention": maps}}
 
 
 def _attention(saved: Saved, text: str, asked: bool) -> dict[str, Any] | None:
@@ -134,24 +121,6 @@ def _samples(saved: Saved, device: graphc.runtime.Device) -> list[str]:
     count = min(SAMPLES, model.DEFAULTS.samples)
     found = model.sample(saved.params, graphc.random.key(0), saved.config, count=count, device=device)
     return [saved.vocabulary.decode(tokens) for tokens in found]
-
-
-def _of_run(path: Path, saved: Saved, what: str) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:
-    """The function of a run, its arguments as its newest checkpoint has them, and those that it donates."""
-    directory = RunDirectory(path)
-    run = RunConfig.from_json(directory.read_config())
-    model = MODELS[run.model]
-    corpus = data.load(run.data)
-    x, y = model.batches(corpus, saved.config, run.batch_size, run.seed)(saved.step)
-    params, state, _ = directory.load_newest()
-    if what == "forward":
-
-        def forward(params: Any, x: Any) -> Any:
-            return model.apply(params, x, saved.config)
-
-        return forward, (params, x), ()
-    step = training_step(model, saved.config, run.make_optimizer(), run.seed)
-    return step, (params, state, x, y), ("params", "state")
 
 
 def _peaks(executable: Executable) -> tuple[float, float] | None:

@@ -84,9 +84,18 @@ SET: Final = click.option(
 WHAT: Final = click.option(
     "--what",
     type=click.Choice(["forward", "training"]),
-    default="training",
-    show_default=True,
-    help="The logits alone, or a whole step: loss, gradient and update.",
+    help="Of a model or run: the logits alone, or a whole step: loss, gradient and update.  [default: training]",
+)
+ARG: Final = click.option(
+    "--arg",
+    "given",
+    multiple=True,
+    metavar="TYPE",
+    help='Of FILE.py:FUNCTION, once an argument: "f32[32,64]", "i32[8]<10" (integers below 10), '
+    '"{w: f32[3], b: f32[]}", or 0.5, which is compiled in; "x=f32[3]" by name.',
+)
+GRAD: Final = click.option(
+    "--grad", is_flag=True, help="Of FILE.py:FUNCTION: its value with the gradient by its first argument."
 )
 
 

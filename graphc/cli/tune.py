@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 import graphc
-from graphc.cli.graph import program
 from graphc.cli.settings import DEVICE, SET, WHAT, kernel_device
+from graphc.cli.subject import program
 from graphc.models import MODELS
 from graphc.tuner import Finding, cache_path, tuning
 

@@ -11,11 +11,13 @@ import pytest
 
 import graphc
 from graphc import cli, tuner
-from graphc.bench import CASES, COLD_CASES, ColdResult, harness, run_cases, run_cold
+from graphc.bench import CASES, COLD_CASES, USUAL, ColdResult, harness, run_cases, run_cold
 from graphc.bench.cases import Case, Goal, Workload
 from graphc.bench.cold import WAYS, First
 from graphc.bench.harness import PEER_METRICS
 from graphc.bench.peaks import BufferCopy, kernel_copy, multiply_add
+from graphc.bench.peers import process
+from graphc.bench.programs import PROGRAMS
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import DeviceError
 
@@ -38,6 +40,17 @@ def test_small_programs_compute_what_numpy_computes() -> None:
         if work.eager is not None:
             got = np.asarray(graphc.compile(work.fn)(*work.arguments))
             assert np.allclose(got, work.eager(*work.arguments), atol=1e-4), case.name
+
+
+def test_programs_of_many_kinds_are_a_group_of_their_own() -> None:
+    (result,) = run_cases([of("heat")], graphc.device("wgpu"), repeat=1, small=True).results
+    assert result.samples["numpy"].seconds > 0
+    programs = {case.name for case in CASES if case.group == "programs"}
+    assert programs == {program.name for program in PROGRAMS}
+    assert "programs" not in USUAL
+    written = (Path(process.SCRIPT).with_name("torch_programs.py")).read_text()
+    for program in PROGRAMS:
+        assert (f"def {program.name.replace('-', '_')}(" in written) == program.torch
 
 
 def test_a_result_agrees_with_the_plan() -> None:

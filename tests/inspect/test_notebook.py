@@ -114,7 +114,7 @@ def test_lines_keep_to_their_columns() -> None:
 
 
 def test_what_is_printed_of_a_model_fits_a_hundred_columns(device: Any) -> None:
-    from graphc.cli.graph import program
+    from graphc.cli.subject import program
 
     fn, arguments, donate = program("microgpt", "training", 2, ())
     made = graphc.compile(fn, device=device, donate=donate).lower(*arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import graphc
-from graphc.cli.graph import program
+from graphc.cli.subject import program
 from tests.support.browser import browser
 from tests.support.report_pages import Report, large
 

@@ -10,7 +10,7 @@ import pytest
 import graphc
 from graphc import random, tree
 from graphc.autodiff.reverse import differentiate
-from graphc.cli.graph import program
+from graphc.cli.subject import program
 from graphc.errors import DataError
 from graphc.ir.graph import evaluate
 from graphc.models import MODELS, data, microgpt

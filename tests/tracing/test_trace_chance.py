@@ -16,7 +16,7 @@ import pytest
 from numpy.random import normal
 
 import graphc
-from graphc.cli.graph import program
+from graphc.cli.subject import program
 from graphc.tracing.chance import Watch
 
 # ruff: noqa: B008, NPY002  # functions as users write them

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,10 +36,12 @@ class PeerError(GraphcError):
 
 @dataclass(frozen=True, slots=True)
 class PeerProgram:
-    """What a peer is to run. what: as data, see graphc/bench/peers/child.py. arrays: its arguments by name."""
+    """What a peer is to run. what: as data, see graphc/bench/peers/child.py. arrays: its arguments by name. runs: the
+    peers that can."""
 
     what: Mapping[str, Any]
     arrays: Mapping[str, NDArray]
+    runs: Sequence[str] = NAMES
 
 
 @dataclass(frozen=True, slots=True)

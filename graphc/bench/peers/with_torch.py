@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,18 @@ def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[.
     arrays: ndarrays, or tensors where they are to be. loss: programs.loss.
     """
     tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
+    if what["kind"] == "program":
+        return _repeated(importlib.import_module("torch_programs").PROGRAMS[what["name"]], tensors)
     return _matmul(tensors) if what["kind"] == "matmul" else _training(what, tensors, loss)
+
+
+def _repeated(program: Callable[..., Any], tensors: Mapping[str, Any]) -> Program:
+    def run(times: int) -> Callable[[], float]:
+        for _ in range(times):
+            result = program(tensors)
+        return lambda: float(result.flatten()[0])
+
+    return run
 
 
 def _matmul(tensors: Mapping[str, Any]) -> Program:

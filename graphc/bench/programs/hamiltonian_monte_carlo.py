@@ -20,10 +20,8 @@ def energy(x: Any) -> Any:
     return 0.5 * x[0] ** 2 + np.sum(bent**2)
 
 
-def step(x: Any, key: Any) -> tuple[Any, Any]:
-    """One chain's next point, and whether it moved."""
-    push, toss = random.split(key)
-    v = random.normal(push, x.shape)
+def step(x: Any, v: Any, toss: Any) -> tuple[Any, Any]:
+    """One chain's next point, and whether it moved: from x with the speed v, toss being uniform in [0, 1)."""
     slope = graphc.grad(energy)
 
     def leap(_: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -34,7 +32,7 @@ def step(x: Any, key: Any) -> tuple[Any, Any]:
 
     there, fast = graphc.fori_loop(0, LEAPS, leap, (x, v))
     rise = energy(there) + 0.5 * fast @ fast - energy(x) - 0.5 * v @ v
-    moved = np.log(random.uniform(toss)) < -rise
+    moved = np.log(toss) < -rise
     return np.where(moved, there, x), moved
 
 
@@ -42,7 +40,8 @@ def run(x: Any, keys: Any) -> tuple[Any, Any]:
     """Points of all chains, [draws, chains, D], and the share of steps that moved. x: [chains, D], keys: [draws, 2]."""
 
     def draw(x: Any, key: Any) -> tuple[Any, tuple[Any, Any]]:
-        x, moved = graphc.vmap(step)(x, random.split(key, len(x)))
+        push, toss = random.split(key)
+        x, moved = graphc.vmap(step)(x, random.normal(push, x.shape), random.uniform(toss, len(x)))
         return x, (x, moved)
 
     _, (points, moved) = graphc.scan(draw, x, keys)
@@ -65,16 +64,15 @@ def run_numpy(x: Any, keys: Any) -> tuple[Any, Any]:
 
     points, moved = [], []
     for key in keys:
-        pairs = [random.split(each) for each in random.split(key, len(x))]
-        v = np.stack([random.normal(push, x.shape[1:]) for push, _ in pairs]).astype(x.dtype)
-        toss = np.array([random.uniform(toss) for _, toss in pairs])
+        push, toss = random.split(key)
+        v = random.normal(push, x.shape).astype(x.dtype)
         there, fast = x, v
         for _ in range(LEAPS):
             fast = fast - STEP / 2 * slope(there)
             there = there + STEP * fast
             fast = fast - STEP / 2 * slope(there)
         rise = heights(there) + 0.5 * np.sum(fast**2, 1) - heights(x) - 0.5 * np.sum(v**2, 1)
-        moved.append(np.log(toss) < -rise)
+        moved.append(np.log(random.uniform(toss, len(x))) < -rise)
         x = np.where(moved[-1][:, None], there, x)
         points.append(x)
     return np.stack(points), np.mean(moved)
@@ -104,5 +102,13 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
 
 
 PROGRAM: Final = Program(
-    "hamiltonian-monte-carlo", "grad in fori_loop in vmap in scan", make, run, loss, holds, run_numpy, loss_numpy
+    "hamiltonian-monte-carlo",
+    "grad in fori_loop in vmap in scan",
+    make,
+    run,
+    loss,
+    holds,
+    run_numpy,
+    loss_numpy,
+    torch=False,
 )

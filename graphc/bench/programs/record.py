@@ -20,7 +20,8 @@ class Program:
     in NumPy alone, for arrays of any float type; None where `run` trains, and NumPy has no gradients. loss: a float
     scalar of the same arguments, whose gradient with respect to the argument `of` is what the program is about.
     loss_numpy: the same in NumPy alone; None where `loss` itself is, called on ndarrays. holds(arguments, results):
-    whether results of `run` are what the program is for.
+    whether results of `run` are what the program is for. torch: whether PyTorch's own way to write it stands in
+    `graphc/bench/peers/torch_programs.py`; it draws other random numbers, so programs of such have none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Program:
     run_numpy: Callable[..., Any] | None = None
     loss_numpy: Callable[..., Any] | None = None
     of: int = 0
+    torch: bool = True
 
 
 def train(loss: Callable[..., Any], optimizer: graphc.optim.Optimizer, params: Any, batches: Any) -> tuple[Any, Any]:

@@ -48,4 +48,6 @@ def make(small: bool) -> tuple[Any, ...]:
     return p, graphc.random.key(0), xs.astype(np.float32)
 
 
-PROGRAM: Final = Program("vae", "a normal code with noise from keys: steps of Adam", make, run, loss, learns(loss))
+PROGRAM: Final = Program(
+    "vae", "a normal code with noise from keys: steps of Adam", make, run, loss, learns(loss), torch=False
+)
