@@ -25,7 +25,7 @@ from graphc.runtime.forks import Lock
 from graphc.signature import Names, Parameters, Retrace, Signature, difference, is_python_scalar, leaf_key, retrace
 from graphc.tracing.aliases import given
 from graphc.tracing.core import check_alive, current, is_tracer
-from graphc.tracing.trace import Program, trace_program
+from graphc.tracing.trace import TracedFunction, trace_program
 
 log: Final = logging.getLogger("graphc")
 
@@ -197,7 +197,7 @@ class Compiled(Generic[P, R]):
                     found = self._compile(signature, dynamic, leaves)
         return found
 
-    def _same_program(self, signature: Signature, program: Program) -> Executable | None:
+    def _same_program(self, signature: Signature, program: TracedFunction) -> Executable | None:
         """The Executable for dicts in another order, where the function does not depend on it."""
         for other, executable in self._signatures.items():
             if replace(other, arrangement=signature.arrangement) == signature and _same(executable, program):
@@ -262,7 +262,7 @@ class Compiled(Generic[P, R]):
         return f"Compiled({self._name}, {len(self._signatures)} signatures)"
 
 
-def _same(executable: Executable, program: Program) -> bool:
+def _same(executable: Executable, program: TracedFunction) -> bool:
     """Whether a program is the one that an Executable was made of, results and their order included."""
     if (executable.out_tree, executable.out_tree.arrangement) != (program.out_tree, program.out_tree.arrangement):
         return False

@@ -24,7 +24,7 @@ from graphc.ops.structured import CustomVjp, call
 from graphc.runtime import Array
 from graphc.scan import copied, scan
 from graphc.tracing.core import constant, current, is_tracer, located
-from graphc.tracing.trace import Program, inline, leaf_type, trace_program
+from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 from graphc.transforms import stop_gradient
 
@@ -238,12 +238,12 @@ def _whole(x: Any, what: str) -> int:
 # -- branches
 
 
-def _program(fn: Callable[..., Any], operands: tuple[Any, ...]) -> Program:
+def _program(fn: Callable[..., Any], operands: tuple[Any, ...]) -> TracedFunction:
     """A branch, traced by itself: what it changes in place is its own. A tap in it would not know when it counts."""
     return trace_program(fn, operands, {})
 
 
-def _matched(programs: Sequence[Program], names: Sequence[str], what: str) -> list[TensorType]:
+def _matched(programs: Sequence[TracedFunction], names: Sequence[str], what: str) -> list[TensorType]:
     """The types of the results, which all branches share; Python numbers take those of other branches."""
     first = programs[0]
     for program, name in zip(programs[1:], names[1:], strict=True):
@@ -266,7 +266,7 @@ def _matched(programs: Sequence[Program], names: Sequence[str], what: str) -> li
     return found
 
 
-def _kept(state: Any, program: Program, what: str) -> None:
+def _kept(state: Any, program: TracedFunction, what: str) -> None:
     """Raise where a turn changes the structure or a type of the state."""
     leaves, treedef = tree.flatten(state)
     if program.out_tree != treedef:
@@ -282,7 +282,7 @@ def _kept(state: Any, program: Program, what: str) -> None:
             raise located(DTypeError(f"{name} is {type}, and after a turn {value.type}: use astype"))
 
 
-def _branch(program: Program, operands: tuple[Any, ...], active: Any, types: Sequence[TensorType]) -> Any:
+def _branch(program: TracedFunction, operands: tuple[Any, ...], active: Any, types: Sequence[TensorType]) -> Any:
     """The results of a branch in their tree; active: whether it is taken, None where it is for certain.
 
     The gradients of what goes in are selected too: they are 0 where the branch is not taken, whatever is in it.

@@ -22,7 +22,7 @@ from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.graph import Graph
 from graphc.passes.attention import raise_attention
 from graphc.tracing.core import current, is_tracer, located
-from graphc.tracing.trace import Program, inline, leaf_type, trace_program
+from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.transforms import Function, Positions, called_with, opened, positions_of, require_float_argument
 
 
@@ -172,7 +172,7 @@ class _Traced:
     count: how many outputs are the value, which come before those of aux. floats: which of these are of a float type.
     """
 
-    program: Program
+    program: TracedFunction
     value_tree: tree.TreeDef
     aux_tree: tree.TreeDef | None
 
@@ -273,7 +273,7 @@ def _put(graph: Graph, operands: Sequence[Any]) -> tuple[Any, ...]:
     """The outputs of a graph, whose nodes are put where tracing stands now."""
     count = len(graph.outputs)
     several = tree.structure((0,) * count)
-    made: tuple[Any, ...] = inline(Program(graph, several, several, (), (False,) * count), operands)
+    made: tuple[Any, ...] = inline(TracedFunction(graph, several, several, (), (False,) * count), operands)
     return made
 
 

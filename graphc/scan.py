@@ -15,7 +15,7 @@ from graphc.ops import by_name
 from graphc.taps import Collector, Tapped, collecting, collector
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import converted
-from graphc.tracing.trace import Program, Spec, leaf_type, trace_program
+from graphc.tracing.trace import Spec, TracedFunction, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
@@ -62,7 +62,9 @@ def scan(
     return _emit(program, settled, first, slices, count, reverse)
 
 
-def _traced(step: Step, start: Sequence[Spec], carry_tree: tree.TreeDef, slices: list[Any], xs_tree: Any) -> Program:
+def _traced(
+    step: Step, start: Sequence[Spec], carry_tree: tree.TreeDef, slices: list[Any], xs_tree: Any
+) -> TracedFunction:
     """The program of one step: its inputs are the carry, one slice of each of xs, then what it closes over."""
 
     def one(given: Sequence[Any], taken: Sequence[Any]) -> tuple[Any, Any]:
@@ -87,7 +89,7 @@ def _pair(made: Any) -> tuple[Any, Any]:
     return made
 
 
-def _check_carry(program: Program, start: Sequence[Spec], carry_tree: tree.TreeDef) -> None:
+def _check_carry(program: TracedFunction, start: Sequence[Spec], carry_tree: tree.TreeDef) -> None:
     for spec, value, path in zip(start, program.graph.outputs, tree.paths(carry_tree), strict=False):
         what = f"scan: carry{tree.format_path(path)}"
         if value.type.shape != spec.shape:
@@ -97,7 +99,7 @@ def _check_carry(program: Program, start: Sequence[Spec], carry_tree: tree.TreeD
 
 
 def _emit(
-    program: Program, start: Sequence[Spec], first: list[Any], slices: list[Any], count: int, reverse: bool
+    program: TracedFunction, start: Sequence[Spec], first: list[Any], slices: list[Any], count: int, reverse: bool
 ) -> tuple[Any, Any]:
     """The node of the loop; its results in their trees."""
     trace = owner([*first, *slices, *program.captured]) if current() is None else current()

@@ -27,7 +27,7 @@ from graphc.passes.attention import raise_attention
 from graphc.taps import Collector, Tapped, collecting, collector, statistics
 from graphc.tracing.aliases import view
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
-from graphc.tracing.trace import Program, Spec, apply, inline, leaf_type, trace_program
+from graphc.tracing.trace import Spec, TracedFunction, apply, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 
 Function = Callable[..., Any]
@@ -184,7 +184,7 @@ def _differentiated(fn: Function, argnums: Positions, has_aux: bool, /, *args: A
     differentiated = autodiff.differentiate(raise_attention(program.graph), range(len(subject)))
     both = tree.TreeDef("tuple", tuple, (0, 1), (program.out_tree, treedef))
     weak = (*program.weak, *(False for _ in subject))
-    value, found = inline(Program(differentiated, program.in_tree, both, program.captured, weak), subject)
+    value, found = inline(TracedFunction(differentiated, program.in_tree, both, program.captured, weak), subject)
     gradients = tuple(found[positions.index(i)] for i in asked)
     return value, gradients if isinstance(argnums, Sequence) else gradients[0]
 
@@ -221,7 +221,7 @@ def require_float_argument(leaf: Any, position: int, path: tree.Path, name: str 
         raise located(DTypeError(f"{what} is {type}: needs a float type; make it a float, or leave it out of argnums"))
 
 
-def _require_scalar(fn: Function, program: Program, has_aux: bool) -> None:
+def _require_scalar(fn: Function, program: TracedFunction, has_aux: bool) -> None:
     """Raise unless the function gave a float scalar (and aux beside it)."""
     name = getattr(fn, "__name__", "fn")
     out = program.out_tree
@@ -282,7 +282,7 @@ def _is_array(leaf: Any) -> bool:
     return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
 
 
-def _call(program: Program, leaves: Sequence[Any], name: str, rule: Any) -> Any:
+def _call(program: TracedFunction, leaves: Sequence[Any], name: str, rule: Any) -> Any:
     """One `call` node for a traced function; its results in their tree."""
     operands = [*leaves, *program.captured]
     trace = owner(operands)
@@ -293,7 +293,7 @@ def _call(program: Program, leaves: Sequence[Any], name: str, rule: Any) -> Any:
 
 
 def _user_rule(
-    fwd: Function, bwd: Function, program: Program, leaves: Sequence[Any], args: tuple[Any, ...]
+    fwd: Function, bwd: Function, program: TracedFunction, leaves: Sequence[Any], args: tuple[Any, ...]
 ) -> CustomVjp:
     """The rule of a custom_vjp call: fwd and bwd are traced when a gradient is first taken.
 
@@ -345,7 +345,7 @@ def _types(values: Sequence[Value]) -> list[TensorType]:
     return [v.type for v in values]
 
 
-def _checked(program: Program, captured: tuple[Tracer, ...], what: str) -> Program:
+def _checked(program: TracedFunction, captured: tuple[Tracer, ...], what: str) -> TracedFunction:
     """`program`; raises TraceError where it uses other values of enclosing traces than `captured`."""
     if [x.value for x in program.captured] != [x.value for x in captured]:
         raise located(

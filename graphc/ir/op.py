@@ -151,7 +151,7 @@ class Reduce:
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class Contraction:
     """Lowering of matmul: the matmul family."""
 
 
@@ -177,7 +177,7 @@ class Repeat:
     """The op runs a sub-graph (attrs["body"]) many times: its nodes become dispatches that the plan repeats."""
 
 
-Lowering = Pointwise | Indexed | Reduce | Contract | Attend | Custom | Inline | Repeat
+Lowering = Pointwise | Indexed | Reduce | Contraction | Attend | Custom | Inline | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class Op:
     @property
     def contracts(self) -> bool:
         """Whether it is a product of matrices."""
-        return isinstance(self.lowering, Contract)
+        return isinstance(self.lowering, Contraction)
 
     @property
     def kernel(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.op import Case, Contract, Op
+from graphc.ir.op import Case, Contraction, Op
 from graphc.ir.types import NDArray, TensorType, broadcast_shapes
 from graphc.ops.batching import Batch, level
 from graphc.ops.elementwise import NUMERIC, same_dtype
@@ -90,7 +90,7 @@ matmul: Final = Op(
     infer_matmul,
     _matmul,
     _matmul_vjp,
-    Contract(),
+    Contraction(),
     frozenset({"contraction"}),
     _matmul_cases,
     "a @ b: [..., M, K] x [..., K, N] -> [..., M, N]; batch dimensions broadcast",

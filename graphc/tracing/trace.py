@@ -33,7 +33,7 @@ from graphc.tracing.source import raised_at
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.updates import At, updated
 
-__all__ = ["Program", "Spec", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
+__all__ = ["Spec", "TracedFunction", "Tracer", "apply", "spec", "trace", "trace_program", "wrap"]
 
 
 class Spec:
@@ -70,7 +70,7 @@ def spec(shape: Lengths, dtype: Any = "float32") -> Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class TracedFunction:
     """A traced function: its graph, and how arguments and results map to the graph's inputs and outputs.
 
     in_tree: structure of (args, kwargs); its leaves are the first inputs, in order. captured: tracers of enclosing
@@ -103,7 +103,7 @@ def trace_program(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     captured: Sequence[Tracer] = (),
-) -> Program:
+) -> TracedFunction:
     """Trace `fn` with these arguments, all of whose leaves become inputs.
 
     captured: tracers of enclosing traces that are inputs in any case, first after the arguments.
@@ -135,7 +135,7 @@ def trace_program(
         graph = prune(state.builder.build([state.value_of(x) for x in made]))
         graph = replace(graph, called=_names(paths, tree.paths(out_tree)))
         check_promises(state, set(graph.values()))
-    return Program(
+    return TracedFunction(
         graph, in_tree, out_tree, tuple(state.captured), tuple(x.weak for x in made), tuple(x.said for x in made)
     )
 
@@ -169,7 +169,7 @@ def wrap(builder: Builder, value: Value) -> Tracer:
     return Tracer(wrapping(builder), value)
 
 
-def inline(program: Program, operands: Sequence[Any]) -> Any:
+def inline(program: TracedFunction, operands: Sequence[Any]) -> Any:
     """The nodes of a traced function put where tracing stands now; its results as traced values, in their tree.
 
     operands: what the leaves of its arguments are here (tracers or arrays).

@@ -11,7 +11,7 @@ import pytest
 
 from graphc.errors import DTypeError, GraphcError, IndexRangeError, ShapeError
 from graphc.ir.graph import Builder, evaluate, infer_types
-from graphc.ir.op import Case, Contract, Custom, Indexed, Lanes, NotDifferentiable, Op, Pointwise, Reduce
+from graphc.ir.op import Case, Contraction, Custom, Indexed, Lanes, NotDifferentiable, Op, Pointwise, Reduce
 from graphc.ir.types import TensorType, bool_, dtype_of, f16, f32, f64, i32, type_of, u32
 from graphc.ops import OPS, by_name
 from tests.support.convolution import convolution
@@ -349,7 +349,7 @@ def test_record_is_complete(op: Op) -> None:
     cases = op.cases()
     assert len(cases) >= 3
     assert op.doc
-    assert isinstance(op.lowering, Pointwise | Indexed | Reduce | Contract | Custom)
+    assert isinstance(op.lowering, Pointwise | Indexed | Reduce | Contraction | Custom)
     assert callable(op.vjp) or isinstance(op.vjp, NotDifferentiable)
     assert ("pointwise" in op.traits) == isinstance(op.lowering, Pointwise)
     assert ("indexed" in op.traits) == isinstance(op.lowering, Indexed)

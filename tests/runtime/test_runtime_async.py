@@ -158,7 +158,7 @@ def test_losses_kept_for_long_are_all_right(device: Any) -> None:
     gc.collect()
     before = device._staging.lent
     square = graphc.compile(lambda x: (x * x, np.sum(x), x[:3]), device=device)
-    kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_queue.MAILBOXES)]
+    kept = [square(np.full(5, i, np.float32)) for i in range(3 * wgpu_queue.READBACKS)]
     for i, (squares, total, part) in reversed(list(enumerate(kept))):
         np.testing.assert_array_equal(squares.numpy(), np.full(5, i * i, np.float32))
         assert float(total) == 5 * i

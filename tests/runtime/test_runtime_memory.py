@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graphc.errors import OutOfMemoryError
-from graphc.runtime.wgpu.memory import Mailbox, Pool, StagingRing
+from graphc.runtime.wgpu.memory import Pool, Readback, StagingRing
 
 
 class Heap:
@@ -109,7 +109,7 @@ def test_the_ring_keeps_a_few_of_each_size_and_no_giant() -> None:
     assert heap.bytes == 0
 
 
-def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole() -> None:
+def test_a_readback_that_only_a_cycle_keeps_gives_its_buffer_back_whole() -> None:
     """A traceback holds what was read when it was raised; the collector finalises all of a cycle at once."""
     finalized = []
 
@@ -121,7 +121,7 @@ def test_a_mailbox_that_only_a_cycle_keeps_gives_its_buffer_back_whole() -> None
             finalized.append(self)
 
     ring = StagingRing(lambda size, usage: Buffer())
-    cycle: list[Any] = [Mailbox(ring, 64)]
+    cycle: list[Any] = [Readback(ring, 64)]
     cycle.append(cycle)
     del cycle
     gc.collect()

@@ -25,7 +25,7 @@ MOST_RECORDED: Final = 256
 MOST_CALLS: Final = 64
 
 
-class Program:
+class WarmProgram:
     """A workload on a device, warm. heat: keeps the GPU's clock high before it is timed. first: the first number of
     its last result. compile_s, first_s: seconds of compiling, and from then to the first result."""
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from graphc.bench.cases import Goal
 from graphc.bench.gpu import limits
 from graphc.bench.gpu.markdown import markdown
-from graphc.bench.gpu.program import Program
+from graphc.bench.gpu.program import WarmProgram
 from graphc.bench.gpu.rival import Rival, agrees, find_rival
 from graphc.bench.gpu.rows import ROWS, Row
 from graphc.bench.harness import machine
@@ -183,7 +183,7 @@ def _row(run: _Run, row: Row, rival: Rival | None) -> None:
     training step by calls, of other programs on the device."""
     small, report = run.report.small, run.report
     work = row.make(small)
-    program = Program(work, run.device, run.heat, small)
+    program = WarmProgram(work, run.device, run.heat, small)
     theirs, absent = _prepared(rival, work.peer, program.first) if rival else (0.0, report.torch)
     times: dict[str, list[float]] = {"device": [], "call": []}
     calls = max(1, min(256, round(RIVAL_SECONDS / max(theirs, 1e-6))))
@@ -276,7 +276,7 @@ def _checked(run: _Run, row: Row) -> None:
     small = run.report.small
     devices = {way: WgpuDevice(f"{run.device.name}, checks: {way}", run.device.adapter, way) for way in CHECKS}
     try:
-        programs = {way: Program(row.make(small), device, run.heat, small) for way, device in devices.items()}
+        programs = {way: WarmProgram(row.make(small), device, run.heat, small) for way, device in devices.items()}
         times: dict[str, list[float]] = {way: [] for way in programs}
         for _ in run.turns():
             for way, program in programs.items():

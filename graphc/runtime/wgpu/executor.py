@@ -30,7 +30,7 @@ from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.compiler import Compiler
 from graphc.runtime.wgpu.interrupts import deferred
 from graphc.runtime.wgpu.launching import Launching, Step
-from graphc.runtime.wgpu.memory import Mailbox, Memory, padded
+from graphc.runtime.wgpu.memory import Memory, Readback, padded
 from graphc.runtime.wgpu.queue import to_storage
 from graphc.runtime.wgpu.timing import Stopwatch
 
@@ -40,8 +40,8 @@ PACKED_LIMIT: Final = 1 << 18
 GAP_LIMIT: Final = 4096
 """Packed inputs that lie closer than this are written with one call."""
 
-MAIL_BYTES: Final = 64
-MAIL_RESULTS: Final = 16
+READBACK_BYTES: Final = 64
+READBACK_RESULTS: Final = 16
 """Results of up to so many bytes, and so many of them, are copied for the host by the call itself: losses, norms."""
 
 _tags: Final = itertools.count()
@@ -84,11 +84,11 @@ class PlanRunner(Runner):
             (n := self._direct.get(slot, -1), plan.buffers[n].kind if n >= 0 else "copied", type.nbytes)
             for slot, type in enumerate(self._output_types)
         ]
-        self._mail = [
+        self._readbacks = [
             (slot, nbytes)
             for slot, (_, kind, nbytes) in enumerate(self._outputs)
-            if kind != "input" and 0 < nbytes <= MAIL_BYTES
-        ][:MAIL_RESULTS]
+            if kind != "input" and 0 < nbytes <= READBACK_BYTES
+        ][:READBACK_RESULTS]
         self._faults = next((n for n, b in enumerate(plan.buffers) if b.kind == "faults"), -1)
         self._check_limits()
         self._textures = self._make_textures()
@@ -241,9 +241,9 @@ class PlanRunner(Runner):
                         encoder.copy_buffer_to_buffer(origin.buffer, start, target.buffer, 0, -(-nbytes // 4) * 4)
                 for memory in outputs:
                     if memory is not None:
-                        memory.mail = None
-                box = self._post(outputs, encoder)
-                words = self._post_faults(bound, box, encoder)
+                        memory.readback = None
+                box = self._read_results_back(outputs, encoder)
+                words = self._read_faults_back(bound, box, encoder)
             submission = device.submit(encoder, "running a program")
             for memory in outputs:
                 if memory is not None:
@@ -256,13 +256,13 @@ class PlanRunner(Runner):
         faults = self._found(words, submission, before)
         return [Array(device, m, type, faults) for m, type in zip(outputs, self._output_types, strict=True)]
 
-    def _post_faults(self, bound: Bound, box: Mailbox | None, encoder: Any) -> Words | None:
+    def _read_faults_back(self, bound: Bound, box: Readback | None, encoder: Any) -> Words | None:
         """Copy what range checks report to where the host can read it, which the result does."""
         if self._faults < 0:
             return None
         nbytes, source = 4 * len(self._plan.checks), bound[self._faults].buffer
         if box is not None:
-            offset = MAIL_BYTES * len(self._mail)
+            offset = READBACK_BYTES * len(self._readbacks)
             encoder.copy_buffer_to_buffer(source, 0, box.buffer, offset, nbytes)
             return lambda: self._device.read_box(box, offset, nbytes).view(np.uint32)
         memory = self._device.pool.take(nbytes, (self._tag, "faults"))
@@ -281,17 +281,17 @@ class PlanRunner(Runner):
             return None
         return Faults(self._plan.checks, words or _no_words, submission.done, earlier)
 
-    def _post(self, outputs: Sequence[Memory | None], encoder: Any) -> Mailbox | None:
+    def _read_results_back(self, outputs: Sequence[Memory | None], encoder: Any) -> Readback | None:
         """Copy small results to where the host can read them without a submit of its own."""
-        nbytes = MAIL_BYTES * len(self._mail) + (4 * len(self._plan.checks) if self._faults >= 0 else 0)
-        box = self._device.mailbox(nbytes) if nbytes else None
+        nbytes = READBACK_BYTES * len(self._readbacks) + (4 * len(self._plan.checks) if self._faults >= 0 else 0)
+        box = self._device.readback(nbytes) if nbytes else None
         if box is not None:
-            for position, (slot, nbytes) in enumerate(self._mail):
+            for position, (slot, nbytes) in enumerate(self._readbacks):
                 memory = outputs[slot]
                 assert memory is not None
-                offset = position * MAIL_BYTES
+                offset = position * READBACK_BYTES
                 encoder.copy_buffer_to_buffer(memory.buffer, 0, box.buffer, offset, -(-nbytes // 4) * 4)
-                memory.mail = box, offset
+                memory.readback = box, offset
         return box
 
     def _local(self, argument: Array) -> Array | NDArray:

@@ -56,11 +56,11 @@ class Memory:
     """One GPU buffer in use. It goes back to its pool when nothing refers to it any more.
 
     uid: never used twice, so caches may be keyed by it. writer: the submission that writes it. readers: transfers to
-    the host under way, which nothing may overwrite it for. mail: where its contents were copied to for the host when
-    they were computed (a mailbox, and the byte offset in it).
+    the host under way, which nothing may overwrite it for. readback: where its contents were copied to for the host
+    when they were computed, and the byte offset in it.
     """
 
-    __slots__ = ("__weakref__", "buffer", "mail", "nbytes", "readers", "uid", "writer")
+    __slots__ = ("__weakref__", "buffer", "nbytes", "readback", "readers", "uid", "writer")
 
     def __init__(self, buffer: Any, nbytes: int, uid: int) -> None:
         self.buffer = buffer
@@ -68,7 +68,7 @@ class Memory:
         self.uid = uid
         self.writer: Any = None
         self.readers = 0
-        self.mail: tuple[Mailbox, int] | None = None
+        self.readback: tuple[Readback, int] | None = None
 
 
 class Pool:
@@ -235,7 +235,7 @@ class StagingRing:
             self._free_bytes = 0
 
 
-class Mailbox:
+class Readback:
     """The small results of one call, copied for the host by the call itself.
 
     To read a result otherwise is a copy behind everything that was submitted meanwhile; to read it here is to wait for

@@ -28,7 +28,7 @@ from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, pauses
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.interrupts import deferred
-from graphc.runtime.wgpu.memory import Mailbox, Memory, Pool, StagingRing
+from graphc.runtime.wgpu.memory import Memory, Pool, Readback, StagingRing
 
 BASELINE: Final = {
     "max-storage-buffers-per-shader-stage": 8,
@@ -60,7 +60,7 @@ KEEP_BYTES: Final = 512 << 20
 FLUSH_BYTES: Final = 64 << 20
 CHUNK_BYTES: Final = 16 << 20
 """What one transfer between host and device holds at most; two are under way at a time."""
-MAILBOXES: Final = 64
+READBACKS: Final = 64
 """Calls whose small results wait to be read, before later ones are read the slow way."""
 
 CHECKS: Final = ("all", "indices", "none")
@@ -255,9 +255,9 @@ class Queue(Device):
         if data is None:
             return np.zeros(type.shape, type.dtype.numpy)
         nbytes = type.size * type.dtype.itemsize
-        mail = data.mail
+        readback = data.readback
         with deferred:
-            raw = self.read(data, nbytes)[:nbytes] if mail is None else self._read_mail(data, mail, nbytes)
+            raw = self.read(data, nbytes)[:nbytes] if readback is None else self._read_back(data, readback, nbytes)
         return raw.view(type.dtype.storage).reshape(type.shape).astype(type.dtype.numpy, copy=False)
 
     def read(self, memory: Memory, nbytes: int, offset: int = 0) -> NDArray:
@@ -305,15 +305,15 @@ class Queue(Device):
         native.read_mapped(staging, out[start : start + size], done, self.alone)
         self._staging.give(staging, room)
 
-    def mailbox(self, nbytes: int) -> Mailbox | None:
+    def readback(self, nbytes: int) -> Readback | None:
         """A place for small results that the host may want to read; None where very many wait to be read already."""
-        return Mailbox(self._staging, nbytes) if self._staging.lent < MAILBOXES else None
+        return Readback(self._staging, nbytes) if self._staging.lent < READBACKS else None
 
-    def _read_mail(self, memory: Memory, mail: tuple[Mailbox, int], nbytes: int) -> NDArray:
-        return self.read_box(*mail, nbytes, memory)
+    def _read_back(self, memory: Memory, readback: tuple[Readback, int], nbytes: int) -> NDArray:
+        return self.read_box(*readback, nbytes, memory)
 
-    def read_box(self, box: Mailbox, offset: int, nbytes: int, memory: Memory | None = None) -> NDArray:
-        """Bytes of a mailbox; waits for the call that fills it. memory: what they are a copy of."""
+    def read_box(self, box: Readback, offset: int, nbytes: int, memory: Memory | None = None) -> NDArray:
+        """Bytes of a readback; waits for the call that fills it. memory: what they are a copy of."""
         with self._reading(memory):
             found = box.read(
                 lambda buffer, size, done: native.read_mapped(buffer, np.empty(size, np.uint8), done, self.alone)
