@@ -170,6 +170,11 @@ OPTIMIZERS: Final = (
     "optim.adamw(optim.linear(0.1, 0.0, 10), weight_decay=0.1)",
     "optim.chain(optim.clip_by_global_norm(0.5), optim.adam(0.01))",
     "optim.chain(optim.clip_by_global_norm(0.5), optim.sgd(optim.cosine(0.1, 5)))",
+    "optim.lars(0.1, weight_decay=0.1)",
+    "optim.adafactor(optim.one_cycle(0.1, 5))",
+    "optim.lookahead(optim.ema(optim.sgd(optim.polynomial(0.1, 5)), 0.5), 2)",
+    "optim.accumulate(optim.adam(0.01), 2)",
+    "optim.muon(0.1, steps=2)",
 )
 
 

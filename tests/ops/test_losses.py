@@ -168,6 +168,27 @@ def test_losses_on_a_device_leave_out_what_is_masked() -> None:
             np.testing.assert_allclose(slope, results[name], rtol=1e-4, atol=1e-5, err_msg=f"{name} {way}")
 
 
+def test_losses_are_mapped_and_have_derivatives_forward() -> None:
+    given = {name: tuple(x.astype(np.float32) for x in LOSSES[name][2]) for name in LOSSES}
+    first, rest = {name: x[0] for name, x in given.items()}, {name: x[1:] for name, x in given.items()}
+    along = tree.map(lambda x: np.cos(np.arange(x.size, dtype=np.float32)).reshape(x.shape), first)
+
+    def each(first: dict[str, Array], rest: dict[str, Any]) -> dict[str, Any]:
+        return {name: LOSSES[name][0](first[name], *rest[name], reduction="none") for name in first}
+
+    def total(first: dict[str, Array]) -> Any:
+        return sum(np.sum(x) for x in each(first, rest).values())
+
+    def program(first: dict[str, Array], along: dict[str, Array]) -> Any:
+        return graphc.vmap(each)(first, rest), graphc.jvp(total, (first,), (along,))[1], graphc.grad(total)(first)
+
+    mapped, forward, slopes = graphc.compile(program, device="numpy")(first, along)
+    for name, losses in mapped.items():
+        np.testing.assert_allclose(np.asarray(losses), each_of(name), rtol=2e-5, atol=2e-6, err_msg=name)
+    want = sum(float(np.sum(np.asarray(slopes[name]) * along[name])) for name in slopes)
+    assert math.isclose(float(forward), want, rel_tol=1e-4)
+
+
 LOGITS = normal(2, 3, 5)
 LABELS = np.array([[1, 4, 0], [2, 2, 3]], np.int32)
 LOGS = LOGITS - np.log(np.exp(LOGITS).sum(-1, keepdims=True))

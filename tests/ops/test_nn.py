@@ -260,6 +260,19 @@ def test_norms_of_channels() -> None:
         nn.instance_norm(x[:, :, :1, :1])
 
 
+def test_norms_of_channels_are_mapped_and_have_gradients_of_examples() -> None:
+    x = normal(3, 2, 4, 5).astype(np.float32)
+    weights = np.sin(np.arange(4 * 5, dtype=np.float32)).reshape(4, 5)
+
+    def example(x: Array) -> Array:
+        return np.sum(nn.group_norm(x, 2) * weights) + np.sum(nn.swiglu(nn.instance_norm(x), axis=1) ** 3)
+
+    got = graphc.compile(graphc.vmap(graphc.grad(example)), device="numpy")(x)
+    for one, slope in zip(x, np.asarray(got), strict=True):
+        want = graphc.compile(graphc.grad(example), device="numpy")(one)
+        np.testing.assert_allclose(slope, want, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("train", [False, True])
 def test_batch_norm_of_channels_that_are_not_last(train: bool) -> None:
     x, gain, bias, mean, var = normal(2, 3, 4, 2), *(np.exp(normal(3, seed=i)) for i in range(4))
