@@ -20,6 +20,7 @@ CHAPTERS = (
     "transforms",
     "tutorial",
     "howto",
+    "own",
     "reliability",
     "faq",
 )

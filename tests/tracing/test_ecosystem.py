@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -79,3 +80,14 @@ def test_tables_of_pandas_convert_or_are_refused() -> None:
     for wrong in (gaps, *words):
         with pytest.raises(graphc.DTypeError):
             double(wrong)
+
+
+@pytest.mark.parametrize("section", ["From SciPy", "In scikit-learn", "In PyTorch"])
+def test_the_page_on_ones_own_program_runs(section: str) -> None:
+    if section == "In PyTorch":
+        pytest.importorskip("torch")
+    page = (ROOT / "docs" / "own.md").read_text(encoding="utf-8")
+    (program,) = re.findall(
+        r"```python\n(.*?)```", page.partition(f"## {section}\n")[2].partition("\n## ")[0], re.DOTALL
+    )
+    exec(compile(program, f"own.md, {section}", "exec"), {})
