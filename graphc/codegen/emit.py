@@ -7,20 +7,20 @@ on (value, position) within a scope (a loop body), and each gets a short name wi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from graphc.codegen.kernel import Bindings, Operand
+from graphc.codegen.literals import literal_bits, literal_text
 from graphc.codegen.opaque import Origins, hold, is_number, special
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value
-from graphc.ir.index import LANES, Idx, Index, clamp
+from graphc.ir.index import LANES, Idx, Index, clamp, moved
 from graphc.ir.op import Indexed, Lanes, Pointwise, Term
-from graphc.ir.types import DType, bool_, f32, f64, i32, u32
+from graphc.ir.types import DType, bool_, i32, u32
 from graphc.plan.plan import Touch
 
 Reader = Callable[[Index], Term]
@@ -38,7 +38,8 @@ class _Scope:
     indent: str
     lines: list[str] = field(default_factory=list)
     terms: dict[object, Term] = field(default_factory=dict)
-    indices: dict[tuple[str, int | None], Idx] = field(default_factory=dict)
+    indices: dict[tuple[str, int | None], str] = field(default_factory=dict)
+    elements: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
 
 class Emitter:
@@ -66,6 +67,8 @@ class Emitter:
         self._origins = Origins()
         self._meaning: dict[str, str] = {}
         self._divides = bindings.target.software
+        self._followed: list[tuple[Value, Index]] | None = None
+        self._held: dict[Value, frozenset[Value]] = {}
 
     # Statements
 
@@ -151,8 +154,42 @@ class Emitter:
 
     # Reading and writing
 
+    def source(self, value: Value, index: Index) -> tuple[Value, Index]:
+        """The tensor that holds all elements of `value`, and where that at `index` lies in it; else what is given.
+
+        So it is for views, and for views of one tensor that are joined.
+        """
+        while (node := self._followable(value)) is not None and len(self._sources(value)) == 1:
+            assert isinstance(node.op.lowering, Indexed)
+            outer, self._followed = self._followed, []
+            node.op.lowering.emit(self, node, self._settled(index))
+            ((value, index),), self._followed = self._followed, outer
+        return value, index
+
+    @property
+    def following(self) -> bool:
+        """Whether a place is asked for, and no element."""
+        return self._followed is not None
+
+    def _followable(self, value: Value) -> Node | None:
+        """The op by which a value has its elements from its operands as they are."""
+        node = None if value in self._bound else self._producers.get(value)
+        return None if node is None or node.op.traits.isdisjoint(("view", "joins")) else node
+
+    def _sources(self, value: Value) -> frozenset[Value]:
+        """The tensors that hold the elements of a value."""
+        if value not in self._held:
+            node = self._followable(value)
+            self._held[value] = (
+                frozenset((value,)) if node is None else frozenset().union(*map(self._sources, node.inputs))
+            )
+        return self._held[value]
+
     def read(self, value: Value, index: Index) -> Term:
         """The element of `value` at `index` (a scalar where the index is the same in every lane)."""
+        if self._followed is not None:
+            self._followed.append((value, index))
+            return Term("", 1, value.type.dtype)
         index = self._settled(index)
         key = (value, index.key)
         for scope in reversed(self._scopes):
@@ -241,19 +278,65 @@ class Emitter:
         if self._staging:
             return self._texel(value, index)
         flat, dtype = index.flat, value.type.dtype
+        aligned = flat.base.align % LANES == 0
         if flat.uniform:
-            operand = self.bindings.read(value)
-            self._touch(operand, flat)
+            operand = self.bindings.read(value, vector=aligned and self.bindings.in_vectors(value))
+            self.touches.append((operand.name, self._touched(flat, False)))
+            if flat.const is None and (operand.vector or self._element(operand, flat.base, flat.shift)):
+                known = self._element(operand, flat.base, flat.shift)
+                return self._loaded(operand, Term(known or self._single(operand, flat.base, flat.shift), 1, dtype))
             return self._loaded(operand, Term(operand.load(flat.text), 1, dtype))
-        if flat.lane == 1 and flat.align % LANES == 0:
-            operand = self.bindings.read(value, vector=True)
-            if operand.vector:
-                self._touch(operand, flat)
-                return self._loaded(operand, Term(operand.load(_quarter(flat)), LANES, dtype))
-        operand = self.bindings.read(value)
-        self._touch(operand, flat)
+        operand = self.bindings.read(value, vector=flat.lane == 1 and aligned)
+        whole = operand.vector and flat.align % LANES == 0
+        self.touches.append((operand.name, self._touched(flat, whole)))
+        if flat.lane == 1:
+            return self._row(operand, flat)
         loads = ", ".join(operand.load(offset) for offset in self._offsets(flat))
         return self._loaded(operand, Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
+
+    def _row(self, operand: Operand, flat: Idx) -> Term:
+        """Four elements in a row. What was loaded of their neighbours before is used again.
+
+        Of an operand that is declared as vectors, which hold some of the four each, a vector is loaded where two of
+        its elements are needed, or more.
+        """
+        base, start, dtype = flat.base, flat.shift, operand.dtype
+        if operand.vector:
+            for vector in range(start // LANES, (start + LANES - 1) // LANES + 1):
+                inside = [k for k in range(start, start + LANES) if k // LANES == vector]
+                if sum(self._element(operand, base, k) is None for k in inside) > 1:
+                    loaded = self._loaded(operand, Term(operand.load(self._quad(base, vector)), LANES, dtype))
+                    self._hold(operand, base, vector * LANES, loaded)
+        found = [self._element(operand, base, k) or self._single(operand, base, k) for k in range(start, start + LANES)]
+        together = _swizzled(found)
+        name, _, lanes = together[0].rpartition(".")
+        if lanes == "xyzw":
+            return Term(name, LANES, dtype)
+        term = self._loaded(operand, Term(f"vec4<{dtype.wgsl}>({', '.join(together)})", LANES, dtype))
+        self._hold(operand, base, start, term)
+        return term
+
+    def _element(self, operand: Operand, base: Idx, offset: int) -> str | None:
+        """The element so far behind `base`, if it was loaded before."""
+        key = (operand.name, base.text, offset)
+        return next((scope.elements[key] for scope in reversed(self._scopes) if key in scope.elements), None)
+
+    def _hold(self, operand: Operand, base: Idx, offset: int, term: Term) -> None:
+        """Note that four elements in a row are in registers."""
+        for k, lane in enumerate("xyzw"):
+            self._scopes[-1].elements.setdefault((operand.name, base.text, offset + k), f"{term.text}.{lane}")
+
+    def _quad(self, base: Idx, vector: int) -> str:
+        """The number of the vector that lies so many vectors behind `base`."""
+        text = _quarter(base)
+        return text if vector == 0 else _plus(self.named(Idx(text), longer=0).text, vector)
+
+    def _single(self, operand: Operand, base: Idx, offset: int) -> str:
+        """The load of the element so far behind `base`."""
+        if operand.vector:
+            vector, lane = divmod(offset, LANES)
+            return f"{operand.load(self._quad(base, vector))}.{'xyzw'[lane]}"
+        return operand.load(_plus(self.named(base, longer=0).text, offset))
 
     def _loaded(self, operand: Operand, term: Term) -> Term:
         """A name for an element of an operand."""
@@ -268,16 +351,15 @@ class Emitter:
         if flat.lane is None:
             name = self.named(flat).text
             return [f"{name}.{c}" for c in "xyzw"]
-        base = self.named(flat, longer=0).text
-        sign = "+" if flat.lane > 0 else "-"
-        return [base] + [f"{base} {sign} {k * abs(flat.lane)}u" for k in range(1, LANES)]
+        base = self.named(flat.base, longer=0).text
+        return [_plus(base, flat.shift + k * flat.lane) for k in range(LANES)]
 
     def _touch(self, operand: Operand, flat: Idx, store: bool = False) -> None:
         self.touches.append((operand.name, self._touched(flat, operand.vector, store)))
 
     def _touched(self, flat: Idx, vector: bool, store: bool = False) -> Touch:
-        place = self._meaning.get(flat.text, flat.text)
-        return Touch(store, place, flat.lane, vector, self._loops, self._alone)
+        place = replace(flat.base, text=self._meaning.get(flat.base.text, flat.base.text))
+        return Touch(store, moved(place, flat.shift, 1 << 32).text, flat.lane, vector, self._loops, self._alone)
 
     # Indices
 
@@ -289,16 +371,17 @@ class Emitter:
         """The index with its expression bound with `let`, if it has more than `longer` characters and is no name."""
         if len(idx.text) <= longer or _is_atom(idx.text):
             return idx
+        if idx.origin is not None:
+            return moved(self.named(idx.origin, longer), idx.shift, idx.bound)
         key = (idx.text, idx.lane)
         for scope in reversed(self._scopes):
             if key in scope.indices:
-                return scope.indices[key]
+                return replace(idx, text=scope.indices[key])
         name = self.fresh("at")
         self.line(f"let {name} = {idx.text};")
-        named = replace(idx, text=name)
-        self._scopes[-1].indices[key] = named
+        self._scopes[-1].indices[key] = name
         self._meaning[name] = idx.text
-        return named
+        return replace(idx, text=name)
 
     def index_of(self, term: Term, bound: int) -> Idx:
         """An integer Term as an `Idx` below `bound`: a value outside [0, bound) is brought to the nearest end."""
@@ -393,6 +476,24 @@ def _quarter(flat: Idx) -> str:
     return f"{flat.text} / {LANES}u"
 
 
+def _plus(text: str, number: int) -> str:
+    """A name and a number that is added, or taken away."""
+    return text if number == 0 else f"{text} {'+' if number > 0 else '-'} {abs(number)}u"
+
+
+def _swizzled(elements: Sequence[str]) -> list[str]:
+    """Elements, those that lie in a row in one vector as one expression: v1.y and v1.z as v1.yz."""
+    found: list[str] = []
+    for element in elements:
+        name, _, lane = element.rpartition(".")
+        before, _, lanes = found[-1].rpartition(".") if found else ("", "", "")
+        if name.isalnum() and name == before and lanes in "xyzw" and lane == "xyzw"["xyzw".index(lanes[-1]) + 1 :][:1]:
+            found[-1] += lane
+        else:
+            found.append(element)
+    return found
+
+
 def _is_atom(text: str) -> bool:
     """Whether the text is a name, or a literal, alone or in a vector constructor."""
     inner = text.partition("(")
@@ -403,41 +504,3 @@ def _is_atom(text: str) -> bool:
 
 def _is_literal(term: Term) -> bool:
     return term.width == 1 and is_number(term.text)
-
-
-def literal_text(value: float | int | bool, dtype: DType) -> str | None:
-    """A WGSL literal that is exactly `value` in `dtype`, or None where only a bitcast at run time will do.
-
-    That is so for NaN and infinity, and, because compilers differ, for subnormal numbers, -0.0 and numbers at the edge
-    of the range.
-    """
-    if dtype.kind == "bool":
-        return "true" if value else "false"
-    if dtype.kind in ("int", "uint"):
-        whole = int(np.asarray(value).astype(dtype.storage))
-        suffix = {"i32": "i", "u32": "u", "i64": "li"}[dtype.wgsl]
-        return f"{dtype.wgsl}({whole})" if whole == -(2**31) else f"{whole}{suffix}"
-    rounded = dtype.storage.type(value)
-    edge = float(np.finfo(dtype.storage).max) / 2
-    tiny = float(np.finfo(dtype.storage).tiny)
-    number = float(rounded)
-    if not math.isfinite(number) or abs(number) > edge or (number != 0 and abs(number) < tiny):
-        return None
-    if number == 0:
-        return None if math.copysign(1.0, number) < 0 else "0.0" + _SUFFIX[dtype.wgsl]
-    text = np.format_float_scientific(rounded, unique=True, trim="0")
-    short = np.format_float_positional(rounded, unique=True, trim="0")
-    return (short if len(short) <= len(text) + 4 else text) + _SUFFIX[dtype.wgsl]
-
-
-def literal_bits(value: float, dtype: DType) -> str:
-    """WGSL of a float given by its bits, which a literal could not give: the result of a function, not a constant."""
-    if dtype == f64:
-        high, low = divmod(np.asarray(value, np.float64).view(np.uint64).item(), 1 << 32)
-        return f"gc_from_words64({high:#x}u, {low:#x}u)"
-    bits = np.asarray(value, dtype.storage).astype(np.float32).view(np.uint32).item()
-    text = f"gc_from_bits({bits:#x}u)"
-    return text if dtype == f32 else f"{dtype.wgsl}({text})"
-
-
-_SUFFIX = {"f32": "f", "f16": "h", "f64": "lf"}

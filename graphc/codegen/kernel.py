@@ -279,6 +279,11 @@ class Bindings:
             self.conflicts.add(key[0])
         return self._found[key]
 
+    def in_vectors(self, value: Value) -> bool:
+        """Whether a tensor is declared as vectors, for what has read it so far."""
+        operand = self._found.get((self.storage(value), False))
+        return operand is not None and operand.vector
+
     def stage(self, value: Value) -> Operand:
         """The operand that `value` is read through as a texture; raises GraphError where `texels` has no layout."""
         outer = self.storage(value)

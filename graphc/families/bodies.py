@@ -22,11 +22,15 @@ class _Probe:
 
     def __init__(self) -> None:
         self.reads: list[tuple[Value, Index]] = []
+        self.following = False
         self._unknown = 0
 
     def read(self, value: Value, index: Index) -> Term:
         self.reads.append((value, index))
         return Term("x", 1, value.type.dtype)
+
+    def source(self, value: Value, index: Index) -> tuple[Value, Index]:
+        return value, index
 
     def literal(self, value: float | int | bool, dtype: DType) -> Term:
         return Term("1", 1, dtype)

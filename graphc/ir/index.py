@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.ir.types import Shape, strides_of
 
@@ -24,7 +24,10 @@ class Idx:
 
     text: expression of lane 0 (a scalar u32) where `lane` is a number, of all four (a vec4<u32>) where it is None.
     lane: what is added from one lane to the next (0: the same in all lanes), or None where it follows no such rule.
-    align: the value of lane 0 is a multiple of this. bound: every lane is below this. const: its value, if known.
+    align: the value of lane 0 is a multiple of this. bound: every lane is below this, where it is the place of an
+    element at all. const: its value, if known. origin: the index of which this is a constant number more, or less; None
+    where that is the index itself. Indices of one origin are known to be so and so far from each other. axis: the
+    offset, the stride, the length and the size of the tensor where this is the coordinate of an offset along an axis.
     """
 
     text: str
@@ -32,6 +35,14 @@ class Idx:
     align: int = 1
     bound: int = 1 << 32
     const: int | None = None
+    origin: Idx | None = None
+    shift: int = 0
+    axis: tuple[Idx, int, int, int] | None = None
+
+    @property
+    def base(self) -> Idx:
+        """The index without the constant that is added to it."""
+        return self if self.origin is None else self.origin
 
     @property
     def uniform(self) -> bool:
@@ -77,6 +88,16 @@ def _closed(text: str) -> bool:
     return True
 
 
+def moved(a: Idx, by: int, bound: int) -> Idx:
+    """a + by modulo 2**32, for an `a` that is no constant; by may be negative."""
+    base, shift = a.base, a.shift + by
+    if shift == 0:
+        return replace(base, bound=min(base.bound, bound))
+    text = f"({base.text} + {shift}u)" if shift > 0 else f"({base.text} - {-shift}u)"
+    align = 1 if a.lane is None else math.gcd(base.align, shift)
+    return Idx(text, a.lane, align, bound, None, base, shift)
+
+
 def add(a: Idx, b: Idx) -> Idx:
     """a + b."""
     if a.const == 0:
@@ -86,6 +107,12 @@ def add(a: Idx, b: Idx) -> Idx:
     bound = min(a.bound + b.bound - 1, 1 << 32)
     if a.const is not None and b.const is not None:
         return constant(a.const + b.const)
+    if a.const is not None or b.const is not None:
+        number = b.const if a.const is None else a.const
+        assert number is not None
+        return moved(b if a.const is not None else a, number, bound)
+    if a.origin is not None or b.origin is not None:
+        return moved(add(a.base, b.base), a.shift + b.shift, bound)
     if a.lane is None or b.lane is None:
         left = a.text if a.lane is None or a.lane == 0 else a.vector
         right = b.text if b.lane is None or b.lane == 0 else b.vector
@@ -99,7 +126,7 @@ def subtract(a: Idx, c: int) -> Idx:
         return a
     if a.const is not None:
         return constant(max(a.const - c, 0))
-    return Idx(f"({a.text} - {c}u)", a.lane, 1 if a.lane is None else math.gcd(a.align, c))
+    return moved(a, -c, 1 << 32)
 
 
 def multiply(a: Idx, c: int) -> Idx:
@@ -110,6 +137,8 @@ def multiply(a: Idx, c: int) -> Idx:
         return constant(0)
     if a.const is not None:
         return constant(a.const * c)
+    if a.origin is not None:
+        return moved(multiply(a.origin, c), a.shift * c, min((a.bound - 1) * c + 1, 1 << 32))
     lane = None if a.lane is None else a.lane * c
     align = 1 if a.lane is None else a.align * c
     return Idx(f"({a.text} * {c}u)", lane, align, min((a.bound - 1) * c + 1, 1 << 32))
@@ -182,13 +211,14 @@ def reverse(a: Idx, n: int) -> Idx:
 class Index:
     """The position of an element in a tensor of `shape`: coordinates and flat offset, each made when asked for."""
 
-    __slots__ = ("_before", "_dims", "_flat", "_matrix", "shape")
+    __slots__ = ("_before", "_counts", "_dims", "_flat", "_matrix", "shape")
 
     def __init__(self, shape: Shape, dims: Sequence[Idx] | None = None, flat: Idx | None = None) -> None:
         self.shape = shape
         self._dims: tuple[Idx, ...] | None = None if dims is None else tuple(dims)
         self._flat = flat
         self._matrix: tuple[Idx, Idx] | None = None
+        self._counts: str | None = None
         self._before: Index | None = None  # what this was reshaped from, where its coordinates are known
 
     @property
@@ -198,10 +228,11 @@ class Index:
             self._dims = _regrouped(self._before.dims, self._before.shape, self.shape)
         if self._dims is None:
             assert self._flat is not None
-            out = []
+            out, size = [], math.prod(self.shape)
             for axis, (n, stride) in enumerate(zip(self.shape, strides_of(self.shape), strict=True)):
                 outer = divide(self._flat, stride)
-                out.append(outer if axis == 0 and outer.bound <= n else modulo(outer, n))
+                place = outer if axis == 0 and outer.bound <= n else modulo(outer, n)
+                out.append(place if place.const is not None else replace(place, axis=(self._flat, stride, n, size)))
             self._dims = tuple(out)
         return self._dims
 
@@ -210,11 +241,37 @@ class Index:
         """The offset in a dense row-major tensor."""
         if self._flat is None:
             assert self._dims is not None
+            total = self._rejoined(self._dims)
+            if total is not None:
+                self._flat = total
+                return total
             total = constant(0)
             for idx, stride in zip(self._dims, strides_of(self.shape), strict=True):
                 total = add(total, multiply(idx, stride))
             self._flat = total
         return self._flat
+
+    def _rejoined(self, dims: Sequence[Idx]) -> Idx | None:
+        """The offset, where the coordinates are those of one offset, each of them moved by a constant or not at all."""
+        found = next((d.base.axis for d in dims if d.const is None and d.base.axis is not None), None)
+        if found is None:
+            return None
+        first, _, _, size = found
+        distance, whole = 0, 1
+        for idx, n, stride in reversed(list(zip(dims, self.shape, strides_of(self.shape), strict=True))):
+            if idx.const is not None and (idx.const == 0 and n == 1):
+                continue
+            if (
+                idx.base.axis is None
+                or (*idx.base.axis[:2], idx.base.axis[3]) != (first, stride, size)
+                or whole != stride
+            ):
+                return None
+            whole *= idx.base.axis[2]
+            distance += idx.shift * stride
+        if whole != size:
+            return None
+        return moved(first, distance, max(math.prod(self.shape), 1)) if distance else first
 
     @property
     def matrix(self) -> tuple[Idx, Idx]:
@@ -244,13 +301,29 @@ class Index:
 
     @property
     def key(self) -> tuple[str, int | None]:
-        """Equal keys mean equal positions in tensors of one shape (the converse need not hold)."""
-        return self.flat.text, self.flat.lane
+        """Equal keys mean equal positions in tensors of one shape (the converse need not hold).
+
+        And they mean that the same lanes count: (row, column + 63) and (row + 1, column - 1) lie at one offset of a
+        tensor 64 wide, but a lane that has left its row in one of them may have not in the other.
+        """
+        return self.flat.text + self.counts, self.flat.lane
+
+    @property
+    def counts(self) -> str:
+        """What tells which lanes count: the coordinates, where one of them was moved."""
+        if self._counts is None:
+            if self._dims is not None and any(d.shift for d in self._dims):
+                self._counts = " at " + ", ".join(d.text for d in self._dims)
+            else:
+                self._counts = "" if self._before is None else self._before.counts
+        return self._counts
 
     def map(self, change: Callable[[Idx], Idx]) -> Index:
         """The same position with each expression it holds replaced by an equal one."""
         dims = None if self._dims is None else [change(d) for d in self._dims]
-        return Index(self.shape, dims, None if self._flat is None else change(self._flat))
+        same = Index(self.shape, dims, None if self._flat is None else change(self._flat))
+        same._counts = self.counts
+        return same
 
     def reshaped(self, shape: Shape) -> Index:
         """The position of the same element in a tensor reshaped to `shape`."""

@@ -56,8 +56,18 @@ class Term:
 class Emitter(Protocol):
     """What a lowering may ask of the code generator."""
 
+    @property
+    def following(self) -> bool:
+        """Whether a place is asked for, and no element: the lowering is to read one element, by whatever index."""
+
     def read(self, value: Value, index: Index) -> Term:
         """The element of `value` at `index` (a scalar where the index is the same in every lane)."""
+
+    def source(self, value: Value, index: Index) -> tuple[Value, Index]:
+        """The tensor that holds all elements of `value`, and where that at `index` lies in it; else what is given.
+
+        So it is for views, and for views of one tensor that are joined.
+        """
 
     def literal(self, value: float | int | bool, dtype: DType) -> Term:
         """A constant."""

@@ -12,43 +12,17 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.ir.index import Idx, Index, add, clamp, constant, divide, modulo, multiply, reverse, subtract
+from graphc.ir.graph import Value
+from graphc.ir.index import LANES, Idx, Index, add, constant, divide, modulo, multiply, reverse
 from graphc.ir.op import Case, Emitter, Indexed, Op, Term, apply
-from graphc.ir.types import NDArray, Shape, TensorType, bool_, broadcast_shapes
+from graphc.ir.types import NDArray, Shape, TensorType, broadcast_shapes
 from graphc.ops.batching import Batch, along, before
+from graphc.ops.places import chosen, compare, ends, every, lane_of, on_one_side, shifted, within
 from graphc.ops.reduce import reduced_shape
 from graphc.ops.samples import booleans, integers, sample
 
 VIEW: Final = frozenset({"view", "indexed"})
 INDEXED: Final = frozenset({"indexed"})
-
-
-def compare(em: Emitter, a: Idx, symbol: str, b: Idx) -> Term | bool:
-    """The condition `a symbol b` ("<" or ">="), or its value where both are known."""
-    if a.const is not None and b.const is not None:
-        return a.const < b.const if symbol == "<" else a.const >= b.const
-    if a.uniform and b.uniform:
-        return em.cond(f"({a.text} {symbol} {b.text})", 1)
-    return em.cond(f"({a.vector} {symbol} {b.vector})", 4)
-
-
-def every(em: Emitter, conditions: Sequence[Term | bool]) -> Term | bool:
-    """Whether all conditions hold."""
-    if any(c is False for c in conditions):
-        return False
-    terms = [c for c in conditions if isinstance(c, Term)]
-    if not terms:
-        return True
-    joined = terms[0]
-    for term in terms[1:]:
-        joined = em.call(lambda a, b: f"({a} & {b})", (joined, term), bool_)
-    return joined
-
-
-def shifted(a: Idx, c: int) -> Idx:
-    """a - c modulo 2**32, for an `a` that may be below c: what is below zero becomes huge. `a` is no constant."""
-    moved = subtract(a, c)
-    return moved if c == 0 else Idx(f"({a.text} - {c}u)", a.lane, 1, 1 << 32)
 
 
 def _dims(index: Index, axis: int, idx: Idx, shape: Shape) -> Index:
@@ -289,7 +263,7 @@ def _emit_pad(em: Emitter, node: Any, index: Index) -> Term:
         if step > 1:
             conditions.append(compare(em, modulo(moved, step), "<", constant(1)))
         conditions.append(place.bound <= n or (n > 0 and compare(em, place, "<", constant(n))))
-        dims.append(place if place.bound <= n else clamp(place, max(n, 1)))
+        dims.append(within(place, n))
     inside = every(em, conditions)
     filler = em.literal(attrs["value"], x.type.dtype)
     if inside is False:
@@ -363,25 +337,66 @@ def _concatenate_vjp(g: Any, out: Any, *inputs: Any, axis: int) -> tuple[Any, ..
 
 
 def _emit_concatenate(em: Emitter, node: Any, index: Index) -> Term:
-    axis = node.attrs["axis"]
+    axis, d, total = node.attrs["axis"], index.dims[node.attrs["axis"]], node.out.type.shape[node.attrs["axis"]]
+    pieces: list[tuple[int, int, Value]] = []
+    end = 0
+    for x in node.inputs:
+        start, end = end, end + x.type.shape[axis]
+        if start < end:
+            pieces.append((start, end, x))
+    by_lane = [_reached(d, lane, total, pieces) for lane in range(1 if d.uniform else LANES)]
+    sure = {held[0] for held in by_lane if len(held) == 1}
+    unsure = [lane for lane, held in enumerate(by_lane) if len(held) > 1]
+    alike = all(on_one_side(d, start) for start, _, _ in pieces)
+    if em.following or len(sure) != 1 or not unsure or len(unsure) > _FEW or alike:
+        return _select(em, index, axis, [pieces[n] for n in sorted({n for held in by_lane for n in held})])
+    result = _select(em, index, axis, [pieces[min(sure)]])
+    for lane in unsure:
+        at = Index(index.shape, [lane_of(idx, lane) for idx in index.dims])
+        other = [pieces[n] for n in by_lane[lane] if n not in sure]
+        start, end, _ = pieces[min(sure)]
+        inside = compare(em, shifted(at.dims[axis], start), "<", constant(end - start))
+        assert isinstance(inside, Term), "an element that lies in one operand or another"
+        lanes = ", ".join(f"!{inside.text}" if k == lane else "false" for k in range(LANES))
+        result = em.select(em.cond(f"vec4<bool>({lanes})", LANES), _select(em, at, axis, other), result)
+    return result
+
+
+_FEW: Final = 2
+"""Lanes that are read once more by themselves, rather than all of them."""
+
+
+def _reached(d: Idx, lane: int, total: int, pieces: Sequence[tuple[int, int, Value]]) -> list[int]:
+    """The operands in which a lane may lie."""
+    low, high = ends(d, lane, total)
+    return [n for n, (start, end, _) in enumerate(pieces) if start <= high and low < end]
+
+
+def _select(em: Emitter, index: Index, axis: int, pieces: Sequence[tuple[int, int, Value]]) -> Term:
+    """The element of one of several operands. Those that are views of one tensor are one load at a place of several."""
     d = index.dims[axis]
+    read: list[tuple[int, Value, list[tuple[int, Index]]]] = []
+    for start, end, x in pieces:
+        place = constant(d.const - start) if d.const is not None else within(shifted(d, start), end - start)
+        value, at = em.source(x, _dims(index, axis, place, x.type.shape))
+        if read and read[-1][1] is value:
+            read[-1] = (end, value, [*read[-1][2], (end, at)])
+        else:
+            read.append((end, value, [(end, at)]))
     result: Term | None = None
-    end = node.out.type.shape[axis]
-    for x in reversed(node.inputs):
-        n = x.type.shape[axis]
-        start, after = end - n, end
-        end = start
-        if n == 0 or d.bound <= start:
+    for end, value, places in reversed(read):
+        conditions = [compare(em, d, "<", constant(stop)) for stop, _ in places[:-1]]
+        dims = []
+        for idx in zip(*(at.dims for _, at in places), strict=True):
+            pairs = [(when, place) for when, place in zip(conditions, idx[:-1], strict=True) if isinstance(when, Term)]
+            dims.append(chosen(pairs, idx[-1]) if pairs else idx[-1])
+        element = em.read(value, Index(value.type.shape, dims) if len(places) > 1 else places[0][1])
+        if result is None:
+            result = element
             continue
-        if d.const is not None:
-            if not start <= d.const < after:
-                continue
-            return em.read(x, _dims(index, axis, constant(d.const - start), x.type.shape))
-        moved = shifted(d, start)
-        inside = moved if moved.bound <= n else clamp(moved, n)
-        element = em.read(x, _dims(index, axis, inside, x.type.shape))
-        here = compare(em, d, "<", constant(after))
-        result = element if result is None or not isinstance(here, Term) else em.select(here, element, result)
+        here = compare(em, d, "<", constant(end))
+        assert isinstance(here, Term), "an element that lies in one operand or another"
+        result = em.select(here, element, result)
     assert result is not None, "an element is read of a tensor that has none"
     return result
 
@@ -392,7 +407,7 @@ concatenate: Final = Op(
     lambda *arrays, axis: np.concatenate(arrays, axis),
     _concatenate_vjp,
     Indexed(_emit_concatenate),
-    INDEXED,
+    INDEXED | {"joins"},
     lambda: (
         Case((sample(3), sample(5, seed=1)), {"axis": 0}),
         Case((sample(2, 3), sample(1, 3, seed=1), sample(4, 3, seed=2)), {"axis": 0}),

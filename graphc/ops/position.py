@@ -12,7 +12,8 @@ from graphc.ir.op import Case, Emitter, Indexed, NotDifferentiable, Op, Term
 from graphc.ir.types import DType, NDArray, Shape, TensorType, f32, i32, u32
 from graphc.ops.batching import as_before
 from graphc.ops.elementwise import NUMERIC
-from graphc.ops.movement import INDEXED, compare
+from graphc.ops.movement import INDEXED
+from graphc.ops.places import compare
 from graphc.ops.samples import booleans, sample
 
 

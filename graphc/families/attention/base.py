@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graphc.codegen.emit import Emitter, literal_text
+from graphc.codegen.emit import Emitter
 from graphc.codegen.kernel import Bindings, KernelSource, Site
+from graphc.codegen.literals import literal_text
 from graphc.families.attention.tile import Kind, Shape
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, constant, variable

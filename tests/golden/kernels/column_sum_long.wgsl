@@ -27,8 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let v7 = (acc2 + v6);
     acc2 = v7;
   }
-  let v8 = (96u + part) < 100u;
-  let at9 = ((((at1 / 96u) * 9600u) + (((96u + part) % 100u) * 96u)) + (at1 % 96u));
+  let v8 = (part + 96u) < 100u;
+  let at9 = ((((at1 / 96u) * 9600u) + (((part + 96u) % 100u) * 96u)) + (at1 % 96u));
   let v10 = x0[at9 / 4u];
   let v11 = select(vec4<f32>(f32(0)), v10, v8);
   let v12 = (acc2 + v11);
@@ -99,9 +99,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let v7 = (acc2 + v6);
     acc2 = v7;
   }
-  let v8 = (80u + part) < 90u;
-  let at9 = (((80u + part) * 96u) + at1);
-  let v10 = x0[at9 / 4u];
+  let v8 = (part + 80u) < 90u;
+  let at9 = ((part * 96u) + at1) / 4u;
+  let v10 = x0[at9 + 1920u];
   let v11 = select(vec4<f32>(f32(0)), v10, v8);
   let v12 = (acc2 + v11);
   acc2 = v12;

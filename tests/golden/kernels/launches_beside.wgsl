@@ -81,42 +81,43 @@ fn part0(group: vec3<u32>, local: u32) {
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     let v1 = x_0[((m0 * 8u) + k) / 4u];
     let v2 = x_1[((k * 16u) + n0) / 4u];
-    let v3 = x_1[(((k + 1u) * 16u) + n0) / 4u];
-    let v4 = x_1[(((k + 2u) * 16u) + n0) / 4u];
-    let v5 = x_1[(((k + 3u) * 16u) + n0) / 4u];
+    let at3 = ((k * 16u) + n0) / 4u;
+    let v4 = x_1[at3 + 4u];
+    let v5 = x_1[at3 + 8u];
+    let v6 = x_1[at3 + 12u];
     let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
-    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v4; c0_0 += x0_2 * v5; c0_0 += x0_3 * v6;
     let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
-    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v4; c1_0 += x1_2 * v5; c1_0 += x1_3 * v6;
     let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
-    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v4; c2_0 += x2_2 * v5; c2_0 += x2_3 * v6;
     let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
-    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v4; c3_0 += x3_2 * v5; c3_0 += x3_3 * v6;
     let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
-    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v4; c4_0 += x4_2 * v5; c4_0 += x4_3 * v6;
     let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
-    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v4; c5_0 += x5_2 * v5; c5_0 += x5_3 * v6;
     let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
-    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v4; c6_0 += x6_2 * v5; c6_0 += x6_3 * v6;
     let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
-    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v4; c7_0 += x7_2 * v5; c7_0 += x7_3 * v6;
   }
 
   for (var r = 0u; r < 8u; r += 4u) {
     if ((row + r) < 12u && column < 16u) {
-      let at7 = (((row + r) * 16u) + column);
+      let at8 = (((row + r) * 16u) + column);
       y_2[(((row + r) * 16u) + column) / 4u] = c0_0;
     }
     if ((row + r + 1u) < 12u && column < 16u) {
-      let at8 = (((row + r + 1u) * 16u) + column);
+      let at9 = (((row + r + 1u) * 16u) + column);
       y_2[(((row + r + 1u) * 16u) + column) / 4u] = c1_0;
     }
     if ((row + r + 2u) < 12u && column < 16u) {
-      let at9 = (((row + r + 2u) * 16u) + column);
+      let at10 = (((row + r + 2u) * 16u) + column);
       y_2[(((row + r + 2u) * 16u) + column) / 4u] = c2_0;
     }
     if ((row + r + 3u) < 12u && column < 16u) {
-      let at10 = (((row + r + 3u) * 16u) + column);
+      let at11 = (((row + r + 3u) * 16u) + column);
       y_2[(((row + r + 3u) * 16u) + column) / 4u] = c3_0;
     }
     c0_0 = c4_0;
@@ -151,42 +152,43 @@ fn part1(group: vec3<u32>, local: u32) {
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     let v1 = x_0[((m0 * 8u) + k) / 4u];
     let v2 = x_3[((k * 16u) + n0) / 4u];
-    let v3 = x_3[(((k + 1u) * 16u) + n0) / 4u];
-    let v4 = x_3[(((k + 2u) * 16u) + n0) / 4u];
-    let v5 = x_3[(((k + 3u) * 16u) + n0) / 4u];
+    let at3 = ((k * 16u) + n0) / 4u;
+    let v4 = x_3[at3 + 4u];
+    let v5 = x_3[at3 + 8u];
+    let v6 = x_3[at3 + 12u];
     let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
-    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v4; c0_0 += x0_2 * v5; c0_0 += x0_3 * v6;
     let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
-    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v4; c1_0 += x1_2 * v5; c1_0 += x1_3 * v6;
     let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
-    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v4; c2_0 += x2_2 * v5; c2_0 += x2_3 * v6;
     let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
-    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v4; c3_0 += x3_2 * v5; c3_0 += x3_3 * v6;
     let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
-    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v4; c4_0 += x4_2 * v5; c4_0 += x4_3 * v6;
     let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
-    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v4; c5_0 += x5_2 * v5; c5_0 += x5_3 * v6;
     let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
-    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v4; c6_0 += x6_2 * v5; c6_0 += x6_3 * v6;
     let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
-    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v4; c7_0 += x7_2 * v5; c7_0 += x7_3 * v6;
   }
 
   for (var r = 0u; r < 8u; r += 4u) {
     if ((row + r) < 12u && column < 16u) {
-      let at7 = (((row + r) * 16u) + column);
+      let at8 = (((row + r) * 16u) + column);
       y_4[(((row + r) * 16u) + column) / 4u] = c0_0;
     }
     if ((row + r + 1u) < 12u && column < 16u) {
-      let at8 = (((row + r + 1u) * 16u) + column);
+      let at9 = (((row + r + 1u) * 16u) + column);
       y_4[(((row + r + 1u) * 16u) + column) / 4u] = c1_0;
     }
     if ((row + r + 2u) < 12u && column < 16u) {
-      let at9 = (((row + r + 2u) * 16u) + column);
+      let at10 = (((row + r + 2u) * 16u) + column);
       y_4[(((row + r + 2u) * 16u) + column) / 4u] = c2_0;
     }
     if ((row + r + 3u) < 12u && column < 16u) {
-      let at10 = (((row + r + 3u) * 16u) + column);
+      let at11 = (((row + r + 3u) * 16u) + column);
       y_4[(((row + r + 3u) * 16u) + column) / 4u] = c3_0;
     }
     c0_0 = c4_0;

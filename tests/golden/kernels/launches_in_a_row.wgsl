@@ -72,45 +72,46 @@ fn stage0(group: vec3<u32>, local: u32) {
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     let v1 = b0[((m0 * 8u) + k) / 4u];
     let v2 = b1[((k * 8u) + n0) / 4u];
-    let v3 = b1[(((k + 1u) * 8u) + n0) / 4u];
-    let v4 = b1[(((k + 2u) * 8u) + n0) / 4u];
-    let v5 = b1[(((k + 3u) * 8u) + n0) / 4u];
+    let at3 = ((k * 8u) + n0) / 4u;
+    let v4 = b1[at3 + 2u];
+    let v5 = b1[at3 + 4u];
+    let v6 = b1[at3 + 6u];
     let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
-    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v4; c0_0 += x0_2 * v5; c0_0 += x0_3 * v6;
     let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
-    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v4; c1_0 += x1_2 * v5; c1_0 += x1_3 * v6;
     let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
-    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v4; c2_0 += x2_2 * v5; c2_0 += x2_3 * v6;
     let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
-    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v4; c3_0 += x3_2 * v5; c3_0 += x3_3 * v6;
     let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
-    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v4; c4_0 += x4_2 * v5; c4_0 += x4_3 * v6;
     let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
-    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v4; c5_0 += x5_2 * v5; c5_0 += x5_3 * v6;
     let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
-    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v4; c6_0 += x6_2 * v5; c6_0 += x6_3 * v6;
     let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
-    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v4; c7_0 += x7_2 * v5; c7_0 += x7_3 * v6;
   }
 
   if (row < 4u && column < 8u) {
-    let v6 = gc_tanh_v4(c0_0);
-    b2[((row * 8u) + column) / 4u] = v6;
+    let v7 = gc_tanh_v4(c0_0);
+    b2[((row * 8u) + column) / 4u] = v7;
   }
   if ((row + 1u) < 4u && column < 8u) {
-    let at7 = (((row + 1u) * 8u) + column);
-    let v8 = gc_tanh_v4(c1_0);
-    b2[(((row + 1u) * 8u) + column) / 4u] = v8;
+    let at8 = (((row + 1u) * 8u) + column);
+    let v9 = gc_tanh_v4(c1_0);
+    b2[(((row + 1u) * 8u) + column) / 4u] = v9;
   }
   if ((row + 2u) < 4u && column < 8u) {
-    let at9 = (((row + 2u) * 8u) + column);
-    let v10 = gc_tanh_v4(c2_0);
-    b2[(((row + 2u) * 8u) + column) / 4u] = v10;
+    let at10 = (((row + 2u) * 8u) + column);
+    let v11 = gc_tanh_v4(c2_0);
+    b2[(((row + 2u) * 8u) + column) / 4u] = v11;
   }
   if ((row + 3u) < 4u && column < 8u) {
-    let at11 = (((row + 3u) * 8u) + column);
-    let v12 = gc_tanh_v4(c3_0);
-    b2[(((row + 3u) * 8u) + column) / 4u] = v12;
+    let at12 = (((row + 3u) * 8u) + column);
+    let v13 = gc_tanh_v4(c3_0);
+    b2[(((row + 3u) * 8u) + column) / 4u] = v13;
   }
 }
 
@@ -136,40 +137,41 @@ fn stage1(group: vec3<u32>, local: u32) {
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     let v1 = b2[((m0 * 8u) + k) / 4u];
     let v2 = b1[((k * 8u) + n0) / 4u];
-    let v3 = b1[(((k + 1u) * 8u) + n0) / 4u];
-    let v4 = b1[(((k + 2u) * 8u) + n0) / 4u];
-    let v5 = b1[(((k + 3u) * 8u) + n0) / 4u];
+    let at3 = ((k * 8u) + n0) / 4u;
+    let v4 = b1[at3 + 2u];
+    let v5 = b1[at3 + 4u];
+    let v6 = b1[at3 + 6u];
     let x0_0 = subgroupBroadcast(v1.x, 0u); let x0_1 = subgroupBroadcast(v1.y, 0u); let x0_2 = subgroupBroadcast(v1.z, 0u); let x0_3 = subgroupBroadcast(v1.w, 0u);
-    c0_0 += x0_0 * v2; c0_0 += x0_1 * v3; c0_0 += x0_2 * v4; c0_0 += x0_3 * v5;
+    c0_0 += x0_0 * v2; c0_0 += x0_1 * v4; c0_0 += x0_2 * v5; c0_0 += x0_3 * v6;
     let x1_0 = subgroupBroadcast(v1.x, 1u); let x1_1 = subgroupBroadcast(v1.y, 1u); let x1_2 = subgroupBroadcast(v1.z, 1u); let x1_3 = subgroupBroadcast(v1.w, 1u);
-    c1_0 += x1_0 * v2; c1_0 += x1_1 * v3; c1_0 += x1_2 * v4; c1_0 += x1_3 * v5;
+    c1_0 += x1_0 * v2; c1_0 += x1_1 * v4; c1_0 += x1_2 * v5; c1_0 += x1_3 * v6;
     let x2_0 = subgroupBroadcast(v1.x, 2u); let x2_1 = subgroupBroadcast(v1.y, 2u); let x2_2 = subgroupBroadcast(v1.z, 2u); let x2_3 = subgroupBroadcast(v1.w, 2u);
-    c2_0 += x2_0 * v2; c2_0 += x2_1 * v3; c2_0 += x2_2 * v4; c2_0 += x2_3 * v5;
+    c2_0 += x2_0 * v2; c2_0 += x2_1 * v4; c2_0 += x2_2 * v5; c2_0 += x2_3 * v6;
     let x3_0 = subgroupBroadcast(v1.x, 3u); let x3_1 = subgroupBroadcast(v1.y, 3u); let x3_2 = subgroupBroadcast(v1.z, 3u); let x3_3 = subgroupBroadcast(v1.w, 3u);
-    c3_0 += x3_0 * v2; c3_0 += x3_1 * v3; c3_0 += x3_2 * v4; c3_0 += x3_3 * v5;
+    c3_0 += x3_0 * v2; c3_0 += x3_1 * v4; c3_0 += x3_2 * v5; c3_0 += x3_3 * v6;
     let x4_0 = subgroupBroadcast(v1.x, 4u); let x4_1 = subgroupBroadcast(v1.y, 4u); let x4_2 = subgroupBroadcast(v1.z, 4u); let x4_3 = subgroupBroadcast(v1.w, 4u);
-    c4_0 += x4_0 * v2; c4_0 += x4_1 * v3; c4_0 += x4_2 * v4; c4_0 += x4_3 * v5;
+    c4_0 += x4_0 * v2; c4_0 += x4_1 * v4; c4_0 += x4_2 * v5; c4_0 += x4_3 * v6;
     let x5_0 = subgroupBroadcast(v1.x, 5u); let x5_1 = subgroupBroadcast(v1.y, 5u); let x5_2 = subgroupBroadcast(v1.z, 5u); let x5_3 = subgroupBroadcast(v1.w, 5u);
-    c5_0 += x5_0 * v2; c5_0 += x5_1 * v3; c5_0 += x5_2 * v4; c5_0 += x5_3 * v5;
+    c5_0 += x5_0 * v2; c5_0 += x5_1 * v4; c5_0 += x5_2 * v5; c5_0 += x5_3 * v6;
     let x6_0 = subgroupBroadcast(v1.x, 6u); let x6_1 = subgroupBroadcast(v1.y, 6u); let x6_2 = subgroupBroadcast(v1.z, 6u); let x6_3 = subgroupBroadcast(v1.w, 6u);
-    c6_0 += x6_0 * v2; c6_0 += x6_1 * v3; c6_0 += x6_2 * v4; c6_0 += x6_3 * v5;
+    c6_0 += x6_0 * v2; c6_0 += x6_1 * v4; c6_0 += x6_2 * v5; c6_0 += x6_3 * v6;
     let x7_0 = subgroupBroadcast(v1.x, 7u); let x7_1 = subgroupBroadcast(v1.y, 7u); let x7_2 = subgroupBroadcast(v1.z, 7u); let x7_3 = subgroupBroadcast(v1.w, 7u);
-    c7_0 += x7_0 * v2; c7_0 += x7_1 * v3; c7_0 += x7_2 * v4; c7_0 += x7_3 * v5;
+    c7_0 += x7_0 * v2; c7_0 += x7_1 * v4; c7_0 += x7_2 * v5; c7_0 += x7_3 * v6;
   }
 
   if (row < 4u && column < 8u) {
     b2[16u + (((row * 8u) + column) / 4u)] = c0_0;
   }
   if ((row + 1u) < 4u && column < 8u) {
-    let at6 = (((row + 1u) * 8u) + column);
+    let at7 = (((row + 1u) * 8u) + column);
     b2[16u + ((((row + 1u) * 8u) + column) / 4u)] = c1_0;
   }
   if ((row + 2u) < 4u && column < 8u) {
-    let at7 = (((row + 2u) * 8u) + column);
+    let at8 = (((row + 2u) * 8u) + column);
     b2[16u + ((((row + 2u) * 8u) + column) / 4u)] = c2_0;
   }
   if ((row + 3u) < 4u && column < 8u) {
-    let at8 = (((row + 3u) * 8u) + column);
+    let at9 = (((row + 3u) * 8u) + column);
     b2[16u + ((((row + 3u) * 8u) + column) / 4u)] = c3_0;
   }
 }

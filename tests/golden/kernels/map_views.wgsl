@@ -10,14 +10,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var step = 0u; step < 1u; step++) {
     let i = first + step * 64u;
     if (i >= 12u) { return; }
-    let at1 = min((((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u) - 7u), vec4<u32>(1u));
+    let at1 = ((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u);
     let at2 = (((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) % 5u);
-    let v3 = (((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u) < vec4<u32>(9u));
-    let at4 = min(((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u), vec4<u32>(6u));
-    let at5 = ((at2 * 7u) + (6u - at4));
-    let v6 = vec4<f32>(x0[at5.x], x0[at5.y], x0[at5.z], x0[at5.w]);
-    let v7 = (((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u) < vec4<u32>(7u));
-    let v8 = select(vec4<f32>(1.0f), v6, v7);
-    y0[i] = v8;
+    let at3 = ((at2 * 7u) + (6u - at1));
+    let v4 = vec4<f32>(x0[at3.x], x0[at3.y], x0[at3.z], x0[at3.w]);
+    let v5 = (((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 5u) % 9u) < vec4<u32>(7u));
+    let v6 = select(vec4<f32>(1.0f), v4, v5);
+    y0[i] = v6;
   }
 }
