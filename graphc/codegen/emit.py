@@ -280,12 +280,13 @@ class Emitter:
         flat, dtype = index.flat, value.type.dtype
         aligned = flat.base.align % LANES == 0
         if flat.uniform:
-            operand = self.bindings.read(value, vector=aligned and self.bindings.in_vectors(value))
+            among = aligned and flat.const is None and self.bindings.in_vectors(value)
+            operand = self.bindings.read(value, vector=among)
             self.touches.append((operand.name, self._touched(flat, False)))
-            if flat.const is None and (operand.vector or self._element(operand, flat.base, flat.shift)):
-                known = self._element(operand, flat.base, flat.shift)
-                return self._loaded(operand, Term(known or self._single(operand, flat.base, flat.shift), 1, dtype))
-            return self._loaded(operand, Term(operand.load(flat.text), 1, dtype))
+            known = self._element(operand, flat.base, flat.shift)
+            if known is None:
+                known = self._single(operand, flat.base, flat.shift) if among else operand.load(flat.text)
+            return self._loaded(operand, Term(known, 1, dtype))
         operand = self.bindings.read(value, vector=flat.lane == 1 and aligned)
         whole = operand.vector and flat.align % LANES == 0
         self.touches.append((operand.name, self._touched(flat, whole)))
