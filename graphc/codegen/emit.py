@@ -7,7 +7,7 @@ on (value, position) within a scope (a loop body), and each gets a short name wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +16,7 @@ import numpy as np
 from graphc.codegen.kernel import Bindings, Operand
 from graphc.codegen.literals import literal_bits, literal_text
 from graphc.codegen.opaque import Origins, hold, is_number, special
+from graphc.codegen.texts import is_atom, plus, quarter, swizzled
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, clamp, moved
@@ -138,7 +139,7 @@ class Emitter:
 
     def name(self, term: Term, prefix: str = "v") -> Term:
         """The term as a name: bound with `let` unless it is a name or a literal already."""
-        if _is_atom(term.text):
+        if is_atom(term.text):
             return term
         name = self.fresh(prefix)
         self.line(f"let {name} = {term.text};")
@@ -204,7 +205,7 @@ class Emitter:
         flat = index.flat
         if operand.vector:
             self._touch(operand, flat, store=True)
-            self.line(operand.store(_quarter(flat), self.widened(term, LANES).text))
+            self.line(operand.store(quarter(flat), self.widened(term, LANES).text))
             return
         self._touch(operand, flat, store=True)
         if flat.uniform and term.width == 1:
@@ -272,7 +273,7 @@ class Emitter:
         row, column = index.matrix
         operand = self.bindings.stage(value)
         self.texels += [self._touched(row, False), self._touched(column, True)]
-        return self._loaded(operand, Term(operand.texel(row.text, _quarter(column)), LANES, value.type.dtype))
+        return self._loaded(operand, Term(operand.texel(row.text, quarter(column)), LANES, value.type.dtype))
 
     def _load(self, value: Value, index: Index) -> Term:
         if self._staging:
@@ -309,7 +310,7 @@ class Emitter:
                     loaded = self._loaded(operand, Term(operand.load(self._quad(base, vector)), LANES, dtype))
                     self._hold(operand, base, vector * LANES, loaded)
         found = [self._element(operand, base, k) or self._single(operand, base, k) for k in range(start, start + LANES)]
-        together = _swizzled(found)
+        together = swizzled(found)
         name, _, lanes = together[0].rpartition(".")
         if lanes == "xyzw":
             return Term(name, LANES, dtype)
@@ -329,15 +330,15 @@ class Emitter:
 
     def _quad(self, base: Idx, vector: int) -> str:
         """The number of the vector that lies so many vectors behind `base`."""
-        text = _quarter(base)
-        return text if vector == 0 else _plus(self.named(Idx(text), longer=0).text, vector)
+        text = quarter(base)
+        return text if vector == 0 else plus(self.named(Idx(text), longer=0).text, vector)
 
     def _single(self, operand: Operand, base: Idx, offset: int) -> str:
         """The load of the element so far behind `base`."""
         if operand.vector:
             vector, lane = divmod(offset, LANES)
             return f"{operand.load(self._quad(base, vector))}.{'xyzw'[lane]}"
-        return operand.load(_plus(self.named(base, longer=0).text, offset))
+        return operand.load(plus(self.named(base, longer=0).text, offset))
 
     def _loaded(self, operand: Operand, term: Term) -> Term:
         """A name for an element of an operand."""
@@ -353,7 +354,7 @@ class Emitter:
             name = self.named(flat).text
             return [f"{name}.{c}" for c in "xyzw"]
         base = self.named(flat.base, longer=0).text
-        return [_plus(base, flat.shift + k * flat.lane) for k in range(LANES)]
+        return [plus(base, flat.shift + k * flat.lane) for k in range(LANES)]
 
     def _touch(self, operand: Operand, flat: Idx, store: bool = False) -> None:
         self.touches.append((operand.name, self._touched(flat, operand.vector, store)))
@@ -370,7 +371,7 @@ class Emitter:
 
     def named(self, idx: Idx, longer: int = _LONG) -> Idx:
         """The index with its expression bound with `let`, if it has more than `longer` characters and is no name."""
-        if len(idx.text) <= longer or _is_atom(idx.text):
+        if len(idx.text) <= longer or is_atom(idx.text):
             return idx
         if idx.origin is not None:
             return moved(self.named(idx.origin, longer), idx.shift, idx.bound)
@@ -465,42 +466,6 @@ def _narrowed(ids: Term, width: int) -> str:
         return ids.text
     wide, narrow = Lanes(width)(ids.dtype), Lanes(width)(i32)
     return f"{narrow}(clamp({ids.text}, {wide}({-(2**31)}li), {wide}({2**31 - 1}li)))"
-
-
-def _quarter(flat: Idx) -> str:
-    """The number of the vector that starts at `flat`."""
-    if flat.const is not None:
-        return f"{flat.const // LANES}u"
-    suffix = f" * {LANES}u)"
-    if flat.text.startswith("(") and flat.text.endswith(suffix) and _is_atom(flat.text[1 : -len(suffix)]):
-        return flat.text[1 : -len(suffix)]
-    return f"{flat.text} / {LANES}u"
-
-
-def _plus(text: str, number: int) -> str:
-    """A name and a number that is added, or taken away."""
-    return text if number == 0 else f"{text} {'+' if number > 0 else '-'} {abs(number)}u"
-
-
-def _swizzled(elements: Sequence[str]) -> list[str]:
-    """Elements, those that lie in a row in one vector as one expression: v1.y and v1.z as v1.yz."""
-    found: list[str] = []
-    for element in elements:
-        name, _, lane = element.rpartition(".")
-        before, _, lanes = found[-1].rpartition(".") if found else ("", "", "")
-        if name.isalnum() and name == before and lanes in "xyzw" and lane == "xyzw"["xyzw".index(lanes[-1]) + 1 :][:1]:
-            found[-1] += lane
-        else:
-            found.append(element)
-    return found
-
-
-def _is_atom(text: str) -> bool:
-    """Whether the text is a name, or a literal, alone or in a vector constructor."""
-    inner = text.partition("(")
-    if inner[1] and inner[0].startswith("vec4<") and text.endswith(")") and "(" not in inner[2]:
-        text = inner[2][:-1]
-    return text.replace("_", "").replace(".", "", 1).lstrip("-").isalnum()
 
 
 def _is_literal(term: Term) -> bool:

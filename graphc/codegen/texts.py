@@ -1,0 +1,43 @@
+"""Texts of indices and elements in WGSL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.ir.index import LANES, Idx
+
+
+def quarter(flat: Idx) -> str:
+    """The number of the vector that starts at `flat`."""
+    if flat.const is not None:
+        return f"{flat.const // LANES}u"
+    suffix = f" * {LANES}u)"
+    if flat.text.startswith("(") and flat.text.endswith(suffix) and is_atom(flat.text[1 : -len(suffix)]):
+        return flat.text[1 : -len(suffix)]
+    return f"{flat.text} / {LANES}u"
+
+
+def plus(text: str, number: int) -> str:
+    """A name and a number that is added, or taken away."""
+    return text if number == 0 else f"{text} {'+' if number > 0 else '-'} {abs(number)}u"
+
+
+def swizzled(elements: Sequence[str]) -> list[str]:
+    """Elements, those that lie in a row in one vector as one expression: v1.y and v1.z as v1.yz."""
+    found: list[str] = []
+    for element in elements:
+        name, _, lane = element.rpartition(".")
+        before, _, lanes = found[-1].rpartition(".") if found else ("", "", "")
+        if name.isalnum() and name == before and lanes in "xyzw" and lane == "xyzw"["xyzw".index(lanes[-1]) + 1 :][:1]:
+            found[-1] += lane
+        else:
+            found.append(element)
+    return found
+
+
+def is_atom(text: str) -> bool:
+    """Whether the text is a name, or a literal, alone or in a vector constructor."""
+    inner = text.partition("(")
+    if inner[1] and inner[0].startswith("vec4<") and text.endswith(")") and "(" not in inner[2]:
+        text = inner[2][:-1]
+    return text.replace("_", "").replace(".", "", 1).lstrip("-").isalnum()
