@@ -15,7 +15,7 @@ import numpy as np
 from graphc.errors import DTypeError, GraphcError, ShapeError
 from graphc.ir.types import Shape, bool_, broadcast_shapes, i32
 from graphc.tracing.aliases import fresh
-from graphc.tracing.core import adopted, constant, emit, is_tracer, is_weak, located, owner
+from graphc.tracing.core import constant, emit, is_tracer, is_weak, located, owner
 from graphc.tracing.indexing import (
     Advanced,
     as_operand,
@@ -103,7 +103,7 @@ def updated(x: Tracer, key: Any, y: Any, how: str) -> Any:
 
 def _updated(x: Tracer, key: Any, y: Any, how: str) -> Tracer:
     trace = owner((x, y))
-    x = adopted(trace, x).as_strong()
+    x = constant(trace, x).as_strong()  # what is known is updated by what is traced, too
     dtype = x.value.type.dtype
     if dtype == bool_ and how != "set":  # in NumPy, addition of truth is or, and multiplication is and
         return truth(_updated(cast(x, i32), key, _int_of_bool(x, y), how))

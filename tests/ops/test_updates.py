@@ -142,6 +142,23 @@ def test_equal_extremes_share_the_gradient() -> None:
     np.testing.assert_array_equal(np.asarray(graphc.grad(total)(y)), [1, 0.5, 0.5, 0])
 
 
+@pytest.mark.parametrize("how", ["set", "add", "max"])
+def test_what_is_known_is_updated_at_a_traced_index_or_with_traced_values(how: str) -> None:
+    values, known = np.ones((3, 6, 3), np.float32), X.astype(np.float64)
+    want = getattr(graphc.at(X)[IDS], how)(values)
+    calls: list[Any] = [
+        lambda y, i: getattr(graphc.at(known)[IDS], how)(y),
+        lambda y, i: getattr(graphc.at(known)[i], how)(values),
+        lambda y, i: getattr(graphc.at(X.tolist())[i], how)(y),
+    ]
+    for call in calls:
+        got = np.asarray(graphc.compile(call, device="numpy")(values, IDS))
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+    placed = graphc.compile(lambda y: graphc.at(X)[1:3, 0].set(y), device="numpy")(values[:2, 0])
+    np.testing.assert_array_equal(np.asarray(placed)[1:3, 0], 1)
+
+
 def test_a_traced_mask_takes_one_value() -> None:
     got = graphc.compile(lambda x: (x.at[x > 0].set(0), x.at[x > 0].multiply(2)), device="numpy")(X)
     np.testing.assert_array_equal(np.asarray(got[0]), np.minimum(X, 0))
