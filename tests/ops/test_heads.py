@@ -204,6 +204,19 @@ def test_attention_by_parts_is_causal_attention(device: str) -> None:
     np.testing.assert_allclose(np.asarray(cache["v"])[:, :, :done], ALL[2][:, :, :done].astype(np.float32))
 
 
+def test_a_cache_in_half_precision_is_read_in_that_of_the_queries() -> None:
+    given = [x[:, :, :3].astype(np.float32) for x in ALL]
+    cache = nn.kv_cache((2,), SHARED, 5, DEPTH, 3, np.float16)
+    q, k, v = (x[:, :, :3] for x in ALL)
+    want = one_by_one(q, k, v, lower_seen(3, 3), SLOPES)
+    for run in (cached, graphc.compile(cached, device="numpy")):
+        got, kept = run(*given, cache)
+        assert (got.dtype, kept["k"].dtype) == (np.float32, np.float16)
+        np.testing.assert_allclose(np.asarray(got), want, atol=3e-3)
+    half, _ = cached(*(x.astype(np.float16) for x in given), nn.kv_cache(2, SHARED, 5, DEPTH, 3))
+    assert half.dtype == np.float16
+
+
 def test_the_cache_is_written_in_place() -> None:
     given = [x[:, :, :1].astype(np.float32) for x in ALL]
     cache = nn.kv_cache(2, SHARED, 64, DEPTH, 3)
