@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import numpy as np
 
 import graphc
-from graphc.bench.peaks import Peak
 from graphc.cli.sample import Saved
 from graphc.cli.settings import ARG, DEVICE, GRAD, SET, TARGET, WHAT
 from graphc.cli.subject import SUBJECT, Subject, Wanted, find
 from graphc.executable import Executable
 from graphc.models import MODELS
+
+if TYPE_CHECKING:
+    from graphc.bench.peaks import Peak
 
 FEW: Final = 3
 """Calls of which a peak is the best."""

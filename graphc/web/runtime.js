@@ -1,10 +1,10 @@
-// runtime.js: runs programs that graphc exported, on WebGPU, with no dependency. docs/program.md describes the files.
+// runtime.js: runs exported programs on WebGPU. docs/program.md describes the files.
 //
 //   const program = await load("./model/");            // the folder with manifest.json
 //   const { loss } = await program.step({ x, y });      // typed arrays in, typed arrays out
 //
-// Everything is made once: buffers, pipelines, bind groups. A call submits once. What it does not name comes from
-// `program.state`, which stays on the device; results that take the place of donated arguments go back there.
+// Buffers, pipelines and bind groups are made once; a call submits once. Arguments that it does not name come from
+// `program.state`, and results that take the place of donated ones go back there.
 
 import { argumentsOf, check, fail, KINDS, leavesIn, match, problem, product, ProgramError } from "./format.js";
 import { read, readArrays, readNotes, routes, sequence, VECTOR, writeArrays } from "./format.js";
@@ -132,7 +132,7 @@ class Device {
     const requiredFeatures = new Set();
     for (const { requires } of functions) {
       for (const [limit, need] of Object.entries(requires.limits)) {
-        if (adapter.limits[limit] === undefined) continue; // one that WebGPU does not know
+        if (adapter.limits[limit] === undefined) continue;
         requiredLimits[limit] = Math.max(need, requiredLimits[limit] ?? 0); // a device has its default at least
       }
       requires.features.forEach((need) => requiredFeatures.add(featureOf(need)));
@@ -361,7 +361,7 @@ export class Program {
     const ready = {};
     for (const [name, f] of Object.entries(functions).sort(([a], [b]) => (b === first) - (a === first))) {
       ready[name] = Promise.all(f.dispatches.map((d) => make(d.kernel)));
-      ready[name].catch(() => {}); // told to who calls it
+      ready[name].catch(() => {});
       if (name === first) await ready[name];
     }
     if (!(first in ready)) await Promise.all(Object.values(ready));

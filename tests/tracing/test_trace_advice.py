@@ -112,7 +112,7 @@ def test_the_advice_gives_what_the_refused_call_gives(case: str) -> None:
     names, call = CASES[case]
     pieces = re.findall(r"`([^`]+)`", refusal(call, names))
     assert pieces, "the message has code"
-    want = np.asarray(call(**names))
+    want = np.real_if_close(call(**names))  # NumPy may give eigenvalues as complex numbers
     found: dict[str, Any] = {"np": np, "graphc": graphc, **names}
     *before, last = pieces
     for piece in before:
