@@ -326,18 +326,25 @@ def sliding_window_view(
         n = found.shape[k]
         if not 0 <= size <= n:
             raise ShapeError(f"a window of {size} elements does not fit {found.value.type} along axis {k}")
-        count = n - size + 1
-        if 0 < size <= _TAPS:
-            found = np.stack([part(found, k, first, first + count) for first in range(size)], axis=-1)
-        else:
-            place = np.arange(count)[:, None] + np.arange(size)
-            found = np.moveaxis(np.take(found, place, axis=k), k + 1, -1)
+        found = _windows(found, k, size)
     return found
 
 
+def _windows(x: Any, axis: int, size: int) -> Any:
+    """x with one more axis, the last: the elements from each one along `axis` on. It is made of views alone.
+
+    Rows of n elements, all alike and one after the other, taken as rows of n + 1, begin one further along each.
+    """
+    rows = np.moveaxis(x, axis, -1)
+    *outer, n = rows.shape
+    alike = np.broadcast_to(rows[..., None, :], (*outer, size + 1, n))
+    line = np.reshape(alike, (*outer, (size + 1) * n))[..., : size * (n + 1)]
+    begun = np.reshape(line, (*outer, size, n + 1))[..., : n - size + 1]
+    return np.moveaxis(np.moveaxis(begun, -2, -1), -2, axis)
+
+
 _TAPS: Final = 16
-"""Products that are added one by one; more of them are a product with a matrix of windows. Elements of a window that
-are slices of the array; more of them are looked up."""
+"""Products that are added one by one; more of them are a product with a matrix of windows."""
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {

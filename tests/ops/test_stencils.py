@@ -15,6 +15,7 @@ import graphc
 from graphc import spec
 
 Function = Callable[..., Any]
+windows: Final = np.lib.stride_tricks.sliding_window_view
 
 
 def rolled(x: Any) -> Any:
@@ -115,6 +116,41 @@ def test_a_stencil_of_what_is_given_away_reads_it_before_it_is_written(fn: Funct
     x = np.random.default_rng(0).integers(0, 9, (64, 64)).astype("f")
     again = graphc.compile(lambda x: fn(fn(x)), device="wgpu", donate=(0,))
     np.testing.assert_array_equal(np.asarray(again(graphc.asarray(x, "wgpu"))), fn(fn(x)))
+
+
+KERNEL: Final = np.arange(12, dtype="f").reshape(3, 4) - 5
+WINDOWS: Final[dict[str, Function]] = {
+    "all": lambda x: windows(x, (3, 4)),
+    "along one axis, twice": lambda x: windows(x, (2, 3), (1, 1)),
+    "as wide as the axis, and of nothing": lambda x: windows(windows(x, x.shape[1], axis=1), 0, axis=0),
+    "convolution": lambda x: np.sum(windows(x, (3, 4)) * KERNEL, axis=(2, 3)),
+    "product": lambda x: np.einsum("ijkl,kl->ij", windows(x, (3, 4)), KERNEL),
+    "greatest": lambda x: np.max(windows(x, (3, 3)), axis=(-2, -1)),
+}
+
+
+@pytest.mark.parametrize("what", WINDOWS)
+def test_windows_are_those_of_numpy(what: str) -> None:
+    x = np.random.default_rng(0).permutation(63).reshape(7, 9).astype("f")
+    compiled = graphc.compile(WINDOWS[what], device="wgpu")
+    np.testing.assert_array_equal(np.asarray(compiled(x)), WINDOWS[what](x))
+    assert len(compiled.lower(x).plan.dispatches) == 1, "windows are views, whatever reads them"
+
+    def loss(x: Any) -> Any:
+        return np.sum(np.sin(0.1 * WINDOWS[what](x)))
+
+    slopes = graphc.compile(graphc.grad(loss), device="wgpu")(x)
+    basis = np.eye(63).reshape(63, 7, 9) * 1e-4
+    wanted = [(loss(x + step) - loss(x - step)) / 2e-4 for step in basis]
+    np.testing.assert_allclose(np.asarray(slopes).ravel(), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("width", "axis"), [(10, 1), (-1, 0), ((2, 2), 0), (2, None)])
+def test_windows_that_do_not_fit_are_refused(width: Any, axis: Any) -> None:
+    with pytest.raises(ValueError):
+        windows(np.zeros((7, 9)), width, axis)
+    with pytest.raises(graphc.ShapeError):
+        graphc.trace(lambda x: windows(x, width, axis), spec((7, 9)))
 
 
 LOADS: Final = {
