@@ -19,6 +19,8 @@ Array = Any
 def shifted(x: Array, axis: int) -> Array:
     """x less its maximum along `axis`. The result of either softmax does not depend on the shift, nor its gradient."""
     x = array_like(x)
+    if not x.shape[axis]:  # there is no maximum, and nothing to shift
+        return x
     return x - apply(by_name("stop_gradient"), np.max(x, axis=axis, keepdims=True))
 
 

@@ -304,7 +304,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if not (isinstance(two, tuple) and len(two) == 2 and ord in (2, -2, "nuc")):
         return products.norm(x, ord, axis, keepdims)
     s = _svd(np.moveaxis(t, two, (-2, -1)))[1]
-    made: Any = np.sum(s, axis=-1) if ord == "nuc" else np.max(s, axis=-1) if ord == 2 else np.min(s, axis=-1)
+    added = ord == "nuc" or (ord == 2 and not s.shape[-1])  # the greatest of none is 0, as their sum
+    made: Any = np.sum(s, axis=-1) if added else np.max(s, axis=-1) if ord == 2 else np.min(s, axis=-1)
     return np.expand_dims(made, tuple(i % t.ndim for i in two)) if keepdims else made
 
 

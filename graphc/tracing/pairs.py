@@ -223,13 +223,14 @@ def _stages(z: Pair, sign: int) -> Pair:
     return Pair(*(rows(np.swapaxes(v, -1, -2), n) for v in (second.real, second.imag)))
 
 
-def _turns(steps: Any, n: int, sign: int) -> tuple[Any, Any]:
+def _turns(steps: Any, n: int, sign: int) -> tuple[Any, ...]:
     """exp(sign 2 pi i steps / n)."""
     angle = 2 * np.pi / n * (steps % n)
-    return np.cos(angle), sign * np.sin(angle)
+    parts = np.cos(angle), sign * np.sin(angle)
+    return tuple(np.where(np.abs(part) < 1e-12, 0, part) for part in parts)  # a quarter of a turn is one
 
 
-def _times(z: Pair, turns: tuple[Any, Any], times: Callable[[Any, Any], Any]) -> Pair:
+def _times(z: Pair, turns: tuple[Any, ...], times: Callable[[Any, Any], Any]) -> Pair:
     c, s = (v.astype(z.real.dtype) for v in turns)
     if z.imag is None:
         return Pair(times(z.real, c), times(z.real, s))

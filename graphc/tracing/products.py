@@ -13,7 +13,7 @@ from graphc.ir.types import Shape, bool_, f16, f32, i32, normalize_axis
 from graphc.tracing.core import emit, owner
 from graphc.tracing.einsum import contract, einsum
 from graphc.tracing.promote import cast, common_dtype, converted, inexact, loop_dtypes
-from graphc.tracing.reductions import axes_of, flag, no_out, reduce, root, traced
+from graphc.tracing.reductions import any_, axes_of, flag, no_out, reduce, root, traced
 from graphc.tracing.shaping import ints, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import truth
@@ -148,7 +148,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         raise TraceError(f"there is no matrix norm {ord!r}")
     total_over, pick_over = (given[0], given[1]) if abs(ord) == 1 else (given[1], given[0])
     sums: Any = reduce("sum", emit("abs", t), (total_over,), True)
-    made = reduce("max" if ord > 0 else "min", sums, (pick_over,), True)
+    made = _extreme(sums, (pick_over,), True, ord > 0)
     return made if keepdims else reshape(made, tuple(n for i, n in enumerate(t.shape) if i not in given))
 
 
@@ -161,15 +161,30 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
         return _euclidean(t, axes, keep)
     size = emit("abs", t)
     if ord in (np.inf, -np.inf):
-        return reduce("max" if ord > 0 else "min", size, axes, keep)
+        return _extreme(size, axes, keep, ord > 0)
     if ord == 0:
         return reduce("sum", cast(truth(t), t.value.type.dtype), axes, keep)
     if ord == 1:
         return reduce("sum", size, axes, keep)
     if not isinstance(ord, int | float):
         raise TraceError(f"the norm {ord!r} cannot be traced")
-    total: Any = reduce("sum", np.power(size, ord), axes, keep)  # type: ignore[arg-type]  # tracers
-    return total ** (1.0 / ord)
+    return _any_norm(size, axes, keep, float(ord))
+
+
+def _any_norm(size: Any, axes: Shape, keep: bool, ord: float) -> Any:
+    """The norm of any order of sizes. What is 0 has a gradient of 0, and so has a norm that is 0."""
+    zero = size == 0
+    powers = np.where(zero, 0.0 if ord > 0 else np.inf, np.where(zero, 1, size) ** ord)
+    total: Any = reduce("sum", traced(powers), axes, keep)
+    nothing = total == 0 if ord > 0 else any_(zero, axes, keepdims=keep)
+    return np.where(nothing, 0, np.where(nothing, 1, total) ** (1 / ord))
+
+
+def _extreme(size: Tracer, axes: Shape, keep: bool, greatest: bool) -> Tracer:
+    """The greatest or least of sizes; the greatest of none is 0, as their sum."""
+    if greatest and any(not size.shape[i] for i in axes):
+        return reduce("sum", size, axes, keep)
+    return reduce("max" if greatest else "min", size, axes, keep)
 
 
 def _euclidean(t: Tracer, axes: Shape, keep: bool) -> Tracer:

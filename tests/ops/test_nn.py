@@ -83,6 +83,15 @@ def test_softmax_over_any_axis(axis: int) -> None:
     check(lambda x: nn.log_softmax(x, axis), np.log(softmax64(X, axis)), X)
 
 
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (0, 0)])
+def test_softmax_of_no_elements(shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape, np.float32)
+    for function in (nn.softmax, nn.log_softmax):
+        assert function(x).shape == shape
+        program = graphc.compile(graphc.grad(lambda x, function=function: np.sum(function(x))), device="numpy")
+        assert np.asarray(program(x)).shape == shape
+
+
 def test_softmax_of_large_numbers() -> None:
     x = np.array([[1000.0, 0.0], [-1000.0, -1001.0]])
     np.testing.assert_allclose(nn.softmax(x), [[1, 0], softmax64(np.array([1.0, 0.0]))])

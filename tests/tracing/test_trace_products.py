@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from tests.support.operands import BATCH, B, C, K, M, N, T, V, X, Y, floats
 from tests.support.tracing import assert_same
 
@@ -70,6 +71,46 @@ PRODUCTS: dict[str, Any] = {
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_products(name: str) -> None:
     assert_same(PRODUCTS[name], X, M, BATCH, rtol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0), (0, 0)])
+@pytest.mark.parametrize("ord", [1, 2, np.inf, "nuc", "fro"])
+def test_norms_of_no_elements_are_zero(ord: Any, shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape, np.float32)
+
+    def norm(x: Any) -> Any:
+        return np.linalg.norm(x, ord)
+
+    found, gradient = graphc.compile(graphc.value_and_grad(norm), device="numpy")(x)
+    assert float(found) == norm(x) == 0
+    assert np.asarray(gradient).shape == shape
+
+
+@pytest.mark.parametrize("ord", [0.5, 1, 1.5, 2, 3, np.inf, -1, -3.5])
+def test_norms_of_what_is_zero_have_gradients(ord: float) -> None:
+    x = np.array([[0, 0, 0], [2, 0, -1], [3, 1, 2]], np.float32)
+
+    def norms(x: Any) -> Any:
+        return np.sum(np.linalg.norm(x, ord, axis=1) * np.array([1, 2, 3], np.float32))
+
+    found, gradient = map(np.asarray, graphc.compile(graphc.value_and_grad(norms), device="numpy")(x))
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(found, norms(x), rtol=1e-6)
+    assert np.isfinite(gradient).all()
+    np.testing.assert_array_equal(gradient[0], 0)
+    steps = 1e-3 * np.eye(3)
+    slopes = [(np.linalg.norm(x[2] + step, ord) - np.linalg.norm(x[2] - step, ord)) / 2e-3 for step in steps]
+    np.testing.assert_allclose(gradient[2], np.array(slopes) * 3, rtol=1e-4, atol=1e-4)
+
+
+def test_products_with_no_columns_have_gradients() -> None:
+    """Of a stack with one matrix, whose rows are taken together."""
+    a, b = np.ones((2, 3, 4), np.float32), np.ones((4, 0), np.float32)
+    for x, y in ((a, b), (a[..., :0], b.T[:, :3])):
+        for passes in ((), graphc.passes.DEFAULT):
+            step = graphc.compile(graphc.grad(lambda x, y: np.sum(x @ y), (0, 1)), device="numpy", passes=passes)
+            for gradient, given in zip(step(x, y), (x, y), strict=True):
+                np.testing.assert_array_equal(np.asarray(gradient), np.zeros_like(given))
 
 
 EINSUM: list[tuple[str, tuple[tuple[int, ...], ...]]] = [

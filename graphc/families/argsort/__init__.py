@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from graphc.families.argsort.host import order
 from graphc.families.argsort.kernel import argsort, turns
 from graphc.families.record import Family
 
@@ -12,5 +13,6 @@ FAMILY: Final = Family(
     doc="the order of the elements of rows",
     lowers=lambda op: op.kernel == "argsort",
     build=argsort,
+    numpy=order,
     operations=lambda node: node.inputs[0].type.size * turns(node.inputs[0].type.shape[-1]),
 )
