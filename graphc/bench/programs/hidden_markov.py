@@ -11,10 +11,13 @@ from graphc.bench.programs.record import Program
 
 SYMBOLS: Final = 6
 
+ADDED: Final[np.ufunc] = np.logaddexp
+"""Of logarithms, that of the sum of the numbers."""
+
 
 def normalized(p: Any) -> tuple[Any, Any, Any]:
     """Log probabilities of the first state [S], of moves [S, S] and of symbols [S, 6]."""
-    first, move, emit = (x - np.logaddexp.reduce(x, axis=-1, keepdims=True) for x in (p["first"], p["move"], p["emit"]))
+    first, move, emit = (x - ADDED.reduce(x, axis=-1, keepdims=True) for x in (p["first"], p["move"], p["emit"]))
     return first, move, emit
 
 
@@ -51,10 +54,10 @@ def loss(p: Any, seen: Any) -> Any:
     first, move, emit = normalized(p)
 
     def forward(alpha: Any, symbol: Any) -> tuple[Any, None]:
-        return np.logaddexp.reduce(alpha[:, None] + move, axis=0) + emit[:, symbol], None
+        return ADDED.reduce(alpha[:, None] + move, axis=0) + emit[:, symbol], None
 
     alpha, _ = graphc.scan(forward, first + emit[:, seen[0]], seen[1:])
-    return -np.logaddexp.reduce(alpha) / len(seen)
+    return -ADDED.reduce(alpha) / len(seen)
 
 
 def loss_numpy(p: Any, seen: Any) -> Any:
@@ -62,8 +65,8 @@ def loss_numpy(p: Any, seen: Any) -> Any:
     first, move, emit = normalized(p)
     alpha = first + emit[:, seen[0]]
     for symbol in seen[1:]:
-        alpha = np.logaddexp.reduce(alpha[:, None] + move, axis=0) + emit[:, symbol]
-    return -np.logaddexp.reduce(alpha) / len(seen)
+        alpha = ADDED.reduce(alpha[:, None] + move, axis=0) + emit[:, symbol]
+    return -ADDED.reduce(alpha) / len(seen)
 
 
 def make(small: bool) -> tuple[Any, ...]:
