@@ -12,6 +12,7 @@ from graphc.passes.canonicalize.simplify import simplify
 from graphc.passes.fusion.fuse import fuse
 from graphc.passes.marks.chain import chain
 from graphc.passes.marks.stage import stage
+from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.keep import keep
 from graphc.passes.memory.order import order
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
@@ -20,6 +21,7 @@ from graphc.passes.split import split
 __all__ = [
     "DEFAULT",
     "GraphPass",
+    "alternate",
     "attention",
     "chain",
     "cse",

@@ -21,6 +21,7 @@ from graphc.passes.fusion.wide import narrow
 from graphc.passes.loops import loops
 from graphc.passes.marks.chain import chain
 from graphc.passes.marks.stage import stage
+from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.keep import keep
 from graphc.passes.memory.order import order
 from graphc.passes.ranges import Ranges, ranges
@@ -46,6 +47,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     keep,
     fuse,
     order,
+    alternate,
     stage,
     chain,
 )
