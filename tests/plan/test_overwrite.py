@@ -122,7 +122,7 @@ def test_a_variable_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     def program(x: Any, xs: Any) -> Any:
         return graphc.scan(lambda h, y: (softmax(y) + h[:, ::-1], np.sum(h)), x, xs)
 
-    graph = fused(program, (8, 5), (4, 8, 5))
+    graph = fused(program, (8, 5), (3, 8, 5))  # more steps would take turns, and write over nothing that they read
     lower(graph, Target())
     monkeypatch.setattr(rule, "_read_first", sets_of_places)
     with pytest.raises(GraphError, match=r"updates .* in place, but an invocation"):
