@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from graphc.ir.types import Lengths, as_shape
 from graphc.ops import by_name
 from graphc.tracing.core import is_tracer, located
@@ -76,11 +76,11 @@ def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0,
 
 
 def randint(key: Array, shape: Lengths, low: SupportsIndex, high: SupportsIndex) -> Array:
-    """Integers i32 in [low, high), each alike to within 2^-32. Raises ValueError for an empty range."""
+    """Integers i32 in [low, high), each alike to within 2^-32. Raises ArgumentError for an empty range."""
     first, end = _integer(low, "low"), _integer(high, "high")
     span = end - first
     if not 0 < span < 1 << 32 or first < -(1 << 31) or end > 1 << 31:
-        raise ValueError(f"randint: [{first}, {end}) is empty, or not a part of the 32-bit integers")
+        raise ArgumentError(f"randint: [{first}, {end}) is empty, or not a part of the 32-bit integers")
     words, size = bits(key, (2, *as_shape(shape))), np.uint32(span)
     # The high word of (64 random bits) * span / 2^32, in 32-bit arithmetic that wraps (NumPy warns of it on scalars).
     with np.errstate(over="ignore"):

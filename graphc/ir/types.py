@@ -258,7 +258,13 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 
 def normalize_axis(axis: int, rank: int, what: str = "axis") -> int:
-    """`axis` counted from the front; raises ShapeError where it lies outside [-rank, rank)."""
+    """`axis` counted from the front; raises ShapeError where it lies outside [-rank, rank), or is no integer."""
+    try:
+        axis = operator.index(axis)
+    except GraphcError:
+        raise
+    except TypeError:
+        raise ShapeError(f"{what} is {axis!r}: needs an integer") from None
     if not -rank <= axis < rank:
         raise ShapeError(f"{what} {axis} is out of range for {rank} axes")
     return axis % rank

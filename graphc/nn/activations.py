@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from graphc.convolution import array_like
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.nn.shared import Array, shifted
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
@@ -31,13 +32,16 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
-def gelu(x: Array, approximate: bool = False) -> Array:
+def gelu(x: Array, approximate: bool | Literal["none", "tanh"] = False) -> Array:
     """x * Phi(x), with Phi the normal distribution function; `approximate` takes its tanh form.
 
+    Raises ArgumentError for an approximation of another name.
     Source: arXiv:1606.08415.
     """
     x = array_like(x)
-    if approximate:
+    if isinstance(approximate, str) and approximate not in ("none", "tanh"):
+        raise ArgumentError(f"gelu: approximate is {approximate!r}: write True or 'tanh', False or 'none'")
+    if approximate not in (False, "none"):
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + apply(by_name("erf"), x * math.sqrt(0.5)))
 

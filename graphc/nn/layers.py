@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.convolution import array_like
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.types import as_shape
 from graphc.nn.shared import Array, check_integer, in_range
 from graphc.ops import by_name
@@ -52,10 +52,10 @@ def embedding(table: Array, ids: Array) -> Array:
 def dropout(key: Array, x: Array, rate: float) -> Array:
     """x with each element set to 0 with probability `rate`, the others scaled by 1 / (1 - rate).
 
-    key: u32[2], see graphc.random. rate: in [0, 1), else ValueError.
+    key: u32[2], see graphc.random. rate: in [0, 1), else ArgumentError.
     """
     if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate is {rate}: need 0 <= rate < 1")
+        raise ArgumentError(f"dropout: rate is {rate}: need 0 <= rate < 1")
     if rate == 0:
         return x
     return np.where(bernoulli(key, 1 - rate, x.shape), x * (1 / (1 - rate)), 0)

@@ -75,7 +75,9 @@ def gru(
     """
     xs = array_like(xs)
     state = _checked_start("gru", 3, xs, None if h is None else array_like(h), w_ih, w_hh, b_ih, b_hh)
-    return _over(lambda x, h: _gru(x, h, w_hh, b_hh), _gates(xs, w_ih, b_ih), state, mask, reverse, unroll)
+    return _over(
+        lambda x, h: _gru(x, h, w_hh, b_hh), _gates(_masked(xs, mask), w_ih, b_ih), state, mask, reverse, unroll
+    )
 
 
 def lstm(
@@ -98,7 +100,9 @@ def lstm(
     h, c = (None, None) if state is None else _pair("lstm", state)
     h = _checked_start("lstm", 4, xs, h, w_ih, w_hh, b_ih, b_hh)
     start = (h, np.zeros_like(h) if c is None else c)
-    return _over(lambda x, s: _lstm(x, s, w_hh, b_hh), _gates(xs, w_ih, b_ih), start, mask, reverse, unroll)
+    return _over(
+        lambda x, s: _lstm(x, s, w_hh, b_hh), _gates(_masked(xs, mask), w_ih, b_ih), start, mask, reverse, unroll
+    )
 
 
 def _gates(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -143,6 +147,11 @@ def _over(
     ons = None if mask is None else array_like(mask)[..., None] != 0
     last, ys = scan(step, start, (gates, ons), reverse=reverse, unroll=unroll)
     return ys, last
+
+
+def _masked(xs: Array, mask: Array | None) -> Array:
+    """xs with 0 where a sequence has ended: whatever stands there has no part in a gradient, NaN neither."""
+    return xs if mask is None else np.where(array_like(mask)[..., None] != 0, xs, 0)
 
 
 def _pair(name: str, state: LstmState) -> LstmState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphc import tree
+from graphc.errors import ArgumentError
 from graphc.optim.shared import Array, Optimizer, Transform, Tree, like, require, wide
 
 
@@ -69,7 +70,7 @@ def chain(*parts: Transform) -> Optimizer:
     chain(clip_by_global_norm(1.0), adam(1e-3)). Raises ValueError unless the last part, and it alone, is an Optimizer.
     """
     if not parts or [isinstance(part, Optimizer) for part in parts] != [False] * (len(parts) - 1) + [True]:
-        raise ValueError("chain: the last part must be an optimizer, and no other part may be one")
+        raise ArgumentError("chain: the last part must be an optimizer, and no other part may be one")
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         states = []

@@ -20,6 +20,7 @@ from graphc.tracing.core import emit, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import traced
 from graphc.tracing.rules import with_gradient
+from graphc.tracing.shaping import ints
 from graphc.tracing.tracer import Tracer
 
 _EYE: Final = np.eye(1)
@@ -290,7 +291,8 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
 
 
 def matrix_power(a: Any, n: int) -> Any:
-    """np.linalg.matrix_power, of negative powers too."""
+    """np.linalg.matrix_power, of negative powers too; raises TraceError for what is no integer."""
+    (n,) = ints(n, "matrix_power: n")
     if n == 0:
         x = _matrices(a, square=True)
         return np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)

@@ -119,6 +119,11 @@ class TracerMethods:
         return self
 
     @property
+    def imag(self) -> Any:
+        """Zeros: there are no complex numbers."""
+        return _function(np.zeros_like, self)
+
+    @property
     def at(self) -> Any:
         """x.at[key].set(y), and add, multiply, min and max: a new value with other elements at a key."""
         return ABOVE["at"](self)

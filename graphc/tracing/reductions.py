@@ -33,7 +33,7 @@ def axes_of(x: Tracer, axis: Any) -> Shape:
     given = axis if isinstance(axis, tuple | list) else (axis,)
     if any(is_tracer(a) for a in given):
         raise TraceError("axis= is traced, but has to be known: mark the argument static")
-    axes = tuple(sorted(normalize_axis(int(a), x.ndim) for a in given))
+    axes = tuple(sorted(normalize_axis(a, x.ndim) for a in given))
     if len(set(axes)) != len(axes):
         raise ShapeError(f"axis {tuple(given)} names an axis twice")
     return axes

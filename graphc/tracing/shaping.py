@@ -33,6 +33,11 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
     """np.reshape."""
     x = traced(a)
     wanted = ints(shape if newshape is None else newshape, "shape")
+    if order in ("K", "k", "A", "a") and x.ndim > 1:
+        raise TraceError(
+            f"order={order!r} goes by how an array lies in memory, which a graph does not know: write order='C', row "
+            "by row, or order='F', column by column"
+        )
     if order in ("F", "f"):
         inner = reshape(transpose(x), wanted[::-1] if -1 not in wanted else _solve(x, wanted)[::-1])
         return transpose(inner)
@@ -146,7 +151,7 @@ def squeeze(a: Any, axis: Any = None) -> Tracer:
 
 def ravel(a: Any, order: str = "C") -> Tracer:
     """np.ravel."""
-    return reshape(a, (-1,) if traced(a).size else (0,), "F" if order == "F" else "C")
+    return reshape(a, (-1,) if traced(a).size else (0,), order)
 
 
 def _at_least(rank: int) -> Callable[..., Any]:

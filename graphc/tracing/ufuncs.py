@@ -267,7 +267,7 @@ def _gcd(a: Tracer, b: Tracer) -> Tracer:
         none = emit("eq", b, scalar(b, 0))
         rest = emit("mod", a, emit("where", none, scalar(b, 1), b))
         a, b = emit("where", none, a, b), emit("where", none, b, rest)
-    return a
+    return _absolute(a)  # of the lowest number there is no absolute value to begin with
 
 
 _TURNS: Final = 46
