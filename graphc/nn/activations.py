@@ -90,4 +90,6 @@ def softmax(x: Array, axis: int = -1) -> Array:
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """log(softmax(x)) along `axis`, without overflow and without losing small probabilities."""
     lower = shifted(x, axis)
+    if not lower.shape[axis]:
+        return lower
     return lower - np.log(np.sum(np.exp(lower), axis=axis, keepdims=True))

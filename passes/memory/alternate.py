@@ -85,7 +85,7 @@ def copies(body: Graph, consts: int) -> int:
 
 def _in_place(node: Node, variable: Value) -> bool:
     """Whether a node reads each element of a tensor for the result at the same place alone."""
-    if node.op.name != "fused":
+    if not node.op.is_kernel:
         return node.op.elementwise and node.out.type.shape == variable.type.shape
     inner: Graph = node.attrs["body"]
     read = {v for v, outer in zip(inner.inputs, node.inputs, strict=True) if outer is variable}
