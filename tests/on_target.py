@@ -28,7 +28,7 @@ from graphc.runtime.registry import adapters
 from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.selftest.cases import cases
 from graphc.targets import target_of
-from tests.ops.test_ops_gpu import alone, halved, of_floats, surrounded
+from tests.ops.test_ops_gpu import alone, halved, of_floats, surrounded, takes_halves
 from tests.ops.test_ops_grad_gpu import CASES as GRADIENTS
 from tests.ops.test_ops_grad_gpu import gradients
 from tests.support.planning import over_baseline
@@ -73,7 +73,7 @@ def op_graphs(op: Op, target: Target) -> Iterator[tuple[str, Graph, list[Any], S
     yield "alone", *_legal(alone(op, cases), pipeline.LEGALIZE), cases
     yield "fused", *_legal(surrounded(op, cases), pipeline.DEFAULT), cases
     halves = tuple(halved(c) for c in cases if of_floats(c))
-    if halves and "shader-f16" in target.features:
+    if takes_halves(op) and "shader-f16" in target.features:
         yield "in half precision", *_legal(alone(op, halves), pipeline.DEFAULT), halves
 
 
