@@ -66,9 +66,9 @@ READBACKS: Final = 64
 CHECKS: Final = ("all", "indices", "none")
 """What wgpu-native may add to kernels: bounds of indices and a count of the turns of every loop, bounds alone, nothing.
 
-graphc's own kernels do not need the count: their loops are counted ones. It keeps drivers from unrolling loops. Bounds of
-stores they keep themselves; lanes whose number is not used may load from anywhere, so that without bounds the driver has
-to keep loads within their buffer, as Vulkan's robust access does."""
+graphc's own kernels do not need the count: their loops are counted ones. It keeps drivers from unrolling loops. Their
+stores keep to their tensors; lanes whose number is not used may load from anywhere, so that without bounds the driver
+has to keep loads within their buffer, as Vulkan's robust access does."""
 
 ENVIRONMENT: Final = "GRAPHC_CHECKS"
 
