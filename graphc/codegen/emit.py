@@ -16,7 +16,7 @@ import numpy as np
 from graphc.codegen.kernel import Bindings, Operand
 from graphc.codegen.literals import literal_bits, literal_text
 from graphc.codegen.opaque import Origins, hold, is_number, special
-from graphc.codegen.texts import is_atom, plus, quarter, swizzled
+from graphc.codegen.texts import is_atom, number_of, plus, quarter, swizzled
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, clamp, moved
@@ -211,7 +211,7 @@ class Emitter:
         if flat.uniform and term.width == 1:
             self.line(operand.store(flat.text, term.text))
             return
-        value, offsets = self.widened(self.name(term), LANES), self._offsets(flat)
+        value, offsets = self.widened(self.name(term), LANES), self._offsets(operand, flat)
         for lane, offset in enumerate(offsets):
             self.line(operand.store(offset, f"{self.name(value).text}.{'xyzw'[lane]}"))
 
@@ -286,14 +286,15 @@ class Emitter:
             self.touches.append((operand.name, self._touched(flat, False)))
             known = self._element(operand, flat.base, flat.shift)
             if known is None:
-                known = self._single(operand, flat.base, flat.shift) if among else operand.load(flat.text)
+                fixed = number_of(flat.base) is not None and flat.shift
+                known = self._single(operand, flat.base, flat.shift) if among or fixed else operand.load(flat.text)
             return self._loaded(operand, Term(known, 1, dtype))
         operand = self.bindings.read(value, vector=flat.lane == 1 and aligned)
         whole = operand.vector and flat.align % LANES == 0
         self.touches.append((operand.name, self._touched(flat, whole)))
         if flat.lane == 1:
             return self._row(operand, flat)
-        loads = ", ".join(operand.load(offset) for offset in self._offsets(flat))
+        loads = ", ".join(operand.load(offset) for offset in self._offsets(operand, flat))
         return self._loaded(operand, Term(f"vec4<{dtype.wgsl}>({loads})", LANES, dtype))
 
     def _row(self, operand: Operand, flat: Idx) -> Term:
@@ -307,7 +308,7 @@ class Emitter:
             for vector in range(start // LANES, (start + LANES - 1) // LANES + 1):
                 inside = [k for k in range(start, start + LANES) if k // LANES == vector]
                 if sum(self._element(operand, base, k) is None for k in inside) > 1:
-                    loaded = self._loaded(operand, Term(operand.load(self._quad(base, vector)), LANES, dtype))
+                    loaded = self._loaded(operand, Term(operand.load(self._quad(operand, base, vector)), LANES, dtype))
                     self._hold(operand, base, vector * LANES, loaded)
         found = [self._element(operand, base, k) or self._single(operand, base, k) for k in range(start, start + LANES)]
         together = swizzled(found)
@@ -328,17 +329,27 @@ class Emitter:
         for k, lane in enumerate("xyzw"):
             self._scopes[-1].elements.setdefault((operand.name, base.text, offset + k), f"{term.text}.{lane}")
 
-    def _quad(self, base: Idx, vector: int) -> str:
+    def _quad(self, operand: Operand, base: Idx, vector: int) -> str:
         """The number of the vector that lies so many vectors behind `base`."""
         text = quarter(base)
+        if (number := number_of(base)) is not None:
+            return self._fixed(operand, number // LANES + vector)
         return text if vector == 0 else plus(self.named(Idx(text), longer=0).text, vector)
 
     def _single(self, operand: Operand, base: Idx, offset: int) -> str:
         """The load of the element so far behind `base`."""
         if operand.vector:
             vector, lane = divmod(offset, LANES)
-            return f"{operand.load(self._quad(base, vector))}.{'xyzw'[lane]}"
+            return f"{operand.load(self._quad(operand, base, vector))}.{'xyzw'[lane]}"
+        if (number := number_of(base)) is not None:
+            return operand.load(self._fixed(operand, number + offset))
         return operand.load(plus(self.named(base, longer=0).text, offset))
+
+    def _fixed(self, operand: Operand, place: int) -> str:
+        """A place that is known. What does not count may lie outside; WGSL refuses a constant that does."""
+        size = operand.value.type.size
+        last = (size + LANES - 1) // LANES if operand.vector else size
+        return f"{min(max(place, 0), last - 1)}u"
 
     def _loaded(self, operand: Operand, term: Term) -> Term:
         """A name for an element of an operand."""
@@ -346,13 +357,15 @@ class Emitter:
         self._origins.load(term, operand.name)
         return term
 
-    def _offsets(self, flat: Idx) -> list[str]:
+    def _offsets(self, operand: Operand, flat: Idx) -> list[str]:
         """The offset of each lane."""
         if flat.uniform:
             return [flat.text] * LANES
         if flat.lane is None:
             name = self.named(flat).text
             return [f"{name}.{c}" for c in "xyzw"]
+        if (number := number_of(flat.base)) is not None:
+            return [self._fixed(operand, number + flat.shift + k * flat.lane) for k in range(LANES)]
         base = self.named(flat.base, longer=0).text
         return [plus(base, flat.shift + k * flat.lane) for k in range(LANES)]
 

@@ -17,6 +17,12 @@ def quarter(flat: Idx) -> str:
     return f"{flat.text} / {LANES}u"
 
 
+def number_of(idx: Idx) -> int | None:
+    """The number that an index is in lane 0, where its expression is one: of a row that is laid out in full."""
+    digits = idx.text.removesuffix("u")
+    return int(digits) if digits.isdecimal() and digits != idx.text else idx.const
+
+
 def plus(text: str, number: int) -> str:
     """A name and a number that is added, or taken away."""
     return text if number == 0 else f"{text} {'+' if number > 0 else '-'} {abs(number)}u"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import spec
+from graphc import nn, spec
 
 Function = Callable[..., Any]
 windows: Final = np.lib.stride_tricks.sliding_window_view
@@ -177,3 +177,21 @@ def test_a_row_that_is_no_whole_number_of_vectors_is_loaded_by_element() -> None
         x = np.arange(3 * width, dtype="f").reshape(3, width)
         got = graphc.compile(lambda x, by=by: np.roll(x, by, 1) - x, device="wgpu")(x)
         np.testing.assert_array_equal(np.asarray(got), np.roll(x, by, 1) - x)
+
+
+def test_a_known_place_that_does_not_count_stays_inside() -> None:
+    """WGSL refuses an index that is a constant and lies outside, also where what it loads is not used."""
+
+    def program(x: Any) -> Any:
+        def step(c: Any, row: Any) -> tuple[Any, Any]:
+            c = c * 0.5 + row
+            return c, c[..., :1]
+
+        rows, _ = graphc.scan(step, np.zeros(17, np.float32), x, reverse=True)
+        first, _ = np.split(rows, [8], axis=0)
+        y, zero = np.sinh(first), first - first
+        return nn.huber_loss(y, zero[::-1], np.arange(8) > 0, reduction="sum") + np.roll(y, 2)
+
+    x = np.random.default_rng(4).integers(-2, 3, (12, 17)).astype(np.float32)
+    want = np.asarray(graphc.compile(program, device="numpy", passes=())(x))
+    np.testing.assert_allclose(graphc.compile(program, device="wgpu")(x), want, rtol=1e-5)
