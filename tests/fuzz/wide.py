@@ -51,6 +51,9 @@ ADDED_AT_ONCE: Final = 32
 """A running sum is made of as many parts as a part has numbers, and adds either one after the other: of equal numbers
 all roundings go one way, and so many of them move a result as far as one does in other sums."""
 
+ONE_BY_ONE: Final = 2048
+"""Numbers up to which NumPy's running sums, one number after the other, may be off by more than those of parts."""
+
 JUMPS: Final = frozenset(("floor", "ceil", "trunc", "round", "sign", "floordiv", "mod", "fmod"))
 """Ops on floats whose results jump."""
 
@@ -201,8 +204,9 @@ def _amplitude(node: Node, result: Any, dtype: DType, arrays: list[Any], attrs: 
         terms = _sizes(node, arrays, attrs)
         count = max(1.0, max(np.size(a) for a in arrays) / max(1, result.size))
         depth = 1 + math.log2(count) / 4
-        if name == "cumsum":
-            depth += math.sqrt(arrays[0].shape[attrs["axis"]]) / ADDED_AT_ONCE
+        if name in ("cumsum", "scatter_add"):
+            added = arrays[0].shape[attrs["axis"]] if name == "cumsum" else max(map(np.size, arrays))
+            depth += max(math.sqrt(added), min(added, ONE_BY_ONE) / 4) / ADDED_AT_ONCE
         amount = ULPS * (fine * terms * depth + (eps * size if eps != fine else 0))
     elif "transcendental" in node.op.traits:
         floor = 1.0 + np.abs(arrays[0]) * 1e-3 if name in ("sin", "cos") else 0.0
