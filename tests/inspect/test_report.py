@@ -159,7 +159,7 @@ def test_loops_count_each_step() -> None:
     given = np.ones((8, 8)), np.full((8, 8), 0.1)
     made = graphc.compile(steps).lower(*given)
     found = describe(made, made.profile(*given, repeat=1))
-    assert {d["times"] for d in found["dispatches"]} >= {7}
+    assert {d["times"] for d in found["dispatches"]} >= {3}  # of two steps each; the seventh one follows
     assert sum(share[3] for share in found["shares"]) == pytest.approx(made.contract.flops, rel=0.05)
 
 
