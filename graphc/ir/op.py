@@ -216,7 +216,8 @@ class Op:
     "commutative", "contraction", "indexed", "random", "structured" (stands for a graph), "transcendental" (worth
     storing rather than computing twice), "reports" (its kernel writes to the program's faults), "alias" (its result
     has the elements of its operand in the same order, and so needs no bytes of its own), "kernel" (attrs["body"] is
-    what one kernel computes). indices: the position of the operand that holds indices of attrs["axis"], if one does.
+    what one kernel computes), "update" (its result is its first operand but for some elements). indices: the position
+    of the operand that holds indices of attrs["axis"], if one does.
     What passes ask of the way in which an op is computed are the properties below.
     """
 
@@ -283,6 +284,11 @@ class Op:
     def aliases(self) -> bool:
         """Whether its result has the elements of its operand in the same order, and so needs no bytes of its own."""
         return "alias" in self.traits
+
+    @property
+    def updates(self) -> bool:
+        """Whether its result is its first operand but for some elements, and so may be written there."""
+        return "update" in self.traits
 
     @property
     def is_kernel(self) -> bool:

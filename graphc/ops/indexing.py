@@ -422,7 +422,7 @@ index_update: Final[Op] = Op(
     _index_update,
     _index_update_vjp,
     Custom("index_update"),
-    frozenset(),
+    frozenset({"update"}),
     lambda: (
         Case((sample(5, 3), np.array([1, -1], np.int32), sample(2, 3, seed=1)), {"axis": 0}),
         Case((sample(5, 8), np.array([1, 1, 4], np.int32), sample(3, 8, seed=1)), {"axis": 0}),

@@ -47,10 +47,16 @@ def _wins(node: Node) -> bool:
     body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
     if (len(node.inputs), len(node.outputs)) != (consts + carries, carries):
         return False
-    if len(body.nodes) > MOST or any(map(is_loop, body.nodes)):
+    if len(body.nodes) > MOST or any(map(is_loop, body.nodes)) or any(map(_updates, body.nodes)):
         return False
     once = copies(body, consts)
     return once > 0 and copies(_twice(body, consts), consts) < 2 * once
+
+
+def _updates(node: Node) -> bool:
+    """Whether a node writes into what it is given, which needs no other place."""
+    inner = node.attrs["body"].nodes if node.op.is_kernel else ()
+    return node.op.updates or any(map(_updates, inner))
 
 
 def _twice(body: Graph, consts: int) -> Graph:
