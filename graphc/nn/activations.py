@@ -13,6 +13,9 @@ from graphc.nn.shared import Array, shifted
 from graphc.ops import by_name
 from graphc.tracing.trace import apply
 
+Approximate = bool | Literal["none", "tanh"]
+"""Whether gelu takes its tanh form, as a truth value or by PyTorch's names."""
+
 
 def relu(x: Array) -> Array:
     """max(x, 0) for each element; NaN stays NaN. The gradient at 0 is 0, as in PyTorch."""
@@ -32,7 +35,7 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
-def gelu(x: Array, approximate: bool | Literal["none", "tanh"] = False) -> Array:
+def gelu(x: Array, approximate: Approximate = False) -> Array:
     """x * Phi(x), with Phi the normal distribution function; `approximate` takes its tanh form.
 
     Raises ArgumentError for an approximation of another name.
@@ -61,7 +64,7 @@ def swiglu(gate: Array, up: Array | None = None, axis: int = -1) -> Array:
     return silu(gate) * up
 
 
-def geglu(gate: Array, up: Array | None = None, axis: int = -1, approximate: bool = False) -> Array:
+def geglu(gate: Array, up: Array | None = None, axis: int = -1, approximate: Approximate = False) -> Array:
     """gelu(gate) * up, as `swiglu`; `approximate` takes gelu's tanh form. Source: arXiv:2002.05202."""
     gate, up = _gated("geglu", gate, up, axis)
     return gelu(gate, approximate) * up

@@ -75,9 +75,7 @@ def gru(
     """
     xs = array_like(xs)
     state = _checked_start("gru", 3, xs, None if h is None else array_like(h), w_ih, w_hh, b_ih, b_hh)
-    return _over(
-        lambda x, h: _gru(x, h, w_hh, b_hh), _gates(_masked(xs, mask), w_ih, b_ih), state, mask, reverse, unroll
-    )
+    return _over(lambda x, h: _gru(x, h, w_hh, b_hh), xs, w_ih, b_ih, state, mask, reverse, unroll)
 
 
 def lstm(
@@ -100,9 +98,7 @@ def lstm(
     h, c = (None, None) if state is None else _pair("lstm", state)
     h = _checked_start("lstm", 4, xs, h, w_ih, w_hh, b_ih, b_hh)
     start = (h, np.zeros_like(h) if c is None else c)
-    return _over(
-        lambda x, s: _lstm(x, s, w_hh, b_hh), _gates(_masked(xs, mask), w_ih, b_ih), start, mask, reverse, unroll
-    )
+    return _over(lambda x, s: _lstm(x, s, w_hh, b_hh), xs, w_ih, b_ih, start, mask, reverse, unroll)
 
 
 def _gates(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -128,13 +124,16 @@ def _lstm(x: Array, state: LstmState, w_hh: Array, b_hh: Array | None) -> LstmSt
 
 def _over(
     cell: Callable[[Array, Any], Any],
-    gates: Array,
+    xs: Array,
+    w_ih: Array,
+    b_ih: Array | None,
     start: Any,
     mask: Array | None,
     reverse: bool,
     unroll: SupportsIndex | bool,
 ) -> tuple[Array, Any]:
-    """The loop of a cell over the gates of each x."""
+    """The loop of a cell over the gates of each x. Where a sequence has ended, whatever stands there is taken as 0: it
+    has no part in a gradient, NaN neither."""
 
     def step(state: Any, given: Any) -> tuple[Any, Any]:
         x, on = given
@@ -145,13 +144,9 @@ def _over(
         return new, h if on is None else np.where(on, h, 0)
 
     ons = None if mask is None else array_like(mask)[..., None] != 0
+    gates = _gates(xs if ons is None else np.where(ons, xs, 0), w_ih, b_ih)
     last, ys = scan(step, start, (gates, ons), reverse=reverse, unroll=unroll)
     return ys, last
-
-
-def _masked(xs: Array, mask: Array | None) -> Array:
-    """xs with 0 where a sequence has ended: whatever stands there has no part in a gradient, NaN neither."""
-    return xs if mask is None else np.where(array_like(mask)[..., None] != 0, xs, 0)
 
 
 def _pair(name: str, state: LstmState) -> LstmState:

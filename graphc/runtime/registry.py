@@ -142,6 +142,10 @@ def device(name: str | Device | None = None) -> Device:
     return found
 
 
+find_device: Final = device
+"""The same, where `device` names something else."""
+
+
 def _named(name: str) -> Device:
     """The device called `name`, made when it is first asked for."""
     key = "wgpu:0" if name == "wgpu" else name
@@ -219,7 +223,7 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
     more than their elements (masked, np.matrix, sparse), ShapeError for lists of unequal lengths, DeviceError for an
     unknown device.
     """
-    target = value.device if device is None and isinstance(value, Array) else _found(device)
+    target = value.device if device is None and isinstance(value, Array) else find_device(device)
     if isinstance(value, Array):
         if value.device is target:
             value._alive()
@@ -233,11 +237,6 @@ def asarray(value: Any, device: Device | str | None = None) -> Array:
     uploaded = target.upload(array)
     assert isinstance(uploaded, Array)
     return uploaded
-
-
-def _found(name: str | Device | None) -> Device:
-    """As `device`, where that is the name of something else."""
-    return device(name)
 
 
 ABOVE["asarray"] = asarray

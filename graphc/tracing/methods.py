@@ -121,7 +121,7 @@ class TracerMethods:
     @property
     def imag(self) -> Any:
         """Zeros: there are no complex numbers."""
-        return _function(np.zeros_like, self)
+        return _function(np.imag, self)
 
     @property
     def at(self) -> Any:
