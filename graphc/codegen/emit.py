@@ -192,7 +192,8 @@ class Emitter:
             self._followed.append((value, index))
             return Term("", 1, value.type.dtype)
         index = self._settled(index)
-        key = (value, index.key)
+        stored = value in self._inputs and value not in self._bound
+        key = (value, index.key, () if stored else index.claims)
         for scope in reversed(self._scopes):
             if key in scope.terms:
                 return scope.terms[key]

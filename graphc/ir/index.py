@@ -28,6 +28,7 @@ class Idx:
     element at all. const: its value, if known. origin: the index of which this is a constant number more, or less; None
     where that is the index itself. Indices of one origin are known to be so and so far from each other. axis: the
     offset, the stride, the length and the size of the tensor where this is the coordinate of an offset along an axis.
+    mirror: the index that this is subtracted from a number, and the number; lanes count down then.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Idx:
     origin: Idx | None = None
     shift: int = 0
     axis: tuple[Idx, int, int, int] | None = None
+    mirror: tuple[Idx, int] | None = None
 
     @property
     def base(self) -> Idx:
@@ -156,6 +158,9 @@ def divide(a: Idx, c: int) -> Idx:
     if a.lane == 0 or _stays_within(a, c):
         return Idx(f"({a.text} / {c}u)", 0, max(1, a.align // c) if a.align % c == 0 else 1, bound)
     if a.lane is not None and a.lane % c == 0 and a.align % c == 0:
+        if a.origin is not None:  # the lane that wraps around is divided by itself
+            whole = divide(a.origin, c)
+            return constant(max(a.shift // c, 0)) if whole.const is not None else moved(whole, a.shift // c, bound)
         return Idx(f"({a.text} / {c}u)", a.lane // c, a.align // c, bound)
     return Idx(f"({a.vector} / {c}u)", None, 1, bound)
 
@@ -204,8 +209,16 @@ def reverse(a: Idx, n: int) -> Idx:
     """n - 1 - a."""
     if a.const is not None:
         return constant(n - 1 - a.const)
-    lane = None if a.lane is None else -a.lane
-    return Idx(f"({n - 1}u - {a.text})", lane, 1, n)
+    if not a.lane:
+        return Idx(f"({n - 1}u - {a.text})", a.lane, 1, n)
+    base = a.base
+    if base.mirror is not None:
+        before, last = base.mirror
+        return moved(before, n - 1 - last - a.shift, n)
+    if a.lane < 0:  # lane 0 could lie before the first element where a later one does not
+        return Idx(f"({n - 1}u - {a.vector})", None, 1, n)
+    counted = Idx(f"({n - 1}u - {base.text})", -a.lane, 1, n, mirror=(base, n - 1))
+    return moved(counted, -a.shift, n)
 
 
 class Index:
@@ -318,6 +331,20 @@ class Index:
                 self._counts = "" if self._before is None else self._before.counts
         return self._counts
 
+    @property
+    def claims(self) -> tuple[int, ...]:
+        """What else tells which lanes count: what is known of the coordinates beyond the shape.
+
+        By it conditions are left out. So what is computed at a position of which it is known is not what is computed
+        at the same one of which it is not; what lies in memory is.
+        """
+        found = () if self._before is None else self._before.claims
+        if self._dims is not None:
+            found += tuple(_claim(d, n) for d, n in zip(self._dims, self.shape, strict=True))
+        elif self._flat is not None:
+            found += (_claim(self._flat, math.prod(self.shape)),)
+        return found if any(found) else ()
+
     def map(self, change: Callable[[Idx], Idx]) -> Index:
         """The same position with each expression it holds replaced by an equal one."""
         dims = None if self._dims is None else [change(d) for d in self._dims]
@@ -353,6 +380,13 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index({self.shape}, {[d.text for d in self.dims]})"
+
+
+def _claim(idx: Idx, n: int) -> int:
+    """What is known of an index beyond that it lies below n; 0 for nothing."""
+    if idx.const is not None:
+        return -1 - idx.const if n > 1 else 0
+    return idx.bound if idx.bound < n else 0
 
 
 def _regrouped(dims: Sequence[Idx], old: Shape, new: Shape) -> tuple[Idx, ...]:

@@ -63,7 +63,10 @@ def lane_of(a: Idx, lane: int) -> Idx:
 
 
 def ends(a: Idx, lane: int, n: int) -> tuple[int, int]:
-    """The least and the greatest number that a lane may hold, of an index that lies below n wherever it counts."""
+    """The least and the greatest number that a lane may hold, of an index that lies below n wherever it counts.
+
+    Of a lane that never counts, they are one number below n.
+    """
     if a.const is not None:
         return a.const, a.const
     if a.lane is None or a.lane < 0:
@@ -71,7 +74,8 @@ def ends(a: Idx, lane: int, n: int) -> tuple[int, int]:
     base = a.base
     top = (base.bound - 1 - lane * a.lane) // base.align * base.align
     step = a.shift + lane * a.lane
-    return max(step, 0), min(max(top + step, 0), a.bound - 1, n - 1)
+    high = min(max(top + step, 0), a.bound - 1, n - 1)
+    return min(max(step, 0), high), high
 
 
 def chosen(alternatives: Sequence[tuple[Term, Idx]], otherwise: Idx) -> Idx:
