@@ -136,11 +136,12 @@ def convolution(g: Grower) -> None:
 @kind("fourier", 1)
 def fourier(g: Grower) -> None:
     a = g.floats(lambda s: s.rank > 0 and 0 < s.shape[-1] <= 40 and s.size > 0 and s.dtype == "float32")
+    finite = f"np.nan_to_num(np.tanh({a}))"  # which sums an infinity or NaN reaches is up to the algorithm
     texts = (
-        f"np.real(np.fft.fft({a}))",
-        f"np.imag(np.fft.rfft({a}))",
-        f"np.fft.irfft(np.fft.rfft({a}) * 2, {a.shape[-1]})",
-        f"np.real(np.fft.fftn({a}))",
+        f"np.real(np.fft.fft({finite}))",
+        f"np.imag(np.fft.rfft({finite}))",
+        f"np.fft.irfft(np.fft.rfft({finite}) * 2, {a.shape[-1]})",
+        f"np.real(np.fft.fftn({finite}))",
     )
     g.add(g.source.pick(texts))
 
