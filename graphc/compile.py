@@ -9,14 +9,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
-from graphc import limit, targets, tree
+from graphc import targets, tree
 from graphc.errors import ArgumentError
 from graphc.executable import Executable
 from graphc.inspect.check import check_first_call
 from graphc.inspect.subject import Argument
+from graphc.ir.graph import Graph
 from graphc.ir.structure import structure
 from graphc.ir.types import settle_precision
-from graphc.limit import parse_bytes
+from graphc.limit import Composed, parse_bytes, within
 from graphc.passes import pipeline
 from graphc.plan.plan import Target
 from graphc.runtime import Device
@@ -197,44 +198,36 @@ class Compiled(Generic[P, R]):
                     found = self._compile(signature, dynamic, leaves)
         return found
 
-    def _same_program(self, signature: Signature, program: TracedFunction) -> Executable | None:
-        """The Executable for dicts in another order, where the function does not depend on it."""
-        for other, executable in self._signatures.items():
-            if replace(other, arrangement=signature.arrangement) == signature and _same(executable, program):
-                return executable
-        return None
-
     def _compile(self, signature: Signature, dynamic: Any, leaves: list[Any]) -> Executable:
+        """All that happens between a Python function and its Executable."""
         signature.device.check_open()
         names = self._parameters.leaf_names(dynamic)
-        again = retrace(signature, list(self._signatures), names)
-        if self._signatures:
-            log.info("%s: tracing again: %s", self._name, difference(again))
-        else:
-            log.debug("%s: tracing: %s", self._name, signature)
+        again = self._retraced(signature, names)
+
+        # Python function -> Graph
         args, kwargs = dynamic
         program = trace_program(self._parameters.bind(signature.static), args, kwargs)
-        same = self._same_program(signature, program)
-        if same is not None:
-            self._alike[signature] = same
+        if (same := self._same_program(signature, program)) is not None:
             return same
         target = targets.target_of(self._target, signature.device)
-        if target == signature.device.target:
-            for value in program.graph.values():
-                signature.device.check_dtype(value.type)
+        own = target == signature.device.target
+        for value in program.graph.values() if own else ():
+            signature.device.check_dtype(value.type)
         settle_precision(self._name)
-        arguments = tuple(
-            Argument(name, value.type, is_python_scalar(leaf))
-            for name, value, leaf in zip(names, program.graph.inputs, leaves, strict=True)
-        )
         donated = self._parameters.donated_leaves(dynamic)
-        compose = functools.partial(limit.compose, program.graph, self._passes, self._memory_limit, target, donated)
+
+        # Graph -> Graph of kernels; with a limit also -> Plan, as often as it takes to keep to that
+        def compose(target: Target = target, trust: bool = True) -> Composed:
+            passes = pipeline.informed(self._passes, target, donated, trust)
+            made = Composed(pipeline.stages(program.graph, passes), passes)
+            return made if self._memory_limit is None else within(self._memory_limit, made, target, donated)
+
         made = compose()
         executable = Executable(
             name=self._name,
             device=signature.device,
             stages=made.stages,
-            arguments=arguments,
+            arguments=_arguments(names, program.graph, leaves),
             in_tree=signature.in_tree,
             out_tree=program.out_tree,
             donated=donated,
@@ -243,16 +236,35 @@ class Compiled(Generic[P, R]):
             parameters=self._parameters.positional(dynamic),
             passes=made.passes,
             first_call=check_first_call if self._check else None,
-            distrust=functools.partial(compose, trust=False),
-            wanted=None if target == signature.device.target else target,
+            compose=compose,
+            wanted=None if own else target,
             retraces=self._retraces,
             said=program.said,
         )
+
+        # Graph of kernels -> Plan; without a device that needs one, when somebody asks. The first call -> Runner
         if signature.device.needs_plan or self._target is not None:
             _ = executable.plan  # what cannot be lowered is said now, and leaves no signature behind
         self._signatures[signature] = executable
         self._retraces.append(again)
         return executable
+
+    def _retraced(self, signature: Signature, names: Sequence[str]) -> Retrace:
+        """Why the function is traced for this signature, which is logged."""
+        again = retrace(signature, list(self._signatures), names)
+        if self._signatures:
+            log.info("%s: tracing again: %s", self._name, difference(again))
+        else:
+            log.debug("%s: tracing: %s", self._name, signature)
+        return again
+
+    def _same_program(self, signature: Signature, program: TracedFunction) -> Executable | None:
+        """The Executable for dicts in another order, where the function does not depend on it; it is kept for these."""
+        for other, executable in self._signatures.items():
+            if replace(other, arrangement=signature.arrangement) == signature and _same(executable, program):
+                self._alike[signature] = executable
+                return executable
+        return None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """A compiled method is bound like a function (so `self` is an argument, and must be a pytree or static)."""
@@ -260,6 +272,13 @@ class Compiled(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"Compiled({self._name}, {len(self._signatures)} signatures)"
+
+
+def _arguments(names: Sequence[str], graph: Graph, leaves: Sequence[Any]) -> tuple[Argument, ...]:
+    return tuple(
+        Argument(name, value.type, is_python_scalar(leaf))
+        for name, value, leaf in zip(names, graph.inputs, leaves, strict=True)
+    )
 
 
 def _same(executable: Executable, program: TracedFunction) -> bool:

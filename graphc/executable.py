@@ -24,6 +24,7 @@ from graphc.ir.text import html_details, html_table, html_text
 from graphc.ir.types import check_plain, type_of
 from graphc.limit import Composed
 from graphc.lower import lower
+from graphc.passes.attention import unserved
 from graphc.passes.fusion.explain import Decision
 from graphc.passes.fusion.fuse import Fuse, decisions
 from graphc.passes.pipeline import GraphPass
@@ -46,8 +47,9 @@ class Executable:
 
     stages: (pass name, Graph) pairs, the traced graph first; `passes` made those after it. device: where it runs.
     donated: positions of the leaves whose Arrays a call takes over. planned: the plan, where it was made already.
-    parameters: names of the positional arguments. distrust: gives the stages of the program that takes nothing for
-    granted of the indices in its arguments, as this one does: it checks them on the device. wanted: the target of the
+    parameters: names of the positional arguments. compose: makes it again from the traced graph, for another
+    target, or so that it takes nothing for granted of the indices in its arguments (trust=False), as it does unless
+    `distrusts`, but checks them on the device. wanted: the target of the
     plan, where that is not the device's own. retraces: each time that the function was compiled so far, this one among
     them, and why. said: the element types that results are shown in, None for their own.
     """
@@ -64,10 +66,11 @@ class Executable:
     passes: tuple[GraphPass, ...] = ()
     first_call: Check | None = None
     parameters: tuple[str, ...] = ()
-    distrust: Callable[[], Composed] | None = None
+    compose: Callable[..., Composed] | None = None
     wanted: Target | None = None
     retraces: Sequence[Retrace] = ()
     said: Sequence[np.dtype[Any] | None] = ()
+    distrusts: bool = False
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -92,6 +95,12 @@ class Executable:
         """
         return self.planned or lower(self.graph, self.wanted or tuned(self.graph, self.device), self.donated)
 
+    def graph_for(self, target: Target) -> Graph:
+        """The graph that is lowered for another target: this one's, unless `target` lacks kernels that it counts on."""
+        if self.compose is None or not unserved(self.graph, target):
+            return self.graph
+        return self.compose(target=target, trust=not self.distrusts).stages[-1][1]
+
     @cached_property
     def memory(self) -> MemoryReport:
         """Device memory that the program needs, and the lifetimes of its tensors."""
@@ -115,11 +124,11 @@ class Executable:
     @cached_property
     def guarded(self) -> Executable:
         """The program for arguments of which the host does not know whether their indices are in range."""
-        if self.distrust is None:
+        if self.compose is None or self.distrusts:
             return self
-        made = self.distrust()
+        made = self.compose(trust=False)
         stages, passes, plan = made.stages, made.passes, made.plan
-        return replace(self, stages=stages, passes=passes, planned=plan, first_call=self._check, distrust=None)
+        return replace(self, stages=stages, passes=passes, planned=plan, first_call=self._check, distrusts=True)
 
     def explain(self) -> str:
         """For each op of the user's program: the kernel it went into, or why it was not fused."""

@@ -20,7 +20,6 @@ from graphc.passes.fusion.fuse import Fuse
 from graphc.passes.memory.order import order
 from graphc.passes.memory.remat import Ladder, Remat
 from graphc.passes.pipeline import GraphPass
-from graphc.passes.ranges import Ranges, ranges
 from graphc.plan.plan import Plan, Target
 from graphc.plan.report import MemoryReport, memory_report
 
@@ -37,47 +36,35 @@ class Composed:
     plan: Plan | None = None
 
 
-def compose(
-    graph: Graph,
-    passes: tuple[GraphPass, ...],
-    limit: int | None,
-    target: Target,
-    donated: frozenset[int],
-    trust: bool = True,
-) -> Composed:
-    """The stages of a program, which needs at most `limit` bytes beside its arguments and results.
+def within(limit: int, usual: Composed, target: Target, donated: frozenset[int]) -> Composed:
+    """The program with at most `limit` bytes beside its arguments and results, and its plan.
 
-    trust: indices that are arguments are looked at before a call (see graphc.index_check). Raises MemoryLimitError,
-    naming the lowest limit that works and the tensors that stand in the way of a lower one.
+    usual: what it is without a limit. Raises MemoryLimitError, naming the lowest limit that works and the tensors that
+    stand in the way of a lower one.
     """
-    passes = tuple(replace(p, donated=donated) if isinstance(p, Fuse) else p for p in passes)
-    if not any(isinstance(p, Ranges) for p in passes):
-        passes = ranges, *passes
-    passes = tuple(replace(p, trust=trust) if isinstance(p, Ranges) else p for p in passes)
-    usual = Composed(pipeline.stages(graph, passes), passes)
-    if limit is None:
-        return usual
     plan = lower(usual.stages[-1][1], target, donated)
     memory = memory_report(plan, target.alignment)
     if memory.peak_bytes + memory.texture_bytes <= limit:
         return replace(usual, plan=plan)
     # Textures take memory beside the arenas, and arenas apart more: where memory is short, they are not worth it.
-    return _climb(graph, passes, limit, replace(target, max_texture=0, thrifty=True), donated)
+    return _climb(limit, usual, replace(target, max_texture=0, thrifty=True), donated)
 
 
-def _climb(
-    graph: Graph, passes: tuple[GraphPass, ...], limit: int, target: Target, donated: frozenset[int]
-) -> Composed:
+def _climb(limit: int, usual: Composed, target: Target, donated: frozenset[int]) -> Composed:
+    passes = usual.passes
     at = next((i for i, p in enumerate(passes) if isinstance(p, Fuse) or p is order), len(passes))
     kernels = next((p for p in passes if isinstance(p, Fuse)), Fuse(families=()))
-    first = pipeline.stages(graph, passes[:at], legal=False)
+    first = usual.stages[: at + 1]
     ladder: Ladder | None = None
     best: tuple[MemoryReport, Plan] | None = None
     plain = 0
     step = 0
     while ladder is None or step < len(ladder.steps):
-        chosen: tuple[GraphPass, ...] = () if ladder is None else (Remat(ladder, step),)
-        found = [*first, *pipeline.stages(first[-1][1], (*chosen, *passes[at:]))[1:]]
+        chosen: tuple[GraphPass, ...] = ()
+        found = usual.stages
+        if ladder is not None:
+            chosen = (Remat(ladder, step),)
+            found = [*first, *pipeline.stages(first[-1][1], (*chosen, *passes[at:]))[1:]]
         plan = lower(found[-1][1], target, donated)
         memory = memory_report(plan, target.alignment)
         if memory.peak_bytes <= limit:

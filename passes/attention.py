@@ -5,8 +5,8 @@ or on an operand before; a causal mask by np.where or by an added array; the sof
 with or without stop_gradient. A value in between that something else reads keeps it all as it is.
 
 `value_and_grad` applies `raise_attention` to what it differentiates, so that the backward pass has no T x S tensor
-either. The pass of the default pipeline does the same for the rest, and claims all nodes for kernels; a node that is
-not claimed is expanded by `inline`, so that `passes=()` runs plain operations.
+either. The pass of the default pipeline does the same for the rest, and claims the nodes for which the target has
+kernels; a node that is not claimed is expanded by `inline`, so that `passes=()` runs plain operations.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.families.registry import family_of
 from graphc.ir.graph import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
 from graphc.ir.types import NDArray, f16, f32
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
 from graphc.ops.attention import attention as attention_op
+from graphc.plan.plan import Target
 from graphc.tracing.trace import Tracer, wrap
 
 HIDDEN: Final = -1e8
@@ -32,15 +34,47 @@ MOST_MASK: Final = 1 << 24
 """Elements of the largest mask that is computed to see what it hides."""
 
 
-def attention(graph: Graph) -> Graph:
-    """The graph with attention as single nodes, all of them claimed for kernels."""
-    raised = raise_attention(inline_bodies(graph, lambda node: node.op.inlined))
-    if not any(_is_attention(node) and not node.attrs.get("kernel") for node in raised.nodes):
-        return raised
-    nodes = tuple(
-        replace(node, attrs={**node.attrs, "kernel": True}) if _is_attention(node) else node for node in raised.nodes
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The pass: the graph with attention as single nodes, claimed for kernels where the target can run these.
+
+    target: what the program is compiled for; None: one that runs them all.
+    """
+
+    target: Target | None = None
+
+    def __call__(self, graph: Graph) -> Graph:
+        raised = raise_attention(inline_bodies(graph, lambda node: node.op.inlined))
+        nodes = tuple(self._claimed(node) if _is_attention(node) else node for node in raised.nodes)
+        if all(new is old for new, old in zip(nodes, raised.nodes, strict=True)):
+            return raised
+        return Graph(raised.inputs, raised.constants, nodes, raised.outputs)
+
+    def _claimed(self, node: Node) -> Node:
+        claimed = self.target is None or runs(node, self.target)
+        if claimed == node.attrs.get("kernel", False):
+            return node
+        attrs = {name: attr for name, attr in node.attrs.items() if name != "kernel"}
+        return replace(node, attrs={**attrs, "kernel": True} if claimed else attrs)
+
+
+attention: Final = Attention()
+
+
+def runs(node: Node, target: Target) -> bool:
+    """Whether a target can run the kernels of an op: its family says so."""
+    family = family_of(node)
+    return family is None or family.fits(Graph(tuple(dict.fromkeys(node.inputs)), {}, (node,), node.outputs), target)
+
+
+def unserved(graph: Graph, target: Target) -> bool:
+    """Whether a graph holds attention that is claimed for kernels, fused or in loops too, and `target` has none."""
+    return any(
+        unserved(node.attrs["body"], target)
+        if "body" in node.attrs
+        else _is_attention(node) and node.attrs.get("kernel", False) and not runs(node, target)
+        for node in graph.nodes
     )
-    return Graph(raised.inputs, raised.constants, nodes, raised.outputs)
 
 
 def raise_attention(graph: Graph) -> Graph:

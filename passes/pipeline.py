@@ -9,7 +9,7 @@ from typing import Final
 from graphc.analysis.loops import is_loop
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node
-from graphc.passes.attention import attention
+from graphc.passes.attention import Attention, attention
 from graphc.passes.canonicalize.cse import cse, drop_barriers
 from graphc.passes.canonicalize.dce import dce
 from graphc.passes.canonicalize.empty import empty
@@ -26,6 +26,7 @@ from graphc.passes.memory.keep import keep
 from graphc.passes.memory.order import order
 from graphc.passes.ranges import Ranges, ranges
 from graphc.passes.split import split
+from graphc.plan.plan import Target
 
 GraphPass = Callable[[Graph], Graph]
 """A pass. One with options is a frozen dataclass with `__call__`."""
@@ -59,6 +60,30 @@ LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, s
 def pass_name(graph_pass: GraphPass) -> str:
     """The name of a pass: that of its function, or of its class in lower case."""
     return str(getattr(graph_pass, "__name__", type(graph_pass).__name__.lower()))
+
+
+def informed(
+    passes: Sequence[GraphPass], target: Target, donated: frozenset[int] = frozenset(), trust: bool = True
+) -> tuple[GraphPass, ...]:
+    """The passes, told what a program is compiled for; `ranges` is among them in any case.
+
+    donated: input slots whose buffers results may take over. trust: indices that are arguments are looked at before a
+    call (see graphc.index_check).
+    """
+
+    def told(graph_pass: GraphPass) -> GraphPass:
+        match graph_pass:
+            case Attention():
+                return replace(graph_pass, target=target)
+            case Fuse():
+                return replace(graph_pass, donated=donated)
+            case Ranges():
+                return replace(graph_pass, trust=trust)
+        return graph_pass
+
+    if not any(isinstance(p, Ranges) for p in passes):
+        passes = (ranges, *passes)
+    return tuple(told(p) for p in passes)
 
 
 def run(graph: Graph, passes: Sequence[GraphPass], observe: Observe | None = None) -> Graph:
@@ -108,11 +133,11 @@ def _same_interface(before: Graph, after: Graph) -> None:
             raise GraphError(f"the {what} were {[v.type for v in old]} and became {[v.type for v in new]}")
 
 
-def stages(graph: Graph, passes: Sequence[GraphPass], legal: bool = True) -> list[tuple[str, Graph]]:
-    """The traced graph, then the graph after each pass. legal: add what lowering needs in any case to the passes."""
+def stages(graph: Graph, passes: Sequence[GraphPass]) -> list[tuple[str, Graph]]:
+    """The traced graph, and the graph after each pass; also after those that lowering needs, where they change it."""
     found = [("traced", graph)]
     run(graph, passes, lambda name, before, after: found.append((name, after)))
-    for needed in LEGALIZE if legal else ():
+    for needed in LEGALIZE:
         after = run(found[-1][1], (needed,))
         if after.nodes != found[-1][1].nodes:
             found.append((pass_name(needed), after))

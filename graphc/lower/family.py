@@ -18,9 +18,6 @@ from graphc.kernels.turns import turns
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.ops.structured import barrier, fused
-from graphc.passes import pipeline
-from graphc.passes.attention import attention as raise_again
-from graphc.passes.attention import expand
 from graphc.passes.canonicalize.dce import dce
 from graphc.passes.marks.stage import staged
 from graphc.passes.split import Split
@@ -62,7 +59,10 @@ def kernels_of(
     body = replace(body, outputs=outputs)
     storage |= computed
     if not family.fits(body, target):
-        return list(_expanded(body, target, storage, faults))
+        raise GraphError(
+            f"{target.name} cannot run kernels of the family {family.name} for {node!r}: tell the pass that claims it "
+            "what it compiles for (graphc.passes.pipeline.informed)"
+        )
     if family.fuses:
         uniform |= _uniform(node, body, storage, target)
 
@@ -79,7 +79,7 @@ def kernels_of(
     needs = _type_needs(node, body, target)
     sources = family.build(body, site)
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
-        return list(_separate(pipeline.run(body, (SHORT, dce)), body, target, storage, faults))
+        return list(_separate(dce(SHORT(body)), body, target, storage, faults))
     if begun is not None and len(sources) == 1:
         sources = [begun.with_quick(sources[0], body, site, family.build)]
     name = family.name
@@ -142,12 +142,6 @@ def _bare(body: Graph, family: Family) -> Graph:
     alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
     read = {v for n in alone.nodes for v in n.inputs}
     return Graph(tuple(v for v in alone.inputs if v in read), alone.constants, alone.nodes, alone.outputs)
-
-
-def _expanded(body: Graph, target: Target, storage: Mapping[Value, Value], faults: Faults) -> Iterator[KernelSource]:
-    """The kernels of attention as separate operations, for what its own kernels do not compute."""
-    passes = [graph_pass for graph_pass in pipeline.DEFAULT if graph_pass is not raise_again]
-    yield from _separate(pipeline.run(expand(body, lambda node: True), passes), body, target, storage, faults)
 
 
 def _separate(

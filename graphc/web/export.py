@@ -170,9 +170,10 @@ def _differs(variant: program.Function, function: program.Function) -> bool:
 
 
 def _lowered(executable: Executable, target: Target) -> program.Program:
-    plan = lower(executable.graph, target, executable.donated)
+    graph = executable.graph_for(target)
+    plan = lower(graph, target, executable.donated)
     plan = replace(plan, kernels=tuple(replace(k, wgsl=_short(k.wgsl)) for k in plan.kernels))
-    found = executable.as_program(plan, target)
+    found = executable.as_program(plan, target, graph)
     if not target.software:
         return found
     only = {name: replace(f, requires=replace(f.requires, software=True)) for name, f in found.functions.items()}

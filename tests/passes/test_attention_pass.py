@@ -9,9 +9,12 @@ import pytest
 
 import graphc
 from graphc import nn
+from graphc.errors import GraphError
 from graphc.ir.graph import evaluate
-from graphc.passes import DEFAULT, attention, dce, inline, pipeline
+from graphc.lower import lower
+from graphc.passes import DEFAULT, attention, chain, dce, inline, pipeline
 from graphc.passes.attention import raise_attention
+from graphc.plan.plan import Target
 
 T, D = 7, 4
 SEEN = np.tril(np.ones((T, T), bool))
@@ -204,6 +207,28 @@ def test_unfused_programs_and_those_without_the_pass_have_plain_operations() -> 
         graph = pipeline.run(traced, passes)
         assert not any("attention" in n.op.name or n.attrs.get("family") == "attention" for n in graph.nodes)
         np.testing.assert_allclose(evaluate(graph, arrays)[0], evaluate(traced, arrays)[0], rtol=1e-4, atol=1e-5)
+
+
+NONE = Target("narrow", subgroup=4, software=True, features=frozenset({"subgroup"}))
+"""An adapter that has no kernels of attention."""
+
+
+def test_a_target_without_its_kernels_gets_plain_operations_in_fused_kernels() -> None:
+    both = graphc.value_and_grad(loss)
+    passes = [p for p in DEFAULT if p is not chain]
+    program = graphc.compile(both, device="numpy", target=NONE, passes=passes).lower(*operands(2))
+    assert dict(program.stages)["attention"].count("attention") == 1
+    assert {kernel.family for kernel in program.plan.kernels} < {"matmul", "row", "map", "column", "beside"}
+    assert len(program.plan.dispatches) < 13
+    np.testing.assert_allclose(program(*operands(2))[0], both(*operands(2))[0], rtol=1e-5)
+
+
+def test_a_program_is_composed_again_for_a_target_without_its_kernels() -> None:
+    program = graphc.compile(graphc.grad(loss), device="numpy").lower(*operands(2))
+    assert program.graph_for(Target()) is program.graph
+    with pytest.raises(GraphError, match="narrow cannot run kernels of the family attention"):
+        lower(program.graph, NONE)
+    assert lower(program.graph_for(NONE), NONE).dispatches
 
 
 def test_heads_are_read_and_written_in_place() -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph
+from graphc.ir.graph import Builder, Graph, inline_bodies
 from graphc.ir.op import Op
 from graphc.ir.types import type_of
 from graphc.lower import lower
+from graphc.ops.structured import fused
+from graphc.passes import attention, inline, pipeline
+from graphc.passes.attention import Attention, unserved
 from graphc.plan.plan import Plan, Target
 
 Array = np.ndarray[Any, Any]
@@ -36,8 +39,16 @@ def variants(device: Any) -> dict[str, Target]:
     }
 
 
+def served(graph: Graph, target: Target) -> Graph:
+    """The graph, fused or not, with operations in place of the attention for which a target has no kernels."""
+    if not unserved(Attention()(graph), target):
+        return graph
+    plain = inline_bodies(graph, lambda node: node.op is fused)
+    return pipeline.run(plain, (*pipeline.informed((attention, inline), target), *pipeline.LEGALIZE))
+
+
 def run(device: Any, graph: Graph, arrays: Sequence[Array], target: Target | None = None) -> tuple[list[Array], Plan]:
     """The outputs of the graph on the device, and the plan that made them."""
-    plan = lower(graph, target or device.target)
+    plan = lower(served(graph, target or device.target), target or device.target)
     runner = device.prepare(graph, plan, frozenset())
     return [np.asarray(out) for out in runner(list(arrays))], plan
