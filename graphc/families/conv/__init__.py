@@ -10,18 +10,20 @@ from typing import Final
 
 from graphc.families.bodies import check_epilogue, check_views, only
 from graphc.families.conv import kernel
+from graphc.families.conv.packed import pays
+from graphc.families.conv.shape import convolves, shape_of
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph, Node
 
 
 def _check(body: Graph) -> None:
-    node = only(body, "conv", kernel.convolves)
+    node = only(body, "conv", convolves)
     check_views(body, node)
     check_epilogue(body, {node.out}, node.out.type.size)
 
 
 def _terms(node: Node) -> int:
-    return kernel.shape_of(node).terms
+    return shape_of(node).terms
 
 
 def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
@@ -31,7 +33,7 @@ def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
 FAMILY: Final = Family(
     name="conv",
     doc="convolutions over two axes with folded operands and an epilogue; their gradients, which are convolutions too",
-    lowers=kernel.convolves,
+    lowers=convolves,
     build=kernel.build,
     check=_check,
     search=kernel.search,
@@ -41,6 +43,7 @@ FAMILY: Final = Family(
     terms=_terms,
     said=_said,
     operations=lambda node: 2 * node.out.type.size * _terms(node),
+    texels=pays,
     kind="conv",
     colours=Colours("#e8d19a", "#faf3df", "#c99a2e"),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
 
 from graphc.codegen.emit import Emitter
@@ -17,11 +16,13 @@ from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site,
 from graphc.codegen.launch import THREADS, Launch, sum_type
 from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import rules_of
+from graphc.families.conv import packed
+from graphc.families.conv.shape import Shape, convolves, shape_of
 from graphc.ir.graph import Graph, Node, Value, new_value
 from graphc.ir.index import LANES, Idx, Index, add, clamp, divide, multiply, variable
-from graphc.ir.op import Lanes, Op, Term
+from graphc.ir.op import Lanes, Term
 from graphc.ir.types import TensorType, bool_
-from graphc.ops.conv import conv, spread_size
+from graphc.ops.conv import spread_size
 from graphc.plan.plan import Target
 
 CHANNELS: Final = (4, 8, 2, 1)
@@ -34,58 +35,6 @@ MOST_PARTS: Final = 1 << 22
 """Elements that all parts may take together."""
 
 
-def convolves(op: Op) -> bool:
-    """Whether an op is a convolution."""
-    return op is conv
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of a convolution. ins, outs: channels of a group. taps: of the kernel. size: of the result."""
-
-    batch: int
-    groups: int
-    ins: int
-    outs: int
-    taps: tuple[int, int]
-    size: tuple[int, int]
-
-    @property
-    def plane(self) -> int:
-        """Positions of a channel of the result."""
-        return self.size[0] * self.size[1]
-
-    @property
-    def lanes(self) -> int:
-        """Positions of an invocation."""
-        return LANES if self.plane >= LANES else 1
-
-    @property
-    def rows(self) -> int:
-        """Rows of the kernel, of all channels, that a sum goes over."""
-        return self.ins * self.taps[0]
-
-    @property
-    def terms(self) -> int:
-        """Products of a sum."""
-        return self.rows * self.taps[1]
-
-    def blocks(self, channels: int) -> int:
-        """Blocks of so many channels, in all."""
-        return self.batch * self.groups * -(-self.outs // channels)
-
-    def items(self, channels: int) -> int:
-        """Invocations that the whole takes, if none of its sums is shared out."""
-        return self.blocks(channels) * -(-self.plane // self.lanes)
-
-
-def shape_of(node: Node) -> Shape:
-    """The sizes of a convolution."""
-    x, w, groups = node.inputs[0].type.shape, node.inputs[1].type.shape, node.attrs["groups"]
-    out = node.out.type.shape
-    return Shape(x[0], groups, w[1], w[0] // groups, (w[2], w[3]), (out[2], out[3]))
-
-
 def candidates(shape: Shape) -> list[tuple[int, ...]]:
     """The search space: channels of an invocation, those of the rules first."""
     return [(n,) for n in CHANNELS if n <= max(shape.outs, 1)]
@@ -93,6 +42,9 @@ def candidates(shape: Shape) -> list[tuple[int, ...]]:
 
 def search(body: Graph, site: Site) -> Search:
     """The tuner's problem in a body of this family."""
+    problem = packed.packed(body, site)
+    if problem is not None and packed.tile_of(problem, site.target) is not None:
+        return packed.search(problem, site.target)
     shape = shape_of(_node(body))
     return Search(_name(shape), tuple(candidates(shape)))
 
@@ -123,7 +75,13 @@ def _node(body: Graph) -> Node:
 
 
 def build(body: Graph, site: Site) -> list[KernelSource]:
-    """The kernel of a body with one convolution; two where its sums are shared out."""
+    """The kernels of a body with one convolution: a product of matrices where that pays.
+
+    Else one kernel, or two where its sums are shared out.
+    """
+    problem = packed.packed(body, site)
+    if problem is not None and (tile := packed.tile_of(problem, site.target)) is not None:
+        return packed.build(body, site, problem, tile)
     node = _node(body)
     shape = shape_of(node)
     channels = _channels(shape, site.target)

@@ -7,7 +7,9 @@ lanes of a vector load run along.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
@@ -57,9 +59,17 @@ def _product(
 
     def kernel(tile: Tile, unrolled: int) -> KernelSource:
         return settle(
-            site, lambda bindings: _Tiled(body, site, bindings, problem, tile, staged, unrolled).kernel(scratch)
+            site, lambda bindings: Tiled(body, site, bindings, problem, tile, staged, unrolled).kernel(scratch)
         )
 
+    return soon(site, tile, kernel)
+
+
+def soon(site: Site, tile: Tile, kernel: Callable[[Tile, int], KernelSource]) -> KernelSource:
+    """What `kernel` makes of a tile, and of a small one where drivers take long.
+
+    kernel: given a tile, and how many elements of it are written out in the epilogue.
+    """
     if not site.target.software or tile.depth:
         return kernel(tile, UNROLLED)
     return kernel(tile, UNROLLED).with_quick([kernel(smallest(tile), LANES)])
@@ -127,12 +137,15 @@ def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: 
     return emitter
 
 
-class _Tiled:
+class Tiled:
     """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums.
 
     staged: the operands ("a", "b") that are read from textures. unrolled: most elements of a tile whose epilogue is
-    written out for each.
+    written out for each. What is computed as a product of matrices is a kernel of another family, and says where the
+    elements of its operands lie.
     """
+
+    family: ClassVar[str] = "matmul"
 
     def __init__(
         self,
@@ -207,8 +220,8 @@ class _Tiled:
         )
         inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
-            name=f"matmul_{self.site.label}",
-            family="matmul",
+            name=f"{self.family}_{self.site.label}",
+            family=self.family,
             code=Code.of(text),
             operands=self.bindings.operands(),
             workgroups=workgroups,
@@ -230,6 +243,7 @@ class _Tiled:
             rows = self._load_rows()
             last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
             columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
+            self.begin(rows, columns)
             self._declare_sums()
         whole = size.k // LANES * LANES
         with self.emitter.scope(), self.emitter.scope() as step:
@@ -287,6 +301,16 @@ class _Tiled:
             found.append(self.clamped(f"m{i}", idx, last // lanes * lanes, self.guard_rows))
         return found
 
+    def begin(self, rows: list[Idx], columns: list[Idx]) -> None:
+        """Write what is known of these rows and columns before the first term."""
+
+    def at_step(self, k: Idx) -> None:
+        """Write what is known of the terms from k on, whatever the row or column."""
+
+    def place(self, which: str, side: Idx, k: Idx) -> Index:
+        """Where the element of an operand lies for a row ("a") or column ("b") and a term."""
+        return self.problem.a(self.batch, side, k) if which == "a" else self.problem.b(self.batch, k, side)
+
     def _step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
         """Add `terms` (at most 4) products to every sum, from index k on.
 
@@ -294,6 +318,7 @@ class _Tiled:
         registers then. Term after term, they all go to memory and back for each (on llvmpipe that costs a fifth).
         """
         tile, emitter = self.tile, self.emitter
+        self.at_step(k)
         left, right = self._terms("a", rows, k, terms), self._terms("b", columns, k, terms)
         for r in range(tile.rows):
             emitter.line(" ".join(f"let x{r}_{t} = {self._element(left[t], r, t)};" for t in range(terms)))
@@ -305,17 +330,16 @@ class _Tiled:
 
         Of A read along k, the whole vectors, of which `_element` takes one.
         """
-        at = self.problem.a if which == "a" else lambda batch, place, k: self.problem.b(batch, k, place)
         if (self.tile.a_along if which == "a" else self.tile.b_along) == "k":
-            whole = [self._operand(which, at(self.batch, place, k), LANES) for place in places]
+            whole = [self._operand(which, self.place(which, place, k), LANES) for place in places]
             return [whole if which == "a" else [f"{name}.{'xyzw'[t]}" for name in whole] for t in range(terms)]
         width = LANES if which == "a" else self.width
         ks = [add(Idx(k.text, 0, LANES, k.bound), constant(t)) for t in range(terms)]
-        return [[self._operand(which, at(self.batch, place, one), width) for place in places] for one in ks]
+        return [[self._operand(which, self.place(which, place, one), width) for place in places] for one in ks]
 
     def _operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
-        value = self.problem.node.inputs[0 if which == "a" else 1]
+        value = self.problem.operands[0 if which == "a" else 1]
         with self.emitter.staged(which in self.staged), self.emitter.several():
             term = self.emitter.widened(self.emitter.read(value, index), width)
         if term.dtype != self.problem.acc:
@@ -384,11 +408,9 @@ class _Tiled:
     def _write(
         self, scratch: Value | None, outputs: list[Value], written: list[Operand], m: Idx, n: Idx, sums: Term
     ) -> None:
-        size, emitter, out = self.problem.shape, self.emitter, self.problem.node.out
+        emitter, out = self.emitter, self.problem.node.out
         if scratch:
-            row = add(multiply(variable("part", self.tile.splits), size.batch * size.m), self._flat_row(m))
-            index = Index(scratch.type.shape, flat=add(multiply(row, size.n), n))
-            self._store(written[0], index, sums, n)
+            self._store(written[0], Index(scratch.type.shape, flat=self.part_place(m, n)), sums, n)
             return
         emitter.bind(out, lambda index: as_dtype(sums, out.type.dtype))
         index = self.problem.out(self.batch, m, n)
@@ -396,8 +418,12 @@ class _Tiled:
         for value, operand, term in zip(outputs, written, terms, strict=True):
             self._store(operand, index.reshaped(value.type.shape), term, n)
 
-    def _flat_row(self, m: Idx) -> Idx:
-        return add(multiply(self.batch, self.problem.shape.m), m)
+    def part_place(self, m: Idx, n: Idx) -> Idx:
+        """Where this part of a sum lies among all parts."""
+        size = self.problem.shape
+        rows = add(multiply(self.batch, size.m), m)
+        row = add(multiply(variable("part", self.tile.splits), size.batch * size.m), rows)
+        return add(multiply(row, size.n), n)
 
     def _store(self, operand: Operand, index: Index, term: Term, n: Idx) -> None:
         if operand.vector or self.width == 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from graphc.codegen.launch import sum_type
 from graphc.families.matmul.tile import Shape
-from graphc.ir.graph import Graph, Node
+from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import Idx, Index, add, multiply
 from graphc.ir.types import DType, broadcast_shapes
 
@@ -24,6 +24,12 @@ class Product:
     batch: tuple[int, ...]
     merged: bool
     acc: DType
+
+    @property
+    def operands(self) -> tuple[Value, Value]:
+        """What A and B are read from."""
+        a, b = self.node.inputs
+        return a, b
 
     def a(self, batch: Idx, m: Idx, k: Idx) -> Index:
         """Position of A's element."""
