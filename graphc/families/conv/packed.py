@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from graphc.codegen.emit import Emitter
-from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, settle, texels
+from graphc.codegen.inplace import in_place
+from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, grid, settle, texels
 from graphc.codegen.parts import sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.families.conv.shape import Shape, convolves, shape_of
-from graphc.families.map import kernel as map_kernel
 from graphc.families.matmul.kernel import Tiled, soon
 from graphc.families.matmul.product import Product
 from graphc.families.matmul.tile import Shape as Sizes
@@ -29,11 +29,15 @@ from graphc.families.matmul.tile import Tile, candidates, choose, problem_name
 from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune
 from graphc.ir.index import LANES, Idx, Index, add, divide, modulo, multiply, variable
 from graphc.ir.types import TensorType, f32
+from graphc.kernels import render
+from graphc.kernels.code import Code
 from graphc.ops import by_name
 from graphc.plan.plan import Target
 
 ROW: Final = 1024
 """Elements of a row of what is packed: a power of two, so that its row is found by a shift."""
+THREADS: Final = 256
+"""Invocations of a workgroup that packs."""
 LONGEST: Final = 1 << 14
 """Most terms that are added one after another."""
 WASTE: Final = 8
@@ -154,7 +158,7 @@ def _pack(body: Graph, site: Site, problem: Packed) -> list[KernelSource]:
     w = _Packing(body, node.inputs[1])
     w.transpose(0, 2, 3, 1)
     w.pad(around=((0, 0), *around))
-    return [kernel for made, to in ((x, problem.x), (w, problem.w)) for kernel in made.kernels(site, to)]
+    return [x.kernel(site, problem.x), w.kernel(site, problem.w)]
 
 
 class _Packing:
@@ -204,15 +208,34 @@ class _Packing:
             stops = tuple(start + reach if a == axis else n for a, n in enumerate(whole))
             self._apply("slice", start=at(start), stop=stops, step=at(1, 1))
 
-    def kernels(self, site: Site, to: Value) -> list[KernelSource]:
+    def kernel(self, site: Site, to: Value) -> KernelSource:
         """The kernel that writes all that to scratch."""
-        self.reshape(self.value.type.size)
-        self.pad(((0, to.type.size - self.value.type.size),))
-        self.reshape(*to.type.shape)
-        last = self.builder.nodes[-1]
-        self.builder.nodes[-1] = replace(last, outputs=(to,))
-        made = map_kernel.build(self.builder.build((to,)), replace(site, label=f"{to.hint}_of_{site.label}"))
-        return [replace(source, name=f"conv_{to.hint}_of_{site.label}", family="conv") for source in made]
+        self.reshape(*self.value.type.shape[:3], math.prod(self.value.type.shape[3:]))
+        body = self.builder.build((self.value,))
+        return settle(site, lambda bindings: self._kernel(body, site, bindings, to))
+
+    def _kernel(self, body: Graph, site: Site, bindings: Bindings, to: Value) -> KernelSource:
+        value, emitter = self.value, Emitter(body, bindings)
+        most, lines, places, channels = value.type.shape
+        quads = channels // LANES
+        item = variable("item", most * lines * places * quads)
+        line = divide(item, places * quads)
+        channel = multiply(modulo(divide(item, places), quads), LANES)
+        dims = [divide(line, lines), modulo(line, lines), modulo(item, places), replace(channel, lane=1, bound=channels)]
+        index = Index(value.type.shape, dims)
+        element = emitter.read(value, index)
+        written = bindings.write(to, vector=True)
+        emitter.write(written, Index(to.type.shape, flat=index.flat), element)
+        size = min(THREADS, site.target.max_invocations)
+        workgroups = grid(-(-item.bound // size), site.target)
+        name = f"{to.hint}_of_{site.label}"
+        text = render(
+            "conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text
+        )
+        inplace, touches = in_place(emitter.touches, [written], bindings)
+        return KernelSource(
+            f"conv_{name}", "conv", Code.of(text), bindings.operands(), workgroups, 0, (), inplace, touches
+        )
 
 
 class _Tiled(Tiled):
