@@ -74,6 +74,11 @@ CASES: Final[Mapping[str, Case]] = {
         lambda x, w, b: nn.relu(nn.conv(x, w, stride=2, padding=1, groups=2) + b),
         (spec((2, 6, 10, 12)), spec((8, 3, 3, 3)), spec((8, 1, 1))),
     ),
+    "conv_packed": Case(
+        lambda x, w, b: nn.relu(nn.conv(x, w, padding=1) + b),
+        (spec((4, 16, 32, 32)), spec((32, 16, 3, 3)), spec((32, 1, 1))),
+        SOFTWARE,
+    ),
     "attention_forward": Case(attention, HEADS, SOFTWARE),
     "attention_gradient": Case(graphc.grad(attention_loss, argnums=(0, 1, 2)), HEADS, SOFTWARE),
     "scatter_add": Case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,15 @@ import pytest
 import graphc
 from graphc import nn, spec
 from graphc.errors import ArgumentError, ShapeError
-from graphc.families.conv.kernel import parts_of, shape_of
+from graphc.families.conv.kernel import parts_of
+from graphc.families.conv.shape import shape_of
 from graphc.ir.types import NDArray
 from graphc.lower import lower
+from graphc.lower.family import searches
 from graphc.ops import by_name
 from graphc.ops.conv import conv
 from graphc.passes import pipeline
+from graphc.passes.marks import stage
 from graphc.plan.plan import Target
 from graphc.tracing.trace import apply
 
@@ -92,6 +96,58 @@ def test_gradients(case: Any, device: Any) -> None:
                 along = float(np.sum(np.asarray(grad, np.float64) * direction))
                 wanted = float(np.sum(expected(*moved, settings) * g))
                 assert along == pytest.approx(wanted, rel=1e-4, abs=1e-3)
+
+
+LARGE: Final[list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]] = [
+    ((2, 16, 9, 7), (20, 16, 3, 3), {"padding": 1}),
+    ((1, 9, 11, 12), (24, 3, 3, 2), {"groups": 3, "stride": (2, 1), "dilation": (1, 2), "padding": (1, 0)}),
+    ((3, 5, 40), (17, 5, 4), {"padding": 2, "stride": 3}),
+]
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_as_products_of_what_was_packed(case: Any, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones, and their gradients; here all count as large."""
+    monkeypatch.setattr(stage, "WORK", 1)
+    x, w, settings = random(*case[0]), random(*case[1], seed=1), case[2]
+    g = random(*expected(x, w, settings).shape, seed=2)
+
+    def loss(x: Any, w: Any) -> Any:
+        y = nn.conv(x, w, **settings)
+        return np.sum(y * g), y
+
+    step = graphc.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    (_, y), grads = graphc.compile(step, device=device)(x, w)
+    np.testing.assert_allclose(np.asarray(y), expected(x, w, settings), rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(grads, graphc.compile(step, device="numpy")(x, w)[1], strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4, atol=1e-3)
+    plan = graphc.compile(step, device="numpy", target="software").lower(x, w).plan
+    assert sum(len(dispatch.stagings) for dispatch in plan.dispatches) == 6
+
+
+def test_transposed_as_a_product(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With zeros between the elements of x; a tile at a time, whichever a tuner would choose."""
+    monkeypatch.setattr(stage, "WORK", 1)
+    x, w = random(2, 6, 7, 5), random(6, 18, 3, 2, seed=1)
+
+    def layer(x: Any, w: Any) -> Any:
+        return np.tanh(nn.conv_transpose(x, w, stride=(2, 3), padding=1))
+
+    np.testing.assert_allclose(np.asarray(graphc.compile(layer, device=device)(x, w)), layer(x, w), atol=1e-4)
+    graph = pipeline.run(graphc.trace(layer, x, w), pipeline.DEFAULT)
+    (node,) = [node for node in graph.nodes if any(inner.op is conv for inner in node.attrs["body"].nodes)]
+    ((_, search),) = searches(node, graph.constants, SOFTWARE)
+    names = {lower(graph, replace(SOFTWARE, choices={search.name: c})).kernels[2].wgsl for c in search.candidates}
+    assert search.name.startswith("matmul kk")
+    assert len(names) > 3
+
+
+def test_few_channels_are_not_packed() -> None:
+    """Where tiles would be mostly empty; and no product is made where textures are read no faster."""
+    deep = graphc.trace(lambda x, w: nn.conv(x, w, groups=64, padding=1), spec((8, 64, 64, 64)), spec((64, 1, 3, 3)))
+    wide = graphc.trace(lambda x, w: nn.conv(x, w, padding=1), spec((8, 64, 64, 64)), spec((64, 64, 3, 3)))
+    for graph, target, kernels in ((deep, SOFTWARE, 1), (wide, SOFTWARE, 3), (wide, Target(), 1)):
+        assert len(lower(pipeline.run(graph, pipeline.DEFAULT), target).kernels) == kernels
 
 
 def test_padding_in_words() -> None:

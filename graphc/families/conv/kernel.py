@@ -1,4 +1,4 @@
-"""The kernel of the conv family: an invocation holds a few channels of the result at four neighbouring positions.
+"""The conv family without tiles: an invocation holds a few channels of the result at four neighbouring positions.
 
 What it reads of x serves all its channels, and an element of the kernel all its positions. Long sums, as those of the
 gradients of kernels are, are shared out: parts lie in memory until another kernel adds them up.

@@ -220,8 +220,14 @@ class _Packing:
         quads = channels // LANES
         item = variable("item", most * lines * places * quads)
         line = divide(item, places * quads)
-        channel = multiply(modulo(divide(item, places), quads), LANES)
-        dims = [divide(line, lines), modulo(line, lines), modulo(item, places), replace(channel, lane=1, bound=channels)]
+        quad = modulo(divide(item, places), quads)
+        channel = Idx(multiply(quad, LANES).text, 1, LANES, channels)
+        dims = [
+            divide(line, lines),
+            modulo(line, lines),
+            modulo(item, places),
+            replace(channel, lane=1, bound=channels),
+        ]
         index = Index(value.type.shape, dims)
         element = emitter.read(value, index)
         written = bindings.write(to, vector=True)
@@ -229,9 +235,7 @@ class _Packing:
         size = min(THREADS, site.target.max_invocations)
         workgroups = grid(-(-item.bound // size), site.target)
         name = f"{to.hint}_of_{site.label}"
-        text = render(
-            "conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text
-        )
+        text = render("conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text)
         inplace, touches = in_place(emitter.touches, [written], bindings)
         return KernelSource(
             f"conv_{name}", "conv", Code.of(text), bindings.operands(), workgroups, 0, (), inplace, touches
@@ -243,9 +247,7 @@ class _Tiled(Tiled):
 
     family: ClassVar[str] = "conv"
 
-    def __init__(
-        self, body: Graph, site: Site, bindings: Bindings, problem: Packed, tile: Tile, unrolled: int
-    ) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, problem: Packed, tile: Tile, unrolled: int) -> None:
         staged = frozenset(("a", "b")) if tile.texels else frozenset[str]()
         super().__init__(body, site, bindings, problem, tile, staged, unrolled)
         self.packed = problem
