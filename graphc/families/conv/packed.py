@@ -12,12 +12,12 @@ So large convolutions are computed by the tiles of the family matmul, from textu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import ClassVar, Final
 
 from graphc.codegen.emit import Emitter
-from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, grid, settle, texels
 from graphc.codegen.parts import sum_parts
 from graphc.codegen.rules import prefers_texels
@@ -25,13 +25,13 @@ from graphc.families.conv.shape import Shape, convolves, shape_of
 from graphc.families.matmul.kernel import Tiled, soon
 from graphc.families.matmul.product import Product
 from graphc.families.matmul.tile import Shape as Sizes
-from graphc.families.matmul.tile import Tile, candidates, choose, problem_name
-from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune
-from graphc.ir.index import LANES, Idx, Index, add, divide, modulo, multiply, variable
+from graphc.families.matmul.tile import Tile, candidates, choose, parted, problem_name
+from graphc.ir.graph import Graph, Node, Value, new_value
+from graphc.ir.index import LANES, Idx, Index, add, clamp, constant, divide, modulo, moved, multiply, variable
+from graphc.ir.op import Term
 from graphc.ir.types import TensorType, f32
 from graphc.kernels import render
 from graphc.kernels.code import Code
-from graphc.ops import by_name
 from graphc.plan.plan import Target
 
 ROW: Final = 1024
@@ -40,9 +40,16 @@ THREADS: Final = 256
 """Invocations of a workgroup that packs."""
 LONGEST: Final = 1 << 14
 """Most terms that are added one after another."""
+ALIKE: Final = 256
+APART: Final = 16
+"""Rows whose lengths are multiples of 256 terms lie in few lines of a cache: they are put 16 further apart."""
 WASTE: Final = 8
 """How many times as many products as are wanted may be made, for channels that are no whole tile or vector: those of
 the kernel without tiles take more than ten times as long."""
+TAPS: Final = (3, 2, 1)
+"""Neighbours in a line of the kernel that a step may take: sums go to memory and back once a step (on llvmpipe)."""
+COLUMNS: Final = (4, 3, 5, 2)
+"""Neighbouring positions that an invocation may hold: those that share most of what they read."""
 ROWS: Final = 16
 """Channels of the smallest tile."""
 
@@ -63,14 +70,18 @@ class Packed(Product):
     """A convolution as a product. The batch are its groups; x and w: scratch, the operands packed.
 
     sizes: of the convolution. reach: places of x, zeros counted, from the first one that is read to the last one,
-    along each axis. channels: those of a group of x, a multiple of 4.
+    along each axis. pitch: from the first term of a row of w to that of the next. channels: those of a group of x, a
+    multiple of 4. taps: neighbours in a line of the kernel whose terms are added in one step, so that what they read of
+    x serves neighbouring positions as well.
     """
 
     sizes: Shape
     x: Value
     w: Value
     reach: tuple[int, int]
+    pitch: int
     channels: int
+    taps: int
 
     @property
     def operands(self) -> tuple[Value, Value]:
@@ -98,11 +109,13 @@ def packed(body: Graph, site: Site) -> Packed | None:
     ]
     terms = math.prod(s.taps) * channels
     x = _scratch("x", s.batch * math.prod(reach) * s.groups * channels, site.target)
-    w = _scratch("w", s.groups * s.outs * terms, site.target)
+    pitch = terms if terms % ALIKE else terms + APART
+    w = _scratch("w", s.groups * s.outs * pitch, site.target)
     if x is None or w is None:
         return None
-    shape = Sizes(s.groups, s.outs, terms, s.batch * s.plane)
-    return Packed(node, shape, (s.groups,), False, f32, s, x, w, (reach[0], reach[1]), channels)
+    taps = next(n for n in TAPS if s.taps[1] % n == 0)
+    shape = Sizes(s.groups, s.outs, terms // taps, s.batch * s.plane)
+    return Packed(node, shape, (s.groups,), False, f32, s, x, w, (reach[0], reach[1]), pitch, channels, taps)
 
 
 def _scratch(name: str, elements: int, target: Target) -> Value | None:
@@ -117,13 +130,37 @@ def _scratch(name: str, elements: int, target: Target) -> Value | None:
 def tile_of(problem: Packed, target: Target) -> Tile | None:
     """The tile, unless its sums would be too long."""
     tile = choose(problem.shape, "k", "k", target, staged=True)
-    return tile if tile.part_length(problem.shape) <= LONGEST else None
+    if _name(problem) not in target.choices:
+        tile = _by_rule(problem, tile)
+    tile = replace(tile, splits=parted(problem.shape, tile, target))
+    return tile if tile.part_length(problem.shape) * problem.taps <= LONGEST else None
+
+
+def _by_rule(problem: Packed, tile: Tile) -> Tile:
+    """The tile that the rules choose: of a few columns where a step has many terms, neighbours in a line if possible.
+
+    So are the loads of a multiply-add as few as with twice the columns and a third of the terms.
+    """
+    if problem.taps == 1:
+        return tile
+    columns = next((n for n in COLUMNS if problem.sizes.size[1] % n == 0), LANES) if _touching(problem.node) else LANES
+    return replace(tile, columns=columns)
+
+
+def _touching(node: Node) -> bool:
+    """Whether what neighbours in a line of the kernel read of x is what neighbouring positions read."""
+    return bool(node.attrs["strides"][1] == node.attrs["dilation"][1] == 1)
+
+
+def _name(problem: Packed) -> str:
+    return problem_name(problem.shape, "k", "k", True)
 
 
 def search(problem: Packed, target: Target) -> Search:
     """The tuner's problem: that of a product."""
     tiles = [t for t in candidates(problem.shape, "k", "k", target, True) if not t.depth and t.team == 1]
-    return Search(problem_name(problem.shape, "k", "k", True), tuple(tile.choice for tile in tiles))
+    first = _by_rule(problem, tiles[0])
+    return Search(_name(problem), tuple(tile.choice for tile in dict.fromkeys((first, *tiles))))
 
 
 def build(body: Graph, site: Site, problem: Packed, tile: Tile) -> list[KernelSource]:
@@ -134,7 +171,8 @@ def build(body: Graph, site: Site, problem: Packed, tile: Tile) -> list[KernelSo
         scratch = new_value(TensorType((tile.splits, node.out.type.size), f32), "parts")
 
     def kernel(tile: Tile, unrolled: int) -> KernelSource:
-        return settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, unrolled).kernel(scratch))
+        made = settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, unrolled).kernel(scratch))
+        return replace(made, flops=made.flops * problem.taps)
 
     found = [*_pack(body, site, problem), soon(site, tile, kernel)]
     if scratch is not None:
@@ -145,101 +183,100 @@ def build(body: Graph, site: Site, problem: Packed, tile: Tile) -> list[KernelSo
 
 def _pack(body: Graph, site: Site, problem: Packed) -> list[KernelSource]:
     """The kernels that put x and w where the product reads them."""
-    s, node = problem.sizes, problem.node
-    attrs, channels = node.attrs, problem.channels
-    around = ((0, 0), (0, 0), (0, channels - s.ins))
-    places = [(attrs["padding"][a][0], attrs["spread"][a], problem.reach[a]) for a in range(len(s.size))]
-    x = _Packing(body, node.inputs[0])
-    x.reshape(s.batch, s.groups, s.ins, *node.inputs[0].type.shape[2:])
-    x.transpose(0, 3, 4, 1, 2)
-    for axis, (low, spread, reach) in enumerate(places):
-        x.place(1 + axis, low, spread, reach)
-    x.pad(around=((0, 0), *around[:1], *around))
-    w = _Packing(body, node.inputs[1])
-    w.transpose(0, 2, 3, 1)
-    w.pad(around=((0, 0), *around))
-    return [x.kernel(site, problem.x), w.kernel(site, problem.w)]
+    s, node, attrs = problem.sizes, problem.node, problem.node.attrs
+    x = [_Line(attrs["padding"][a][0], attrs["spread"][a], problem.reach[a]) for a in range(2)]
+    w = [_Line(0, 1, s.taps[a]) for a in range(2)]
+    pitch = math.prod(problem.reach) * s.groups * problem.channels
+    jobs = ((node.inputs[0], s.groups, x, problem.x, pitch), (node.inputs[1], 1, w, problem.w, problem.pitch))
+    return [settle(site, partial(_packing, body, site, s.ins, *job)) for job in jobs]
 
 
-class _Packing:
-    """The graph of an operand of a body, put in another order."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Where elements go along an axis of `reach` places: `low` after its first one, or before it, `spread` apart."""
 
-    def __init__(self, body: Graph, value: Value) -> None:
-        inside = prune(replace(body, outputs=(value,)))
-        read = {v for node in inside.nodes for v in node.inputs} | {value}
-        self.builder = Builder()
-        self.builder.inputs = [v for v in inside.inputs if v in read]
-        self.builder.constants = dict(inside.constants)
-        self.builder.nodes = list(inside.nodes)
-        self.value = value
+    low: int
+    spread: int
+    reach: int
 
-    def _apply(self, name: str, **attrs: Any) -> None:
-        self.value = self.builder.apply(by_name(name), self.value, **attrs)
-
-    def reshape(self, *shape: int) -> None:
-        """Another shape."""
-        if self.value.type.shape != shape:
-            self._apply("reshape", shape=shape)
-
-    def transpose(self, *perm: int) -> None:
-        """Another order of the axes."""
-        self._apply("transpose", perm=perm)
-
-    def pad(self, around: Sequence[tuple[int, int]], interior: Sequence[int] = ()) -> None:
-        """Zeros before and after each axis, and between its elements."""
-        inner = tuple(interior) or (0,) * len(around)
-        if any(low or high for low, high in around) or any(inner):
-            low, high = zip(*around, strict=True)
-            self._apply("pad", low=low, high=high, interior=inner, value=0.0)
-
-    def place(self, axis: int, low: int, spread: int, reach: int) -> None:
-        """Elements `spread` apart along an axis of `reach` places, `low` places after its first one or before it."""
-        shape = self.value.type.shape
-        length = (shape[axis] - 1) * spread + 1
-        high = max(0, reach - low - length)
-
-        def at(n: int, others: int = 0) -> tuple[int, ...]:
-            return tuple(n if a == axis else others for a in range(len(shape)))
-
-        self.pad(tuple(zip(at(max(low, 0)), at(high), strict=True)), at(spread - 1))
-        start = max(-low, 0)
-        whole = self.value.type.shape
-        if (start, start + reach) != (0, whole[axis]):
-            stops = tuple(start + reach if a == axis else n for a, n in enumerate(whole))
-            self._apply("slice", start=at(start), stop=stops, step=at(1, 1))
-
-    def kernel(self, site: Site, to: Value) -> KernelSource:
-        """The kernel that writes all that to scratch."""
-        self.reshape(*self.value.type.shape[:3], math.prod(self.value.type.shape[3:]))
-        body = self.builder.build((self.value,))
-        return settle(site, lambda bindings: self._kernel(body, site, bindings, to))
-
-    def _kernel(self, body: Graph, site: Site, bindings: Bindings, to: Value) -> KernelSource:
-        value, emitter = self.value, Emitter(body, bindings)
-        most, lines, places, channels = value.type.shape
-        quads = channels // LANES
-        item = variable("item", most * lines * places * quads)
-        line = divide(item, places * quads)
-        quad = modulo(divide(item, places), quads)
-        channel = Idx(multiply(quad, LANES).text, 1, LANES, channels)
-        dims = [
-            divide(line, lines),
-            modulo(line, lines),
-            modulo(item, places),
-            replace(channel, lane=1, bound=channels),
-        ]
-        index = Index(value.type.shape, dims)
-        element = emitter.read(value, index)
-        written = bindings.write(to, vector=True)
-        emitter.write(written, Index(to.type.shape, flat=index.flat), element)
-        size = min(THREADS, site.target.max_invocations)
-        workgroups = grid(-(-item.bound // size), site.target)
-        name = f"{to.hint}_of_{site.label}"
-        text = render("conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text)
-        inplace, touches = in_place(emitter.touches, [written], bindings)
-        return KernelSource(
-            f"conv_{name}", "conv", Code.of(text), bindings.operands(), workgroups, 0, (), inplace, touches
+    def place(self, element: Idx) -> Idx:
+        """The place of an element, which may lie outside: below zero it wraps around."""
+        return (
+            moved(multiply(element, self.spread), self.low, 1 << 32)
+            if element.const is None
+            else constant((element.const * self.spread + self.low) & 0xFFFFFFFF)
         )
+
+    def all_inside(self, count: int) -> bool:
+        """Whether all of so many elements have a place."""
+        return self.low >= 0 and (count - 1) * self.spread + self.low < self.reach
+
+
+def _packing(
+    body: Graph,
+    site: Site,
+    ins: int,
+    value: Value,
+    groups: int,
+    lines: list[_Line],
+    to: Value,
+    pitch: int,
+    bindings: Bindings,
+) -> KernelSource:
+    """The kernel that puts the channels of each place of `value` [N, C, H, W] side by side, those of a group in whole
+    vectors.
+
+    An invocation takes four channels at four neighbouring elements, and writes four vectors: loads and stores of
+    vectors cost a software adapter little more than those of elements. pitch: from one n to the next.
+    """
+    emitter = Emitter(body, bindings, "  ")
+    most, _, height, width = value.type.shape
+    quads, across = -(-ins // LANES), -(-width // LANES)
+    item = variable("item", most * height * groups * quads * across)
+    above = divide(item, across)
+    block = emitter.named(modulo(above, groups * quads), longer=0)
+    above = divide(above, groups * quads)
+    image, y = emitter.named(divide(above, height), longer=0), emitter.named(modulo(above, height), longer=0)
+    x = Idx(emitter.named(multiply(modulo(item, across), LANES), longer=0).text, 1, LANES, width)
+    first = emitter.named(multiply(modulo(block, quads), LANES), longer=0)
+    group = multiply(divide(block, quads), ins)
+    seen = []
+    for t in range(LANES):
+        inside = add(first, constant(t))
+        channel = add(group, clamp(inside, ins) if ins % LANES else inside)
+        term = emitter.read(value, Index(value.type.shape, [image, replace(channel, bound=groups * ins), y, x]))
+        term = emitter.name(emitter.widened(term, LANES))
+        if ins % LANES:
+            term = emitter.name(Term(f"select(vec4<f32>(), {term.text}, {inside.text} < {ins}u)", LANES, f32))
+        seen.append(term.text)
+    written = bindings.write(to, vector=True)
+    row = emitter.named(lines[0].place(y), longer=0)
+    pixel = groups * quads * LANES
+    base = emitter.named(add(multiply(image, pitch), multiply(row, lines[1].reach * pixel)), longer=0)
+    inside_row = [] if lines[0].all_inside(height) else [f"{row.text} < {lines[0].reach}u"]
+    for p, lane in enumerate("xyzw"):
+        place = emitter.named(lines[1].place(Idx(f"({x.text} + {p}u)", 0, 1, width)), longer=0)
+        guards = [*inside_row] if lines[1].all_inside(width) else [*inside_row, f"{place.text} < {lines[1].reach}u"]
+        if width % LANES and p:
+            guards.append(f"{x.text} + {p}u < {width}u")
+        flat = add(add(base, multiply(place, pixel)), multiply(block, LANES))
+        index = Index(to.type.shape, flat=replace(flat, lane=1, align=LANES))
+        term = Term(f"vec4<f32>({', '.join(f'{name}.{lane}' for name in seen)})", LANES, f32)
+        with emitter.block(f"if ({' && '.join(guards)})") if guards else nullcontext():
+            emitter.write(written, index, term)
+    dense = all(line.all_inside(n) and n == line.reach for line, n in zip(lines, (height, width), strict=True))
+    size = min(THREADS, site.target.max_invocations)
+    workgroups = grid(-(-item.bound // size), site.target)
+    name = f"{to.hint}_of_{site.label}"
+    text = render("conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text)
+    return KernelSource(
+        name=f"conv_{name}",
+        family="conv",
+        code=Code.of(text),
+        operands=bindings.operands(),
+        workgroups=workgroups,
+        clears=() if dense else (written.name,),
+    )
 
 
 class _Tiled(Tiled):
@@ -252,37 +289,88 @@ class _Tiled(Tiled):
         super().__init__(body, site, bindings, problem, tile, staged, unrolled)
         self.packed = problem
         self.emitter = Emitter(_reading(body, problem), bindings, "")
+        line = problem.sizes.size[1]
+        self.touching = tile.columns > 1 and _touching(problem.node) and line % tile.columns == 0
+        if self.touching and tile.columns == LANES:
+            self.wide = LANES
         self.first: dict[tuple[str, str], Idx] = {}
-        self.distance: Idx = Idx("k")
+        self.distance: dict[str, Idx] = {}
+
+    def column_text(self, j: int) -> str:
+        """Column j of this invocation, which may lie past the edge: neighbours, or as far apart as all are wide."""
+        if self.touching:
+            return f"(column + {j}u)" if j else "column"
+        return super().column_text(j)
+
+    def columns_inside(self, across: int) -> int:
+        """Columns of an invocation that are not outside of the result in any case."""
+        if self.wide == LANES:
+            return 1
+        return self.tile.columns if self.touching else super().columns_inside(across)
+
+    def sums(self, r: int, j: int) -> str:
+        """The sums of row r that are written at once from column j on."""
+        if self.wide == LANES:
+            return f"vec4<f32>({', '.join(f'c{r}_{t}' for t in range(LANES))})"
+        return super().sums(r, j)
+
+    def holes(self) -> dict[str, object]:
+        """What is particular to the kernel."""
+        return super().holes() | ({"width": self.tile.columns} if self.touching else {})
 
     def begin(self, rows: list[Idx], columns: list[Idx]) -> None:
-        """Where the first term of each row and column lies."""
+        """Where the first term of each row and column lies; of columns that are neighbours, of the first one."""
         p, s, size = self.packed, self.packed.sizes, self.problem.shape
         stride = p.node.attrs["strides"]
-        pixel = s.groups * p.channels
         for m in rows:
-            at = multiply(add(multiply(self.batch, size.m), m), size.k)
+            at = multiply(add(multiply(self.batch, size.m), m), p.pitch)
             self.first["a", m.text] = self.emitter.named(at, longer=0)
-        for n in columns:
-            i, j = Index(s.size, flat=modulo(n, s.plane)).dims
+        if self.touching:
+            columns = [self.clamped("start", variable("column", size.n), size.n - len(columns), self.guard_columns)]
+        for j, n in enumerate(columns):
+            i, place = Index(s.size, flat=modulo(n, s.plane)).dims
             line = add(multiply(divide(n, s.plane), p.reach[0]), multiply(i, stride[0]))
-            at = multiply(add(multiply(line, p.reach[1]), multiply(j, stride[1])), pixel)
-            self.first["b", n.text] = self.emitter.named(add(at, multiply(self.batch, p.channels)), longer=0)
+            at = multiply(add(multiply(line, p.reach[1]), multiply(place, stride[1])), self.pixel)
+            self.first["b", str(j)] = self.emitter.named(add(at, multiply(self.batch, p.channels)), longer=0)
 
-    def at_step(self, k: Idx) -> None:
-        """How far from the first term of a position those from k on lie."""
-        p, s = self.packed, self.packed.sizes
-        dilation, pixel = p.node.attrs["dilation"], s.groups * p.channels
-        tap, channel = divide(k, p.channels), modulo(k, p.channels)
-        below = multiply(divide(tap, s.taps[1]), dilation[0] * p.reach[1] * pixel)
-        aside = multiply(modulo(tap, s.taps[1]), dilation[1] * pixel)
-        self.distance = self.emitter.named(add(add(below, aside), channel), longer=0)
+    @property
+    def pixel(self) -> int:
+        """From one place of x to the next."""
+        return self.packed.sizes.groups * self.packed.channels
 
-    def place(self, which: str, side: Idx, k: Idx) -> Index:
-        """Where the elements of an operand lie for a row or column, from a term on."""
-        first = self.first[which, side.text]
+    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
+        """Add the terms of some neighbours in a line of the kernel, for four channels, to every sum."""
+        p, emitter, many = self.packed, self.emitter, range(len(columns))
+        far = p.node.attrs["dilation"][1]
+        steps = p.sizes.taps[1] // p.taps  # in a line of the kernel
+        number, channel = divide(k, p.channels), modulo(k, p.channels)
+        below = multiply(divide(number, steps), p.node.attrs["dilation"][0] * p.reach[1] * self.pixel)
+        aside = multiply(modulo(number, steps), p.taps * far * self.pixel)
+        place = emitter.named(add(add(below, aside), channel), longer=0)
+        term = emitter.named(add(multiply(number, p.taps * p.channels), channel), longer=0)
+        left = [
+            [self._load("a", add(self.first["a", m.text], term), tap * p.channels) for m in rows]
+            for tap in range(p.taps)
+        ]
+        names: dict[tuple[int, int], str] = {}
+
+        def right(j: int, tap: int) -> str:
+            at = (0, j + tap) if self.touching else (j, tap * far)
+            if at not in names:
+                names[at] = self._load("b", add(self.first["b", str(at[0])], place), at[1] * self.pixel)
+            return names[at]
+
+        found = [[right(j, tap) for tap in range(p.taps)] for j in many]
+        for r in range(self.tile.rows):
+            each = [(tap, t) for tap in range(p.taps) for t in range(LANES)]
+            emitter.line(" ".join(f"let x{r}_{tap}{t} = {self.element(left[tap], r, t)};" for tap, t in each))
+            for j in many:
+                emitter.line(" ".join(f"c{r}_{j} += x{r}_{tap}{t} * {found[j][tap]}.{'xyzw'[t]};" for tap, t in each))
+
+    def _load(self, which: str, at: Idx, further: int) -> str:
+        """The name of four elements of an operand."""
         value = self.problem.operands[0 if which == "a" else 1]
-        return Index(value.type.shape, flat=add(first, k if which == "a" else self.distance))
+        return self.operand(which, Index(value.type.shape, flat=add(at, constant(further))), LANES)
 
     def part_place(self, m: Idx, n: Idx) -> Idx:
         """Where this part of a sum lies among all parts."""

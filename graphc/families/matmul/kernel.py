@@ -163,6 +163,7 @@ class Tiled:
         size = problem.shape
         self.batch = variable("batch", size.batch)
         self.width = tile.width
+        self.wide = tile.width  # elements of a column that are written at once
         self.guard_rows = size.m % tile.tile_rows != 0
         self.guard_columns = size.n % tile.tile_columns != 0
 
@@ -182,7 +183,7 @@ class Tiled:
     def column(self, j: int) -> Idx:
         """The same as an index that is known to lie within."""
         text, size = self.column_text(j), self.problem.shape.n
-        return Idx(text, 1, LANES, size) if self.width == LANES else variable(text, size)
+        return Idx(text, 1, LANES, size) if self.wide == LANES else variable(text, size)
 
     def clamped(self, name: str, idx: Idx, last: int, guard: bool) -> Idx:
         """A name for the index, brought to at most `last` where the tile may reach over the edge."""
@@ -196,7 +197,7 @@ class Tiled:
     def kernel(self, scratch: Value | None) -> KernelSource:
         """The kernel; with `scratch`, it writes its parts of the sums there and leaves the epilogue to another."""
         tile, size = self.tile, self.problem.shape
-        holes = self._shared_holes() if tile.depth else self._holes()
+        holes = self._shared_holes() if tile.depth else self.holes()
         with self.emitter.scope() as finish:
             written = self._finish(scratch)
         workgroups = grid(tile.count(size), self.site.target)
@@ -236,7 +237,7 @@ class Tiled:
         for r in range(self.tile.rows):
             self.emitter.line(" ".join(f"var c{r}_{j} = {kind}();" for j in range(self.tile.columns)))
 
-    def _holes(self) -> dict[str, object]:
+    def holes(self) -> dict[str, object]:
         """What is particular to the kernel whose invocations load their own operands."""
         tile, size = self.tile, self.problem.shape
         with self.emitter.scope() as start:
@@ -248,11 +249,11 @@ class Tiled:
         whole = size.k // LANES * LANES
         with self.emitter.scope(), self.emitter.scope() as step:
             if whole:
-                self._step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
+                self.step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
         with self.emitter.scope() as rest:
             if size.k % LANES:
                 with self.emitter.block(f"if (part == {tile.splits - 1}u{' && share == 0u' if tile.team > 1 else ''})"):
-                    self._step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
+                    self.step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
         holes: dict[str, object] = {
             "tiles_wide": tile.across(size)[0],
             "width": self.width,
@@ -285,7 +286,7 @@ class Tiled:
         """What is particular to the kernel whose workgroup shares what it loads."""
         with self.emitter.scope() as start:
             self._declare_sums()
-        return shared.holes(self.emitter, self.problem, self.tile, self.batch, self._operand, start)
+        return shared.holes(self.emitter, self.problem, self.tile, self.batch, self.operand, start)
 
     def _load_rows(self) -> list[Idx]:
         """The index along M of each load of A: of one row, or of four where lanes run along M."""
@@ -304,40 +305,33 @@ class Tiled:
     def begin(self, rows: list[Idx], columns: list[Idx]) -> None:
         """Write what is known of these rows and columns before the first term."""
 
-    def at_step(self, k: Idx) -> None:
-        """Write what is known of the terms from k on, whatever the row or column."""
-
-    def place(self, which: str, side: Idx, k: Idx) -> Index:
-        """Where the element of an operand lies for a row ("a") or column ("b") and a term."""
-        return self.problem.a(self.batch, side, k) if which == "a" else self.problem.b(self.batch, k, side)
-
-    def _step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
+    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
         """Add `terms` (at most 4) products to every sum, from index k on.
 
         The operands come first, then one row after another with all its terms: a driver can keep the sums of a row in
         registers then. Term after term, they all go to memory and back for each (on llvmpipe that costs a fifth).
         """
         tile, emitter = self.tile, self.emitter
-        self.at_step(k)
         left, right = self._terms("a", rows, k, terms), self._terms("b", columns, k, terms)
         for r in range(tile.rows):
-            emitter.line(" ".join(f"let x{r}_{t} = {self._element(left[t], r, t)};" for t in range(terms)))
+            emitter.line(" ".join(f"let x{r}_{t} = {self.element(left[t], r, t)};" for t in range(terms)))
             for j in range(tile.columns):
                 emitter.line(" ".join(f"c{r}_{j} += x{r}_{t} * {right[t][j]};" for t in range(terms)))
 
     def _terms(self, which: str, places: list[Idx], k: Idx, terms: int) -> list[list[str]]:
         """For each of some terms from index k on, an operand's vectors (or elements) at places along its other axis.
 
-        Of A read along k, the whole vectors, of which `_element` takes one.
+        Of A read along k, the whole vectors, of which `element` takes one.
         """
+        at = self.problem.a if which == "a" else lambda batch, place, k: self.problem.b(batch, k, place)
         if (self.tile.a_along if which == "a" else self.tile.b_along) == "k":
-            whole = [self._operand(which, self.place(which, place, k), LANES) for place in places]
+            whole = [self.operand(which, at(self.batch, place, k), LANES) for place in places]
             return [whole if which == "a" else [f"{name}.{'xyzw'[t]}" for name in whole] for t in range(terms)]
         width = LANES if which == "a" else self.width
         ks = [add(Idx(k.text, 0, LANES, k.bound), constant(t)) for t in range(terms)]
-        return [[self._operand(which, self.place(which, place, one), width) for place in places] for one in ks]
+        return [[self.operand(which, at(self.batch, place, one), width) for place in places] for one in ks]
 
-    def _operand(self, which: str, index: Index, width: int) -> str:
+    def operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
         value = self.problem.operands[0 if which == "a" else 1]
         with self.emitter.staged(which in self.staged), self.emitter.several():
@@ -346,7 +340,7 @@ class Tiled:
             term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)
         return self.emitter.name(term).text
 
-    def _element(self, parts: list[str], r: int, t: int) -> str:
+    def element(self, parts: list[str], r: int, t: int) -> str:
         """A's element in row r of the tile, t-th of this step."""
         tile = self.tile
         if tile.a_along == "m":
@@ -360,18 +354,18 @@ class Tiled:
     def _finish(self, scratch: Value | None) -> list[Operand]:
         """Write the outputs (or the scratch) from the sums."""
         size, emitter = self.problem.shape, self.emitter
-        vector = self.width == LANES and size.n % LANES == 0
+        vector = self.wide == LANES and size.n % LANES == 0
         outputs = [scratch] if scratch else list(dict.fromkeys(self.body.outputs))
         written = [self.bindings.write(v, vector=vector) for v in outputs]
         # Of a tile that is larger than the result, what lies outside in any case is not written at all.
         rows, across = min(self.tile.rows, max(size.m, 1)), self.tile.lanes * self.width
         if self.tile.team > 1:
             rows = 1
-        columns, each = range(min(self.tile.columns, max(-(-size.n // across), 1))), self._rows_at_once(rows)
+        columns, each = range(self.columns_inside(across)), self._rows_at_once(rows)
         if each == rows:
             for j in columns:
                 for r in range(rows):
-                    self._write_guarded(scratch, outputs, written, self.row_text(r), j, f"c{r}_{j}")
+                    self._write_guarded(scratch, outputs, written, self.row_text(r), j, self.sums(r, j))
             return written
         # A loop over the rows, in which the sums move up: all written out, a long epilogue takes a driver seconds to
         # compile; an array of sums with a running index takes it even longer.
@@ -380,10 +374,19 @@ class Tiled:
             for r in range(each):
                 for j in columns:
                     row = f"(row + {moved} + {r}u)" if r else f"(row + {moved})"
-                    self._write_guarded(scratch, outputs, written, row, j, f"c{r}_{j}")
+                    self._write_guarded(scratch, outputs, written, row, j, self.sums(r, j))
+            held = columns if self.wide == self.width else range(self.tile.columns)
             for r in range(each, rows):
-                emitter.line(" ".join(f"c{r - each}_{j} = c{r}_{j};" for j in columns))
+                emitter.line(" ".join(f"c{r - each}_{j} = c{r}_{j};" for j in held))
         return written
+
+    def columns_inside(self, across: int) -> int:
+        """Columns of an invocation that are not outside of the result in any case; `across` from one to the next."""
+        return min(self.tile.columns, max(-(-self.problem.shape.n // across), 1))
+
+    def sums(self, r: int, j: int) -> str:
+        """The sums of row r that are written at once from column j on."""
+        return f"c{r}_{j}"
 
     def _rows_at_once(self, rows: int) -> int:
         """Rows of the tile whose epilogue is written out: all of them, or as many as are in each turn of a loop."""
@@ -398,7 +401,7 @@ class Tiled:
         size = self.problem.shape
         guards = [f"{row} < {size.m}u"] if self.guard_rows else []
         guards += [f"{self.column_text(j)} < {size.n}u"] if self.guard_columns else []
-        m, term = variable(row, size.m), Term(sums, self.width, self.problem.acc)
+        m, term = variable(row, size.m), Term(sums, self.wide, self.problem.acc)
         if not guards:
             self._write(scratch, outputs, written, m, self.column(j), term)
             return
@@ -426,7 +429,7 @@ class Tiled:
         return add(multiply(row, size.n), n)
 
     def _store(self, operand: Operand, index: Index, term: Term, n: Idx) -> None:
-        if operand.vector or self.width == 1:
+        if operand.vector or self.wide == 1:
             self.emitter.write(operand, index, term)
             return
         # Rows do not end on whole vectors: each lane is written alone, if its column exists.

@@ -155,7 +155,7 @@ def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: boo
         tile = _software(shape, a_along, b_along, target, staged)[0]
     if tile is None:
         tile = _on_gpu(shape, a_along, b_along, target)
-    return replace(tile, splits=_splits(shape, tile, target))
+    return replace(tile, splits=parted(shape, tile, target))
 
 
 SMALLEST: Final[Mapping[str, tuple[int, int]]] = {"kn": (8, 1), "mn": (16, 1), "kk": (16, 1), "mk": (16, 1)}
@@ -298,7 +298,7 @@ def _shared(shape: Shape, a_along: str, b_along: str, target: Target) -> list[Ti
 
     def time(tile: Tile) -> float:
         speed = SHARED[tile.lanes, tile.groups, tile.rows, tile.columns]
-        splits = _splits(shape, tile, target)
+        splits = parted(shape, tile, target)
         rounds, left = divmod(-(-tile.count(shape) * splits // rules.cores), tile.resident)
         turns = rounds * tile.resident + (max(left, FULL / tile.threads) if left else 0)
         work = 2 * tile.tile_rows * tile.tile_columns * shape.k / splits
@@ -350,7 +350,8 @@ def _on_gpu(shape: Shape, a_along: str, b_along: str, target: Target) -> Tile:
     return Tile(side, side, rows, columns, False, a_along, b_along)
 
 
-def _splits(shape: Shape, tile: Tile, target: Target) -> int:
+def parted(shape: Shape, tile: Tile, target: Target) -> int:
+    """Into how many parts the sums are cut."""
     rules, tiles = rules_of(target), max(tile.count(shape), 1)
     # Where a multiprocessor holds one workgroup, two rounds leave less of the last one empty.
     busy = rules.resident if target.software else rules.cores * max(tile.resident, 2)
