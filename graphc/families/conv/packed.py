@@ -48,7 +48,7 @@ WASTE: Final = 8
 the kernel without tiles take more than ten times as long."""
 TAPS: Final = (3, 2, 1)
 """Neighbours in a line of the kernel that a step may take: sums go to memory and back once a step (on llvmpipe)."""
-COLUMNS: Final = (4, 3, 5, 2)
+COLUMNS: Final = (4, 3, 2)
 """Neighbouring positions that an invocation may hold: those that share most of what they read."""
 ROWS: Final = 16
 """Channels of the smallest tile."""
@@ -294,7 +294,6 @@ class _Tiled(Tiled):
         if self.touching and tile.columns == LANES:
             self.wide = LANES
         self.first: dict[tuple[str, str], Idx] = {}
-        self.distance: dict[str, Idx] = {}
 
     def column_text(self, j: int) -> str:
         """Column j of this invocation, which may lie past the edge: neighbours, or as far apart as all are wide."""
