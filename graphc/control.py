@@ -1,8 +1,8 @@
 """Control flow by traced values: cond, switch, while_loop and fori_loop.
 
-In a trace all branches are computed and one is selected, and a bounded while_loop is a scan whose turns keep the state
-once its condition is false. What is not taken does no harm: its gradients are zero even where they would be NaN, and
-its indices are not looked at. On plain arrays only what is taken is run.
+In a trace all branches are computed and one is selected, and a while_loop is a scan whose turns keep the state once its
+condition is false, so that it may end then. What is not taken does no harm: its gradients are zero even where they
+would be NaN, and its indices are not looked at. On plain arrays only what is taken is run.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.graph import Builder, Graph, Node, new_value
 from graphc.ir.types import TensorType, bool_
 from graphc.ops import by_name
-from graphc.ops.structured import CustomVjp, call
+from graphc.ops.structured import NO_BOUND, CustomVjp, call
 from graphc.runtime import Array
-from graphc.scan import copied, scan
+from graphc.scan import copied, scan, until
 from graphc.tracing.core import constant, current, is_tracer, located
 from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 from graphc.transforms import stop_gradient
-
-TURNS: Final = 32
-"""Turns of a while_loop over Arrays between two looks at its condition."""
 
 _KINDS: Final = {"bool": 0, "uint": 1, "int": 1, "float": 2}
 
@@ -93,36 +90,37 @@ def while_loop(
     """Apply `body_fn` to the state, which is `init` at first, as long as `cond_fn(state)`, a scalar, is true.
 
     The state is a tree of arrays that keeps its structure, shapes and element types. max_steps: the loop ends after so
-    many turns in any case. A trace needs it: there the loop is one node of the program which goes round max_steps
-    times, keeps its state once cond_fn is false, and has a gradient. With no trace running it ends as soon as cond_fn
-    is false: on ndarrays it is a Python loop, on Arrays the device makes 32 turns between two looks at the condition.
+    many turns in any case. A loop that has it has a gradient; what that needs is kept for max_steps turns.
 
-    Raises TraceError in a trace without max_steps, and where body_fn changes the structure of the state; ShapeError and
-    DTypeError where it changes a shape or element type. Source: jax.lax.while_loop.
+    In a trace the loop is one node of the program. The host looks whether it goes on after 4 turns, then after a
+    quarter of those made so far, 64 at most; turns too many keep the state. Mapped by vmap it ends with the last
+    example. With no trace running it is the same on Arrays, and a Python loop on ndarrays.
+
+    Raises TraceError where body_fn changes the structure of the state, ShapeError and DTypeError where it changes a
+    shape or element type, GraphError for the gradient of a loop without max_steps. Source: jax.lax.while_loop.
     """
     most = None if max_steps is None else _whole(max_steps, "while_loop: max_steps")
     if most is not None and most < 0:
         raise located(TraceError(f"while_loop: max_steps {most} is no number of turns"))
     if not _traced(init):
         return _while_now(cond_fn, body_fn, init, most)
-    if most is None:
-        raise located(
-            TraceError(
-                "while_loop: a compiled program has to know how many turns there are at most: give max_steps=..., or "
-                "call while_loop outside of the traced function, where it ends as soon as cond_fn is false"
-            )
-        )
 
-    def step(state: Any, _: None) -> tuple[Any, None]:
+    def step(given: Any, _: None) -> tuple[Any, None]:
+        state, _ = given
         active = _predicate(cond_fn(state), "while_loop: cond_fn(state)")
         program = _program(body_fn, (state,))
         _kept(state, program, "while_loop")
         types = [v.type for v in program.graph.outputs]
         if not is_tracer(active):
-            return (_branch(program, (state,), None, types) if bool(active) else state), None
-        return tree.map(lambda a, b: np.where(active, a, b), _branch(program, (state,), active, types), state), None
+            if bool(active) and most is None:
+                raise located(TraceError("while_loop: it never ends: cond_fn is always true, and max_steps not given"))
+            return ((_branch(program, (state,), None, types) if bool(active) else state), active), None
+        made = tree.map(lambda a, b: np.where(active, a, b), _branch(program, (state,), active, types), state)
+        return (made, active), None
 
-    return scan(step, init, None, length=most)[0]
+    # What is carried says whether the turn did something, and not whether the next one will: so cond_fn is never asked
+    # of the state after max_steps turns, where its indices may be out of range.
+    return until(step, (init, np.asarray(True)), NO_BOUND if most is None else most)[0]
 
 
 def fori_loop(
@@ -137,7 +135,8 @@ def fori_loop(
     """Apply `body_fn(i, state)` for i from lower up to, and without, upper; the state is `init` at first.
 
     The state is a tree of arrays that keeps its structure, shapes and element types. In a trace the loop is one node of
-    the program, and has a gradient. Bounds that are traced need max_steps, as in `while_loop`. unroll: see `scan`.
+    the program, and has a gradient. With bounds that are traced it is a `while_loop`, whose gradient needs max_steps.
+    unroll: see `scan`.
 
     Raises what `while_loop` raises, and DTypeError where a bound is no integer. Source: jax.lax.fori_loop.
     """
@@ -186,19 +185,7 @@ def _while_now(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
     if any(isinstance(leaf, Array) for leaf in tree.leaves(init)):
         from graphc.eager import run_now
 
-        state = init
-        while most is None or done < most:
-            turns = TURNS if most is None else min(TURNS, most - done)
-
-            def some(state: Any, turns: int = turns) -> tuple[Any, Any]:
-                state = while_loop(cond_fn, body_fn, state, max_steps=turns)
-                return state, _predicate(cond_fn(state), "while_loop: cond_fn(state)")
-
-            state, more = run_now(some, [state])
-            done += turns
-            if not bool(more):
-                break
-        return state
+        return run_now(lambda state: while_loop(cond_fn, body_fn, state, max_steps=most), [init])
     state, shape = tree.map(copied, init), tree.structure(init)
     while (most is None or done < most) and bool(_predicate(cond_fn(state), "while_loop: cond_fn(state)")):
         state = body_fn(state)

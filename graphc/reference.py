@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph, Node, Value, describe, execute, run_node, val
 from graphc.ir.types import NDArray, TensorType, dtype_of
 from graphc.ops.indexing import axis_length
 from graphc.ops.structured import put, repeat
+from graphc.plan.course import Course, Run, course
 from graphc.plan.plan import Dispatch, Plan, Tensor, range_message
 
 POISON: Final = 0xFF
@@ -147,6 +148,8 @@ class _PlanRun:
         self.dying = self._deaths()
         self.captured: dict[Value, NDArray] = {}
         self.endings = self._endings()
+        self.left: Counter[int] = Counter()
+        """How often each dispatch still runs, of those that lie in no loop that ends by itself."""
         self.textures: dict[int, tuple[int, NDArray]] = {}
         self.writable = {(d.node, b.tensor) for d in plan.dispatches for b in d.bindings if b.access == "read_write"}
         donated = {slot for slot, _ in plan.donated}
@@ -191,15 +194,26 @@ class _PlanRun:
             self._store(tensor, array)
         for tensor, array in zip(self.plan.constants, self.graph.constants.values(), strict=True):
             self._store(tensor, array)
-        sequence = self.plan.sequence()
-        left = Counter(sequence)
-        for number in sequence:
-            left[number] -= 1
-            self._step(number, self.plan.dispatches[number])
-            for owner in self.dying.get(number, ()):
-                if owner not in self.endings or not left[number]:
-                    self._kill(owner)
+        parts = course(self.plan)
+        self.left = Counter(n for part in parts if isinstance(part, Run) for n in part.numbers)
+        self._follow(parts)
         return [self._load(tensor, "the program's end") for tensor in self.plan.outputs]
+
+    def _follow(self, parts: Course) -> None:
+        """Run what a course says. A loop that ends by itself is asked after each turn."""
+        for part in parts:
+            if not isinstance(part, Run):
+                for _ in range(part.times):
+                    self._follow(part.parts)
+                    if part.alive >= 0 and not self._load(self.owner_of[part.alive], "the end of a turn").any():
+                        break
+                continue
+            for number in part.numbers:
+                self.left[number] -= 1
+                self._step(number, self.plan.dispatches[number])
+                for owner in self.dying.get(number, ()):
+                    if owner not in self.endings or not self.left[number]:
+                        self._kill(owner)
 
     def _step(self, number: int, dispatch: Dispatch) -> None:
         """One dispatch."""

@@ -12,6 +12,7 @@ from graphc import tree
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.types import TensorType
 from graphc.ops import by_name
+from graphc.ops.structured import NO_BOUND
 from graphc.taps import Collector, Tapped, collecting, collector
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
 from graphc.tracing.promote import converted
@@ -51,6 +52,31 @@ def scan(
         return _tapped(outer, step, carry, xs, count, reverse)
     if at_once > 1:
         return _unrolled(step, carry, slices, xs_tree, count, reverse, at_once)
+    return _traced_scan(step, first, carry_tree, slices, xs_tree, count, reverse)
+
+
+def until(step: Step, carry: Any, most: int) -> Any:
+    """The last carry of a scan that may end before `most` steps: after one that leaves the last leaf of the carry, a
+    bool, false, no step changes any. Tracing only; where statistics of each step are asked for, it makes all steps.
+    """
+    if collector() is not None:
+        if most == NO_BOUND:
+            raise located(TraceError("while_loop: with taps it needs a bound: give max_steps=..."))
+        return scan(step, carry, None, length=most)[0]
+    first, carry_tree = tree.flatten(carry)
+    return _traced_scan(step, first, carry_tree, [], tree.structure(None), most, False, alive=len(first) - 1)[0]
+
+
+def _traced_scan(
+    step: Step,
+    first: list[Any],
+    carry_tree: tree.TreeDef,
+    slices: list[Any],
+    xs_tree: tree.TreeDef,
+    count: int,
+    reverse: bool,
+    alive: int = -1,
+) -> tuple[Any, Any]:
     start = [_spec(leaf) for leaf in first]
     program = _traced(step, start, carry_tree, slices, xs_tree)
     # A carry that begins as a Python number takes the element type that the first step gives it.
@@ -59,7 +85,11 @@ def scan(
     if any(s.weak for s in start):
         program = _traced(step, settled, carry_tree, slices, xs_tree)
     _check_carry(program, settled, carry_tree)
-    return _emit(program, settled, first, slices, count, reverse)
+    return _emit(program, settled, first, slices, {"length": count, "reverse": reverse} | _ends(alive))
+
+
+def _ends(alive: int) -> dict[str, int]:
+    return {"alive": alive} if alive >= 0 else {}
 
 
 def _traced(
@@ -99,7 +129,7 @@ def _check_carry(program: TracedFunction, start: Sequence[Spec], carry_tree: tre
 
 
 def _emit(
-    program: TracedFunction, start: Sequence[Spec], first: list[Any], slices: list[Any], count: int, reverse: bool
+    program: TracedFunction, start: Sequence[Spec], first: list[Any], slices: list[Any], attrs: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The node of the loop; its results in their trees."""
     trace = owner([*first, *slices, *program.captured]) if current() is None else current()
@@ -120,10 +150,9 @@ def _emit(
         *operands,
         trace=trace,
         body=body,
-        length=count,
         consts=len(program.captured),
         carries=len(first),
-        reverse=reverse,
+        **attrs,
     )
     results: tuple[Any, Any] = tree.unflatten(program.out_tree, [Tracer(trace, x.value, False) for x in made])
     return results

@@ -80,6 +80,7 @@ def _count(builder: Builder, node: Node, inputs: Sequence[Value], read: set[Valu
         "consts": consts + len(whole),
         "carries": carries + len(stacks) + 1,
         "reverse": False,
+        **({"alive": node.attrs["alive"]} if "alive" in node.attrs else {}),
     }
     outputs = (*node.outputs[:carries], *(node.outputs[k] for k in kept), new_value(step.type))
     builder.nodes.append(Node(scan, (*given, start), outputs, attrs, node.source))

@@ -16,12 +16,16 @@ from graphc.ops.structured import again, enter, scan
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A loop of a flat graph: the nodes first to last, which run `times` times. variables: the tensors it changes."""
+    """A loop of a flat graph: the nodes first to last, which run `times` times. variables: the tensors it changes.
+
+    alive: the one of them that says whether it goes on, if it may end sooner: not where all its elements are false.
+    """
 
     first: int
     last: int
     times: int
     variables: tuple[Value, ...]
+    alive: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,11 @@ class _Flattener:
         results = renamed(node.outputs, outer)
         for value, variable, result in zip(made, variables, results, strict=True):
             self.builder.nodes.append(Node(again, (value, variable), (result,), {}, node.source))
-        self.loops.append(Region(start, len(self.builder.nodes) - 1, node.attrs["length"], tuple(variables)))
+        times, alive = node.attrs["length"], node.attrs.get("alive", -1)
+        flag = variables[alive] if alive >= 0 else None
+        if flag is not None and not flag.type.size:  # nothing is left that goes on
+            times, flag = 1, None
+        self.loops.append(Region(start, len(self.builder.nodes) - 1, times, tuple(variables), flag))
 
     def _names(self, body: Graph) -> dict[Value, Value]:
         """New values for those of a body that stands in the graph already."""
@@ -138,6 +146,8 @@ def _trimmed(node: Node, live: set[Value]) -> Node:
     """A loop with those of its results that are live, and what these need."""
     body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
     chosen = {i for i, v in enumerate(node.outputs) if v in live}
+    if "alive" in node.attrs:
+        chosen.add(node.attrs["alive"])
     while True:
         order = sorted(chosen)
         inner = trim(Graph(body.inputs, body.constants, body.nodes, tuple(body.outputs[i] for i in order)))
@@ -155,6 +165,7 @@ def _trimmed(node: Node, live: set[Value]) -> Node:
         "body": Graph(tuple(body.inputs[i] for i in taken), inner.constants, inner.nodes, inner.outputs),
         "consts": sum(i < consts for i in taken),
         "carries": len(own),
+        **({"alive": own.index(node.attrs["alive"])} if "alive" in node.attrs else {}),
     }
     inputs, outputs = tuple(node.inputs[i] for i in taken), tuple(node.outputs[i] for i in order)
     return replace(node, inputs=inputs, outputs=outputs, attrs=attrs)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Value, new_value, prune
+from graphc.ir.types import TensorType, bool_
 from graphc.ops import by_name
+from graphc.tracing.trace import wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,59 @@ def linearize(node: Node, joint: Graph, wanted: Sequence[int]) -> Reverse:
     back = builder.build([*(found[i] for i in carried), *totals, *(found[i] for i in sliced)])
     forward = Graph(inputs, joint.constants, joint.nodes, (*joint.outputs[: len(body.outputs)], *backward.residuals))
     return Reverse(prune(forward), prune(back), tuple(wanted), (*carried, *sums, *sliced))
+
+
+def ends_early(node: Node) -> bool:
+    """Whether a loop may end before all its steps are made, and goes back from where it ended."""
+    return "alive" in node.attrs and len(node.inputs) == node.attrs["consts"] + node.attrs["carries"]
+
+
+def with_flags(node: Node, forward: Graph) -> Graph:
+    """The body that gives residuals, which also stacks whether the loop goes on, if that is to be known on the way
+    back."""
+    if not ends_early(node):
+        return forward
+    outputs = (*forward.outputs, forward.outputs[node.attrs["alive"]])
+    return Graph(forward.inputs, forward.constants, forward.nodes, outputs)
+
+
+def back_from(
+    builder: Builder,
+    node: Node,
+    backward: Graph,
+    consts: Sequence[Value],
+    carried: Sequence[Value],
+    stacks: Sequence[Value],
+    flags: Value,
+) -> Sequence[Value]:
+    """The results of the loop that goes back from where a loop ended: it counts down from the steps that were made,
+    takes rows of `stacks`, and ends at the first one. flags: whether the loop went on, of each step."""
+    length = node.attrs["length"]
+    went: Any = np.any(np.reshape(wrap(builder, flags), (length, -1)), axis=1)
+    last: Any = np.sum(went.astype(np.int32), dtype=np.int32) - np.int32(1)
+    body = Builder(builder.source)
+    fixed = [body.input(v.type, v.hint) for v in consts]
+    whole = [body.input(v.type, v.hint) for v in stacks]
+    step, _ = body.input(last.value.type, "step"), body.input(TensorType((), bool_), "goes")
+    before = [body.input(v.type, v.hint) for v in carried]
+    rows = [body.apply(by_name("take"), v, step, axis=0, clamp=True) for v in whole]
+    after = body.inline(backward, [*fixed, *before, *rows])
+    count = wrap(body, step)
+    here = count >= np.int32(0)
+    kept: list[Any] = [np.where(here, wrap(body, a), wrap(body, b)) for a, b in zip(after, before, strict=True)]
+    following: Any = np.maximum(count - np.int32(1), np.int32(-1))
+    results = [x.value for x in (following, following >= np.int32(0), *kept)]
+    found = builder.add(
+        node.op,
+        *(*consts, *stacks, last.value, builder.constant(np.asarray(True)), *carried),
+        body=body.build(results),
+        length=length,
+        consts=len(consts) + len(stacks),
+        carries=len(results),
+        reverse=False,
+        alive=1,
+    )
+    return found[2:]
 
 
 class _Backward:

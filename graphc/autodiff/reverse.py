@@ -16,13 +16,13 @@ import numpy as np
 
 from graphc.analysis.loops import is_loop, trim
 from graphc.autodiff.cotangent_masks import Kept, kept_by
-from graphc.autodiff.linearize import Reverse, linearize
+from graphc.autodiff.linearize import Reverse, back_from, ends_early, linearize, with_flags
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed
 from graphc.ir.op import NotDifferentiable
 from graphc.ir.types import DType, TensorType
 from graphc.ops import by_name
-from graphc.ops.structured import Checkpoint, CustomVjp, barrier, call, fused
+from graphc.ops.structured import NO_BOUND, Checkpoint, CustomVjp, barrier, call, fused
 from graphc.tracing.trace import Tracer, wrap
 
 
@@ -230,6 +230,9 @@ class _Sweep:
 
     def _forward_loop(self, node: Node, arguments: tuple[Value, ...]) -> None:
         """A loop that also stacks what its gradient needs."""
+        if node.attrs["length"] == NO_BOUND:
+            what = "the gradient of a while_loop needs to know how many turns there are at most: give max_steps=..."
+            raise GraphError(f"{what}{node.source.at}")
         body, carries = node.attrs["body"], node.attrs["carries"]
         consts = node.attrs["consts"]
         carried = range(consts, consts + carries)
@@ -241,8 +244,8 @@ class _Sweep:
         joint = with_pullback(body, wanted)
         reverse = self.reverses[node] = linearize(node, joint, wanted)
         with self.builder.at(node.source):
-            attrs = {**node.attrs, "body": reverse.forward}
-            results = self.builder.add(node.op, *arguments, **attrs)
+            forward = with_flags(node, reverse.forward)
+            results = self.builder.add(node.op, *arguments, **{**node.attrs, "body": forward})
         self.env.update(zip(node.outputs, results, strict=False))
         self.residuals[node] = list(results[len(node.outputs) :])
 
@@ -253,17 +256,20 @@ class _Sweep:
         cotangents = [self._cotangent(v) for v in node.outputs if _is_float(v.type)]
         ends = sum(_is_float(v.type) for v in node.outputs[:carries])
         sums = [_zeros(self.builder, node.inputs[i].type) for i in reverse.wanted if i < consts]
-        given = [*arguments[:consts], *cotangents[:ends], *sums]
-        given += [*arguments[consts + carries :], *self.residuals[node], *cotangents[ends:]]
-        found = self.builder.add(
-            node.op,
-            *given,
-            body=reverse.backward,
-            length=node.attrs["length"],
-            consts=consts,
-            carries=ends + len(sums),
-            reverse=not node.attrs["reverse"],
-        )
+        carried, residuals = [*cotangents[:ends], *sums], self.residuals[node]
+        if ends_early(node):
+            stacks, flags = [*residuals[:-1], *cotangents[ends:]], residuals[-1]
+            found = back_from(self.builder, node, reverse.backward, arguments[:consts], carried, stacks, flags)
+        else:
+            found = self.builder.add(
+                node.op,
+                *(*arguments[:consts], *carried, *arguments[consts + carries :], *residuals, *cotangents[ends:]),
+                body=reverse.backward,
+                length=node.attrs["length"],
+                consts=consts,
+                carries=len(carried),
+                reverse=not node.attrs["reverse"],
+            )
         gradients: list[Value | None] = [None] * len(node.inputs)
         for i, value in zip(reverse.order, found, strict=True):
             gradients[i] = value

@@ -27,7 +27,7 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
         lines.append("")
         for loop in reversed(plan.loops):
             if plan.dispatches[loop.first].node == position:
-                lines += [f"{loop.times} times, dispatches {loop.first} to {loop.last}:", ""]
+                lines += [f"{loop.words}, dispatches {loop.first} to {loop.last}:", ""]
         parts = by_node.get(position, [])
         lines.append(_head(plan, [part for _, part in parts], [number for number, _ in parts]))
         inner = _ops(node, parts[0][1].nodes if parts else (), names)

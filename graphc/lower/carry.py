@@ -10,6 +10,7 @@ from graphc.ir.graph import Value
 from graphc.lower.chain import joins
 from graphc.lower.program import Program, Step
 from graphc.ops.structured import again
+from graphc.plan.course import FIRST
 from graphc.plan.plan import Loop
 
 OFTEN: Final = 8
@@ -72,6 +73,7 @@ def repeat_in_place(program: Program, loops: Sequence[Region]) -> None:
         numbers = [n for n, step in enumerate(program.steps) if loop.first <= step.position <= loop.last]
         if numbers and loop.times > 1:
             program.loops.append(Loop(numbers[0], numbers[-1], loop.times))
+            program.flags.append(loop.alive if loop.times > FIRST else None)
 
 
 def _write_in_place(program: Program, loop: Region, loops: Sequence[Region], position: int) -> None:

@@ -88,8 +88,11 @@ class Launches:
                 last[part.step] = len(dispatches)
                 made.append(self._dispatch(part, kernels.add(chain.kernel if chain else part.kernel), copies))
             dispatches.append(_joined(made, chain) if chain else made[0])
-        loops = tuple(Loop(first[loop.first], last[loop.last], loop.times) for loop in self._program.loops)
-        return Made(kernels.named_apart(), tuple(dispatches), loops, tuple(groups))
+        loops = []
+        for loop, flag in zip(self._program.loops, self._program.flags, strict=True):
+            alive = -1 if flag is None else self._placement.number[self._program.root(flag)]
+            loops.append(Loop(first[loop.first], last[loop.last], loop.times, alive))
+        return Made(kernels.named_apart(), tuple(dispatches), tuple(loops), tuple(groups))
 
     def _dispatch(self, part: Part, kernel: int, stagings: tuple[Staging, ...]) -> Dispatch:
         step = self._program.steps[part.step]

@@ -89,11 +89,12 @@ def _lives(program: Program) -> _Lives:
             if operand.atomic:
                 lives.faults.add(operand.value)
     outside = {*lives.input, *lives.constant}
-    for loop in program.loops:
+    for loop, flag in zip(program.loops, program.flags, strict=True):
         for value, last in lives.last.items():
             before = lives.first[value] < loop.first or value in outside
-            if before and loop.first <= last <= loop.last:
-                lives.last[value] = loop.last
+            asked = flag is not None and program.root(flag) is value
+            if (before and loop.first <= last <= loop.last) or asked:
+                lives.last[value] = max(last, loop.last)
                 lives.held.add(value)
     return lives
 

@@ -28,7 +28,8 @@ class Program:
     roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
     each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
     (input, output) slots where an output takes over a donated input that is passed through. loops: by
-    steps. graph: flat, see graphc.analysis.loops. words: tensors that chains reach by words (see graphc.lower.chain).
+    steps. flags: for each loop, what says whether it goes on, if it may end by itself. graph: flat, see
+    graphc.analysis.loops. words: tensors that chains reach by words (see graphc.lower.chain).
     gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.carry).
     faults: where range checks report.
     """
@@ -43,6 +44,7 @@ class Program:
     names: dict[Value, str] = field(default_factory=dict)
     taken: list[tuple[int, int]] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
+    flags: list[Value | None] = field(default_factory=list)
     words: frozenset[Value] = frozenset()
     gathered: set[Value] = field(default_factory=set)
     faults: Faults = field(default_factory=lambda: Faults(()))

@@ -128,10 +128,18 @@ barrier: Final = Op(
 )
 
 
+NO_BOUND: Final = (1 << 31) - 2
+"""The length of a loop that ends by itself alone. It is even, as two steps may be made in one turn."""
+
+
 def _infer_scan(
-    *types: TensorType, body: Graph, length: int, consts: int, carries: int, reverse: bool
+    *types: TensorType, body: Graph, length: int, consts: int, carries: int, reverse: bool, alive: int = -1
 ) -> tuple[TensorType, ...]:
     first = consts + carries
+    if alive >= carries or (alive >= 0 and types[consts + alive].dtype.kind != "bool"):
+        raise ShapeError(f"carry {alive} does not say whether a loop goes on")
+    if length == NO_BOUND and (alive < 0 or len(types) > first or len(body.outputs) > carries):
+        raise ShapeError("a loop without a bound has to end by itself, takes no slices and stacks no results")
     for type in types[first:]:
         if type.ndim < 1 or type.shape[0] != length:
             raise ShapeError(
@@ -146,13 +154,11 @@ def _infer_scan(
     return (*made[:carries], *(TensorType((length, *t.shape), t.dtype) for t in made[carries:]))
 
 
-def _run_scan(
-    *arrays: NDArray, body: Graph, length: int, consts: int, carries: int, reverse: bool
-) -> tuple[NDArray, ...]:
+def _run_scan(*arrays: NDArray, body: Graph, **attrs: Any) -> tuple[NDArray, ...]:
     def run(given: list[NDArray]) -> list[NDArray]:
         return evaluate(body, given)
 
-    return repeat(run, arrays, body=body, length=length, consts=consts, carries=carries, reverse=reverse)
+    return repeat(run, arrays, body=body, **attrs)
 
 
 def repeat(
@@ -164,20 +170,23 @@ def repeat(
     consts: int,
     carries: int,
     reverse: bool,
+    alive: int = -1,
 ) -> tuple[NDArray, ...]:
     """The outputs of a scan in NumPy; `run` computes its body."""
     first = consts + carries
     carry = list(arrays[consts:first])
-    stacks = [np.empty((length, *v.type.shape), v.type.dtype.numpy) for v in body.outputs[carries:]]
+    stacks = [np.zeros((length, *v.type.shape), v.type.dtype.numpy) for v in body.outputs[carries:]]
     for i in reversed(range(length)) if reverse else range(length):
         made = run([*arrays[:consts], *carry, *(x[i] for x in arrays[first:])])
         carry = list(made[:carries])
         for stack, y in zip(stacks, made[carries:], strict=True):
             stack[i] = y
+        if alive >= 0 and not carry[alive].any():
+            break
     return (*carry, *stacks)
 
 
-def _batch_scan(batch: Batch, *inputs: Any, body: Graph, length: int, consts: int, carries: int, reverse: bool) -> Any:
+def _batch_scan(batch: Batch, *inputs: Any, body: Graph, consts: int, carries: int, **others: Any) -> Any:
     """One loop for all examples: a carry that differs after a step differs from the start."""
     first = consts + carries
     mapped = list(batch.mapped)
@@ -194,8 +203,7 @@ def _batch_scan(batch: Batch, *inputs: Any, body: Graph, length: int, consts: in
         *(spread(batch, inputs[i], i) if mapped[i] else inputs[i] for i in range(consts, first)),
         *(np.swapaxes(x, 0, 1) if mapped[first + i] else x for i, x in enumerate(inputs[first:])),
     ]
-    attrs = {"body": inner, "length": length, "consts": consts, "carries": carries, "reverse": reverse}
-    found = apply(scan, *operands, **attrs)
+    found = apply(scan, *operands, body=inner, consts=consts, carries=carries, **others)
     results = found if isinstance(found, tuple) else (found,)
     stacked = [np.swapaxes(y, 0, 1) if m else y for y, m in zip(results[carries:], made[carries:], strict=True)]
     return tuple(x if m else Shared(x) for x, m in zip((*results[:carries], *stacked), made, strict=True))
@@ -208,9 +216,11 @@ scan: Final[Op] = Op(
     vjp=NotDifferentiable("autodiff makes a scan of the body's gradient"),
     lowering=Repeat(),
     traits=frozenset({"structured"}),
-    doc="A loop. attrs: body, length, consts, carries, reverse. Inputs: what every step sees, the first carry, tensors "
-    "of which each step sees one slice. The body maps (consts, carry, slices) to (carry, results); outputs: the last "
-    "carry, the results of all steps stacked. reverse: the last slice comes first.",
+    doc="A loop. attrs: body, length, consts, carries, reverse, alive. Inputs: what every step sees, the first carry, "
+    "tensors of which each step sees one slice. The body maps (consts, carry, slices) to (carry, results); outputs: "
+    "the last carry, the results of all steps stacked. reverse: the last slice comes first. alive: the position of a "
+    "bool carry, where there is one: once all its elements are false after a step, later steps change no carry, so "
+    "that any number of them may be left out; what these would stack is 0, or what they stack.",
     batch=_batch_scan,
 )
 

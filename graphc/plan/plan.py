@@ -242,11 +242,26 @@ def range_message(what: str, bad: int, low: int, high: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The dispatches first to last run `times` times, all of them before the first one runs again."""
+    """The dispatches first to last run `times` times, all of them before the first one runs again.
+
+    alive: the position in Plan.tensors of one that says whether the loop goes on, or -1. Once all its elements are
+    false after a turn, later turns change nothing that is read, so that the host may leave out any number of them.
+    """
 
     first: int
     last: int
     times: int
+    alive: int = -1
+
+    @property
+    def known(self) -> int:
+        """Turns that it is known to make: `times`, or one where it ends by itself."""
+        return self.times if self.alive < 0 else 1
+
+    @property
+    def words(self) -> str:
+        """How often it goes round."""
+        return f"{self.times} times" if self.alive < 0 else f"at most {self.times} times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,24 +291,26 @@ class Plan:
     target: str = field(default="", compare=False)
 
     def sequence(self) -> list[int]:
-        """The number of each dispatch in the order in which they run."""
+        """The number of each dispatch in the order in which they run: one turn of a loop that ends by itself (see
+        `graphc.plan.course`)."""
         before = list(range(len(self.dispatches)))  # before[n]: where dispatch n begins in `found`
         found = list(before)
         for loop in self.loops:
             start = before[loop.first]
             stop = before[loop.last + 1] if loop.last + 1 < len(before) else len(found)
             body = found[start:stop]
-            found[start:stop] = body * loop.times
-            grown = len(body) * (loop.times - 1)
+            found[start:stop] = body * loop.known
+            grown = len(body) * (loop.known - 1)
             before = [at + grown if n > loop.last else at for n, at in enumerate(before)]
         return found
 
     def executions(self) -> list[int]:
-        """How often a call runs each dispatch: once, or as often as the loops around it go round."""
+        """How often a call runs each dispatch: once, or as often as the loops around it go round. A loop that ends by
+        itself counts as one turn."""
         counts = [1] * len(self.dispatches)
         for loop in self.loops:
             for number in range(loop.first, loop.last + 1):
-                counts[number] *= loop.times
+                counts[number] *= loop.known
         return counts
 
     def apart(self) -> Plan:
@@ -349,7 +366,7 @@ class Plan:
             lines.append(f"  check {number}: {check.what} in [{check.low}, {check.high}]")
         for number, dispatch in enumerate(self.dispatches):
             lines += [
-                f"  {'':4} repeat {loop.times} times: {loop.first} to {loop.last}"
+                f"  {'':4} repeat {loop.words}: {loop.first} to {loop.last}"
                 for loop in reversed(self.loops)
                 if loop.first == number
             ]

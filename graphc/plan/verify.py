@@ -78,6 +78,9 @@ def _uses(plan: Plan) -> dict[int, _Use]:
             uses[position].last = max(len(plan.dispatches) - 1, uses[position].last)
     given = {*plan.inputs, *plan.constants}
     for loop in plan.loops:
+        if loop.alive >= 0:  # the host reads it after a turn
+            asked = uses.setdefault(loop.alive, _Use(loop.last, loop.last))
+            asked.last = max(asked.last, loop.last)
         inside = plan.dispatches[loop.first : loop.last + 1]
         touched = {b.tensor for d in inside for b in d.bindings} | {t.tensor for d in inside for t in d.taken}
         for position in touched:
@@ -158,7 +161,7 @@ def _check_bindings(plan: Plan, who: str, bound: Sequence[Binding], alignment: i
 def _check_textures(plan: Plan) -> None:
     """Follow what each texture holds through the program."""
     held: dict[int, int] = {}
-    twice = replace(plan, loops=tuple(replace(loop, times=min(loop.times, 2)) for loop in plan.loops))
+    twice = replace(plan, loops=tuple(replace(loop, times=min(loop.times, 2), alive=-1) for loop in plan.loops))
     for number in twice.sequence() if plan.textures else ():
         dispatch = plan.dispatches[number]
         who = f"dispatch {number} ({dispatch.label})"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.ir.types import ALL_DTYPES, NDArray, dtype_of
 from graphc.kernels.turns import EndlessError, turns
 from graphc.plan.plan import (
@@ -45,6 +46,8 @@ ACCESS: Final[Mapping[str, Access]] = {
 }
 DTYPES: Final = frozenset(dtype.name for dtype in ALL_DTYPES)
 TREES: Final = frozenset({"dict", "list", "tuple", "record"})
+MOST_STEPS: Final = 1 << 24
+"""Turns that nobody writes out: more are a loop without a bound."""
 DEEPEST: Final = 100
 """Most levels of a tree."""
 
@@ -111,7 +114,7 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
             }
             for d in plan.dispatches
         ],
-        "loops": [[loop.first, loop.last, loop.times] for loop in plan.loops],
+        "loops": [[loop.first, loop.last, _bounded(loop)] for loop in plan.loops],
         "inputs": list(plan.inputs),
         "outputs": list(plan.outputs),
         "constants": list(plan.constants),
@@ -362,6 +365,13 @@ def _slots(at: At, tensors: Sequence[Tensor], leaves: Sequence[Parameter]) -> tu
 def _pair(at: At, inputs: int, outputs: int) -> tuple[int, int]:
     given, taken = at.list(2)
     return given.index(inputs), taken.index(outputs)
+
+
+def _bounded(loop: Loop) -> int:
+    """Turns of a loop: all that it may make, for a program that is saved asks nobody whether it goes on."""
+    if loop.times >= MOST_STEPS:
+        raise GraphError("a while_loop that is saved has to know how many turns there are at most: give max_steps=...")
+    return loop.times
 
 
 def _loop(at: At, dispatches: int) -> Loop:

@@ -85,6 +85,25 @@ def nested_scan(g: Grower) -> None:
     g.add(f"graphc.scan(step, {a}[0, 0], {a})", 2, prelude)
 
 
+@kind("while", 3)
+def while_loop(g: Grower) -> None:
+    """A loop that ends by itself, or at its bound; in some, each turn holds another one."""
+    a = g.floats(lambda s: s.rank >= 1 and s.size > 0)
+    number = f"i.astype({a.alias})"
+    way = g.source.pick((f"c * 0.5 + {number}", "np.roll(c, 1, -1)", "c[..., ::-1] + 0.1", f"np.sin(c) + {number}"))
+    ends, bound = g.source.pick((5, 0, 1, 2, 9, 17)), g.source.pick((40, 3, 12))
+    prelude = f"def turn(state):\n    i, c = state\n    return i + 1, {way}"
+    body = "turn"
+    if g.source.chance(25):
+        around = (
+            "lambda state: (state[0], graphc.while_loop(lambda s: s[0] < state[0] * 3, turn, state, max_steps=20)[1])"
+        )
+        prelude += f"\ninner = {around}"
+        body = "lambda state: turn(inner(state))"
+    loop = f"graphc.while_loop(lambda s: s[0] < {ends}, {body}, (np.zeros((), i32), {a}), max_steps={bound})"
+    g.add(f"graphc.tree.leaves({loop})", 2, prelude)
+
+
 @kind("scan gather", 2)
 def scan_gather(g: Grower) -> None:
     """A loop in which each step reads a row at a position of its own."""

@@ -195,7 +195,7 @@ def test_a_loop_over_arrays_ends_when_its_condition_is_false(device: str) -> Non
     assert int(count) == 70
     assert value.device.name.startswith(device)
     close(value, np.full_like(X, 2.0))
-    assert len(turns) <= 12  # traced for each 32 turns, and not run in Python
+    assert len(turns) <= 4  # traced, and not run in Python
     assert int(graphc.while_loop(lambda s: s[1] < 0, body, state())[1]) == 0
     assert int(graphc.while_loop(lambda s: s[1] < 70, body, state(), max_steps=40)[1]) == 40
     close(graphc.fori_loop(0, 3, lambda i, s: s * i + 1, state()[0]), np.full_like(X, 5.0))
@@ -282,8 +282,7 @@ def test_errors() -> None:
     refused(TraceError, "switch: needs a branch", lambda x: graphc.switch(1, []))
     refused(ShapeError, r"switch: branches\[0\] is .*branches\[2\] is", lambda x: graphc.switch(
         x[0, 0].astype(np.int32), [lambda: x, lambda: x, lambda: x[0]]))  # fmt: skip
-    refused(TraceError, "give max_steps=", lambda x: graphc.while_loop(lambda s: s.sum() > 0, lambda s: s - 1, x))
-    refused(TraceError, "give max_steps=", lambda x: graphc.fori_loop(0, x[0, 0].astype(int), lambda i, s: s, x))
+    refused(TraceError, "it never ends", lambda x: graphc.while_loop(lambda s: True, lambda s: s - 1, x))
     refused(ShapeError, r"while_loop: init\[0\] is f32\[2,3\], and after a turn f32\[3\]", lambda x: graphc.while_loop(
         lambda s: s[1] < 3, lambda s: (s[0].sum(0), s[1] + 1), (x, 0), max_steps=3))  # fmt: skip
     refused(DTypeError, "while_loop: init is f32.*after a turn i32", lambda x: graphc.while_loop(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.ir.graph import Node
+from graphc.onnx.errors import OnnxError
 from graphc.onnx.exporters.arithmetic import widened
 from graphc.onnx.writing import Writer, exporter, info
 from graphc.ops.attention import attend, attend_backward
+from graphc.ops.structured import NO_BOUND
 from graphc.tracing.trace import spec, trace
 
 
@@ -233,6 +235,8 @@ def attention(w: Writer, node: Node, *names: str) -> Sequence[str]:
 def scan(w: Writer, node: Node, *names: str) -> Sequence[str]:
     """A loop: what every step sees is read from around it."""
     body, attrs = node.attrs["body"], node.attrs
+    if attrs["length"] == NO_BOUND:
+        raise OnnxError("export: a while_loop has to know how many turns there are at most: give max_steps=...")
     consts, carries = attrs["consts"], attrs["carries"]
     inner = Writer(w.names, w)
     for value, name in zip(body.inputs[:consts], names[:consts], strict=True):

@@ -22,6 +22,7 @@ import wgpu
 
 from graphc.errors import DeviceError, GraphError, ShapeError
 from graphc.ir.types import NDArray, TensorType, dtype_of
+from graphc.plan.course import Round, course
 from graphc.plan.plan import Plan, Tensor
 from graphc.runtime.array import Array
 from graphc.runtime.base import Compiled, Runner
@@ -32,7 +33,9 @@ from graphc.runtime.wgpu.interrupts import deferred
 from graphc.runtime.wgpu.launching import Launching, Step
 from graphc.runtime.wgpu.memory import Memory, Readback, padded
 from graphc.runtime.wgpu.queue import to_storage
+from graphc.runtime.wgpu.routes import output_routes
 from graphc.runtime.wgpu.timing import Stopwatch
+from graphc.runtime.wgpu.turning import Turning
 
 PACKED_LIMIT: Final = 1 << 18
 """Inputs up to this many bytes share one upload buffer; larger ones get their own when an ndarray is first passed."""
@@ -79,7 +82,7 @@ class PlanRunner(Runner):
         self._output_types = [_type(plan.tensors[t]) for t in plan.outputs]
         self._inputs = self._input_buffers()
         self._taken_over = dict(plan.donated)
-        self._direct, self._copies = _output_routes(plan)
+        self._direct, self._copies = output_routes(plan)
         self._outputs = [
             (n := self._direct.get(slot, -1), plan.buffers[n].kind if n >= 0 else "copied", type.nbytes)
             for slot, type in enumerate(self._output_types)
@@ -98,7 +101,8 @@ class PlanRunner(Runner):
         self._host = np.zeros(self._packed_bytes, np.uint8)
         self._packed: Memory | None = None
         self._own_inputs: dict[int, Memory] = {}
-        self._cache: OrderedDict[tuple[int, ...], tuple[native.Commands, list[Any]]] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, ...], tuple[native.Commands, list[Any], Turning | None]] = OrderedDict()
+        self._course = course(plan)
         self._version = self._launching.version
         self._fixed: Bound = {}
         self._record: Record = native.record
@@ -228,10 +232,12 @@ class PlanRunner(Runner):
                 encoder = device.handle.create_command_encoder()
                 self._bind_inputs(arguments, bound, encoder)
                 outputs = self._take_outputs(bound)
-                commands, kept = self._commands(bound)
+                commands, kept, turning = self._commands(bound)
                 if self._faults >= 0:
                     native.clear(encoder, bound[self._faults].buffer, 4 * len(self._plan.checks))
-                if commands.steps:
+                if turning is not None and record is native.record:
+                    encoder = self._turn(turning, encoder, bound, arguments)
+                elif commands.steps:
                     record(encoder, commands)
                 for slot, source, offset, nbytes in self._copies:
                     target = outputs[slot]
@@ -382,8 +388,25 @@ class PlanRunner(Runner):
                     bound[number] = memory
         return outputs
 
-    def _commands(self, bound: Bound) -> tuple[native.Commands, list[Any]]:
-        """The dispatches as native calls with the copies between them, and the bind groups to keep alive meanwhile."""
+    def _turn(self, turning: Turning, encoder: Any, bound: Bound, arguments: Sequence[Any]) -> Any:
+        """Record a program that asks whether its loops go on: the encoder in which the rest stands."""
+        device = self._device
+
+        def ask(encoder: Any, position: int) -> bool:
+            tensor = self._plan.tensors[position]
+            memory = bound[tensor.buffer]
+            start = self._start(tensor.buffer, memory) + tensor.offset
+            return bool(device.read_behind(encoder, memory, start, tensor.nbytes).view(np.uint32).any())
+
+        try:
+            return turning.record(encoder, device.handle.create_command_encoder, ask)
+        except BaseException:  # what it may write over is half written
+            self._retire(arguments)
+            raise
+
+    def _commands(self, bound: Bound) -> tuple[native.Commands, list[Any], Turning | None]:
+        """The dispatches as native calls with the copies between them, and the bind groups to keep alive meanwhile; of
+        a program with loops that end by themselves, what runs it too."""
         launching = self._launching
         if self._version != launching.version:
             self._version = launching.version
@@ -399,11 +422,15 @@ class PlanRunner(Runner):
             for step, group in zip(launching.steps, kept, strict=True)
         ]
         copies = [self._copies_before(step, bound) for step in launching.steps]
-        commands = native.Commands(
-            [steps[number] for number in launching.sequence],
-            {position: copies[number] for position, number in enumerate(launching.sequence) if copies[number]},
-        )
-        found = self._cache[key] = commands, kept
+
+        def made(sequence: Sequence[int]) -> native.Commands:
+            before = {position: copies[number] for position, number in enumerate(sequence) if copies[number]}
+            return native.Commands([steps[number] for number in sequence], before)
+
+        places = launching.positions
+        asks = any(isinstance(part, Round) for part in self._course)
+        turning = Turning(self._course, lambda run: made([k for n in run for k in places[n]])) if asks else None
+        found = self._cache[key] = made(launching.sequence), kept, turning
         if len(self._cache) > CACHED_STEPS:
             self._cache.popitem(last=False)
         return found
@@ -454,27 +481,3 @@ def _no_words() -> NDArray:
 
 def _type(tensor: Tensor) -> TensorType:
     return TensorType(tensor.shape, dtype_of(tensor.dtype))
-
-
-def _output_routes(plan: Plan) -> tuple[dict[int, int], list[tuple[int, int, int, int]]]:
-    """How each output slot gets its bytes: kernels write them (slot -> buffer), or they are copied afterwards.
-
-    A copy is (slot, buffer, byte offset, bytes) of where the tensor lies; it serves outputs that are inputs, constants,
-    parts of an arena, or the same tensor as another output.
-    """
-    direct: dict[int, int] = {}
-    copies: list[tuple[int, int, int, int]] = []
-    donated = set(plan.donated)
-    for slot, number in enumerate(plan.outputs):
-        tensor = plan.tensors[number]
-        if not tensor.nbytes:
-            continue
-        buffer = plan.buffers[tensor.buffer]
-        owner = (buffer.kind == "output" and buffer.slot == slot) or (
-            buffer.kind == "input" and (buffer.slot, slot) in donated
-        )
-        if owner and tensor.offset == 0:
-            direct[slot] = tensor.buffer
-        else:
-            copies.append((slot, tensor.buffer, tensor.offset, tensor.nbytes))
-    return direct, copies

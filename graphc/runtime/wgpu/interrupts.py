@@ -34,6 +34,12 @@ class Deferred:
         """Ctrl-C was raised where nothing can be raised: it is raised at the end of the next context."""
         self._missed = True
 
+    def check(self) -> None:
+        """Raise now what waits: between two parts of something long, where nothing would be lost by it."""
+        if self._hit and self._depth and threading.get_ident() == threading.main_thread().ident:
+            self._hit = False
+            self._before(_SIGINT, sys._getframe(1))
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._hit = True
 

@@ -48,7 +48,8 @@ class Launching:
     calls when it has cost a part of the time that takes, and is launched from then on. Both ways give the same bits, so
     it does not matter when.
 
-    steps: the dispatches; sequence: the number of each in the order in which they run. version: how often they changed.
+    steps: the dispatches; sequence: the number of each in the order in which they run; positions: the numbers of those
+    that stand for each dispatch of the plan. version: how often they changed.
     report: what compiling took while the program waited for it. made: the steps by whether they are the plan's own and
     by number, always the same dict.
     """
@@ -151,7 +152,10 @@ class Launching:
         self.made.update(kept)
         self.steps = list(kept.values())
         position = {key: k for k, key in enumerate(kept)}
-        self.sequence = [position[key] for number in self._plan.sequence() for key in self._launches_of(number)]
+        self.positions = [
+            [position[key] for key in self._launches_of(number)] for number in range(len(self._plan.dispatches))
+        ]
+        self.sequence = [k for number in self._plan.sequence() for k in self.positions[number]]
         self.version += 1
 
     def _launches_of(self, number: int) -> list[tuple[bool, int]]:

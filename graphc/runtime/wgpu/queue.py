@@ -306,6 +306,16 @@ class Queue(Device):
         native.read_mapped(staging, out[start : start + size], done, self.alone)
         self._staging.give(staging, room)
 
+    def read_behind(self, encoder: Any, memory: Memory, offset: int, nbytes: int) -> NDArray:
+        """Submit an encoder, and read a few bytes of a buffer behind it. Call with the lock held."""
+        staging, room = self._staging.take(nbytes)
+        encoder.copy_buffer_to_buffer(memory.buffer, offset, staging, 0, nbytes)
+        done = self.submit(encoder, "running a program")
+        found = native.read_mapped(staging, np.empty(nbytes, np.uint8), done, self.alone)
+        self._staging.give(staging, room)
+        deferred.check()
+        return found
+
     def readback(self, nbytes: int) -> Readback | None:
         """A place for small results that the host may want to read; None where very many wait to be read already."""
         return Readback(self._staging, nbytes) if self._staging.lent < READBACKS else None
