@@ -61,11 +61,11 @@ class Family:
     Legality of joining, for fusion; an *anchor* is an op of its own, which decides the loops of a kernel. reads: see
     Reads. grows: whether pointwise ops may go along. many: whether a kernel may hold several anchors, of one `space`.
     rows: (rows, length) of an anchor whose result is read only within its own row; None where it is read at its own
-    position. size: elements that a kernel with this anchor goes over. beside: whether its kernels may share a launch
-    with others. terms: how many products or elements are added for each element of a result, where that is one loop.
-    in_place: whether each element of the results is written by the invocation that alone has read it, for a kernel with
-    these anchors. said: what a kernel with these ops does, in words; it is given its anchors, the names of all its ops,
-    and whether there is but one.
+    position. size: elements that a kernel with this anchor goes over. horizontal: whether its kernels may share a
+    launch with others. terms: how many products or elements are added for each element of a result, where that is one
+    loop. in_place: whether each element of the results is written by the invocation that alone has read it, for a
+    kernel with these anchors. said: what a kernel with these ops does, in words; it is given its anchors, the names of
+    all its ops, and whether there is but one.
 
     Cost. operations: of an op, a multiply-add counting two; an element that is read and one that is computed count as
     one each. texels: whether its kernels can read an op's operands from textures, and each element often enough.
@@ -95,7 +95,7 @@ class Family:
     space: Callable[[Node], tuple[object, ...]] = lambda node: ()
     rows: Callable[[Node], tuple[int, int]] | None = None
     size: Callable[[Node], int] = lambda node: node.outputs[0].type.size
-    beside: bool = False
+    horizontal: bool = False
     terms: Callable[[Node], int] | None = None
     in_place: Callable[[Sequence[Node]], bool] = lambda anchors: False
     said: Callable[[Sequence[Node], str, bool], str] = lambda anchors, ops, single: ops

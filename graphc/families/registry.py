@@ -9,11 +9,11 @@ from graphc.errors import GraphError
 from graphc.families import (
     argsort,
     attention,
-    beside,
     column,
     conv,
     cumsum,
     factor,
+    horizontal,
     index_update,
     map,
     matmul,
@@ -28,7 +28,7 @@ from graphc.ir.op import Op
 FAMILIES: Final = (
     matmul.FAMILY,
     conv.FAMILY,
-    beside.FAMILY,
+    horizontal.FAMILY,
     attention.FAMILY,
     row.FAMILY,
     column.FAMILY,
@@ -48,7 +48,7 @@ MAP: Final = map.FAMILY
 """The family whose ops go along with the anchors of others, and which copies tensors."""
 
 
-LAUNCH: Final = beside.FAMILY
+LAUNCH: Final = horizontal.FAMILY
 """The family of kernels that are launched together."""
 
 OWN: Final = Family("custom", "what is inlined first, and ops of no elements", lambda op: False, lambda body, site: [])
@@ -104,7 +104,7 @@ def check_family(body: Graph, name: str) -> None:
 def _check_part(node: Node) -> None:
     """Raise GraphError unless the kernel of a node may share a launch."""
     family = kernel_family(node)
-    if family is None or family.launches or not family.beside:
+    if family is None or family.launches or not family.horizontal:
         raise GraphError(f"{node.op.name} has a kernel of its own")
     if "body" in node.attrs:
         check_family(node.attrs["body"], family.name)

@@ -258,8 +258,8 @@ def _loops() -> Iterator[Case]:
         return [hidden @ w for w in weights]
 
     projections = normals((12, 8), (8, 8), (8, 16), (8, 16), (8, 16))
-    yield Case("beside: three products of one activation", "beside", heads, projections)
-    yield Case("beside: a training step", "", trained, network)
+    yield Case("horizontal: three products of one activation", "horizontal", heads, projections)
+    yield Case("horizontal: a training step", "", trained, network)
     yield Case("chain: a training step", "", trained, network, chained=True)
     yield Case("chain: 37 steps", "", recurrence, normals((13, 13), (37, 5, 13), scale=0.3), chained=True)
 

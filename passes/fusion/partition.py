@@ -94,16 +94,16 @@ class Partition:
                 if self.home[number] is not joined:
                     self.reach.link(self.home[number].id, joined.id)
 
-    def join_beside(self, a: Group, b: Group) -> bool:
-        """Let two groups, neither of which waits for the other, be launched side by side, if that is allowed."""
-        joined = self._beside(a, b)
+    def join_horizontal(self, a: Group, b: Group) -> bool:
+        """Launch two groups together, neither of which waits for the other (horizontal fusion), if that is allowed."""
+        joined = self._horizontal(a, b)
         if joined is not None:
             self._settle(a, b, joined)
         return joined is not None
 
-    def _beside(self, a: Group, b: Group) -> Group | None:
+    def _horizontal(self, a: Group, b: Group) -> Group | None:
         """The launch that two groups make together, or None where they are kept apart."""
-        allowed = a.family.beside and b.family.beside and LAUNCH.name in self.limits.families
+        allowed = a.family.horizontal and b.family.horizontal and LAUNCH.name in self.limits.families
         apart = a is b or (a.phases ^ b.phases) & ~OTHER_PHASE or a.ops + b.ops > self.limits.max_nodes
         waits = self.reach.reaches(a.id, b.id) or self.reach.reaches(b.id, a.id)
         if not allowed or apart or waits:

@@ -58,7 +58,7 @@ def join_dependent(part: Partition) -> None:
 
 
 def join_independent(part: Partition) -> None:
-    """Join groups side by side, which saves launches, and what that lets join besides."""
+    """Join groups horizontally, which saves launches, and what that lets join besides."""
     sums_beside_products(part)
     for _ in range(ROUNDS):
         before = part.joins
@@ -185,7 +185,7 @@ def sibling_products(part: Partition) -> None:
         keys += [(shape, "feeds", consumer.id) for consumer in part.consumers(group)]
         others = dict.fromkeys(n for key in keys for n in seen.get(key, ()))
         for other in others:
-            if part.join_beside(part.home[other], part.home[number]):
+            if part.join_horizontal(part.home[other], part.home[number]):
                 break
         for key in keys:
             seen.setdefault(key, []).append(number)
@@ -202,7 +202,7 @@ def sums_beside_products(part: Partition) -> None:
         users = (part.home[n] for v in group.loads for n in part.facts.users.get(v, ()))
         products = [g for g in dict.fromkeys(users) if g.family.product and _is_loop(part, g)]
         products.sort(key=lambda g: -len(g.loads) - len(g.stores))
-        any(part.join_beside(product, group) for product in products)
+        any(part.join_horizontal(product, group) for product in products)
 
 
 def near_launches(part: Partition) -> None:
@@ -212,7 +212,7 @@ def near_launches(part: Partition) -> None:
         if not _is_loop(part, group):
             continue
         for number in reversed(seen[-LOOK_BACK:]):
-            if part.join_beside(part.home[number], part.home[group.nodes[0]]):
+            if part.join_horizontal(part.home[number], part.home[group.nodes[0]]):
                 break
         seen.append(group.nodes[0])
 

@@ -67,7 +67,10 @@ def test_a_sum_of_products_is_accumulated_by_the_last_matmul() -> None:
     b = Maker()
     x = b.tensor(8, 4)
     parts = [b.op("matmul", x, b.tensor(4, 8)) for _ in range(3)]
-    assert families(fused(b.build([b.op("add", b.op("add", parts[0], parts[1]), parts[2])]))) == ["beside", "matmul"]
+    assert families(fused(b.build([b.op("add", b.op("add", parts[0], parts[1]), parts[2])]))) == [
+        "horizontal",
+        "matmul",
+    ]
 
 
 def test_an_operand_that_is_computed_lies_in_memory() -> None:

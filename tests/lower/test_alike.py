@@ -118,5 +118,5 @@ def test_parts_of_launches_are_written_once(monkeypatch: pytest.MonkeyPatch) -> 
 
     arguments = array(64, 64), [(array(64, 64), array(64, 64)) for _ in range(3)]
     plan = lower(run(trace(layers, *arguments), DEFAULT), SOFTWARE)
-    assert any(kernel.family == "beside" for kernel in plan.kernels)
+    assert any(kernel.family == "horizontal" for kernel in plan.kernels)
     assert len(written) == 1

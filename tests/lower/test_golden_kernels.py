@@ -92,7 +92,7 @@ CASES: Final[Mapping[str, Case]] = {
     "qr": Case(lambda x: np.linalg.qr(x), (spec((40, 20)),)),
     "eigh": Case(lambda x: np.linalg.eigh(x), (spec((7, 7)),)),
     "svd": Case(lambda x: np.linalg.svdvals(x), (spec((7, 5)),)),
-    "launches_beside": Case(
+    "launches_horizontal": Case(
         lambda x, a, b: (np.tanh(x) @ a, np.tanh(x) @ b), (spec((12, 8)), spec((8, 16)), spec((8, 16))), SOFTWARE
     ),
     "launches_in_a_row": Case(lambda x, w: nn.softmax(np.tanh(x @ w) @ w), (spec((4, 8)), spec((8, 8))), SOFTWARE),

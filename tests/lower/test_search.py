@@ -182,7 +182,7 @@ def test_beside_others_a_kernel_keeps_the_size_of_its_workgroups() -> None:
     column, matmul = a_column().nodes[0], a_matmul().nodes[0]
     inputs, outputs = (*column.inputs, *matmul.inputs), (*column.outputs, *matmul.outputs)
     body = Graph(inputs, {}, (column, matmul), outputs)
-    launch = Node(fused, inputs, outputs, {"body": body, "family": "beside", "why": ()})
+    launch = Node(fused, inputs, outputs, {"body": body, "family": "horizontal", "why": ()})
     found = list(searches(launch, {}, SOFTWARE))
     assert [search.name.split()[0] for _, search in found] == ["column", "matmul"]
     for alone, search in found:

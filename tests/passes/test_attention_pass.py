@@ -218,7 +218,7 @@ def test_a_target_without_its_kernels_gets_plain_operations_in_fused_kernels() -
     passes = [p for p in DEFAULT if p is not chain]
     program = graphc.compile(both, device="numpy", target=NONE, passes=passes).lower(*operands(2))
     assert dict(program.stages)["attention"].count("attention") == 1
-    assert {kernel.family for kernel in program.plan.kernels} < {"matmul", "row", "map", "column", "beside"}
+    assert {kernel.family for kernel in program.plan.kernels} < {"matmul", "row", "map", "column", "horizontal"}
     assert len(program.plan.dispatches) < 13
     np.testing.assert_allclose(program(*operands(2))[0], both(*operands(2))[0], rtol=1e-5)
 

@@ -159,7 +159,7 @@ BY_HAND: dict[str, tuple[Callable[[Dispatch, TakeOver], Dispatch], str]] = {
         "which another one may have written",
     ),
     "shared": (with_touches(lambda t: (replace(t[0], alone=False), *t)), "as others do"),
-    "beside": (with_touches(lambda t: (replace(t[0], part=1), *t)), "of another kernel of the launch"),
+    "horizontal": (with_touches(lambda t: (replace(t[0], part=1), *t)), "of another kernel of the launch"),
     "twice": (lambda d, t: replace(d, taken=(t, t)), "two tensors with one binding"),
     "another": (lambda d, t: replace(d, taken=(replace(t, tensor=1),)), "does not lie there"),
     "bound to be read": (

@@ -47,14 +47,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 }
 
-// beside_matmul: workgroups [(4, 1, 1)], binds read_write, read, read, read_write, read_write, needs subgroup
+// horizontal_matmul: workgroups [(4, 1, 1)], binds read_write, read, read, read_write, read_write, needs subgroup
 @group(0) @binding(0) var<storage, read_write> x_0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> x_1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x_3: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y_2: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y_4: array<vec4<f32>>;
 
-// beside: independent kernels in one launch; the first workgroups run the first one, and so on
+// horizontal: independent kernels in one launch; the first workgroups run the first one, and so on
 // grid: the workgroups of all kernels, in a row
 // matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul
 // grid: one workgroup a tile of 8 x 32, tiles of one row of tiles side by side, then down, then

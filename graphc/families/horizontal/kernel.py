@@ -1,4 +1,4 @@
-"""The family beside: kernels side by side, each in workgroups of its own, launched together.
+"""The family horizontal: horizontal fusion, kernels side by side, each in workgroups of its own, launched together.
 
 Where they have one workgroup size, they become functions of one kernel whose first workgroups compute the first one,
 and so on; else each stays a kernel of its own.
@@ -22,11 +22,11 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
     found = [source for part in parts for source in part]
     if len(found) > len(parts):  # what one computes in two steps
         return found
-    joined = beside(found, site.target, f"beside_{site.label}")
+    joined = launched_together(found, site.target, f"horizontal_{site.label}")
     return found if joined is None else [joined]
 
 
-def beside(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
+def launched_together(sources: Sequence[KernelSource], target: Target, name: str) -> KernelSource | None:
     """The kernel that runs independent kernels side by side; None where they cannot share a launch."""
     sizes = {source.code.size for source in sources}
     total = sum(source.workgroups[0] for source in sources)
@@ -47,10 +47,11 @@ def beside(sources: Sequence[KernelSource], target: Target, name: str) -> Kernel
         calls.append(f"{condition}{{ part{part}(vec3<u32>(group.x - {first}u, 0u, 0u), local); }}")
         first = last
     (size,) = sizes
+    text = render("horizontal", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls))
     joined = KernelSource(
         name=name,
-        family="beside",
-        code=Code.of(render("beside", functions="\n\n".join(functions), size=size, calls="  " + " else ".join(calls))),
+        family="horizontal",
+        code=Code.of(text),
         operands=tuple(sorted(names.found, key=lambda o: (o.texture is None, o.access != "read"))),
         workgroups=(total, 1, 1),
         flops=sum(source.flops for source in sources),

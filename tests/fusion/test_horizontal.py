@@ -1,4 +1,4 @@
-"""Kernels side by side: one launch for what waits for nothing of each other, the same numbers."""
+"""Horizontal fusion: one launch for what waits for nothing of each other, the same numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_projections_of_one_activation_are_one_launch() -> None:
     arguments = array(12, 8), array(8, 8), *(array(8, n) for n in (16, 16, 16))
     compiled = graphc.compile(heads, device="wgpu")
     plan = compiled.lower(*arguments).plan
-    assert [plan.kernels[d.kernel].family for d in plan.dispatches] == ["matmul", "beside"]
+    assert [plan.kernels[d.kernel].family for d in plan.dispatches] == ["matmul", "horizontal"]
     assert len(plan.dispatches[1].bindings) == 7
     assert "3 kernels launched together" in compiled.lower(*arguments).explain()
     for got, want in zip(compiled(*arguments), heads(*arguments), strict=True):
@@ -70,7 +70,7 @@ def test_what_waits_for_the_other_is_apart() -> None:
     before = graphc.trace(chain, array(8, 8), array(8, 8))
     after = fuse(before)
     assert_sound(before, after)
-    assert "beside" not in families(after)
+    assert "horizontal" not in families(after)
 
 
 def test_one_part_may_not_overwrite_what_another_reads() -> None:
@@ -79,7 +79,7 @@ def test_one_part_may_not_overwrite_what_another_reads() -> None:
     h = make.op("exp", x)
     graph = make.build([make.op("add", make.op("matmul", h, w), c) for w in (a, b)])
     after = fuse(graph)
-    assert families(after) == ["map", "beside"]
+    assert families(after) == ["map", "horizontal"]
     plan = lower(after, Target(), frozenset(range(4)))
     assert len(plan.dispatches[1].bindings) == 6
     arrays = arrays_for(graph)
@@ -106,7 +106,7 @@ def test_parts_share_views() -> None:
     graph = make.build([make.op("matmul", turned, d) for d in (a, b)])
     after = fuse(graph)
     assert_sound(graph, after)
-    assert families(after) == ["map", "beside"]
+    assert families(after) == ["map", "horizontal"]
     plan = lower(after, Target())
     assert len(plan.dispatches) == 2
     arrays = arrays_for(graph)
@@ -118,12 +118,12 @@ def test_a_body_holds_kernels_that_wait_for_nothing_of_each_other() -> None:
     make = Maker()
     x, a, b = make.tensor(8, 8), make.tensor(8, 8), make.tensor(8, 8)
     first, second = make.op("matmul", x, a), make.op("matmul", x, b)
-    check_family(make.build([first, second]), "beside")
+    check_family(make.build([first, second]), "horizontal")
     with pytest.raises(GraphError, match="waits for"):
-        check_family(make.build([first, make.op("matmul", first, b)]), "beside")
+        check_family(make.build([first, make.op("matmul", first, b)]), "horizontal")
     make = Maker()
     with pytest.raises(GraphError, match="kernel of its own"):
-        check_family(make.build([make.op("cumsum", make.tensor(8), axis=0, reverse=False)]), "beside")
+        check_family(make.build([make.op("cumsum", make.tensor(8), axis=0, reverse=False)]), "horizontal")
 
 
 def layer(make: Maker, rows: int = 128, donate: bool = True) -> tuple[Graph, frozenset[int]]:
@@ -149,7 +149,7 @@ def test_weight_and_bias_have_one_gradient(software: bool) -> None:
     graph, donated = layer(Maker())
     after = Fuse(donated=donated)(graph)
     assert_sound(graph, after)
-    assert families(after) == ["map", "beside"]
+    assert families(after) == ["map", "horizontal"]
     launch = kernels(after)[1]
     assert [n.attrs["family"] for n in launch.attrs["body"].nodes] == ["matmul", "column"]
     assert "2 kernels launched together: written from the matmul's registers" in launch.attrs["why"][0]
@@ -163,7 +163,7 @@ def test_weight_and_bias_have_one_gradient(software: bool) -> None:
 def test_short_sums_stay_apart() -> None:
     """Each workgroup of a processor runs through all parts of its launch: only loops are worth a launch less."""
     graph, donated = layer(Maker(), rows=16)
-    assert "beside" not in families(Fuse(donated=donated)(graph))
+    assert "horizontal" not in families(Fuse(donated=donated)(graph))
 
 
 def test_one_may_not_overwrite_what_another_reads() -> None:
@@ -200,7 +200,7 @@ def test_a_training_step_beside_its_reference(device: str) -> None:
     x, y = rng.standard_normal((256, 48)).astype("f"), rng.integers(0, 12, 256).astype(np.int32)
     fast = graphc.compile(step, device=device, donate=(0, 1))
     slow = graphc.compile(step, device="numpy", passes=())
-    assert "beside" in families(fast.lower(params, optimizer.init(params), x, y).graph)
+    assert "horizontal" in families(fast.lower(params, optimizer.init(params), x, y).graph)
     found: list[Any] = []
     for compiled in (fast, slow):
         p, s = params, optimizer.init(params)

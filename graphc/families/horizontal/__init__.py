@@ -1,4 +1,4 @@
-"""The family beside: kernels of other families that wait for nothing of each other, launched together.
+"""The family horizontal: independent kernels of other families, launched together (horizontal fusion).
 
 The nodes of a body are kernels.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from graphc.errors import GraphError
-from graphc.families.beside import kernel
+from graphc.families.horizontal import kernel
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph
 
@@ -21,13 +21,13 @@ def _check(body: Graph) -> None:
 
 
 FAMILY: Final = Family(
-    name="beside",
+    name="horizontal",
     doc="kernels of the families above that wait for nothing of each other, launched together",
     lowers=lambda op: False,
     build=kernel.build,
     check=_check,
     launches=True,
-    beside=True,
-    kind="beside",
+    horizontal=True,
+    kind="horizontal",
     colours=Colours("#ffbe85", "#ffeede", "#e08a3c"),
 )

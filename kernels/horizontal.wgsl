@@ -1,4 +1,4 @@
-// beside: independent kernels in one launch; the first workgroups run the first one, and so on
+// horizontal: independent kernels in one launch; the first workgroups run the first one, and so on
 // grid: the workgroups of all kernels, in a row
 {{functions}}
 
