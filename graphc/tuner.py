@@ -35,7 +35,7 @@ from graphc.ir.types import NDArray
 from graphc.kernels import template, templates
 from graphc.lower import lower
 from graphc.lower.family import searches
-from graphc.passes.marks.chain import operations
+from graphc.passes.marks.megakernel import operations
 from graphc.plan.plan import Target
 from graphc.runtime import Device, Runner
 

@@ -10,7 +10,7 @@ from graphc.passes.canonicalize.fold import fold
 from graphc.passes.canonicalize.inline import inline
 from graphc.passes.canonicalize.simplify import simplify
 from graphc.passes.fusion.fuse import fuse
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import stage
 from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.keep import keep
@@ -23,7 +23,6 @@ __all__ = [
     "GraphPass",
     "alternate",
     "attention",
-    "chain",
     "cse",
     "dce",
     "empty",
@@ -31,6 +30,7 @@ __all__ = [
     "fuse",
     "inline",
     "keep",
+    "megakernel",
     "order",
     "run",
     "simplify",

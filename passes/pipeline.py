@@ -19,7 +19,7 @@ from graphc.passes.canonicalize.simplify import simplify
 from graphc.passes.fusion.fuse import Fuse, fuse
 from graphc.passes.fusion.wide import narrow
 from graphc.passes.loops import loops
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import stage
 from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.keep import keep
@@ -50,7 +50,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     order,
     alternate,
     stage,
-    chain,
+    megakernel,
 )
 
 LEGALIZE: Final[tuple[GraphPass, ...]] = (inline, loops, empty, drop_barriers, split, narrow, dce)

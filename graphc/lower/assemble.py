@@ -11,10 +11,10 @@ from graphc.ir.graph import Graph, Node, Value, new_value, value_names
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
-from graphc.lower.chain import chains, words
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.launches import Launches, Part, part_of
+from graphc.lower.megakernel import megakernels, words
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
 from graphc.lower.quick import quick
@@ -123,7 +123,7 @@ def _plan(program: Program, placement: Placement) -> Plan:
             soon.append([part_of(number, other, placement, program.target, staged) for other in others])
         staged.launched(number, part.bindings)
         parts.append(part)
-    runs = chains(program, placement, [part.source for part in parts], edges.union(staged.copies))
+    runs = megakernels(program, placement, [part.source for part in parts], edges.union(staged.copies))
     launches = Launches(program, placement, staged.copies)
     made = launches.of([[parts[n] for n in run] for run in runs])
     plan = Plan(

@@ -7,7 +7,7 @@ from typing import Final
 
 from graphc.analysis.loops import Flat, Region
 from graphc.ir.graph import Value
-from graphc.lower.chain import joins
+from graphc.lower.megakernel import joins
 from graphc.lower.program import Program, Step
 from graphc.ops.structured import again
 from graphc.plan.course import FIRST
@@ -44,8 +44,8 @@ def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
 def gathers(program: Program, flat: Flat, position: int) -> bool:
     """Whether a small variable that enters a loop here is to lie in an arena while the loop runs.
 
-    Chains bind an arena once for all of its tensors, and the buffer of an argument or result for that one alone: with
-    parameters and moments in the arena, a step of a tiny model takes fewer launches. They are copied in before the
+    Megakernels bind an arena once for all of its tensors, and the buffer of an argument or result for that one alone:
+    with parameters and moments in the arena, a step of a tiny model takes fewer launches. They are copied in before the
     loop and out after it, which must run often enough to pay for that.
     """
     node = flat.graph.nodes[position]

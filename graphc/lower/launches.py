@@ -1,7 +1,7 @@
 """Launches: from the kernels of a program's steps to the kernels and dispatches of a plan.
 
-The same steps can be launched in several ways: a chain as one kernel or as one for each of its stages, a step as the
-kernel that runs fastest or as those that compile soonest (see graphc.lower.quick).
+The same steps can be launched in several ways: a megakernel as one kernel or as one for each of its stages, a step as
+the kernel that runs fastest or as those that compile soonest (see graphc.lower.quick).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from graphc.codegen.kernel import KernelSource, Operand
 from graphc.ir.graph import Node, Value, format_node, value_names
 from graphc.kernels.turns import turns
-from graphc.lower.chain import Chain, join
 from graphc.lower.declare import module
+from graphc.lower.megakernel import Megakernel, join
 from graphc.lower.place import Placement
 from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures
@@ -51,7 +51,7 @@ class Made:
     groups: tuple[Sequence[Part], ...]
 
     def spans(self) -> tuple[list[int], list[int]]:
-        """The first and the last of the launches (those of a chain counted one by one) of each step."""
+        """The first and the last of the launches (those of a megakernel counted one by one) of each step."""
         begins: dict[int, int] = {}
         ends: dict[int, int] = {}
         for position, part in enumerate(itertools.chain.from_iterable(self.groups)):
@@ -67,7 +67,7 @@ class Launches:
         self._program, self._placement, self._copies = program, placement, copies
         self._printed = _Printed(program)
 
-    def chained(self, parts: Sequence[Part]) -> Kernel:
+    def megakernel(self, parts: Sequence[Part]) -> Kernel:
         """The kernel that runs several parts one after the other."""
         return join([part.source for part in parts], self._placement, self._program.target).kernel
 
@@ -78,7 +78,7 @@ class Launches:
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for group in groups:
-            chain = (
+            megakernel = (
                 join([part.source for part in group], self._placement, self._program.target) if len(group) > 1 else None
             )
             made = []
@@ -86,8 +86,8 @@ class Launches:
                 copies = tuple(self._copies.get(part.step, ())) if part.step not in first else ()
                 first.setdefault(part.step, len(dispatches))
                 last[part.step] = len(dispatches)
-                made.append(self._dispatch(part, kernels.add(chain.kernel if chain else part.kernel), copies))
-            dispatches.append(_joined(made, chain) if chain else made[0])
+                made.append(self._dispatch(part, kernels.add(megakernel.kernel if megakernel else part.kernel), copies))
+            dispatches.append(_joined(made, megakernel) if megakernel else made[0])
         loops = []
         for loop, flag in zip(self._program.loops, self._program.flags, strict=True):
             alive = -1 if flag is None else self._placement.number[self._program.root(flag)]
@@ -197,15 +197,15 @@ def _dispatch(
     )
 
 
-def _joined(stages: Sequence[Dispatch], chain: Chain) -> Dispatch:
-    """The one launch of a chain."""
+def _joined(stages: Sequence[Dispatch], megakernel: Megakernel) -> Dispatch:
+    """The one launch of a megakernel."""
     lines = tuple(dict.fromkeys(line for stage in stages for line in stage.lines))
     return replace(
         stages[0],
-        label=f"chain: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
+        label=f"megakernel: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
         nodes=tuple(text for stage in stages for text in stage.nodes),
         lines=lines,
-        bindings=chain.bindings,
+        bindings=megakernel.bindings,
         workgroups=(1, 1, 1),
         bytes_read=sum(stage.bytes_read for stage in stages),
         bytes_written=sum(stage.bytes_written for stage in stages),
@@ -213,7 +213,7 @@ def _joined(stages: Sequence[Dispatch], chain: Chain) -> Dispatch:
         stages=tuple(stages),
         taken=(),
         writes=(),
-        barriers=chain.barriers,
+        barriers=megakernel.barriers,
     )
 
 

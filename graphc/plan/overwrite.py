@@ -2,8 +2,8 @@
 
 Inside a kernel, one invocation is followed through what is on record of it (`Touch`). Invocations run in any order and
 at once, so one may only read what it alone writes, and a result is stored once, so what it has written is no operand
-any more. The stages of a chain are ordered by its barriers. Nothing is taken from the rules by which lowering lets
-results take over bytes (`graphc.codegen.inplace`) and sets barriers (`graphc.lower.chain`).
+any more. The stages of a megakernel are ordered by its barriers. Nothing is taken from the rules by which lowering lets
+results take over bytes (`graphc.codegen.inplace`) and sets barriers (`graphc.lower.megakernel`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_overwritten(plan: Plan, number: int) -> None:
 
 
 def check_stages(plan: Plan, number: int) -> None:
-    """Raise GraphError where two stages of a chain, one of which writes what the other touches, know no order."""
+    """Raise GraphError where two stages of a megakernel, one of which writes what the other touches, know no order."""
     dispatch = plan.dispatches[number]
     since: dict[int, list[tuple[int, Binding, bool]]] = {}
     for position, stage in enumerate(dispatch.stages):

@@ -189,8 +189,8 @@ class Dispatch:
     it. bytes_read and bytes_written count each operand once; flops counts a multiply-add as two. stages: the launches
     that this one stands for, if there are such: its one workgroup computes one after the other. Their bindings say what
     each touches; their kernel and node are its own first ones'. taken: what lies in the bytes of something that the
-    dispatch still reads. writes: positions of the bindings through which it writes. Of a chain, its stages say both,
-    and barriers: before which of them all invocations wait until the others are there.
+    dispatch still reads. writes: positions of the bindings through which it writes. Of a megakernel, its stages say
+    both, and barriers: before which of them all invocations wait until the others are there.
     """
 
     label: str

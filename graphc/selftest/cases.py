@@ -26,8 +26,8 @@ class Case:
     name: "family: what". family: that computes it, so that its kernels must be among the program's; "" where it is
     about something else. arguments: makes them. exact: every bit must be NumPy's. nbytes: of memory that it needs on
     the device, where that is much. direct: compared with the function called on ndarrays, not with the graph's
-    reference, which would hold every value. chained: kernels that follow each other may share a launch, which is done
-    on software adapters.
+    reference, which would hold every value. megakernel: kernels that follow each other may share a launch, which is
+    done on software adapters.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Case:
     exact: bool = False
     nbytes: int = 0
     direct: bool = False
-    chained: bool = False
+    megakernel: bool = False
 
 
 def normal(*shape: int, dtype: Any = np.float32) -> NDArray:
@@ -260,8 +260,8 @@ def _loops() -> Iterator[Case]:
     projections = normals((12, 8), (8, 8), (8, 16), (8, 16), (8, 16))
     yield Case("horizontal: three products of one activation", "horizontal", heads, projections)
     yield Case("horizontal: a training step", "", trained, network)
-    yield Case("chain: a training step", "", trained, network, chained=True)
-    yield Case("chain: 37 steps", "", recurrence, normals((13, 13), (37, 5, 13), scale=0.3), chained=True)
+    yield Case("megakernel: a training step", "", trained, network, megakernel=True)
+    yield Case("megakernel: 37 steps", "", recurrence, normals((13, 13), (37, 5, 13), scale=0.3), megakernel=True)
 
 
 def _halves() -> Iterator[Case]:

@@ -23,7 +23,7 @@ from graphc.lower.family import body_of
 from graphc.models import microgpt
 from graphc.models.data import Corpus
 from graphc.models.train import training_step
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.pipeline import DEFAULT
 from graphc.plan.plan import Plan
 from graphc.runtime import Device
@@ -42,7 +42,7 @@ HOST_COPIES: Final = 3
 GOLDEN: Final = (2.676974, 2.886378, 2.881658, 2.704718, 2.615361, 2.759066, 2.17408, 2.37797)
 """The losses of microGPT's first steps in float64."""
 
-APART: Final = tuple(p for p in DEFAULT if p is not chain)
+APART: Final = tuple(p for p in DEFAULT if p is not megakernel)
 """The passes by which each kernel has a launch of its own, so that it is seen."""
 
 NAMES: Final = ("emma", "olivia", "ava", "isabella", "sophia", "charlotte", "mia", "amelia")
@@ -118,7 +118,7 @@ def _attempt(device: Device, case: Case) -> Outcome:
     device.trim()  # what the case before has left in memory may be what this one is to compute
     try:
         arguments = case.arguments()
-        program = graphc.compile(case.fn, device=device, passes=DEFAULT if case.chained else APART)
+        program = graphc.compile(case.fn, device=device, passes=DEFAULT if case.megakernel else APART)
         executable = program.lower(*arguments)
         kernels = families(executable.plan)
         others = "" if not case.family or case.family in kernels else ", ".join(sorted(kernels))

@@ -14,7 +14,7 @@ from typing import Final
 from graphc.families.registry import kernel_family
 from graphc.ir.graph import Graph, Node
 from graphc.ops.structured import fused
-from graphc.passes.marks.chain import operations
+from graphc.passes.marks.megakernel import operations
 
 WORK: Final = 1 << 24
 """Floating-point operations from which on a product is marked: it takes 0.2 ms less then, and the copies 0.1."""

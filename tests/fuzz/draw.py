@@ -128,7 +128,15 @@ def draw(
 
 def _variant(source: Source) -> str:
     return source.weighted(
-        (("", 9), ("unfused", 5), ("no chain", 2), ("wide", 2), ("no subgroups", 1), ("smaller grid", 1), ("quick", 2))
+        (
+            ("", 9),
+            ("unfused", 5),
+            ("no megakernel", 2),
+            ("wide", 2),
+            ("no subgroups", 1),
+            ("smaller grid", 1),
+            ("quick", 2),
+        )
     )
 
 

@@ -20,7 +20,7 @@ from graphc.autodiff.batch import batched
 from graphc.ir.graph import Graph, evaluate
 from graphc.lower import quick
 from graphc.passes import DEFAULT
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from graphc.plan.verify import check_plan
 from graphc.runtime.registry import adapters
 from graphc.runtime.wgpu.device import WgpuDevice
@@ -34,7 +34,7 @@ from tests.support.run_graph import variants
 
 VARIANTS: Final = {
     "unfused": "a kernel for each op",
-    "no chain": "each kernel in a launch of its own",
+    "no megakernel": "each kernel in a launch of its own",
     "wide": "kernels laid out as for a GPU",
     "no subgroups": "kernels for an adapter without subgroups",
     "smaller grid": "some hundreds of workgroups a dimension",
@@ -55,7 +55,7 @@ CALLS_GRAD: Final = ("inner gradient", "optimizer")
 LARGEST: Final = ("nan_to_num",)
 """What makes the largest number of an element type."""
 
-PASSES: Final = {"unfused": (), "no chain": tuple(p for p in DEFAULT if p is not chain)}
+PASSES: Final = {"unfused": (), "no megakernel": tuple(p for p in DEFAULT if p is not megakernel)}
 NO_SLOPE: Final = ("stop_gradient", "np.copysign", "nn.batch_norm")
 """What has a gradient that is not its slope: by name, where its operands are 0, in its running statistics."""
 
@@ -380,9 +380,9 @@ def script(program: Program, finding: Finding, name: str, target: str = "") -> s
     elif program.variant == "quick":
         before = STARTED
         shown[program.variant] = "{}"
-    elif program.variant == "no chain":
-        before = "from graphc.passes import DEFAULT, chain\n"
-        shown[program.variant] = "dict(passes=tuple(p for p in DEFAULT if p is not chain))"
+    elif program.variant == "no megakernel":
+        before = "from graphc.passes import DEFAULT, megakernel\n"
+        shown[program.variant] = "dict(passes=tuple(p for p in DEFAULT if p is not megakernel))"
     elif program.variant not in ("", "unfused"):
         before, shown[program.variant] = TARGETED.format(variant=program.variant), "dict(device=device)"
     listed = ", ".join(f'"{way}": {options}' for way, options in shown.items())

@@ -52,7 +52,7 @@ OP_NAMES = {
     "graphc/runtime/methods.py": "methods of ndarray",
     "graphc/tracing/advice.py": "a function of NumPy",
     "graphc/runtime/numpy/program.py": "a kind of step",
-    "graphc/lower/chain.py": "functions that chains declare",
+    "graphc/lower/megakernel.py": "functions that megakernels declare",
     "passes/canonicalize/empty.py": "rules over ops",
     "passes/attention.py": "rules over ops",
     "passes/split.py": "rules over ops",

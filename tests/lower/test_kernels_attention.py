@@ -22,7 +22,7 @@ from graphc.lower.family import searches
 from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import staged
 from graphc.plan.plan import MOST_TURNS, Target
 from tests.support import tint
@@ -365,7 +365,7 @@ def test_a_gradient_that_nobody_needs_is_not_computed(device: Any) -> None:
     target = variants(device)["own"]
     for wanted, kernels in (((0,), ["queries"]), ((2,), ["keys"]), ((1, 2), ["keys"])):
         traced = graphc.trace(graphc.grad(loss, argnums=wanted), *arrays)
-        graph = pipeline.run(traced, [p for p in DEFAULT if p is not chain])
+        graph = pipeline.run(traced, [p for p in DEFAULT if p is not megakernel])
         names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
         if served(target):
             assert names == ["attention_forward", *(f"attention_{k}" for k in kernels)]

@@ -284,7 +284,7 @@ def test_the_proof_refuses_what_a_kernel_says_wrongly() -> None:
         check_plan(replace(plan, kernels=(endless,)))
 
 
-def test_stages_of_a_chain_count_together() -> None:
+def test_stages_of_a_megakernel_count_together() -> None:
     b = Body()
     x = b.tensor(4000)
     for _ in range(24):

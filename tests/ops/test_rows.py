@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import graphc
 import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 from tests.support.rows import WITHIN, Program, programs, softmax
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
-ALONE = tuple(p for p in graphc.passes.DEFAULT if p is not chain)
+ALONE = tuple(p for p in graphc.passes.DEFAULT if p is not megakernel)
 """The default passes with a launch for each kernel, which compiles sooner."""
 
 
@@ -139,8 +139,8 @@ def test_whatever_the_proof_lets_pass_is_right(program: Program, seed: int, salt
 @pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=QUIET)
 @given(programs(14), st.integers(0, 99), st.sampled_from((2, 9)), st.booleans())
-def test_many(program: Program, seed: int, times: int, chained: bool) -> None:
-    passes = graphc.passes.DEFAULT if chained else ALONE
+def test_many(program: Program, seed: int, times: int, megakernel: bool) -> None:
+    passes = graphc.passes.DEFAULT if megakernel else ALONE
     updated(program, seed, passes)
     differentiated(program, seed, passes)
     repeated(program, seed, passes, times)

@@ -12,7 +12,7 @@ from graphc import nn
 from graphc.errors import GraphError
 from graphc.ir.graph import evaluate
 from graphc.lower import lower
-from graphc.passes import DEFAULT, attention, chain, dce, inline, pipeline
+from graphc.passes import DEFAULT, attention, dce, inline, megakernel, pipeline
 from graphc.passes.attention import raise_attention
 from graphc.plan.plan import Target
 
@@ -215,7 +215,7 @@ NONE = Target("narrow", subgroup=4, software=True, features=frozenset({"subgroup
 
 def test_a_target_without_its_kernels_gets_plain_operations_in_fused_kernels() -> None:
     both = graphc.value_and_grad(loss)
-    passes = [p for p in DEFAULT if p is not chain]
+    passes = [p for p in DEFAULT if p is not megakernel]
     program = graphc.compile(both, device="numpy", target=NONE, passes=passes).lower(*operands(2))
     assert dict(program.stages)["attention"].count("attention") == 1
     assert {kernel.family for kernel in program.plan.kernels} < {"matmul", "row", "map", "column", "horizontal"}

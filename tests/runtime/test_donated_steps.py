@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc import optim
-from graphc.passes.marks.chain import chain
+from graphc.passes.marks.megakernel import megakernel
 
 Model = tuple[Any, Callable[[Any, Any], Any]]
 """Initial parameters, and what they predict for rows of inputs."""
@@ -106,12 +106,12 @@ def check(pair: tuple[str, str], passes: Any) -> None:
 @pytest.mark.parametrize("pair", PAIRS[::5], ids=" ".join)
 def test_steps(pair: tuple[str, str]) -> None:
     """A launch for each kernel: it is compiled sooner."""
-    check(pair, tuple(p for p in graphc.passes.DEFAULT if p is not chain))
+    check(pair, tuple(p for p in graphc.passes.DEFAULT if p is not megakernel))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
-def test_steps_in_chains(pair: tuple[str, str]) -> None:
+def test_steps_in_megakernels(pair: tuple[str, str]) -> None:
     check(pair, graphc.passes.DEFAULT)
 
 

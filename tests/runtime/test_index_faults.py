@@ -360,7 +360,7 @@ def test_large_tables_in_windows_and_few_buffers(device: Any) -> None:
             refused(runner([worse, *tables])[0].numpy, 60)
 
 
-def test_beside_other_kernels_in_chains_and_with_a_memory_limit(device: Any) -> None:
+def test_beside_other_kernels_in_megakernels_and_with_a_memory_limit(device: Any) -> None:
     def fn(t: Any, n: Any, x: Any) -> Any:
         rows = t[whole(n)]
         return np.sum(np.exp(x), axis=0), np.sum(rows, axis=1), np.tanh(x) @ x.T, nn.softmax(rows)[0]

@@ -1,4 +1,4 @@
-// chain_of_3: workgroups [(1, 1, 1)], binds read, read, read_write, read_write, needs subgroup
+// megakernel_of_3: workgroups [(1, 1, 1)], binds read, read, read_write, read_write, needs subgroup
 @group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<vec4<f32>>;
@@ -202,7 +202,7 @@ fn stage2(group: vec3<u32>, local: u32) {
   b3[((row * 8u) + 4u) / 4u] = v18;
 }
 
-// chain: 3 small kernels, one after the other, in one workgroup; a barrier where one needs what another wrote
+// megakernel: 3 small kernels, one after the other, in one workgroup; a barrier where one needs what another wrote
 // grid: one workgroup; what were workgroups and invocations of a kernel is shared out over its 8 invocations
 @compute @workgroup_size(8)
 fn main(@builtin(local_invocation_index) local: u32) {

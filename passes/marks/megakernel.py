@@ -1,8 +1,8 @@
-"""chain: kernels so small that several may run one after the other in one workgroup, in one launch.
+"""megakernel: kernels so small that several may run one after the other in one workgroup, in one launch.
 
 A launch costs the same whatever it computes: 35 to 50 us on a software adapter, which wakes its threads for each. The
 steps of a tiny model cost less than that. The pass marks kernels that one core computes faster than two launches would
-begin; it knows no target: lowering joins marked neighbours where launches are dear (graphc.lower.chain).
+begin; it knows no target: lowering joins marked neighbours where launches are dear (graphc.lower.megakernel).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ WORK: Final = 1 << 16
 """Operations up to which a kernel is marked: about 40 us of one core, so that a second core would save half of it."""
 
 
-def chain(graph: Graph) -> Graph:
-    """Mark each fused kernel that is small enough: attrs["chained"] is True, and attrs["why"] gets the reason."""
+def megakernel(graph: Graph) -> Graph:
+    """Mark each fused kernel that is small enough: attrs["megakernel"] is True, and attrs["why"] gets the reason."""
     nodes = tuple(map(_marked, graph.nodes))
     return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
 
@@ -30,12 +30,12 @@ def small(node: Node) -> bool:
 
     Kernels of their own kind and the copies of loops hold no mark.
     """
-    return bool(node.attrs.get("chained")) if node.op is fused else operations(node) <= WORK
+    return bool(node.attrs.get("megakernel")) if node.op is fused else operations(node) <= WORK
 
 
 def marks(graph: Graph) -> bool:
     """Whether the pass has marked a kernel of this graph."""
-    return any(node.attrs.get("chained") for node in graph.nodes)
+    return any(node.attrs.get("megakernel") for node in graph.nodes)
 
 
 def operations(node: Node) -> int:
@@ -50,4 +50,4 @@ def _marked(node: Node) -> Node:
     if node.op is not fused or (work := operations(node)) > WORK:
         return node
     why = f"small: about {work:,} operations, so that it may share one workgroup's launch with its neighbours"
-    return replace(node, attrs={**node.attrs, "why": (*node.attrs.get("why", ()), why), "chained": True})
+    return replace(node, attrs={**node.attrs, "why": (*node.attrs.get("why", ()), why), "megakernel": True})

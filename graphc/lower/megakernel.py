@@ -1,4 +1,4 @@
-"""Chains: small kernels that follow each other become stages of one kernel, run by one workgroup.
+"""Megakernels: small kernels that follow each other become stages of one kernel, run by one workgroup.
 
 Where a launch costs more than what it computes (a software adapter wakes its threads for each), one workgroup goes
 through the workgroups of one kernel after the other. Between two stages of which one touches what the other wrote
@@ -22,26 +22,28 @@ from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
 from graphc.lower.place import Placement
 from graphc.lower.program import Program
-from graphc.passes.marks.chain import marks, small
+from graphc.passes.marks.megakernel import marks, small
 from graphc.plan.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
 
 SHORTEST: Final = 3
-"""Fewest kernels of a chain: a longer kernel takes longer to compile, which one launch less does not pay for."""
+"""Fewest kernels of a megakernel: a longer kernel takes longer to compile, which one launch less does not pay for."""
 
 LONGEST: Final = 50_000
-"""Most characters of a chain's kernels: compilers take more than twice as long for a kernel of twice the length."""
+"""Most characters of a megakernel's parts: compilers take more than twice as long for a kernel of twice the length."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """The kernel of a chain, what it binds, and the stages before which there is a barrier."""
+class Megakernel:
+    """The kernel of a megakernel, what it binds, and the stages before which there is a barrier."""
 
     kernel: Kernel
     bindings: tuple[Binding, ...]
     barriers: tuple[int, ...]
 
 
-def chains(program: Program, placement: Placement, sources: Sequence[KernelSource], breaks: Set[int]) -> list[range]:
+def megakernels(
+    program: Program, placement: Placement, sources: Sequence[KernelSource], breaks: Set[int]
+) -> list[range]:
     """The steps in runs: one step, or several that become one launch.
 
     sources: the kernel of each step. breaks: steps before which something else happens (a loop begins or ends,
@@ -80,7 +82,7 @@ def words(program: Program) -> frozenset[Value]:
 
 
 def joins(program: Program) -> bool:
-    """Whether there are chains at all: launches are dear, and the pass `chain` has marked kernels."""
+    """Whether there are megakernels at all: launches are dear, and the pass `megakernel` has marked kernels."""
     return program.target.software and marks(program.graph)
 
 
@@ -96,7 +98,7 @@ def _stages(program: Program, sources: Sequence[KernelSource]) -> list[bool]:
 
 
 def lanes_of(target: Target) -> int:
-    """Invocations of a chain's workgroup: one subgroup, so that no lane of it waits for another one."""
+    """Invocations of a megakernel's workgroup: one subgroup, so that no lane of it waits for another one."""
     return target.subgroup or 8
 
 
@@ -112,7 +114,7 @@ def _joins(source: KernelSource, target: Target) -> bool:
 
 @dataclass(slots=True)
 class _Window:
-    """The part of a buffer that a chain touches, in bytes, and how: as which elements, and whether all is uniform.
+    """The part of a buffer that a megakernel touches, in bytes, and how: as which elements, and whether all is uniform.
 
     tensors: positions of those in it.
     """
@@ -190,7 +192,7 @@ class _Windows:
         )
 
 
-def join(sources: Sequence[KernelSource], placement: Placement, target: Target) -> Chain:
+def join(sources: Sequence[KernelSource], placement: Placement, target: Target) -> Megakernel:
     """The kernel whose one workgroup runs these one after the other."""
     windows = _Windows(placement)
     for source in sources:
@@ -212,12 +214,12 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
     accessors = "\n".join(line for m in memory.values() for line in m.accessors())
     stored = next((m.name for m in memory.values() if m.access != "uniform"), "")
     helpers = math_source(sorted(calls(code)), stored).rstrip()
-    main = render("chain", count=len(sources), size=lanes_of(target), functions=code, stages="\n".join(body))
+    main = render("megakernel", count=len(sources), size=lanes_of(target), functions=code, stages="\n".join(body))
     text = "\n\n".join(filter(None, (declared, accessors, helpers, main.rstrip()))) + "\n"
     access = tuple(windows.access(number) for number in windows.found)
     needs = tuple(dict.fromkeys(need for source in sources for need in source.needs))
-    kernel = Kernel(f"chain_of_{len(sources)}", text, access, "chain", needs, turns(text))
-    return Chain(kernel, windows.bindings(), tuple(barriers))
+    kernel = Kernel(f"megakernel_of_{len(sources)}", text, access, "megakernel", needs, turns(text))
+    return Megakernel(kernel, windows.bindings(), tuple(barriers))
 
 
 def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
@@ -238,7 +240,7 @@ def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> b
 
 
 def _turns(source: KernelSource, target: Target) -> int:
-    """The turns of all loops while the invocations of a chain run a stage."""
+    """The turns of all loops while the invocations of a megakernel run a stage."""
     return -(-source.workgroups[0] * source.code.size // lanes_of(target)) * (1 + turns(source.wgsl))
 
 
@@ -254,7 +256,7 @@ def _call(source: KernelSource, number: int, lanes: int) -> str:
 
 
 def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], placement: Placement) -> str:
-    """The text of a kernel as a function of the chain, with helpers of its own."""
+    """The text of a kernel as a function of the megakernel, with helpers of its own."""
     spots: dict[str, _Spot] = {}
     for operand in source.operands:
         tensor = placement.tensors[placement.number[operand.value]]
@@ -265,7 +267,7 @@ def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], 
 
 
 class _Memory:
-    """A buffer as a chain declares it: with the elements that all its stages want, or as words."""
+    """A buffer as a megakernel declares it: with the elements that all its stages want, or as words."""
 
     def __init__(self, name: str, number: int, windows: _Windows) -> None:
         window = windows.found[number]

@@ -1,4 +1,4 @@
-"""chain: small kernels that follow each other share a launch, and compute the same bits."""
+"""megakernel: small kernels that follow each other share a launch, and compute the same bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphc.errors import GraphError
 from graphc.ir.graph import evaluate
 from graphc.lower import lower
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.passes.marks.chain import WORK, chain, operations, small
+from graphc.passes.marks.megakernel import WORK, megakernel, operations, small
 from graphc.plan.plan import Plan, Target
 from graphc.plan.verify import check_plan
 from graphc.reference import run_plan
@@ -23,7 +23,7 @@ from tests.support import tint
 from tests.support.planning import model_step
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
-WITHOUT = tuple(p for p in DEFAULT if p is not chain)
+WITHOUT = tuple(p for p in DEFAULT if p is not megakernel)
 
 
 def array(*shape: int) -> Any:
@@ -44,7 +44,7 @@ def mixed_arguments(columns: int) -> tuple[Any, ...]:
     return array(8, 12), array(12, columns), np.array([3, 0, 7, 3], np.int32)
 
 
-def chained(plan: Plan) -> list[int]:
+def launched(plan: Plan) -> list[int]:
     """How many kernels each launch holds."""
     return [len(d.stages) or 1 for d in plan.dispatches]
 
@@ -62,8 +62,8 @@ def test_kernels_of_a_small_program_share_a_launch_and_give_the_same_bits(column
     joined, alone = graphc.compile(mixed, device="wgpu"), graphc.compile(mixed, device="wgpu", passes=WITHOUT)
     plan, before = joined.lower(*arguments).plan, alone.lower(*arguments).plan
     assert len(plan.dispatches) < len(before.dispatches) == len(plan.apart().dispatches)
-    assert max(chained(plan)) >= 3
-    assert set(chained(before)) == {1}
+    assert max(launched(plan)) >= 3
+    assert set(launched(before)) == {1}
     for a, b in zip(joined(*arguments), alone(*arguments), strict=True):
         assert np.array_equal(a.numpy(), b.numpy(), equal_nan=True)
     for got, want in zip(joined(*arguments), mixed(*arguments), strict=True):
@@ -80,7 +80,7 @@ def test_nan_and_repetition() -> None:
         assert np.array_equal(np.isnan(a.numpy()), np.isnan(want))
 
 
-def test_a_loop_runs_its_chains_at_each_step() -> None:
+def test_a_loop_runs_its_megakernels_at_each_step() -> None:
     w = array(8, 8) / 3
 
     def fn(x: Any, rows: Any) -> Any:
@@ -111,7 +111,7 @@ def test_the_step_of_a_tiny_model(model: str) -> None:
     assert len(plan.dispatches) < len(plan.apart().dispatches)
     assert Plan.from_json(plan.to_json()) == plan
     assert all(sum(b.access != "uniform" for b in d.bindings) <= 8 for d in plan.dispatches)
-    assert not tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels if k.family == "chain"})
+    assert not tint.errors({k.name: (k.wgsl, k.needs) for k in plan.kernels if k.family == "megakernel"})
     assert lower(graph, SOFTWARE) == plan
 
 
@@ -123,7 +123,7 @@ def test_microgpt_takes_at_most_thirty_launches() -> None:
 def test_the_reference_runs_the_stages_in_poisoned_memory() -> None:
     graph = run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT)
     plan = lower(graph, SOFTWARE)
-    assert max(chained(plan)) > 1
+    assert max(launched(plan)) > 1
     arrays = list(mixed_arguments(9))
     for got, want in zip(run_plan(plan, graph, arrays), evaluate(flatten(graph).graph, arrays), strict=True):
         np.testing.assert_array_equal(got, want)
@@ -140,7 +140,7 @@ def test_a_barrier_stands_where_a_stage_reads_what_another_wrote_and_nowhere_els
 
     def barriers(fn: Any, *shapes: tuple[int, ...]) -> list[int]:
         plan = lower(run(trace(fn, *map(spec, shapes)), DEFAULT), SOFTWARE)
-        return [k.wgsl.count("storageBarrier();") for k in plan.kernels if k.family == "chain"]
+        return [k.wgsl.count("storageBarrier();") for k in plan.kernels if k.family == "megakernel"]
 
     assert barriers(dependent, (8, 8)) == [2]
     assert barriers(independent, (8, 8), (5, 3), (7,)) == [0]
@@ -152,7 +152,7 @@ def test_what_is_large_or_forbidden_stays_alone() -> None:
         return h @ w
 
     def launches(rows: int, passes: Any = DEFAULT, target: Target = SOFTWARE) -> list[int]:
-        return chained(lower(run(trace(long, spec((rows, 16)), spec((16, 16))), passes), target))
+        return launched(lower(run(trace(long, spec((rows, 16)), spec((16, 16))), passes), target))
 
     def long(x: Any, w: Any) -> Any:
         return fn(fn(x, w), w)
@@ -173,7 +173,7 @@ def test_the_mark_says_why() -> None:
     assert not small(large.nodes[0])
     text = graphc.compile(mixed, device="wgpu").lower(*mixed_arguments(9)).explain()
     assert "it may share one workgroup's launch with its neighbours" in text
-    assert "kernel chain_of_" in text
+    assert "kernel megakernel_of_" in text
 
 
 def test_the_proof_refuses_a_stage_outside_of_what_is_bound() -> None:
@@ -189,8 +189,8 @@ def test_the_proof_refuses_a_stage_outside_of_what_is_bound() -> None:
         check_plan(replace(plan, dispatches=tuple(dispatches)))
 
 
-def test_the_proof_refuses_a_chain_without_one_of_its_barriers() -> None:
-    """Each barrier is there for two stages; the text of a chain has those that the plan says."""
+def test_the_proof_refuses_a_megakernel_without_one_of_its_barriers() -> None:
+    """Each barrier is there for two stages; the text of a megakernel has those that the plan says."""
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     for number, launch in enumerate(plan.dispatches):
         assert plan.kernels[launch.kernel].wgsl.count("storageBarrier()") == len(launch.barriers)
@@ -238,6 +238,6 @@ def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_
 def test_tensors_of_vectors_and_of_words_lie_in_arenas_of_their_own() -> None:
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     assert sum(b.kind == "arena" for b in plan.buffers) == 2
-    (text,) = [k.wgsl for k in plan.kernels if k.family == "chain"]
+    (text,) = [k.wgsl for k in plan.kernels if k.family == "megakernel"]
     assert ": array<vec4<f32>>;" in text
     assert ": array<u32>;" in text
