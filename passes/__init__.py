@@ -13,8 +13,8 @@ from graphc.passes.fusion.fuse import fuse
 from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import stage
 from graphc.passes.memory.alternate import alternate
-from graphc.passes.memory.keep import keep
 from graphc.passes.memory.order import order
+from graphc.passes.memory.residuals import residuals
 from graphc.passes.pipeline import DEFAULT, GraphPass, run
 from graphc.passes.split import split
 
@@ -29,9 +29,9 @@ __all__ = [
     "fold",
     "fuse",
     "inline",
-    "keep",
     "megakernel",
     "order",
+    "residuals",
     "run",
     "simplify",
     "split",

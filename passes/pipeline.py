@@ -22,8 +22,8 @@ from graphc.passes.loops import loops
 from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import stage
 from graphc.passes.memory.alternate import alternate
-from graphc.passes.memory.keep import keep
 from graphc.passes.memory.order import order
+from graphc.passes.memory.residuals import residuals
 from graphc.passes.ranges import Ranges, ranges
 from graphc.passes.split import split
 from graphc.plan.plan import Target
@@ -45,7 +45,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     split,
     cse,
     dce,
-    keep,
+    residuals,
     fuse,
     order,
     alternate,

@@ -1,4 +1,4 @@
-"""keep: what the forward pass leaves for the backward pass is the least that gives the rest for nothing.
+"""residuals: what the forward pass leaves for the backward pass is the least that gives the rest for nothing.
 
 Two rules, both exact. A mask that says where `where(x <= 0, 0, x)` took the zero can be read off that result as well,
 which is kept anyway for the product that follows: the mask of a relu need not lie in memory. And a value that cheap
@@ -17,7 +17,7 @@ from graphc.passes.memory.remat import Ladder, Rewrite
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Residuals:
     """The pass; kernels: the fusion that follows."""
 
     kernels: Fuse = fuse
@@ -30,7 +30,7 @@ class Keep:
         return Rewrite(ladder, ladder.free()).run()
 
 
-keep: Final = Keep()
+residuals: Final = Residuals()
 
 
 def masks_from_results(graph: Graph) -> Graph:

@@ -1,4 +1,4 @@
-"""keep: fewer bytes between forward and backward for nothing, and the same bits."""
+"""residuals: fewer bytes between forward and backward for nothing, and the same bits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import graphc
 from graphc import nn
 from graphc.executable import Executable
 from graphc.ir.graph import BACKWARD, Graph, evaluate
-from graphc.passes import DEFAULT, keep, run
-from graphc.passes.memory.keep import masks_from_results
+from graphc.passes import DEFAULT, residuals, run
+from graphc.passes.memory.residuals import masks_from_results
 from tests.support.planning import transformer
 from tests.support.programs import Program, programs
 
-BEFORE = DEFAULT[: DEFAULT.index(keep)]
-WITHOUT = tuple(p for p in DEFAULT if p is not keep)
+BEFORE = DEFAULT[: DEFAULT.index(residuals)]
+WITHOUT = tuple(p for p in DEFAULT if p is not residuals)
 
 
 def traced(fn: Any, *arguments: Any) -> Graph:
@@ -34,7 +34,7 @@ def compiled(fn: Any, passes: Any, *arguments: Any) -> Executable:
 def test_no_bit_changes(program: Program) -> None:
     inputs = program.arrays(0)
     graph = traced(graphc.value_and_grad(program.loss, tuple(range(len(inputs)))), *inputs)
-    for a, b in zip(evaluate(graph, inputs), evaluate(run(graph, (keep,)), inputs), strict=True):
+    for a, b in zip(evaluate(graph, inputs), evaluate(run(graph, (residuals,)), inputs), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -66,7 +66,7 @@ def test_a_mask_of_something_else_stays() -> None:
 
 def test_a_graph_without_a_backward_pass_stays() -> None:
     graph = traced(lambda x: nn.relu(x) + np.tanh(x), graphc.spec((100, 100)))
-    assert keep(graph) is graph
+    assert residuals(graph) is graph
 
 
 def test_a_transformer_step_keeps_much_less_at_the_price_of_nothing() -> None:
