@@ -18,7 +18,7 @@ from graphc.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from graphc.ir.graph import Graph, Node, Value, describe, execute, run_node, value_names
 from graphc.ir.types import NDArray, TensorType, dtype_of
 from graphc.ops.indexing import axis_length
-from graphc.ops.structured import put, repeat
+from graphc.ops.structured import dynamic_update_slice, repeat
 from graphc.plan.course import Course, Run, course
 from graphc.plan.plan import Dispatch, Plan, Tensor, range_message
 
@@ -66,7 +66,7 @@ class _Interpreter:
     def __init__(self, check_indices: bool) -> None:
         self.check_indices = check_indices
         self.stacks: list[NDArray] = []
-        """Tensors of loops that only `put` touches: they are written in place, as on a GPU."""
+        """Tensors of loops that only `dynamic_update_slice` touches: they are written in place, as on a GPU."""
 
     def run(self, graph: Graph, arrays: Sequence[NDArray]) -> list[NDArray]:
         env = execute(graph, arrays, lambda node, given: self.run_node(graph, node, given))
@@ -76,8 +76,8 @@ class _Interpreter:
         body = node.attrs.get("body")
         if is_loop(node):
             return self.run_loop(node, arrays)
-        if node.op is put and any(arrays[0] is stack for stack in self.stacks):
-            return [put.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # put has one output
+        if node.op is dynamic_update_slice and any(arrays[0] is stack for stack in self.stacks):
+            return [dynamic_update_slice.reference(*arrays, **node.attrs, inplace=True)]  # type: ignore[list-item]  # it has one
         if "structured" in node.op.traits and isinstance(body, Graph):
             return self.run(body, arrays)
         if self.check_indices and (node.op.indices is not None or "reports" in node.op.traits):
@@ -88,7 +88,7 @@ class _Interpreter:
         """The outputs of a scan."""
         body = node.attrs["body"]
         arrays, outer = list(arrays), self.stacks
-        filled = {n.inputs[0] for n in body.nodes if n.op is put}
+        filled = {n.inputs[0] for n in body.nodes if n.op is dynamic_update_slice}
         for k, value in enumerate(body.inputs):
             if value in filled:
                 arrays[k] = arrays[k].copy()

@@ -13,7 +13,7 @@ import numpy as np
 from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
 from graphc.ir.types import TensorType, i32
 from graphc.ops import by_name
-from graphc.ops.structured import put, scan
+from graphc.ops.structured import dynamic_update_slice, scan
 
 
 def loops(graph: Graph) -> Graph:
@@ -69,7 +69,10 @@ def _count(builder: Builder, node: Node, inputs: Sequence[Value], read: set[Valu
     inner.nodes += body.nodes
     on = -1 if reverse else 1
     after = inner.apply(by_name("add"), step, inner.constant(np.asarray(on, np.int32)))
-    filled = [inner.apply(put, s, after, body.outputs[k], shift=-on) for s, k in zip(stacks, kept, strict=True)]
+    filled = [
+        inner.apply(dynamic_update_slice, s, after, body.outputs[k], shift=-on)
+        for s, k in zip(stacks, kept, strict=True)
+    ]
     made = inner.build([*body.outputs[:carries], *filled, after])
     start = builder.constant(np.asarray(length - 1 if reverse else 0, np.int32))
     given = [*inputs[:consts], *inputs[first:], *inputs[consts:first]]

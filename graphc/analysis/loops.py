@@ -1,7 +1,7 @@
 """Loops on their way to a plan: the nodes of loop bodies in line with the others, in the order of dispatches.
 
-A loop of a flat graph reads like one step of it. Before its nodes stand `enter` nodes, which make the tensors that the
-loop changes; its last nodes are `again` nodes, after which these tensors hold what the next step starts with.
+A loop of a flat graph reads like one step of it. Before its nodes stand `loop_init` nodes, which make the tensors that
+the loop changes; its last nodes are `loop_yield` nodes, after which these tensors hold what the next step starts with.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
-from graphc.ops.structured import again, enter, scan
+from graphc.ops.structured import loop_init, loop_yield, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _Flattener:
         variables = renamed(body.inputs[consts:], env)
         env.update(zip(body.inputs, inputs[:consts], strict=False))
         for variable, value in zip(variables, inputs[consts:], strict=True):
-            self.builder.nodes.append(Node(enter, (value,), (variable,), {}, node.source))
+            self.builder.nodes.append(Node(loop_init, (value,), (variable,), {}, node.source))
         start = len(self.builder.nodes)
         self.add(body.nodes, env)
         for value, array in body.constants.items():
@@ -108,10 +108,10 @@ class _Flattener:
                 origin = source[origin]
             if origin is not variable and origin in variables:
                 made[k] = new_value(value.type)
-                self.builder.nodes.append(Node(enter, (value,), (made[k],), {}, node.source))
+                self.builder.nodes.append(Node(loop_init, (value,), (made[k],), {}, node.source))
         results = renamed(node.outputs, outer)
         for value, variable, result in zip(made, variables, results, strict=True):
-            self.builder.nodes.append(Node(again, (value, variable), (result,), {}, node.source))
+            self.builder.nodes.append(Node(loop_yield, (value, variable), (result,), {}, node.source))
         times, alive = node.attrs["length"], node.attrs.get("alive", -1)
         flag = variables[alive] if alive >= 0 else None
         if flag is not None and not flag.type.size:  # nothing is left that goes on

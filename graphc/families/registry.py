@@ -12,12 +12,12 @@ from graphc.families import (
     column,
     conv,
     cumsum,
+    dynamic_update_slice,
     factor,
     horizontal,
     index_update,
     map,
     matmul,
-    put,
     row,
     scatter_add,
 )
@@ -37,7 +37,7 @@ FAMILIES: Final = (
     argsort.FAMILY,
     scatter_add.FAMILY,
     index_update.FAMILY,
-    put.FAMILY,
+    dynamic_update_slice.FAMILY,
     factor.FAMILY,
 )
 """In the order in which legends name them."""

@@ -10,16 +10,16 @@ from graphc.families.map.kernel import copy_kernel
 from graphc.ir.graph import Graph, Node, Value, new_value, value_names
 from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
-from graphc.lower.carry import enter_in_place, gathers, repeat_in_place
 from graphc.lower.declare import share, share_quick
 from graphc.lower.family import check_bindings, check_turns, kernels_of
 from graphc.lower.launches import Launches, Part, part_of
+from graphc.lower.loop_carried import gathers, init_in_place, yield_in_place
 from graphc.lower.megakernel import megakernels, words
 from graphc.lower.place import Placement, place
 from graphc.lower.program import Program, Step
 from graphc.lower.quick import quick
 from graphc.lower.stage import Textures
-from graphc.ops.structured import again, enter, put
+from graphc.ops.structured import dynamic_update_slice, loop_init, loop_yield
 from graphc.plan.limits import check_limits
 from graphc.plan.plan import Plan, Target
 from graphc.plan.verify import check_plan
@@ -43,7 +43,7 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
     write = Alike(flat.graph, program.root, written)
     for position, node in enumerate(flat.graph.nodes):
         _add_node(program, flat, position, node, write)
-    repeat_in_place(program, flat.loops)
+    yield_in_place(program, flat.loops)
     _settle_outputs(program)
     program.words = words(program)
     plan = _plan(program, place(program))
@@ -56,15 +56,15 @@ def lower(graph: Graph, target: Target, donate: frozenset[int] = frozenset()) ->
 def _add_node(program: Program, flat: Flat, position: int, node: Node, write: Alike) -> None:
     for value, source in passed_through(node):
         program.roots[value] = program.root(source)
-    if node.op is enter and enter_in_place(program, flat, position):
+    if node.op is loop_init and init_in_place(program, flat, position):
         program.roots[node.out] = program.root(node.inputs[0])
         return
-    if node.op is enter and gathers(program, flat, position):
+    if node.op is loop_init and gathers(program, flat, position):
         program.gathered.add(node.out)
-    if node.op is again or node.op is put:
-        variable = program.root(node.inputs[1 if node.op is again else 0])
+    if node.op is loop_yield or node.op is dynamic_update_slice:
+        variable = program.root(node.inputs[1 if node.op is loop_yield else 0])
         program.roots[node.out] = variable
-        if node.op is again and program.root(node.inputs[0]) is variable:
+        if node.op is loop_yield and program.root(node.inputs[0]) is variable:
             return
     sources = write(node)
     _name_scratch(program, node, sources)

@@ -30,7 +30,7 @@ class Program:
     (input, output) slots where an output takes over a donated input that is passed through. loops: by
     steps. flags: for each loop, what says whether it goes on, if it may end by itself. graph: flat, see
     graphc.analysis.loops. words: tensors that megakernels reach by words (see graphc.lower.megakernel).
-    gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.carry).
+    gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.loop_carried).
     faults: where range checks report.
     """
 

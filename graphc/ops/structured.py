@@ -2,7 +2,8 @@
 
 `fused` is made by passes: its body is the graph of the ops that became one kernel, and the reference runs the body
 unchanged. `call` is made by tracing (custom_vjp, checkpoint): its body takes its place before fusion. `barrier` is
-made by autodiff. `scan` repeats its body; `put`, `enter` and `again` are what passes and lowering make of its loop.
+made by autodiff. `scan` repeats its body; `dynamic_update_slice`, `loop_init` and `loop_yield` are what passes and
+lowering make of its loop.
 """
 
 from __future__ import annotations
@@ -225,31 +226,31 @@ scan: Final[Op] = Op(
 )
 
 
-def _infer_put(stack: TensorType, after: TensorType, row: TensorType, *, shift: int) -> TensorType:
+def _infer_update(stack: TensorType, after: TensorType, row: TensorType, *, shift: int) -> TensorType:
     if stack.ndim < 1 or stack.shape[1:] != row.shape or stack.dtype != row.dtype or after.shape != ():
         raise ShapeError(f"{row} at {after} is no row of {stack}")
     return stack
 
 
-def _put(stack: NDArray, after: NDArray, row: NDArray, *, shift: int, inplace: bool = False) -> NDArray:
+def _update(stack: NDArray, after: NDArray, row: NDArray, *, shift: int, inplace: bool = False) -> NDArray:
     result = stack if inplace else stack.copy()
     result[int(after) + shift] = row
     return result
 
 
-put: Final = Op(
-    "put",
-    infer=_infer_put,
-    reference=_put,
+dynamic_update_slice: Final = Op(
+    "dynamic_update_slice",
+    infer=_infer_update,
+    reference=_update,
     vjp=NotDifferentiable("it is made after differentiation"),
-    lowering=Custom("put"),
+    lowering=Custom("dynamic_update_slice"),
     traits=frozenset({"structured"}),
     doc="A stack of rows with one row replaced, in the stack's own bytes: the results of a loop. Nothing else may read "
     "the stack. The number of the row is `after` + attrs['shift']: the counter of the loop has gone on by then.",
 )
 
-enter: Final = Op(
-    "enter",
+loop_init: Final = Op(
+    "loop_init",
     infer=lambda x: x,
     reference=lambda x: x,
     vjp=NotDifferentiable("it is made while lowering"),
@@ -258,8 +259,8 @@ enter: Final = Op(
     doc="A tensor of a loop, with the value that it has before the first step.",
 )
 
-again: Final = Op(
-    "again",
+loop_yield: Final = Op(
+    "loop_yield",
     infer=lambda new, variable: new,
     reference=lambda new, variable: new,
     vjp=NotDifferentiable("it is made while lowering"),

@@ -240,7 +240,12 @@ def _loops() -> Iterator[Case]:
 
         return graphc.scan(step, np.zeros_like(xs[0]), xs)
 
-    yield Case("put: the results of 37 steps", "put", recurrence, normals((13, 13), (37, 5, 13), scale=0.3))
+    yield Case(
+        "dynamic_update_slice: the results of 37 steps",
+        "dynamic_update_slice",
+        recurrence,
+        normals((13, 13), (37, 5, 13), scale=0.3),
+    )
 
     def loss(p: Any, x: Any, y: Any) -> Any:
         return nn.cross_entropy(np.tanh(x @ p["w1"] + p["b1"]) @ p["w2"] + p["b2"], y)

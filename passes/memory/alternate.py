@@ -11,7 +11,7 @@ from typing import Final
 
 from graphc.analysis.loops import is_loop, passed_through
 from graphc.ir.graph import Builder, Graph, Node, Value, renamed
-from graphc.ops.structured import put, scan
+from graphc.ops.structured import dynamic_update_slice, scan
 
 MOST: Final = 16
 """Nodes of a step above which its copies are few beside its work, and twice as many launches would be planned."""
@@ -72,7 +72,7 @@ def copies(body: Graph, consts: int) -> int:
     made: dict[Value, int] = {}
     for position, node in enumerate(body.nodes):
         roots.update((out, roots.get(source, source)) for out, source in passed_through(node))
-        if node.op is put:
+        if node.op is dynamic_update_slice:
             roots[node.out] = roots.get(node.inputs[0], node.inputs[0])
         made.update((v, position) for v in node.outputs if v not in roots)
     variables = body.inputs[consts:]

@@ -21,7 +21,7 @@ from graphc.passes import pipeline
 from tests.support.numpy_calls import CALLS, refusal
 
 SIZE = 3
-MADE_LATER = {"fused", "put", "enter", "again"}
+MADE_LATER = {"fused", "dynamic_update_slice", "loop_init", "loop_yield"}
 """Ops that passes and lowering make, when nothing is mapped any more."""
 NO_OPERANDS = {"iota"}
 

@@ -27,9 +27,9 @@ from tests.support.systems import CASES  # noqa: E402
 NOT_EXPORTED = {
     "fused": "a pass makes it",
     "call": "its body takes its place",
-    "put": "it is made while lowering",
-    "enter": "it is made while lowering",
-    "again": "it is made while lowering",
+    "dynamic_update_slice": "it is made while lowering",
+    "loop_init": "it is made while lowering",
+    "loop_yield": "it is made while lowering",
     **dict.fromkeys(("cholesky", "eigh", "lu", "qr", "svd", "triangular_solve"), "ONNX has no operator for it"),
 }
 """Ops that no traced graph holds by then, or that have no operators."""

@@ -63,7 +63,7 @@ def copied(plan: Plan) -> int:
     """How often a call runs a dispatch that only copies a carry."""
     apart = plan.apart()
     named = zip(apart.dispatches, apart.executions(), strict=True)
-    return sum(times for dispatch, times in named if dispatch.label.split()[-1] in ("again", "enter"))
+    return sum(times for dispatch, times in named if dispatch.label.split()[-1] in ("loop_yield", "loop_init"))
 
 
 @pytest.mark.parametrize("length", [4, 7, 1000, 1001])

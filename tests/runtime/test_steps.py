@@ -107,5 +107,5 @@ def test_a_step_in_a_loop_copies_next_to_nothing() -> None:
     (loop,) = plan.loops
     names = [plan.kernels[d.kernel].name for d in plan.dispatches[loop.first : loop.last + 1]]
     # lm_head's rows are no whole vectors, so that both of its moments are copied; so is the number of the step.
-    assert sum("again" in name for name in names) <= 3
+    assert sum("loop_yield" in name for name in names) <= 3
     assert len(names) <= 55

@@ -17,7 +17,7 @@ from graphc.analysis.loops import is_loop
 from graphc.families.host import Compute
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.types import NDArray, TensorType
-from graphc.ops.structured import put, repeat
+from graphc.ops.structured import dynamic_update_slice, repeat
 from graphc.runtime.forks import Lock, Threads
 from graphc.runtime.numpy.blocks import Blocked, blocked
 from graphc.runtime.numpy.compute import compute
@@ -28,8 +28,8 @@ Names = dict[Value, int]
 
 @dataclass(slots=True, eq=False)
 class _Step:
-    """What is run at once. kind: "view", "op", "loop" (a body in blocks), "repeat" (a scan), "put" (a row of a
-    stack, in place) or "whole" (several outputs, by the reference).
+    """What is run at once. kind: "view", "op", "loop" (a body in blocks), "repeat" (a scan), "dynamic_update_slice" (a
+    row of a stack, in place) or "whole" (several outputs, by the reference).
 
     elementwise: whether an element of the result depends on that element of its operands alone.
     """
@@ -105,7 +105,9 @@ class NumpyProgram:
     def _add_repeat(self, node: Node, names: Names) -> None:
         """A scan: a program of its own for the body, which is called once a step."""
         body = node.attrs["body"]
-        filled = frozenset(n.inputs[0] for n in body.nodes if n.op is put and n.inputs[0] in body.inputs)
+        filled = frozenset(
+            n.inputs[0] for n in body.nodes if n.op is dynamic_update_slice and n.inputs[0] in body.inputs
+        )
         inner = NumpyProgram(body, self._pool, filled)
         reads = tuple(names[v] for v in node.inputs)
         for value in node.outputs:
@@ -142,8 +144,8 @@ class NumpyProgram:
         if len(writes) == 1 and all(r in self._fixed for r in reads):
             self._fixed[writes[0]] = _constant(graph, node, [self._fixed[r] for r in reads])
             return
-        if node.op is put and self._stack_of(reads[0]):
-            self._steps.append(_Step("put", graph, node, reads, writes))
+        if node.op is dynamic_update_slice and self._stack_of(reads[0]):
+            self._steps.append(_Step("dynamic_update_slice", graph, node, reads, writes))
         elif "view" in node.op.traits or node.op.name in ("stop_gradient", "barrier"):
             self._steps.append(_Step("view", graph, node, reads, writes))
         elif len(writes) > 1 or not reads:
@@ -153,7 +155,7 @@ class NumpyProgram:
             self._steps.append(_Step("op", graph, node, reads, writes, compute(graph, node), elementwise=elementwise))
 
     def _stack_of(self, slot: int) -> bool:
-        """Whether a slot is a stack that this program fills, and remember that what it is put into is one too."""
+        """Whether a slot is a stack that this program fills, and remember that what it is written into is one too."""
         if slot in self._stacks:
             self._stacks.add(len(self._values) - 1)
         return slot in self._stacks
@@ -162,7 +164,7 @@ class NumpyProgram:
         """For each slot, the slot whose memory it lies in."""
         root = list(range(len(self._values)))
         for step in self._steps:
-            if step.kind in ("view", "put"):
+            if step.kind in ("view", "dynamic_update_slice"):
                 root[step.writes[0]] = root[step.reads[0]]
         return root
 
@@ -228,7 +230,7 @@ class NumpyProgram:
             elif step.kind == "view":
                 assert step.node is not None
                 env[step.writes[0]] = np.asarray(step.node.op.reference(env[step.reads[0]], **step.node.attrs))
-            elif step.kind == "put":
+            elif step.kind == "dynamic_update_slice":
                 assert step.node is not None
                 stack, after, row = (env[r] for r in step.reads)
                 stack[int(after) + step.node.attrs["shift"]] = row

@@ -8,13 +8,13 @@ from graphc.ir.graph import Graph
 from graphc.ir.index import LANES
 
 
-def put(body: Graph, site: Site) -> list[KernelSource]:
+def dynamic_update_slice(body: Graph, site: Site) -> list[KernelSource]:
     """The kernel that writes one row of a stack; the other rows stay as they are."""
     (node,) = body.nodes
     stack, after, row = node.inputs
     width = LANES if row.type.size % LANES == 0 and row.type.size else 1
     slots = stack.type.shape[0]
-    launch = Launch(body, site, "put")
+    launch = Launch(body, site, "dynamic_update_slice")
 
     def write(bindings: Bindings) -> KernelSource:
         new = bindings.read(row, vector=width == LANES)
@@ -23,6 +23,6 @@ def put(body: Graph, site: Site) -> list[KernelSource]:
         items = row.type.size // width
         store = written.store(f"slot * {items}u + item", new.load("item"))
         holes = {"slot": f"min(u32({number} + {node.attrs['shift']}), {slots - 1}u)", "store": store}
-        return launch.kernel("put", "put", bindings, items, holes)
+        return launch.kernel("dynamic_update_slice", "dynamic_update_slice", bindings, items, holes)
 
     return [settle(site, write)]

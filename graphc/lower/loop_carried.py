@@ -1,4 +1,4 @@
-"""What loops change lies in one place: as few copies as possible on the way into a loop and from step to step."""
+"""Loop-carried buffers: as few copies as possible on the way into a loop and from step to step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphc.analysis.loops import Flat, Region
 from graphc.ir.graph import Value
 from graphc.lower.megakernel import joins
 from graphc.lower.program import Program, Step
-from graphc.ops.structured import again
+from graphc.ops.structured import loop_yield
 from graphc.plan.course import FIRST
 from graphc.plan.plan import Loop
 
@@ -20,10 +20,10 @@ SMALL: Final = 1 << 14
 """Most bytes of such a variable."""
 
 
-def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
+def init_in_place(program: Program, flat: Flat, position: int) -> bool:
     """Whether a loop may change the tensor that it starts with, since nothing else needs it.
 
-    It is read by the `enter` node at this position alone. It is computed, and not outside of a loop that holds this
+    It is read by the `loop_init` node at this position alone. It is computed, and not outside of a loop that holds this
     one; or it is a donated input that becomes an output.
     """
     graph = flat.graph
@@ -34,7 +34,7 @@ def enter_in_place(program: Program, flat: Flat, position: int) -> bool:
     if value in graph.inputs and gathers(program, flat, position):
         return False
     if value in graph.inputs:
-        results = {n.out for n in graph.nodes if n.op is again and n.inputs[1] is variable}
+        results = {n.out for n in graph.nodes if n.op is loop_yield and n.inputs[1] is variable}
         ends = bool(results.intersection(graph.outputs)) and not _inside(flat, position)
         return ends and graph.inputs.index(value) in program.donate
     made = next(i for i, node in enumerate(graph.nodes) if value in node.outputs)
@@ -59,7 +59,7 @@ def _inside(flat: Flat, position: int) -> list[Region]:
     return [loop for loop in flat.loops if loop.first <= position <= loop.last]
 
 
-def repeat_in_place(program: Program, loops: Sequence[Region]) -> None:
+def yield_in_place(program: Program, loops: Sequence[Region]) -> None:
     """Find the loops among the steps, and let what is computed for the next step be written where that will read it.
 
     It may, if everything that reads the old value runs before, or is the kernel itself and reads each element just
@@ -67,7 +67,7 @@ def repeat_in_place(program: Program, loops: Sequence[Region]) -> None:
     """
     for loop in loops:
         for position in range(loop.first, loop.last + 1):
-            if program.graph.nodes[position].op is again:
+            if program.graph.nodes[position].op is loop_yield:
                 _write_in_place(program, loop, loops, position)
     for loop in loops:
         numbers = [n for n, step in enumerate(program.steps) if loop.first <= step.position <= loop.last]
