@@ -153,7 +153,7 @@ class KernelSource:
     multiply-add counts two. needs: WebGPU features ("subgroup", "shader-f16"). inplace: (output, input) operand names
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
     before it does (see `graphc.codegen.inplace`). touches: how those operands are touched, by name, in the order of one
-    invocation: what the proof of a plan goes by. clears: names of operands that it writes, and that are filled with
+    invocation: what the plan verifier goes by. clears: names of operands that it writes, and that are filled with
     zeros before it. quick: launches that do the same, bit for bit, each with less text: they take a driver less time to
     compile, and more to run.
     """

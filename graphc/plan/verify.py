@@ -1,4 +1,4 @@
-"""proof: a finished plan is checked from its dispatches alone.
+"""verify: a finished plan is checked from its dispatches alone.
 
 Lifetimes are computed again from the bindings, so that neither the placement nor what it was told is trusted. What
 WebGPU refuses or leaves undefined is refused here, with names.

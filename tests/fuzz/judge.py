@@ -226,7 +226,7 @@ def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
 
 
 def _plan(name: str, executable: Any, graph: Graph, inputs: Sequence[Any], limits: Sequence[Bound]) -> list[Finding]:
-    """The proof of the plan, and the plan executed in poisoned memory."""
+    """The plan verifier, and the plan executed in poisoned memory."""
     try:
         check_plan(executable.plan, executable.target.alignment)
         beyond = over_baseline(executable.plan)

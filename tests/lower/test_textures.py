@@ -1,4 +1,4 @@
-"""Operands of large products in textures: the plan as data, its proof and its replay, and results on the device."""
+"""Operands of large products in textures: the plan as data, verified and replayed, and results on the device."""
 
 from __future__ import annotations
 

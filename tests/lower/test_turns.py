@@ -270,7 +270,7 @@ def test_too_many_turns_are_refused_with_the_op_and_its_line() -> None:
         lower(graph, TARGETS["software"])
 
 
-def test_the_proof_refuses_what_a_kernel_says_wrongly() -> None:
+def test_the_verifier_refuses_what_a_kernel_says_wrongly() -> None:
     b = Body()
     plan = lower(b.build([b("sum", b.tensor(64, 5000), axes=(1,), keepdims=False)]), TARGETS["software"])
     kernel = plan.kernels[0]

@@ -125,14 +125,14 @@ def refused_or_right(program: Program, seed: int, salt: int) -> None:
 
 @settings(max_examples=15, suppress_health_check=QUIET)
 @given(programs(5), st.integers(0, 5), st.integers(0, 99))
-def test_what_the_proof_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+def test_what_the_verifier_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
     refused_or_right(program, seed, salt)
 
 
 @pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=QUIET)
 @given(programs(9), st.integers(0, 5), st.integers(0, 99))
-def test_whatever_the_proof_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+def test_whatever_the_verifier_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
     refused_or_right(program, seed, salt)
 
 

@@ -204,7 +204,7 @@ def test_large_tables_are_cleared_without_a_kernel(device: Any) -> None:
         np.testing.assert_allclose(got.numpy(), added(ids, arrays[1], LARGE), rtol=1e-6)
 
 
-def test_the_proof_follows_clears() -> None:
+def test_the_verifier_follows_clears() -> None:
     graph, _ = a_large_one()
     plan = lower(graph, graphc.device("wgpu").target)
     check_plan(plan)

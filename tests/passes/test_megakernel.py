@@ -176,7 +176,7 @@ def test_the_mark_says_why() -> None:
     assert "kernel megakernel_of_" in text
 
 
-def test_the_proof_refuses_a_stage_outside_of_what_is_bound() -> None:
+def test_the_verifier_refuses_a_stage_outside_of_what_is_bound() -> None:
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     number = next(n for n, d in enumerate(plan.dispatches) if d.stages)
     launch = plan.dispatches[number]
@@ -189,7 +189,7 @@ def test_the_proof_refuses_a_stage_outside_of_what_is_bound() -> None:
         check_plan(replace(plan, dispatches=tuple(dispatches)))
 
 
-def test_the_proof_refuses_a_megakernel_without_one_of_its_barriers() -> None:
+def test_the_verifier_refuses_a_megakernel_without_one_of_its_barriers() -> None:
     """Each barrier is there for two stages; the text of a megakernel has those that the plan says."""
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     for number, launch in enumerate(plan.dispatches):
