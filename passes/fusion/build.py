@@ -97,8 +97,8 @@ def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
     check_family(body, group.family.name)
     source = _merged(facts, group, body_nodes)
     attrs: dict[str, Any] = {"body": body, "family": group.family.name, "why": why.get(group, ())}
-    if group.claims:
-        attrs["inplace"] = _inplace(list(group.stores), body.inputs, group.claims)
+    if group.aliases:
+        attrs["inplace"] = _inplace(list(group.stores), body.inputs, group.aliases)
     return [Node(fused, body.inputs, body.outputs, attrs, source), *(after for _, after in shaped)]
 
 
@@ -111,8 +111,8 @@ def _launch(facts: Facts, group: Group, why: Reasons) -> list[Node]:
     check_family(body, group.family.name)
     source = replace(kernels[0].source.merged(n.source for n in kernels[1:]), phase=_phase(facts, group))
     attrs: dict[str, Any] = {"body": body, "family": group.family.name, "why": why.get(group, ())}
-    if group.claims:
-        attrs["inplace"] = _inplace([v for part in group.parts for v in part.stores], body.inputs, group.claims)
+    if group.aliases:
+        attrs["inplace"] = _inplace([v for part in group.parts for v in part.stores], body.inputs, group.aliases)
     return [Node(fused, body.inputs, outputs, attrs, source), *(node for nodes in made for node in nodes[1:])]
 
 
@@ -156,6 +156,6 @@ def _phase(facts: Facts, group: Group) -> str:
     return FORWARD if 1 in phases else BACKWARD if 2 in phases else UPDATE
 
 
-def _inplace(stores: list[Value], loads: tuple[Value, ...], claims: Pairs) -> tuple[tuple[int, int], ...]:
-    """Claims as positions of outputs and inputs."""
-    return tuple((stores.index(new), loads.index(old)) for new, old in claims.items())
+def _inplace(stores: list[Value], loads: tuple[Value, ...], aliases: Pairs) -> tuple[tuple[int, int], ...]:
+    """Aliases as positions of outputs and inputs."""
+    return tuple((stores.index(new), loads.index(old)) for new, old in aliases.items())

@@ -18,9 +18,9 @@ class Group:
     nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
     matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
     read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
-    claims: results that take over the bytes of inputs, where they have to. parts: the groups that are launched side by
-    side, where there are such; each computes what it would alone. reports: whether it checks indices, and so
-    binds the program's faults. claimable: the claims that it can have; None until somebody asks.
+    aliases: in-place aliases, results that take over the bytes of inputs, where they have to. parts: the groups that
+    are launched side by side, where there are such; each computes what it would alone. reports: whether it checks
+    indices, and so binds the program's faults. aliasable: the aliases that it can have; None until somebody asks.
     """
 
     id: int
@@ -34,7 +34,7 @@ class Group:
     regular: bool
     phases: int
     ops: int
-    claims: Pairs = field(default_factory=dict)
+    aliases: Pairs = field(default_factory=dict)
     parts: tuple[Group, ...] = ()
     reports: bool = False
-    claimable: Pairs | None = None
+    aliasable: Pairs | None = None

@@ -1,8 +1,8 @@
-"""Results that take over the bytes of donated inputs, counted on: each pair binds one buffer instead of two.
+"""In-place aliases: results that take over the bytes of donated inputs. Each pair binds one buffer instead of two.
 
 An optimizer's step reads a parameter and its moments and writes their successors, element by element. Where a kernel
-would bind too many buffers otherwise, it may claim such pairs. Whatever else reads a claimed input must then run before
-the kernel that overwrites it, which is one more reason why two groups must not be joined.
+would bind too many buffers otherwise, it may alias such pairs. Whatever else reads an overwritten input must then run
+before the kernel that overwrites it, which is one more reason why two groups must not be joined.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from graphc.passes.fusion.facts import Facts
 from graphc.passes.fusion.group import Group, Pairs
 
 
-class Claims:
-    """Which pairs a group may claim. donated: the input slots whose buffers results may take over."""
+class Aliasing:
+    """Which pairs a group may alias. donated: the input slots whose buffers results may take over."""
 
     def __init__(self, graph: Graph, donated: frozenset[int]) -> None:
         twice = {v for v, count in Counter(graph.outputs).items() if count > 1}
         named = {v for node in graph.nodes if node.op.aliases for v in node.inputs}
-        self.free = {graph.inputs[slot] for slot in donated} - {*graph.outputs, *named}
+        self.donated = {graph.inputs[slot] for slot in donated} - {*graph.outputs, *named}
         self.results = set(graph.outputs) - twice - named - set(graph.inputs) - set(graph.constants)
 
     def pairs(self, facts: Facts, group: Group, max_binding_bytes: int) -> Pairs:
         """As many pairs as the group has."""
-        if not self.free or not group.regular:
+        if not self.donated or not group.regular:
             return {}
         if not group.family.in_place([facts.nodes[n] for n in group.anchors]):
             return {}
-        waiting = [v for v in group.loads if v in self.free and v.type.nbytes <= max_binding_bytes]
+        waiting = [v for v in group.loads if v in self.donated and v.type.nbytes <= max_binding_bytes]
         waiting = [v for v in waiting if _read_in_place(facts, group, v)]
         found: Pairs = {}
         for value in group.stores:

@@ -10,7 +10,7 @@ from graphc.families.registry import LAUNCH
 from graphc.ir.graph import Value
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
 from graphc.passes.fusion.group import Group, Pairs
-from graphc.passes.fusion.inplace import Claims
+from graphc.passes.fusion.inplace import Aliasing
 from graphc.passes.fusion.legality import group_problem
 from graphc.passes.fusion.reach import Reach, bits
 from graphc.plan.plan import UNIFORM_BUFFERS, may_be_uniform
@@ -38,8 +38,8 @@ class Partition:
         self.facts = facts
         self.limits = limits
         self.joins = 0
-        self.claims = Claims(facts.graph, limits.donated)
-        self.claimed: dict[Value, int] = {}
+        self.aliasing = Aliasing(facts.graph, limits.donated)
+        self.overwritten: dict[Value, int] = {}
         most = limits.max_binding_bytes
         self._small = {v for v in facts.graph.values() if may_be_uniform(v.type)}
         self._windows = {v: -(-v.type.nbytes // most) for v in facts.graph.values() if v.type.nbytes > most}
@@ -62,9 +62,9 @@ class Partition:
 
     def overwriters(self, group: Group) -> list[Group]:
         """The groups that overwrite what this one reads, and so have to wait for it."""
-        if not self.claimed:
+        if not self.overwritten:
             return []
-        found = (self.home[self.claimed[v]] for v in group.loads if v in self.claimed)
+        found = (self.home[self.overwritten[v]] for v in group.loads if v in self.overwritten)
         return [other for other in dict.fromkeys(found) if other is not group]
 
     def only_reader(self, group: Group) -> Group | None:
@@ -88,8 +88,8 @@ class Partition:
         self.reach.join(a.id, b.id)
         for number in joined.nodes:
             self.home[number] = joined
-        for value in joined.claims.values():
-            self.claimed[value] = joined.nodes[0]
+        for value in joined.aliases.values():
+            self.overwritten[value] = joined.nodes[0]
             for number in self.facts.users.get(value, ()):
                 if self.home[number] is not joined:
                     self.reach.link(self.home[number].id, joined.id)
@@ -111,14 +111,14 @@ class Partition:
         loads, stores = self.boundary((a, b))
         reports = a.reports or b.reports
         buffers, most = self._buffers(loads, stores) + reports, self.limits.max_buffers
-        if buffers - sum(v in self.claims.free for v in loads) - self._uniform(loads) > most:
+        if buffers - sum(v in self.aliasing.donated for v in loads) - self._uniform(loads) > most:
             return None
         nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
         regular, ops = a.regular and b.regular, a.ops + b.ops
         group = Group(a.id, LAUNCH, (), nodes, loads, stores, anchors, a.size, regular, phases, ops)
         group.parts, group.reports = parts, reports
-        if (a.claims or b.claims or buffers > most) and self._claim(a, b, group, buffers):
+        if (a.aliases or b.aliases or buffers > most) and self._alias(a, b, group, buffers):
             return None
         return group
 
@@ -143,7 +143,7 @@ class Partition:
         reports = a.reports or b.reports
         buffers = self._buffers(loads, stores) + reports
         most = self.limits.max_buffers
-        if buffers > most and not self.claims.free and buffers - self._uniform(loads) > most:
+        if buffers > most and not self.aliasing.donated and buffers - self._uniform(loads) > most:
             return _too_many(buffers, most)
         if family.pointwise and stores:
             size = next(iter(stores)).type.size
@@ -162,8 +162,8 @@ class Partition:
             reports=reports,
         )
         problem = self._phase_problem(a, b) or self._cycle_problem(a, b)
-        if problem is None and (a.claims or b.claims or buffers > most):
-            problem = self._claim(a, b, group, buffers)
+        if problem is None and (a.aliases or b.aliases or buffers > most):
+            problem = self._alias(a, b, group, buffers)
         return problem or group_problem(self.facts, group) or group
 
     def boundary(self, groups: Iterable[Group]) -> tuple[dict[Value, None], dict[Value, None]]:
@@ -263,38 +263,38 @@ class Partition:
                     return f"{op} lies between them and would have to run both before and after"
         return None
 
-    def _claim(self, a: Group, b: Group, group: Group, buffers: int) -> str | None:
-        """Let the union claim what it can, or say why it binds too many buffers."""
+    def _alias(self, a: Group, b: Group, group: Group, buffers: int) -> str | None:
+        """Let the union alias what it can in place, or say why it binds too many buffers."""
         most = self.limits.max_buffers
         if group.parts:
-            group.parts = tuple(self._claiming(part, group) for part in group.parts)
-            group.claims = {new: old for part in group.parts for new, old in part.claims.items()}
+            group.parts = tuple(self._aliasing(part, group) for part in group.parts)
+            group.aliases = {new: old for part in group.parts for new, old in part.aliases.items()}
         else:
-            group.claims = self._claimable(group)
-        claimed = set(group.claims.values())
-        problem = self._claim_problem(a, b, group)
-        if buffers - len(claimed) - self._uniform(v for v in group.loads if v not in claimed) > most:
-            problem = _too_many(buffers - len(claimed), most)
-        if problem and not (a.claims or b.claims) and buffers - self._uniform(group.loads) <= most:
-            group.claims, problem = {}, None
-            group.parts = tuple(replace(part, claims={}) for part in group.parts)
+            group.aliases = self._aliasable(group)
+        overwritten = set(group.aliases.values())
+        problem = self._alias_problem(a, b, group)
+        if buffers - len(overwritten) - self._uniform(v for v in group.loads if v not in overwritten) > most:
+            problem = _too_many(buffers - len(overwritten), most)
+        if problem and not (a.aliases or b.aliases) and buffers - self._uniform(group.loads) <= most:
+            group.aliases, problem = {}, None
+            group.parts = tuple(replace(part, aliases={}) for part in group.parts)
         return problem
 
-    def _claiming(self, part: Group, launch: Group) -> Group:
-        """A part of a launch with all the claims that it can have: on what no other part reads."""
+    def _aliasing(self, part: Group, launch: Group) -> Group:
+        """A part of a launch with all the aliases that it can have: on what no other part reads."""
         others = {v for other in launch.parts if other.nodes != part.nodes for v in other.loads}
-        return replace(part, claims={n: old for n, old in self._claimable(part).items() if old not in others})
+        return replace(part, aliases={n: old for n, old in self._aliasable(part).items() if old not in others})
 
-    def _claimable(self, group: Group) -> Pairs:
-        """All the claims that a group can have by itself: a launch tries the same part beside many others."""
-        if group.claimable is None:
-            group.claimable = self.claims.pairs(self.facts, group, self.limits.max_binding_bytes)
-        return group.claimable
+    def _aliasable(self, group: Group) -> Pairs:
+        """All the aliases that a group can have by itself: a launch tries the same part beside many others."""
+        if group.aliasable is None:
+            group.aliasable = self.aliasing.pairs(self.facts, group, self.limits.max_binding_bytes)
+        return group.aliasable
 
-    def _claim_problem(self, a: Group, b: Group, group: Group) -> str | None:
-        """Whatever else reads a claimed input has to run before, and so must not wait for this group."""
-        for value in {**a.claims, **b.claims, **group.claims}.values():
-            lost = value not in group.claims.values()
+    def _alias_problem(self, a: Group, b: Group, group: Group) -> str | None:
+        """Whatever else reads an overwritten input has to run before, and so must not wait for this group."""
+        for value in {**a.aliases, **b.aliases, **group.aliases}.values():
+            lost = value not in group.aliases.values()
             for number in self.facts.users.get(value, ()):
                 other = self.home[number]
                 if lost or (other not in (a, b) and any(self.reach.reaches(g.id, other.id) for g in (a, b))):

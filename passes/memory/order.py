@@ -87,12 +87,12 @@ class _Model:
 
 def _waits(nodes: Sequence[Node]) -> dict[int, set[int]]:
     """For each node that overwrites inputs in place, the other nodes that read them."""
-    claims = {node.inputs[k]: i for i, node in enumerate(nodes) for _, k in node.attrs.get("inplace", ())}
+    overwriter = {node.inputs[k]: i for i, node in enumerate(nodes) for _, k in node.attrs.get("inplace", ())}
     found: dict[int, set[int]] = {}
-    for i, node in enumerate(nodes) if claims else ():
+    for i, node in enumerate(nodes) if overwriter else ():
         for value in node.inputs:
-            if claims.get(value, i) != i:
-                found.setdefault(claims[value], set()).add(i)
+            if overwriter.get(value, i) != i:
+                found.setdefault(overwriter[value], set()).add(i)
     return found
 
 
