@@ -173,27 +173,27 @@ def column_space(body: Graph) -> tuple[Shape, tuple[int, ...]]:
     return space
 
 
-def dependents(body: Graph, anchors: set[Value]) -> set[Value]:
-    """`anchors` and the values computed from them."""
-    found = set(anchors)
+def dependents(body: Graph, roots: set[Value]) -> set[Value]:
+    """`roots` and the values computed from them."""
+    found = set(roots)
     for node in body.nodes:
         if not found.isdisjoint(node.inputs):
             found.update(node.outputs)
     return found
 
 
-def only(body: Graph, name: str, anchor: Callable[[Op], bool]) -> Node:
-    """The one anchor of a body; raises GraphError, naming the family, where there are none or several."""
-    found = [node for node in body.nodes if anchor(node.op)]
+def only(body: Graph, name: str, root: Callable[[Op], bool]) -> Node:
+    """The one root of a body; raises GraphError, naming the family, where there are none or several."""
+    found = [node for node in body.nodes if root(node.op)]
     if len(found) != 1:
         raise GraphError(f"{'an' if name[0] in 'aeiou' else 'a'} {name} kernel holds one {name}, got {len(found)}")
     return found[0]
 
 
-def check_views(body: Graph, anchor: Node) -> None:
-    """Raise GraphError unless the operands of `anchor` are views of the body's inputs."""
-    name, producers = anchor.op.name, body.producers()
-    for value in anchor.inputs:
+def check_views(body: Graph, root: Node) -> None:
+    """Raise GraphError unless the operands of `root` are views of the body's inputs."""
+    name, producers = root.op.name, body.producers()
+    for value in root.inputs:
         while value in producers:
             node = producers[value]
             if node.op.traits.isdisjoint(("view", "barrier")):
@@ -203,9 +203,9 @@ def check_views(body: Graph, anchor: Node) -> None:
             raise GraphError(f"an operand of {name} is a scalar constant")
 
 
-def check_epilogue(body: Graph, anchors: set[Value], size: int) -> None:
-    """Raise GraphError unless what depends on the anchors is read at its own position, `size` of which there are."""
-    bound = dependents(body, anchors)
+def check_epilogue(body: Graph, roots: set[Value], size: int) -> None:
+    """Raise GraphError unless what depends on the roots is read at its own position, `size` of which there are."""
+    bound = dependents(body, roots)
     for node in body.nodes:
         for value, leading in zip(node.inputs, kept(node), strict=True):
             if value not in bound:

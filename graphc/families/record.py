@@ -58,14 +58,14 @@ class Family:
     How it is built. build: the kernels of a body. launches: the nodes of its bodies are kernels of their own. search:
     what a tuner may try, if there is anything. parts: the bodies that are tuned apart, where it makes several kernels.
 
-    Legality of joining, for fusion; an *anchor* is an op of its own, which decides the loops of a kernel. reads: see
-    Reads. grows: whether pointwise ops may go along. many: whether a kernel may hold several anchors, of one `space`.
-    rows: (rows, length) of an anchor whose result is read only within its own row; None where it is read at its own
-    position. size: elements that a kernel with this anchor goes over. horizontal: whether its kernels may share a
-    launch with others. terms: how many products or elements are added for each element of a result, where that is one
-    loop. in_place: whether each element of the results is written by the invocation that alone has read it, for a
-    kernel with these anchors. said: what a kernel with these ops does, in words; it is given its anchors, the names of
-    all its ops, and whether there is but one.
+    Legality of joining, for fusion; a *root* is an op of its own, which decides the loops of a kernel. reads: see
+    Reads. grows: whether pointwise ops may go along. many: whether a kernel may hold several roots, of one `space`.
+    rows: (rows, length) of a root whose result is read only within its own row; None where it is read at its own
+    position. size: elements that a kernel with this root goes over. horizontal: whether its kernels may share a launch
+    with others. terms: how many products or elements are added for each element of a result, where that is one loop.
+    in_place: whether each element of the results is written by the invocation that alone has read it, for a kernel with
+    these roots. said: what a kernel with these ops does, in words; it is given its roots, the names of all its ops, and
+    whether there is but one.
 
     Cost. operations: of an op, a multiply-add counting two; an element that is read and one that is computed count as
     one each. texels: whether its kernels can read an op's operands from textures, and each element often enough.
@@ -74,8 +74,8 @@ class Family:
 
     numpy: how the device "numpy" computes a node with one output into memory that is there; None: by its reference.
 
-    What follows from these: fuses: whether a body may hold more than one op. pointwise: kernels have no anchor, each
-    element of the results is computed on its own. product: kernels hold one anchor, read its operands in place, and
+    What follows from these: fuses: whether a body may hold more than one op. pointwise: kernels have no root, each
+    element of the results is computed on its own. product: kernels hold one root, read its operands in place, and
     write results from registers.
     """
 
@@ -97,8 +97,8 @@ class Family:
     size: Callable[[Node], int] = lambda node: node.outputs[0].type.size
     horizontal: bool = False
     terms: Callable[[Node], int] | None = None
-    in_place: Callable[[Sequence[Node]], bool] = lambda anchors: False
-    said: Callable[[Sequence[Node], str, bool], str] = lambda anchors, ops, single: ops
+    in_place: Callable[[Sequence[Node]], bool] = lambda roots: False
+    said: Callable[[Sequence[Node], str, bool], str] = lambda roots, ops, single: ops
     operations: Callable[[Node], int] = touched
     texels: Callable[[Node], bool] = lambda node: False
     kind: str = "custom"

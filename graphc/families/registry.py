@@ -45,7 +45,7 @@ FAMILIES: Final = (
 _NAMED: Final = {family.name: family for family in FAMILIES}
 NAMES: Final = tuple(_NAMED)
 MAP: Final = map.FAMILY
-"""The family whose ops go along with the anchors of others, and which copies tensors."""
+"""The family whose ops go along with the roots of others, and which copies tensors."""
 
 
 LAUNCH: Final = horizontal.FAMILY

@@ -137,7 +137,7 @@ def _of_one_size(alone: Graph, search: Search, target: Target) -> Search:
 
 
 def _bare(body: Graph, family: Family) -> Graph:
-    """The anchor of a body without what follows it: where nothing is donated, that may bind too many buffers."""
+    """The root of a body without what follows it: where nothing is donated, that may bind too many buffers."""
     (node,) = (n for n in body.nodes if family.lowers(n.op))
     alone = prune(Graph(body.inputs, body.constants, body.nodes, (node.out,)))
     read = {v for n in alone.nodes for v in n.inputs}

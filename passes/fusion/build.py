@@ -81,12 +81,14 @@ def _group_nodes(facts: Facts, group: Group, why: Reasons) -> list[Node]:
     if group.parts:
         return _launch(facts, group, why)
     members = [facts.nodes[n] for n in group.nodes]
-    free = free_members(facts, group)
-    inside = {v: None for node in (*members, *free) for v in node.inputs if v in facts.scalars and v not in group.loads}
-    whole = len(members) == 1 and not free and not inside and set(group.stores) == set(members[0].outputs)
+    inlined = inlined_members(facts, group)
+    inside = {
+        v: None for node in (*members, *inlined) for v in node.inputs if v in facts.scalars and v not in group.loads
+    }
+    whole = len(members) == 1 and not inlined and not inside and set(group.stores) == set(members[0].outputs)
     if not group.family.fuses or whole:
         return members
-    body_nodes = sorted([*free, *members], key=facts.position.__getitem__)
+    body_nodes = sorted([*inlined, *members], key=facts.position.__getitem__)
     outputs, shaped = _one_shape(group)
     body = Graph(
         tuple(group.loads),
@@ -134,12 +136,12 @@ def _one_shape(group: Group) -> tuple[list[Value], list[tuple[Node, Node]]]:
     return found, shaped
 
 
-def free_members(facts: Facts, group: Group) -> list[Node]:
-    """The free nodes that the group reads through."""
+def inlined_members(facts: Facts, group: Group) -> list[Node]:
+    """The inlinable nodes that the group reads through."""
     found: dict[Node, None] = {}
     stack = [v for n in group.nodes for v in facts.nodes[n].inputs]
     while stack:
-        node = facts.free.get(stack.pop())
+        node = facts.inlinable.get(stack.pop())
         if node is not None and node not in found:
             found[node] = None
             stack += node.inputs

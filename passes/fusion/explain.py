@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphc.ir.graph import Node, Value
-from graphc.passes.fusion.build import free_members
+from graphc.passes.fusion.build import inlined_members
 from graphc.passes.fusion.facts import Facts
 from graphc.passes.fusion.group import Group
 from graphc.passes.fusion.partition import Partition
@@ -60,7 +60,7 @@ def reasons(part: Partition) -> dict[Group, tuple[str, ...]]:
 def _reasons(part: Partition, group: Group) -> tuple[str, ...]:
     found = [_summary(part.facts, group)]
     found += [f"its output is read by {stop.op}: {stop.why}" for stop in stops(part, group, MAX_STOPS)]
-    if any(v in part.facts.pinned for v in group.stores):
+    if any(v in part.facts.materialized for v in group.stores):
         found.append("an output is a result of the program, or read by an op that needs it in memory")
     return tuple(found)
 
@@ -92,7 +92,7 @@ def decide(part: Partition) -> dict[Node, Decision]:
         why = why_of[group]
         names = tuple(facts.nodes[n].op.name for n in group.nodes)
         made = Decision(group.family.kind, tuple(group.stores), names, why, tuple(stops(part, group)))
-        for node in (*free_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
+        for node in (*inlined_members(facts, group), *(facts.nodes[n] for n in group.nodes)):
             found.setdefault(node, made)
     for node in facts.graph.nodes:
         found.setdefault(node, Decision("", (), (node.op.name,), ("it only renames memory",)))
@@ -106,4 +106,4 @@ def _summary(facts: Facts, group: Group) -> str:
         parts = Counter(_summary(facts, part) for part in group.parts)
         each = "; ".join(f"{count} times {text}" if count > 1 else text for text, count in parts.items())
         return f"{len(group.parts)} kernels launched together: {each}"
-    return group.family.said([facts.nodes[n] for n in group.anchors], listed, len(group.nodes) == 1)
+    return group.family.said([facts.nodes[n] for n in group.roots], listed, len(group.nodes) == 1)

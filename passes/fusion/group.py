@@ -15,12 +15,12 @@ Pairs = dict[Value, Value]
 class Group:
     """Kernel nodes that become one kernel.
 
-    nodes: ascending. loads, stores: roots read from memory and values written to it (ordered sets). anchors: its
-    matmul or its reductions. size: elements of an output (row: R x L). regular: every value made and read inside is
-    read at its own flat position. phases: see facts.PHASES. ops: nodes, and the free ones that they read through.
-    aliases: in-place aliases, results that take over the bytes of inputs, where they have to. parts: the groups that
-    are launched side by side, where there are such; each computes what it would alone. reports: whether it checks
-    indices, and so binds the program's faults. aliasable: the aliases that it can have; None until somebody asks.
+    nodes: ascending. loads, stores: values read from memory and written to it (ordered sets). roots: its matmul or its
+    reductions. size: elements of an output (row: R x L). regular: every value made and read inside is read at its own
+    flat position. phases: see facts.PHASES. ops: nodes, and the inlinable ones that they read through. aliases:
+    in-place aliases, results that take over the bytes of inputs, where they have to. parts: the groups that are
+    launched side by side, where there are such; each computes what it would alone. reports: whether it checks indices,
+    and so binds the program's faults. aliasable: the aliases that it can have; None until somebody asks.
     """
 
     id: int
@@ -29,7 +29,7 @@ class Group:
     nodes: list[int]
     loads: dict[Value, None]
     stores: dict[Value, None]
-    anchors: list[int]
+    roots: list[int]
     size: int
     regular: bool
     phases: int

@@ -27,7 +27,7 @@ class Aliasing:
         """As many pairs as the group has."""
         if not self.donated or not group.regular:
             return {}
-        if not group.family.in_place([facts.nodes[n] for n in group.anchors]):
+        if not group.family.in_place([facts.nodes[n] for n in group.roots]):
             return {}
         waiting = [v for v in group.loads if v in self.donated and v.type.nbytes <= max_binding_bytes]
         waiting = [v for v in waiting if _read_in_place(facts, group, v)]
@@ -47,7 +47,7 @@ def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
     """
     inside = set(group.nodes)
     readers = [n for n in facts.users.get(value, ()) if n in inside]
-    if value.type.size != group.size or value.type.size == 1 or not set(readers).isdisjoint(group.anchors):
+    if value.type.size != group.size or value.type.size == 1 or not set(readers).isdisjoint(group.roots):
         return False
     return all(_plainly(facts, facts.nodes[n], value) for n in readers)
 
@@ -56,11 +56,11 @@ def _plainly(facts: Facts, node: Node, value: Value) -> bool:
     """Whether an op reads a value of its own shape, element by element, and through no view."""
     if not node.op.elementwise or node.out.type.shape != value.type.shape:
         return False
-    views = [v for v in node.inputs if v in facts.free]
+    views = [v for v in node.inputs if v in facts.inlinable]
     while views:
-        for operand in facts.free[views.pop()].inputs:
+        for operand in facts.inlinable[views.pop()].inputs:
             if operand is value:
                 return False
-            if operand in facts.free:
+            if operand in facts.inlinable:
                 views.append(operand)
     return True

@@ -41,7 +41,7 @@ def _stores_problem(facts: Facts, group: Group) -> str | None:
     if group.family.rows is None:
         extra = sizes - {group.size}
         return f"an output of {_listed(extra)} elements has not the result's shape" if extra else None
-    rows, length = facts.rows(group.anchors[0])
+    rows, length = facts.rows(group.roots[0])
     extra = sizes - {rows, rows * length}
     if extra:
         return f"an output of {_listed(extra)} elements does not fit {rows} rows of {length}"
@@ -55,24 +55,24 @@ def _listed(sizes: set[int]) -> str:
 
 
 def _bound_problem(facts: Facts, group: Group) -> str | None:
-    """What depends on an anchor must be read where it is known."""
+    """What depends on a root must be read where it is known."""
     if group.family.pointwise:
         return None
-    anchors = set(group.anchors)
+    roots = set(group.roots)
     made = {v for n in group.nodes for v in facts.nodes[n].outputs}
-    rows = facts.rows(group.anchors[0])[0] if group.family.rows else 0
-    bound = {facts.nodes[n].out for n in anchors}
+    rows = facts.rows(group.roots[0])[0] if group.family.rows else 0
+    bound = {facts.nodes[n].out for n in roots}
     for number in group.nodes:
         node = facts.nodes[number]
         for read in facts.reads[number]:
-            if group.family.product and number in anchors and read.root in made:
+            if group.family.product and number in roots and read.value in made:
                 return f"an operand of {node.op.name} can be a view, not the result of {_maker(facts, read)}"
-            if read.root not in bound:
+            if read.value not in bound:
                 continue
             if group.family.rows:
                 if read.kept % rows:
                     return f"{node.op.name} reads the result of {_maker(facts, read)} across rows"
-            elif number in anchors:
+            elif number in roots:
                 return f"{node.op.name} needs the sums of {_maker(facts, read)} complete"
             elif not read.regular or facts.size(number) != group.size:
                 return f"{node.op.name} reads the result of {_maker(facts, read)} at other positions"
@@ -81,14 +81,14 @@ def _bound_problem(facts: Facts, group: Group) -> str | None:
 
 
 def _maker(facts: Facts, read: Read) -> str:
-    return facts.nodes[facts.maker[read.root]].op.name
+    return facts.nodes[facts.defining[read.value]].op.name
 
 
 def _repeated_work(facts: Facts, group: Group) -> str | None:
     """Follow from the outputs at how many places each value is computed."""
     made = {v: n for n in group.nodes for v in facts.nodes[n].outputs}
-    anchors = set(group.anchors)
-    rows = facts.rows(group.anchors[0])[0] if group.family.rows else 0
+    roots = set(group.roots)
+    rows = facts.rows(group.roots[0])[0] if group.family.rows else 0
     # For each node, the indices at which it is computed: a key that tells equal ones, and their number.
     places: dict[int, dict[object, int]] = {n: {} for n in group.nodes}
     for value in group.stores:
@@ -96,7 +96,7 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
     repeats = 0
     for number in reversed(group.nodes):
         at = places[number]
-        if number in anchors:
+        if number in roots:
             at = {"own": facts.nodes[number].inputs[0].type.size}
         else:
             total, size = sum(at.values()), facts.size(number)
@@ -107,10 +107,10 @@ def _repeated_work(facts: Facts, group: Group) -> str | None:
             if repeats > CHEAP_REPEATS * max(group.size, 1) or len(at) > MAX_PLACES:
                 return f"{name} and others would be computed again too often"
         for position, read in enumerate(facts.reads[number]):
-            target = made.get(read.root)
-            if target is None or target in anchors:
+            target = made.get(read.value)
+            if target is None or target in roots:
                 continue
-            aligned = rows and read.kept % rows == 0 and read.root.type.size == rows
+            aligned = rows and read.kept % rows == 0 and read.value.type.size == rows
             for key, count in at.items():
                 if aligned:
                     places[target]["row of"] = rows
@@ -125,6 +125,6 @@ def _elsewhere(facts: Facts, key: object, number: int, position: int) -> object:
     """A key for the index that a read makes of the index `key`; broadcasts between two shapes share one."""
     node = facts.nodes[number]
     read = facts.reads[number][position]
-    if "pointwise" in node.op.traits and read.root in node.inputs:
-        return (key, node.out.type.shape, read.root.type.shape)
+    if "pointwise" in node.op.traits and read.value in node.inputs:
+        return (key, node.out.type.shape, read.value.type.shape)
     return (key, number, position)

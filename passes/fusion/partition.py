@@ -44,32 +44,32 @@ class Partition:
         self._small = {v for v in facts.graph.values() if may_be_uniform(v.type)}
         self._windows = {v: -(-v.type.nbytes // most) for v in facts.graph.values() if v.type.nbytes > most}
         self.reach = Reach([self._sources(n) for n in range(len(facts.nodes))])
-        self.home: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
+        self.group_of: list[Group] = [self._single(n) for n in range(len(facts.nodes))]
 
     def groups(self) -> list[Group]:
         """The groups, by their first node."""
-        return list(dict.fromkeys(self.home))
+        return list(dict.fromkeys(self.group_of))
 
     def producers(self, group: Group) -> list[Group]:
         """The groups that make what this one reads, in order of reading."""
-        made = (self.facts.maker.get(v) for v in group.loads)
-        return list(dict.fromkeys(self.home[n] for n in made if n is not None))
+        made = (self.facts.defining.get(v) for v in group.loads)
+        return list(dict.fromkeys(self.group_of[n] for n in made if n is not None))
 
     def consumers(self, group: Group) -> list[Group]:
         """The groups that read what this one makes, in order."""
         users = {n for v in group.stores for n in self.facts.users.get(v, ())}
-        return list(dict.fromkeys(self.home[n] for n in sorted(users) if self.home[n] is not group))
+        return list(dict.fromkeys(self.group_of[n] for n in sorted(users) if self.group_of[n] is not group))
 
     def overwriters(self, group: Group) -> list[Group]:
         """The groups that overwrite what this one reads, and so have to wait for it."""
         if not self.overwritten:
             return []
-        found = (self.home[self.overwritten[v]] for v in group.loads if v in self.overwritten)
+        found = (self.group_of[self.overwritten[v]] for v in group.loads if v in self.overwritten)
         return [other for other in dict.fromkeys(found) if other is not group]
 
     def only_reader(self, group: Group) -> Group | None:
         """The group that alone reads what this one makes."""
-        if not self.facts.pinned.isdisjoint(group.stores):
+        if not self.facts.materialized.isdisjoint(group.stores):
             return None
         readers = self.consumers(group)
         return readers[0] if len(readers) == 1 else None
@@ -87,12 +87,12 @@ class Partition:
         self.joins += 1
         self.reach.join(a.id, b.id)
         for number in joined.nodes:
-            self.home[number] = joined
+            self.group_of[number] = joined
         for value in joined.aliases.values():
             self.overwritten[value] = joined.nodes[0]
             for number in self.facts.users.get(value, ()):
-                if self.home[number] is not joined:
-                    self.reach.link(self.home[number].id, joined.id)
+                if self.group_of[number] is not joined:
+                    self.reach.link(self.group_of[number].id, joined.id)
 
     def join_horizontal(self, a: Group, b: Group) -> bool:
         """Launch two groups together, neither of which waits for the other (horizontal fusion), if that is allowed."""
@@ -113,10 +113,10 @@ class Partition:
         buffers, most = self._buffers(loads, stores) + reports, self.limits.max_buffers
         if buffers - sum(v in self.aliasing.donated for v in loads) - self._uniform(loads) > most:
             return None
-        nodes, anchors = sorted(a.nodes + b.nodes), sorted(a.anchors + b.anchors)
+        nodes, roots = sorted(a.nodes + b.nodes), sorted(a.roots + b.roots)
         parts, phases = (*(a.parts or (a,)), *(b.parts or (b,))), a.phases | b.phases
         regular, ops = a.regular and b.regular, a.ops + b.ops
-        group = Group(a.id, LAUNCH, (), nodes, loads, stores, anchors, a.size, regular, phases, ops)
+        group = Group(a.id, LAUNCH, (), nodes, loads, stores, roots, a.size, regular, phases, ops)
         group.parts, group.reports = parts, reports
         if (a.aliases or b.aliases or buffers > most) and self._alias(a, b, group, buffers):
             return None
@@ -154,7 +154,7 @@ class Partition:
             sorted(a.nodes + b.nodes),
             loads,
             stores,
-            sorted(a.anchors + b.anchors),
+            sorted(a.roots + b.roots),
             size,
             a.regular and b.regular and self._regular(a, b) and self._regular(b, a),
             a.phases | b.phases,
@@ -175,7 +175,7 @@ class Partition:
         for group in groups:
             for value in group.stores:
                 users = self.facts.users.get(value, ())
-                if value in self.facts.pinned or any(self.home[n] not in inside for n in users):
+                if value in self.facts.materialized or any(self.group_of[n] not in inside for n in users):
                     stores[value] = None
         return loads, stores
 
@@ -189,19 +189,19 @@ class Partition:
         return min(sum(v in self._small for v in loads), self.limits.max_uniform)
 
     def _sources(self, number: int) -> list[int]:
-        made = (self.facts.maker.get(read.root) for read in self.facts.reads[number])
+        made = (self.facts.defining.get(read.value) for read in self.facts.reads[number])
         return [n for n in made if n is not None]
 
     def _single(self, number: int) -> Group:
         facts, node = self.facts, self.facts.nodes[number]
         family = facts.family[number]
-        loads = dict.fromkeys(read.root for read in facts.reads[number])
-        stores = {v: None for v in node.outputs if v in facts.pinned or facts.users.get(v)}
+        loads = dict.fromkeys(read.value for read in facts.reads[number])
+        stores = {v: None for v in node.outputs if v in facts.materialized or facts.users.get(v)}
         size = family.size(node)
-        anchors = [number] if family.grows and not family.pointwise else []
+        roots = [number] if family.grows and not family.pointwise else []
         space, phase, reports = family.space(node), facts.phase[number], "reports" in node.op.traits
         ops = facts.ops(number)
-        return Group(number, family, space, [number], loads, stores, anchors, size, True, phase, ops, reports=reports)
+        return Group(number, family, space, [number], loads, stores, roots, size, True, phase, ops, reports=reports)
 
     def _structure(self, a: Group, b: Group) -> tuple[Family, tuple[object, ...], int] | str:
         """Family, space and size of the union."""
@@ -225,7 +225,7 @@ class Partition:
             for number in self.facts.users.get(value, ()):
                 if number in inside:
                     reads = self.facts.reads[number]
-                    if any(read.root is value and not read.regular for read in reads):
+                    if any(read.value is value and not read.regular for read in reads):
                         return False
         return True
 
@@ -296,7 +296,7 @@ class Partition:
         for value in {**a.aliases, **b.aliases, **group.aliases}.values():
             lost = value not in group.aliases.values()
             for number in self.facts.users.get(value, ()):
-                other = self.home[number]
+                other = self.group_of[number]
                 if lost or (other not in (a, b) and any(self.reach.reaches(g.id, other.id) for g in (a, b))):
                     op = self.facts.nodes[number].op.name
                     return f"{value!r} would be overwritten before {op} has read it"

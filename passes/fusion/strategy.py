@@ -73,8 +73,8 @@ def join_independent(part: Partition) -> None:
 
 def into_only_reader(part: Partition, into: Callable[[Family], bool]) -> None:
     """Move each pointwise group into the one group that reads it, last groups first, if that is of such a family."""
-    for number in reversed(range(len(part.home))):
-        group = part.home[number]
+    for number in reversed(range(len(part.group_of))):
+        group = part.group_of[number]
         if not group.family.pointwise:
             continue
         reader = part.only_reader(group)
@@ -89,31 +89,31 @@ def _computes_operands(family: Family) -> bool:
 
 def strict_epilogues(part: Partition) -> None:
     """Let a matmul take the map group that alone reads it; a sum of products goes to the last of them."""
-    for number in reversed(range(len(part.home))):
-        group = part.home[number]
-        while group.family.product and group.anchors == [number]:
+    for number in reversed(range(len(part.group_of))):
+        group = part.group_of[number]
+        while group.family.product and group.roots == [number]:
             readers = part.consumers(group)
             if len(readers) != 1 or not readers[0].family.pointwise or not part.join(group, readers[0]):
                 break
-            group = part.home[number]
+            group = part.group_of[number]
 
 
 def shared_epilogues(part: Partition) -> None:
     """Let a matmul take map groups that read it beside others."""
-    for number in range(len(part.home)):
+    for number in range(len(part.group_of)):
         if not part.facts.family[number].product:
             continue
-        for reader in part.consumers(part.home[number]):
+        for reader in part.consumers(part.group_of[number]):
             if reader.family.pointwise:
-                part.join(part.home[number], part.home[reader.nodes[0]])
+                part.join(part.group_of[number], part.group_of[reader.nodes[0]])
 
 
 def row_programs(part: Partition) -> None:
     """Join row groups with the row groups and map groups that read them."""
-    for number in range(len(part.home)):
-        for producer in part.producers(part.home[number]):
-            group = part.home[number]
-            if producer.family.rows is None or part.home[producer.nodes[0]] is not producer:
+    for number in range(len(part.group_of)):
+        for producer in part.producers(part.group_of[number]):
+            group = part.group_of[number]
+            if producer.family.rows is None or part.group_of[producer.nodes[0]] is not producer:
                 continue
             if group.family.rows or (group.family.pointwise and not _rather_joins_reader(part, producer, group)):
                 part.join(producer, group)
@@ -131,12 +131,12 @@ def _rather_joins_reader(part: Partition, producer: Group, group: Group) -> bool
 
 def neighbours(part: Partition) -> None:
     """Join any producer with any consumer."""
-    for number in range(len(part.home)):
-        if part.home[number].nodes[0] != number:
+    for number in range(len(part.group_of)):
+        if part.group_of[number].nodes[0] != number:
             continue
-        for producer in part.producers(part.home[number]):
-            if part.home[producer.nodes[0]] is producer:
-                part.join(producer, part.home[number])
+        for producer in part.producers(part.group_of[number]):
+            if part.group_of[producer.nodes[0]] is producer:
+                part.join(producer, part.group_of[number])
 
 
 def side_by_side(part: Partition) -> None:
@@ -147,8 +147,8 @@ def side_by_side(part: Partition) -> None:
             continue
         for key in _meeting_places(part, group):
             for number in seen.setdefault(key, [])[-LOOK_BACK:]:
-                mine = part.home[group.nodes[0]]
-                other = part.home[number]
+                mine = part.group_of[group.nodes[0]]
+                other = part.group_of[number]
                 near = key[0] not in APART or mine.nodes[0] - other.nodes[-1] <= NEAR
                 if other is not mine and other.phases == mine.phases and near:
                     part.join(other, mine)
@@ -159,12 +159,12 @@ def tiny_guests(part: Partition) -> None:
     """Let a tiny map group run in any kernel whose outputs have its size: alone it would cost a launch."""
     hosts = [g for g in part.groups() if _computes_operands(g.family) and g.stores]
     for group in hosts:
-        guest = part.home[group.nodes[0]]
+        guest = part.group_of[group.nodes[0]]
         if guest is not group or not guest.family.pointwise or guest.size > TINY:
             continue
         fitting = (h for h in hosts if any(v.type.size == guest.size for v in h.stores))
         for host in itertools.islice(fitting, LOOK_BACK):
-            now = part.home[host.nodes[0]]
+            now = part.group_of[host.nodes[0]]
             if now is not guest and part.join(now, guest):
                 break
 
@@ -173,19 +173,19 @@ def sibling_products(part: Partition) -> None:
     """Launch matmuls of one shape together that read one result of the program, or that one kernel reads."""
     seen: dict[tuple[object, ...], list[int]] = {}
     facts = part.facts
-    for number in range(len(part.home)):
-        group = part.home[number]
-        if not group.family.product or group.anchors != [number]:
+    for number in range(len(part.group_of)):
+        group = part.group_of[number]
+        if not group.family.product or group.roots != [number]:
             continue
         node = facts.nodes[number]
         shape = (*(v.type.shape for v in node.inputs), *(v.type for v in group.stores))
         keys: list[tuple[object, ...]] = [
-            (shape, "reads", read.root) for read in facts.reads[number] if read.root in facts.maker
+            (shape, "reads", read.value) for read in facts.reads[number] if read.value in facts.defining
         ]
         keys += [(shape, "feeds", consumer.id) for consumer in part.consumers(group)]
         others = dict.fromkeys(n for key in keys for n in seen.get(key, ()))
         for other in others:
-            if part.join_horizontal(part.home[other], part.home[number]):
+            if part.join_horizontal(part.group_of[other], part.group_of[number]):
                 break
         for key in keys:
             seen.setdefault(key, []).append(number)
@@ -199,7 +199,7 @@ def sums_beside_products(part: Partition) -> None:
     for group in part.groups():
         if group.family.product or group.parts or not _is_loop(part, group):
             continue
-        users = (part.home[n] for v in group.loads for n in part.facts.users.get(v, ()))
+        users = (part.group_of[n] for v in group.loads for n in part.facts.users.get(v, ()))
         products = [g for g in dict.fromkeys(users) if g.family.product and _is_loop(part, g)]
         products.sort(key=lambda g: -len(g.loads) - len(g.stores))
         any(part.join_horizontal(product, group) for product in products)
@@ -212,7 +212,7 @@ def near_launches(part: Partition) -> None:
         if not _is_loop(part, group):
             continue
         for number in reversed(seen[-LOOK_BACK:]):
-            if part.join_horizontal(part.home[number], part.home[group.nodes[0]]):
+            if part.join_horizontal(part.group_of[number], part.group_of[group.nodes[0]]):
                 break
         seen.append(group.nodes[0])
 
@@ -222,7 +222,7 @@ def _is_loop(part: Partition, group: Group) -> bool:
     if not group.parts and group.family.terms is None:
         return False
     facts = part.facts
-    return all((terms := facts.family[n].terms) is None or terms(facts.nodes[n]) >= LONG for n in group.anchors)
+    return all((terms := facts.family[n].terms) is None or terms(facts.nodes[n]) >= LONG for n in group.roots)
 
 
 def _meeting_places(part: Partition, group: Group) -> list[tuple[object, ...]]:

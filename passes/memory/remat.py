@@ -74,7 +74,7 @@ class Ladder:
         self.stored = {v for g in groups for v in g.stores}
         late = [g for g in groups if not self._holds_forward(partition.facts.nodes, g)]
         self.late = {v for g in late for n in g.nodes for v in partition.facts.nodes[n].outputs}
-        self.late |= {v for v in self.maker if v not in self.forward and v not in partition.facts.maker}
+        self.late |= {v for v in self.maker if v not in self.forward and v not in partition.facts.defining}
         outputs = set(self.graph.outputs)
         found = {v: None for g in late for v in g.loads if v in self.forward and v in self.stored}
         self.residuals = tuple(v for v in found if v not in outputs and v.type.nbytes)

@@ -25,9 +25,9 @@ def _check(body: Graph) -> None:
     check_epilogue(body, {node.out for node in sums}, sums[0].out.type.size)
 
 
-def _in_place(anchors: Sequence[Node]) -> bool:
+def _in_place(roots: Sequence[Node]) -> bool:
     """Not where the axes that are reduced have one element: then an input has as many as the result."""
-    return all(node.inputs[0].type.size != node.out.type.size for node in anchors)
+    return all(node.inputs[0].type.size != node.out.type.size for node in roots)
 
 
 FAMILY: Final = Family(
@@ -45,7 +45,7 @@ FAMILY: Final = Family(
     horizontal=True,
     terms=lambda node: node.inputs[0].type.size // max(node.out.type.size, 1),
     in_place=_in_place,
-    said=lambda anchors, ops, single: f"summed as it is computed: {ops}",
+    said=lambda roots, ops, single: f"summed as it is computed: {ops}",
     kind="column",
     colours=Colours("#a5ded6", "#e6f6f4", "#3aa79a"),
     numpy=reduction,

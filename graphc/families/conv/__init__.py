@@ -26,7 +26,7 @@ def _terms(node: Node) -> int:
     return shape_of(node).terms
 
 
-def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
+def _said(roots: Sequence[Node], ops: str, single: bool) -> str:
     return "operands read in place" if single else f"written from the convolution's registers: {ops}"
 
 

@@ -19,7 +19,7 @@ def _check(body: Graph) -> None:
 
 
 def maps(op: Op) -> bool:
-    """Whether an op computes each element on its own; such ops go along with the anchors of other families."""
+    """Whether an op computes each element on its own; such ops go along with the roots of other families."""
     return op.maps
 
 
@@ -39,8 +39,8 @@ FAMILY: Final = Family(
     reads="elements",
     grows=True,
     horizontal=True,
-    in_place=lambda anchors: True,
-    said=lambda anchors, ops, single: f"one visit to each element: {ops}",
+    in_place=lambda roots: True,
+    said=lambda roots, ops, single: f"one visit to each element: {ops}",
     operations=_operations,
     kind="map",
     colours=Colours("#b9d7f4", "#ecf4fc", "#4d90d6"),

@@ -30,12 +30,12 @@ def _check(body: Graph) -> None:
     check_epilogue(body, {node.out}, node.out.type.size)
 
 
-def _in_place(anchors: Sequence[Node]) -> bool:
+def _in_place(roots: Sequence[Node]) -> bool:
     """Whether no invocation reads past the end of its row, where another one writes."""
-    return anchors[0].out.type.shape[-1] % LANES == 0
+    return roots[0].out.type.shape[-1] % LANES == 0
 
 
-def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
+def _said(roots: Sequence[Node], ops: str, single: bool) -> str:
     return "operands read in place" if single else f"written from the matmul's registers: {ops}"
 
 

@@ -40,8 +40,8 @@ def _size(node: Node) -> int:
     return rows * length
 
 
-def _said(anchors: Sequence[Node], ops: str, single: bool) -> str:
-    rows, length = _rows(anchors[0])
+def _said(roots: Sequence[Node], ops: str, single: bool) -> str:
+    rows, length = _rows(roots[0])
     return f"one pass over {rows} rows of {length}: {ops}"
 
 
