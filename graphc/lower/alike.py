@@ -25,14 +25,16 @@ class Alike:
     """The kernels of a graph's nodes, each kind of node once. uniform: tensors that are bound as uniform buffers."""
 
     def __init__(
-        self, graph: Graph, root: Callable[[Value], Value], write: Write, uniform: frozenset[Value] = frozenset()
+        self, graph: Graph, storage_of: Callable[[Value], Value], write: Write, uniform: frozenset[Value] = frozenset()
     ) -> None:
-        self._graph, self._root, self._write, self._uniform = graph, root, write, uniform
+        self._graph, self._storage_of, self._write, self._uniform = graph, storage_of, write, uniform
         self._known: dict[Hashable, tuple[list[Value], list[KernelSource]]] = {}
 
-    def within(self, body: Graph, root: Callable[[Value], Value], write: Write, uniform: frozenset[Value]) -> Alike:
+    def within(
+        self, body: Graph, storage_of: Callable[[Value], Value], write: Write, uniform: frozenset[Value]
+    ) -> Alike:
         """The same for the nodes of a node's body: what is alike in several of them is written once, too."""
-        inner = Alike(body, root, write, uniform)
+        inner = Alike(body, storage_of, write, uniform)
         inner._known = self._known
         return inner
 
@@ -43,7 +45,7 @@ class Alike:
         """
         if any(True for _ in reports((node,))):
             return self._write(node)
-        values = list(dict.fromkeys(map(self._root, (*node.inputs, *node.outputs))))
+        values = list(dict.fromkeys(map(self._storage_of, (*node.inputs, *node.outputs))))
         key = self._key(node, {value: n for n, value in enumerate(values)})
         known = self._known.get(key)
         if known is None:
@@ -60,8 +62,8 @@ class Alike:
             (n, constants[v].tobytes()) for n, v in enumerate(node.inputs) if v.type.size == 1 and v in constants
         )
         first: dict[Value, int] = {}
-        reached = tuple((first.setdefault(v, len(first)), number[self._root(v)]) for v in node.inputs)
-        made = tuple((v.type, number[self._root(v)]) for v in node.outputs)
+        reached = tuple((first.setdefault(v, len(first)), number[self._storage_of(v)]) for v in node.inputs)
+        made = tuple((v.type, number[self._storage_of(v)]) for v in node.outputs)
         passed = {value for value, _ in passed_through(node)}
         kept = tuple(n for n, v in enumerate(node.outputs) if v in passed)
         tensors = tuple((value.type, value in self._uniform) for value in number)

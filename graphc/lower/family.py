@@ -32,13 +32,13 @@ def kernels_of(
     node: Node,
     graph: Graph,
     target: Target,
-    root: Callable[[Value], Value],
+    storage_of: Callable[[Value], Value],
     uniform: frozenset[Value] = frozenset(),
     faults: Faults | None = None,
     begun: Begun | None = None,
     alike: Alike | None = None,
 ) -> list[KernelSource]:
-    """The kernels that compute `node`; `root` gives the tensor in whose bytes a value lies.
+    """The kernels that compute `node`; `storage_of` gives the tensor in whose bytes a value lies.
 
     uniform: the tensors that must be bound as uniform buffers. faults: where range checks report, those of the node
     itself if there is no program around it. begun: gives kernels quick launches that bind parts of tensors. alike:
@@ -50,8 +50,8 @@ def kernels_of(
         return []
     body, family = body_of(node, graph.constants)
     outer = node.inputs if node.op.is_kernel else body.inputs
-    storage = {inner: root(v) for inner, v in zip(body.inputs, outer, strict=True)}
-    computed = {inner: root(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if v not in passed}
+    storage = {inner: storage_of(v) for inner, v in zip(body.inputs, outer, strict=True)}
+    computed = {inner: storage_of(v) for inner, v in zip(body.outputs, node.outputs, strict=True) if v not in passed}
     # Nothing is written for an output that is empty, is an input passed through, or stands there twice.
     outputs = tuple(v for v in computed if v.type.size)
     if not outputs:
@@ -149,18 +149,18 @@ def _separate(
 ) -> Iterator[KernelSource]:
     """The kernels of a graph that computes what a body does, node by node."""
     graph = _distinct(graph)
-    roots = {v: storage[v] for v in graph.inputs}
-    roots |= {new: storage[old] for new, old in zip(graph.outputs, body.outputs, strict=True)}
+    storage_for = {v: storage[v] for v in graph.inputs}
+    storage_for |= {new: storage[old] for new, old in zip(graph.outputs, body.outputs, strict=True)}
     nodes = [node for node in graph.nodes if not set(node.outputs) <= {v for v, _ in passed_through(node)}]
     for node in reversed(graph.nodes):
         for value, source in passed_through(node):
-            if value in roots and source not in roots:
-                roots[source] = roots[value]
+            if value in storage_for and source not in storage_for:
+                storage_for[source] = storage_for[value]
     for node in graph.nodes:
         for value, source in passed_through(node):
-            roots[value] = roots.get(source, source)
+            storage_for[value] = storage_for.get(source, source)
     for node in nodes:
-        yield from kernels_of(node, graph, target, lambda value: roots.get(value, value), faults=faults)
+        yield from kernels_of(node, graph, target, lambda value: storage_for.get(value, value), faults=faults)
 
 
 def _distinct(graph: Graph) -> Graph:

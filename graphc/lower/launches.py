@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from graphc.codegen.kernel import KernelSource, Operand
 from graphc.ir.graph import Node, Value, format_node, value_names
 from graphc.kernels.turns import turns
+from graphc.lower.buffers import BufferAssignment
 from graphc.lower.declare import module
+from graphc.lower.lowering import Lowering, Step
 from graphc.lower.megakernel import Megakernel, join
-from graphc.lower.place import Placement
-from graphc.lower.program import Program, Step
 from graphc.lower.stage import Textures
 from graphc.plan.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
 
@@ -35,10 +35,10 @@ class Part:
     taken: tuple[TakeOver, ...]
 
 
-def part_of(number: int, source: KernelSource, placement: Placement, target: Target, staged: Textures) -> Part:
+def part_of(number: int, source: KernelSource, assignment: BufferAssignment, target: Target, staged: Textures) -> Part:
     """A kernel of step `number`, bound to where its tensors lie."""
-    bindings = tuple(b for o in source.operands for b in _bind(o, placement, target, staged))
-    return Part(number, source, _alone(source, placement), bindings, _taken(source, placement))
+    bindings = tuple(b for o in source.operands for b in _bind(o, assignment, target, staged))
+    return Part(number, source, _alone(source, assignment), bindings, _taken(source, assignment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,15 @@ class Made:
 class Launches:
     """Makes the launches of a program. copies: into textures, before each step."""
 
-    def __init__(self, program: Program, placement: Placement, copies: Mapping[int, Sequence[Staging]]) -> None:
-        self._program, self._placement, self._copies = program, placement, copies
-        self._printed = _Printed(program)
+    def __init__(
+        self, lowering: Lowering, assignment: BufferAssignment, copies: Mapping[int, Sequence[Staging]]
+    ) -> None:
+        self._lowering, self._assignment, self._copies = lowering, assignment, copies
+        self._printed = _Printed(lowering)
 
     def megakernel(self, parts: Sequence[Part]) -> Kernel:
         """The kernel that runs several parts one after the other."""
-        return join([part.source for part in parts], self._placement, self._program.target).kernel
+        return join([part.source for part in parts], self._assignment, self._lowering.target).kernel
 
     def of(self, groups: Sequence[Sequence[Part]]) -> Made:
         """A launch for each group of parts, which are all parts of all steps in their order."""
@@ -79,7 +81,9 @@ class Launches:
         last: dict[int, int] = {}
         for group in groups:
             megakernel = (
-                join([part.source for part in group], self._placement, self._program.target) if len(group) > 1 else None
+                join([part.source for part in group], self._assignment, self._lowering.target)
+                if len(group) > 1
+                else None
             )
             made = []
             for part in group:
@@ -89,22 +93,22 @@ class Launches:
                 made.append(self._dispatch(part, kernels.add(megakernel.kernel if megakernel else part.kernel), copies))
             dispatches.append(_joined(made, megakernel) if megakernel else made[0])
         loops = []
-        for loop, flag in zip(self._program.loops, self._program.flags, strict=True):
-            alive = -1 if flag is None else self._placement.number[self._program.root(flag)]
+        for loop, flag in zip(self._lowering.loops, self._lowering.flags, strict=True):
+            alive = -1 if flag is None else self._assignment.number[self._lowering.storage_of(flag)]
             loops.append(Loop(first[loop.first], last[loop.last], loop.times, alive))
         return Made(kernels.named_apart(), tuple(dispatches), tuple(loops), tuple(groups))
 
     def _dispatch(self, part: Part, kernel: int, stagings: tuple[Staging, ...]) -> Dispatch:
-        step = self._program.steps[part.step]
-        dispatch = _dispatch(self._program, step, part.source, kernel, part.bindings, stagings, self._printed)
-        number = self._placement.number
+        step = self._lowering.steps[part.step]
+        dispatch = _dispatch(self._lowering, step, part.source, kernel, part.bindings, stagings, self._printed)
+        number = self._assignment.number
         clears = tuple(number[o.value] for o in part.source.operands if o.name in part.source.clears)
         return replace(dispatch, taken=part.taken, writes=_writes(part.source), clears=clears)
 
 
-def _alone(source: KernelSource, placement: Placement) -> Kernel:
+def _alone(source: KernelSource, assignment: BufferAssignment) -> Kernel:
     """A kernel with a launch of its own."""
-    finished = module(source, [placement.access(o) for o in source.operands])
+    finished = module(source, [assignment.access(o) for o in source.operands])
     return Kernel(source.name, finished.wgsl, finished.access, source.family, source.needs, turns(finished.wgsl))
 
 
@@ -133,10 +137,10 @@ class _Kernels:
         return tuple(named)
 
 
-def _bind(operand: Operand, placement: Placement, target: Target, staged: Textures) -> list[Binding]:
-    tensor = placement.number[operand.value]
-    spot = placement.tensors[tensor]
-    size, access = spot.padded_bytes, placement.access(operand)
+def _bind(operand: Operand, assignment: BufferAssignment, target: Target, staged: Textures) -> list[Binding]:
+    tensor = assignment.number[operand.value]
+    spot = assignment.tensors[tensor]
+    size, access = spot.padded_bytes, assignment.access(operand)
     if operand.texture:
         return [Binding(tensor, spot.buffer, spot.offset, size, access, staged.holding(tensor))]
     if operand.windows == 1:
@@ -149,13 +153,13 @@ def _bind(operand: Operand, placement: Placement, target: Target, staged: Textur
     ]
 
 
-def _taken(source: KernelSource, placement: Placement) -> tuple[TakeOver, ...]:
+def _taken(source: KernelSource, assignment: BufferAssignment) -> tuple[TakeOver, ...]:
     """What a kernel, its operands in place already merged, writes into the bytes of something that it reads."""
     found, position = [], 0
     for operand in source.operands:
         if operand.over is not None:
             touches = tuple(touch for name, touch in source.touches if name == operand.name)
-            found.append(TakeOver(position, placement.number[operand.over], touches))
+            found.append(TakeOver(position, assignment.number[operand.over], touches))
         position += operand.windows
     return tuple(found)
 
@@ -167,7 +171,7 @@ def _writes(source: KernelSource) -> tuple[int, ...]:
 
 
 def _dispatch(
-    program: Program,
+    lowering: Lowering,
     step: Step,
     source: KernelSource,
     kernel: int,
@@ -175,7 +179,7 @@ def _dispatch(
     stagings: tuple[Staging, ...],
     printed: _Printed,
 ) -> Dispatch:
-    node = program.graph.nodes[step.position] if step.position >= 0 else None
+    node = lowering.graph.nodes[step.position] if step.position >= 0 else None
     nodes = printed.lines(node) if node else (f"copy: {source.operands[-1].value!r}",)
     lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
     reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write" and not o.atomic}
@@ -220,8 +224,8 @@ def _joined(stages: Sequence[Dispatch], megakernel: Megakernel) -> Dispatch:
 class _Printed:
     """Printed lines of the ops that a node holds, under the names of the outer graph."""
 
-    def __init__(self, program: Program) -> None:
-        self._names = program.names
+    def __init__(self, lowering: Lowering) -> None:
+        self._names = lowering.names
         self._known: dict[Node, tuple[str, ...]] = {}
 
     def lines(self, node: Node) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from graphc.codegen.kernel import HIDDEN, LANES, KernelSource, Operand
 from graphc.ir.graph import Value
 from graphc.kernels import calls, math_source, render
 from graphc.kernels.turns import turns
-from graphc.lower.place import Placement
-from graphc.lower.program import Program
+from graphc.lower.buffers import BufferAssignment
+from graphc.lower.lowering import Lowering
 from graphc.passes.marks.megakernel import marks, small
 from graphc.plan.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
 
@@ -42,7 +42,7 @@ class Megakernel:
 
 
 def megakernels(
-    program: Program, placement: Placement, sources: Sequence[KernelSource], breaks: Set[int]
+    lowering: Lowering, assignment: BufferAssignment, sources: Sequence[KernelSource], breaks: Set[int]
 ) -> list[range]:
     """The steps in runs: one step, or several that become one launch.
 
@@ -50,11 +50,11 @@ def megakernels(
     operands are copied to textures), so that no run crosses them. A run binds no more buffers than a kernel may, holds
     limited text, and turns its loops no more often than one invocation may.
     """
-    target = program.target
+    target = lowering.target
     found: list[range] = []
-    run, length, spent = _Windows(placement), 0, 0
-    for n, (source, fits) in enumerate(zip(sources, _stages(program, sources), strict=True)):
-        new = _Windows(placement)
+    run, length, spent = _Windows(assignment), 0, 0
+    for n, (source, fits) in enumerate(zip(sources, _stages(lowering, sources), strict=True)):
+        new = _Windows(assignment)
         new.add(source)
         own = _turns(source, target) if fits else 0
         short = length + len(source.wgsl) <= LONGEST and spent + own <= MOST_TURNS
@@ -69,31 +69,31 @@ def megakernels(
     return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
 
 
-def words(program: Program) -> frozenset[Value]:
+def words(lowering: Lowering) -> frozenset[Value]:
     """The tensors that stages reach in other elements than vectors of f32.
 
     They are placed apart from the others: an arena that is bound as vectors is read four times as fast as one of words.
     """
-    if program.target.thrifty:
+    if lowering.target.thrifty:
         return frozenset()
-    sources = [step.source for step in program.steps]
-    stages = itertools.compress(sources, _stages(program, sources))
+    sources = [step.source for step in lowering.steps]
+    stages = itertools.compress(sources, _stages(lowering, sources))
     return frozenset(o.value for source in stages for o in source.operands if o.element != "vec4<f32>")
 
 
-def joins(program: Program) -> bool:
+def joins(lowering: Lowering) -> bool:
     """Whether there are megakernels at all: launches are dear, and the pass `megakernel` has marked kernels."""
-    return program.target.software and marks(program.graph)
+    return lowering.target.software and marks(lowering.graph)
 
 
-def _stages(program: Program, sources: Sequence[KernelSource]) -> list[bool]:
+def _stages(lowering: Lowering, sources: Sequence[KernelSource]) -> list[bool]:
     """For each step, whether it can be a stage: its kernel allows it, and one workgroup computes it soon enough."""
-    if not joins(program):
+    if not joins(lowering):
         return [False] * len(sources)
-    nodes = program.graph.nodes
+    nodes = lowering.graph.nodes
     return [
-        (step.position < 0 or small(nodes[step.position])) and _joins(source, program.target)
-        for step, source in zip(program.steps, sources, strict=True)
+        (step.position < 0 or small(nodes[step.position])) and _joins(source, lowering.target)
+        for step, source in zip(lowering.steps, sources, strict=True)
     ]
 
 
@@ -130,15 +130,15 @@ class _Window:
 class _Windows:
     """The windows of buffers that stages touch, by number of the buffer."""
 
-    def __init__(self, placement: Placement) -> None:
-        self.placement = placement
+    def __init__(self, assignment: BufferAssignment) -> None:
+        self.assignment = assignment
         self.found: dict[int, _Window] = {}
 
     def add(self, source: KernelSource) -> None:
         """Add what a kernel touches."""
         for operand in source.operands:
-            position = self.placement.number[operand.value]
-            tensor = self.placement.tensors[position]
+            position = self.assignment.number[operand.value]
+            tensor = self.assignment.tensors[position]
             low, high = tensor.offset, tensor.offset + tensor.padded_bytes
             window = self.found.setdefault(tensor.buffer, _Window(low, high))
             window.low, window.high = min(window.low, low), max(window.high, high)
@@ -150,7 +150,7 @@ class _Windows:
 
     def joined(self, other: _Windows) -> _Windows:
         """The windows of both."""
-        both = _Windows(self.placement)
+        both = _Windows(self.assignment)
         for number in dict.fromkeys((*self.found, *other.found)):
             parts = [w.found[number] for w in (self, other) if number in w.found]
             both.found[number] = _Window(
@@ -180,7 +180,7 @@ class _Windows:
 
     def buffer(self, number: int) -> Buffer:
         """The buffer of this number."""
-        return self.placement.buffers[number]
+        return self.assignment.buffers[number]
 
     def bindings(self) -> tuple[Binding, ...]:
         """The windows as bindings."""
@@ -192,22 +192,22 @@ class _Windows:
         )
 
 
-def join(sources: Sequence[KernelSource], placement: Placement, target: Target) -> Megakernel:
+def join(sources: Sequence[KernelSource], assignment: BufferAssignment, target: Target) -> Megakernel:
     """The kernel whose one workgroup runs these one after the other."""
-    windows = _Windows(placement)
+    windows = _Windows(assignment)
     for source in sources:
         windows.add(source)
     memory = {number: _Memory(f"b{k}", number, windows) for k, number in enumerate(windows.found)}
     functions, body, barriers = [], [], []
     touched: list[tuple[int, int, int, bool]] = []
     for number, source in enumerate(sources):
-        touches = _touches(source, placement)
+        touches = _touches(source, assignment)
         if any(_collides(a, b) for a in touched for b in touches):
             body.append("  storageBarrier();")
             barriers.append(number)
             touched = []
         touched += touches
-        functions.append(_function(source, number, memory, placement))
+        functions.append(_function(source, number, memory, assignment))
         body.append(_call(source, number, lanes_of(target)))
     code = "\n\n".join(functions)
     declared = "\n".join(m.declaration(k) for k, m in enumerate(memory.values()))
@@ -222,13 +222,13 @@ def join(sources: Sequence[KernelSource], placement: Placement, target: Target) 
     return Megakernel(kernel, windows.bindings(), tuple(barriers))
 
 
-def _touches(source: KernelSource, placement: Placement) -> list[tuple[int, int, int, bool]]:
+def _touches(source: KernelSource, assignment: BufferAssignment) -> list[tuple[int, int, int, bool]]:
     """Buffer, first and last byte (exclusive) of each operand, and whether it is written. Atomic ones do not count."""
     found = []
     for operand in source.operands:
         if operand.atomic:
             continue
-        tensor = placement.tensors[placement.number[operand.value]]
+        tensor = assignment.tensors[assignment.number[operand.value]]
         low = tensor.offset
         found.append((tensor.buffer, low, low + tensor.padded_bytes, operand.access != "read"))
     return found
@@ -255,11 +255,11 @@ def _call(source: KernelSource, number: int, lanes: int) -> str:
     return f"  for (var t = local; t < {groups * size}u; t += {lanes}u) {{ {call} }}"
 
 
-def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], placement: Placement) -> str:
+def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], assignment: BufferAssignment) -> str:
     """The text of a kernel as a function of the megakernel, with helpers of its own."""
     spots: dict[str, _Spot] = {}
     for operand in source.operands:
-        tensor = placement.tensors[placement.number[operand.value]]
+        tensor = assignment.tensors[assignment.number[operand.value]]
         stored = operand.dtype.wgsl_storage
         spots[operand.name] = _Spot(memory[tensor.buffer], tensor.offset, operand, stored)
     code = source.code.renamed({name: f"{name}_{number}" for name in source.code.functions})

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from graphc.codegen.kernel import Operand, Texels
-from graphc.lower.place import Placement
+from graphc.lower.buffers import BufferAssignment
 from graphc.plan.plan import Binding, Staging, Texture
 
 KEPT: Final = 2
@@ -58,12 +58,12 @@ class Textures:
         """The texture that holds a tensor."""
         return next(texture for texture, held in self._tensor.items() if held == tensor)
 
-    def bring(self, number: int, operands: Sequence[Operand], placement: Placement) -> None:
+    def bring(self, number: int, operands: Sequence[Operand], assignment: BufferAssignment) -> None:
         """See to it that these operands of dispatch `number` are in textures by then."""
-        needed = {placement.number[o.value]: o.texture for o in operands if o.texture}
+        needed = {assignment.number[o.value]: o.texture for o in operands if o.texture}
         for tensor, layout in needed.items():
             assert layout is not None
-            spot = placement.tensors[tensor]
+            spot = assignment.tensors[tensor]
             texture = self._find(tensor, layout, frozenset(needed))
             if self._tensor.get(texture) != tensor:
                 place = spot.buffer, spot.offset

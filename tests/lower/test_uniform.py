@@ -13,7 +13,7 @@ import graphc
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, evaluate
 from graphc.lower import lower
-from graphc.lower.place import pack
+from graphc.lower.buffers import pack
 from graphc.passes.fusion.fuse import fuse
 from graphc.plan.plan import Plan, Target
 from graphc.plan.verify import check_plan

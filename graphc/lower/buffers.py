@@ -1,4 +1,4 @@
-"""Where each tensor of a program lies: input, constant and output buffers, arenas, and bytes taken over in place."""
+"""Buffer assignment: where each tensor lies, in a buffer of its own, in an arena, or in bytes that it takes over."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from graphc.codegen.kernel import Operand
 from graphc.errors import OutOfMemoryError
 from graphc.ir.graph import Value
 from graphc.ir.types import TensorType
-from graphc.lower.program import Program
+from graphc.lower.lowering import Lowering
 from graphc.plan import allocate as memory
 from graphc.plan.plan import Access, Buffer, BufferKind, Target, Tensor, padded
 
 
 @dataclass(slots=True)
-class Placement:
+class BufferAssignment:
     """buffers, tensors: of the plan. number: position of each value in `tensors`. merged: for each dispatch, the input
     operands that became one with an output operand. donated: (input slot, output slot). memory: bytes by kind."""
 
@@ -61,26 +61,26 @@ class _Lives:
         return not (value in self.output or value in self.input or value in self.constant or value in self.faults)
 
 
-def place(program: Program) -> Placement:
+def assign_buffers(lowering: Lowering) -> BufferAssignment:
     """A place for each tensor that a dispatch touches, and for all inputs, constants and outputs."""
-    lives = _lives(program)
-    donated = {o: i for i, o in program.taken}
-    shares, merged = _share_in_place(program, lives, donated)
-    _take_over_dead_inputs(program, lives, donated)
-    buffers, home = _own_buffers(program, lives, donated)
-    return _finish(program, lives, shares, merged, donated, buffers, home)
+    lives = _lives(lowering)
+    donated = {o: i for i, o in lowering.taken}
+    shares, merged = _share_in_place(lowering, lives, donated)
+    _take_over_dead_inputs(lowering, lives, donated)
+    buffers, home = _own_buffers(lowering, lives, donated)
+    return _finish(lowering, lives, shares, merged, donated, buffers, home)
 
 
-def _lives(program: Program) -> _Lives:
-    graph = program.graph
+def _lives(lowering: Lowering) -> _Lives:
+    graph = lowering.graph
     lives = _Lives(
         input={v: i for i, v in reversed(list(enumerate(graph.inputs)))},
         constant={v: i for i, v in enumerate(graph.constants)},
     )
-    for slot, value in enumerate(program.outputs):
+    for slot, value in enumerate(lowering.outputs):
         if value not in lives.input:
             lives.output[value] = slot
-    for number, step in enumerate(program.steps):
+    for number, step in enumerate(lowering.steps):
         for operand in step.source.operands:
             lives.first.setdefault(operand.value, number)
             lives.last[operand.value] = number
@@ -89,10 +89,10 @@ def _lives(program: Program) -> _Lives:
             if operand.atomic:
                 lives.faults.add(operand.value)
     outside = {*lives.input, *lives.constant}
-    for loop, flag in zip(program.loops, program.flags, strict=True):
+    for loop, flag in zip(lowering.loops, lowering.flags, strict=True):
         for value, last in lives.last.items():
             before = lives.first[value] < loop.first or value in outside
-            asked = flag is not None and program.root(flag) is value
+            asked = flag is not None and lowering.storage_of(flag) is value
             if (before and loop.first <= last <= loop.last) or asked:
                 lives.last[value] = max(last, loop.last)
                 lives.held.add(value)
@@ -100,7 +100,7 @@ def _lives(program: Program) -> _Lives:
 
 
 def _share_in_place(
-    program: Program, lives: _Lives, donated: dict[int, int]
+    lowering: Lowering, lives: _Lives, donated: dict[int, int]
 ) -> tuple[dict[Value, Value], dict[int, dict[str, str]]]:
     """Outputs of dispatches that lie in the bytes of an input which nothing reads afterwards.
 
@@ -109,7 +109,7 @@ def _share_in_place(
     """
     shares: dict[Value, Value] = {}
     merged: dict[int, dict[str, str]] = {}
-    for number, step in enumerate(program.steps):
+    for number, step in enumerate(lowering.steps):
         by_name = {o.name: o.value for o in step.source.operands}
         uniform = {o.name for o in step.source.operands if o.uniform}
         if step.merged:
@@ -123,17 +123,17 @@ def _share_in_place(
                 continue
             if lives.in_arena(old) and lives.in_arena(new):
                 shares[new] = old
-            elif not _donate(program, lives, donated, old, new):
+            elif not _donate(lowering, lives, donated, old, new):
                 continue
             used |= {output, source}
             merged.setdefault(number, {})[source] = output
     return shares, merged
 
 
-def _donate(program: Program, lives: _Lives, donated: dict[int, int], old: Value, new: Value) -> bool:
+def _donate(lowering: Lowering, lives: _Lives, donated: dict[int, int], old: Value, new: Value) -> bool:
     """Let output tensor `new` take over the buffer of input `old`, if both are free to."""
     slot, into = lives.input.get(old), lives.output.get(new)
-    if slot is None or into is None or slot not in program.donate or into in donated or slot in donated.values():
+    if slot is None or into is None or slot not in lowering.donate or into in donated or slot in donated.values():
         return False
     if old.type.nbytes != new.type.nbytes:
         return False
@@ -141,26 +141,28 @@ def _donate(program: Program, lives: _Lives, donated: dict[int, int], old: Value
     return True
 
 
-def _take_over_dead_inputs(program: Program, lives: _Lives, donated: dict[int, int]) -> None:
+def _take_over_dead_inputs(lowering: Lowering, lives: _Lives, donated: dict[int, int]) -> None:
     """Outputs that are first written after the last reader of a donated input of the same type take its buffer."""
     waiting: dict[TensorType, list[Value]] = {}
     for new, into in lives.output.items():
         if into not in donated:
             waiting.setdefault(new.type, []).append(new)
-    for slot in sorted(program.donate.difference(donated.values())):
-        old = program.graph.inputs[slot]
+    for slot in sorted(lowering.donate.difference(donated.values())):
+        old = lowering.graph.inputs[slot]
         last, results = lives.last.get(old, -1), waiting.get(old.type, [])
         found = next((new for new in results if lives.first.get(new, -1) > last), None)
-        if found is not None and _donate(program, lives, donated, old, found):
+        if found is not None and _donate(lowering, lives, donated, old, found):
             results.remove(found)
 
 
-def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) -> tuple[list[Buffer], dict[Value, int]]:
+def _own_buffers(
+    lowering: Lowering, lives: _Lives, donated: Mapping[int, int]
+) -> tuple[list[Buffer], dict[Value, int]]:
     """Buffers of inputs, constants and outputs, and the buffer of each of these tensors."""
-    graph, buffers, home = program.graph, [], {}
+    graph, buffers, home = lowering.graph, [], {}
 
     def make(value: Value, kind: BufferKind, slot: int) -> int:
-        buffers.append(Buffer(program.names[value], kind, _padded(program, value, f"{kind} "), slot))
+        buffers.append(Buffer(lowering.names[value], kind, _padded(lowering, value, f"{kind} "), slot))
         return len(buffers) - 1
 
     for slot, value in enumerate(graph.inputs):
@@ -177,28 +179,28 @@ def _own_buffers(program: Program, lives: _Lives, donated: Mapping[int, int]) ->
     return buffers, home
 
 
-def _padded(program: Program, value: Value, kind: str = "") -> int:
+def _padded(lowering: Lowering, value: Value, kind: str = "") -> int:
     """Bytes of the place for a tensor. Raises OutOfMemoryError where no buffer of the target holds as many."""
-    size, target = padded(value.type.nbytes, value.type.dtype.itemsize), program.target
+    size, target = padded(value.type.nbytes, value.type.dtype.itemsize), lowering.target
     if size > target.max_buffer_bytes:
-        made = next((n for n in program.graph.nodes if value in n.outputs), None)
+        made = next((n for n in lowering.graph.nodes if value in n.outputs), None)
         raise OutOfMemoryError(
-            f"{kind}{program.names[value]}: {value.type} needs {size} bytes, and a buffer holds at most "
+            f"{kind}{lowering.names[value]}: {value.type} needs {size} bytes, and a buffer holds at most "
             f"{target.max_buffer_bytes} on {target.name}{made.source.at if made else ''}"
         )
     return size
 
 
 def _finish(
-    program: Program,
+    lowering: Lowering,
     lives: _Lives,
     shares: dict[Value, Value],
     merged: dict[int, dict[str, str]],
     donated: dict[int, int],
     buffers: list[Buffer],
     home: dict[Value, int],
-) -> Placement:
-    names, end = program.names, max(len(program.steps) - 1, 0)
+) -> BufferAssignment:
+    names, end = lowering.names, max(len(lowering.steps) - 1, 0)
     owner: dict[Value, Value] = {}
     arena = [v for v in lives.first if lives.in_arena(v)]
     for value in arena:
@@ -207,11 +209,11 @@ def _finish(
     for value in arena:
         low, high = spans.get(owner[value], (lives.first[value], lives.last[value]))
         spans[owner[value]] = min(low, lives.first[value]), max(high, lives.last[value])
-    apart = {owner[v] for v in arena if v in program.words}
-    sizes = {v: _padded(program, v) for v in spans}
+    apart = {owner[v] for v in arena if v in lowering.words}
+    sizes = {v: _padded(lowering, v) for v in spans}
     uniform = {owner[v] for v in arena if v in lives.uniform}
     shared = sorted((v for v in spans if v not in uniform), key=apart.__contains__)
-    lone, shared, assigned = pack(shared, spans, sizes, uniform, apart, names, program.target)
+    lone, shared, assigned = pack(shared, spans, sizes, uniform, apart, names, lowering.target)
     slots = {v: n for n, v in enumerate(shared)}
     first_arena = len(buffers)
     for slot, size in enumerate([*assigned.arena_bytes, *lone.sizes]):
@@ -219,7 +221,7 @@ def _finish(
     for value, slot in lone.home.items():
         home[value] = first_arena + len(assigned.arena_bytes) + slot
 
-    kept = set(program.outputs)
+    kept = set(lowering.outputs)
     tensors: list[Tensor] = []
     number: dict[Value, int] = {}
 
@@ -236,24 +238,24 @@ def _finish(
             Tensor(names[value], kind.shape, kind.dtype.name, buffer, offset, kind.nbytes, start, stop, alias)
         )
 
-    for value in _unique([*program.graph.inputs, *program.graph.constants, *lives.output, *lives.faults, *arena]):
+    for value in _unique([*lowering.graph.inputs, *lowering.graph.constants, *lives.output, *lives.faults, *arena]):
         start = lives.first.get(value, 0) if value not in lives.input and value not in lives.constant else 0
         stop = end if value in kept else lives.last.get(value, start)
         over = shares.get(value)
         if value in lives.output and lives.output[value] in donated:
-            over = program.graph.inputs[donated[lives.output[value]]]
+            over = lowering.graph.inputs[donated[lives.output[value]]]
         add(value, value, start, stop, None if over is None else names[over])
-    for value, root in program.roots.items():
+    for value, root in lowering.storage.items():
         if root in number and value not in number:
             tensor = tensors[number[root]]
             add(value, root, tensor.start, tensor.end, names[root])
-    return Placement(
+    return BufferAssignment(
         tuple(buffers),
         tuple(tensors),
         number,
         merged,
-        tuple(sorted({*program.taken, *((i, o) for o, i in donated.items())})),
-        _bytes(buffers, assigned, [v for v in arena if owner[v] not in lone.home], program.target.alignment),
+        tuple(sorted({*lowering.taken, *((i, o) for o, i in donated.items())})),
+        _bytes(buffers, assigned, [v for v in arena if owner[v] not in lone.home], lowering.target.alignment),
     )
 
 

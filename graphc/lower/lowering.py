@@ -1,4 +1,4 @@
-"""A program while it is lowered: the dispatches to be, and the tensors that they touch."""
+"""A lowering: what is known of a program while it is lowered, the dispatches to be, and the tensors that they touch."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ class Step:
 
 
 @dataclass(slots=True)
-class Program:
+class Lowering:
     """What lowering knows of a graph before tensors are placed.
 
-    roots: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value of
-    each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
-    (input, output) slots where an output takes over a donated input that is passed through. loops: by
-    steps. flags: for each loop, what says whether it goes on, if it may end by itself. graph: flat, see
-    graphc.analysis.loops. words: tensors that megakernels reach by words (see graphc.lower.megakernel).
-    gathered: variables of loops that lie in an arena, whatever becomes of them afterwards (see graphc.lower.loop_carried).
-    faults: where range checks report.
+    storage: the tensor in whose bytes each other value lies. outputs: the tensor of each output slot. shown: the value
+    of each output slot, which may be a reshape of that tensor. names: printed names, also of scratch and copies. taken:
+    (input, output) slots where an output takes over a donated input that is passed through. loops: by steps. flags: for
+    each loop, what says whether it goes on, if it may end by itself. graph: flat, see graphc.analysis.loops. words:
+    tensors that megakernels reach by words (see graphc.lower.megakernel). gathered: variables of loops that lie in an
+    arena, whatever becomes of them afterwards (see graphc.lower.loop_carried). faults: where range checks report.
     """
 
     graph: Graph
     target: Target
     donate: frozenset[int]
-    roots: dict[Value, Value] = field(default_factory=dict)
+    storage: dict[Value, Value] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     shown: list[Value] = field(default_factory=list)
@@ -49,6 +48,6 @@ class Program:
     gathered: set[Value] = field(default_factory=set)
     faults: Faults = field(default_factory=lambda: Faults(()))
 
-    def root(self, value: Value) -> Value:
+    def storage_of(self, value: Value) -> Value:
         """The tensor in whose bytes `value` lies."""
-        return self.roots.get(value, value)
+        return self.storage.get(value, value)
