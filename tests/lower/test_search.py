@@ -174,7 +174,7 @@ def test_rows_of_a_subgroup_share_a_workgroup_only_where_none_ends_early() -> No
     for layout in row.candidates(7, 100, DISCRETE):
         assert layout.each == 1 or layout.team == "thread"
     assert {x.each for x in row.candidates(24, 100, DISCRETE) if x.team == "subgroup"} == {1, 2, 4, 8}
-    assert not row.fits(row.Layout("subgroup", 16, 4, 2, True), 24, DISCRETE)
+    assert not row.fits(row.RowLayout("subgroup", 16, 4, 2, True), 24, DISCRETE)
 
 
 def test_beside_others_a_kernel_keeps_the_size_of_its_workgroups() -> None:

@@ -43,15 +43,15 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
         down = 2 * layout.down
         if down > site.target.max_invocations or turns(source.wgsl) <= MOST_TURNS:
             return [source]
-        layout = Layout(min(layout.across, site.target.max_invocations // down), down)
+        layout = ColumnLayout(min(layout.across, site.target.max_invocations // down), down)
 
 
-def _kernel(body: Graph, site: Site, layout: Layout, bindings: Bindings) -> KernelSource:
+def _kernel(body: Graph, site: Site, layout: ColumnLayout, bindings: Bindings) -> KernelSource:
     return _Column(body, site, bindings, layout).kernel()
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """A workgroup of across x down invocations: `across` items side by side, their terms shared out over `down`."""
 
     across: int
@@ -63,23 +63,23 @@ class Layout:
         return self.across, self.down
 
 
-def layout_of(items: int, count: int, target: Target) -> Layout:
+def layout_of(items: int, count: int, target: Target) -> ColumnLayout:
     """On a processor an invocation an item; a GPU has too few items to be busy, so it shares out their terms too."""
     if target.software:
-        return Layout(min(8, target.max_invocations), 1)
+        return ColumnLayout(min(8, target.max_invocations), 1)
     down = 1
     while down < 16 and down * 8 <= count and items * down < rules_of(target).columns:
         down *= 2
     across = 64 if down == 1 else 16
     while across * down > target.max_invocations:
         down, across = max(down // 2, 1), across if down > 1 else across // 2
-    return Layout(across, down)
+    return ColumnLayout(across, down)
 
 
-def candidates(items: int, count: int, target: Target) -> list[Layout]:
+def candidates(items: int, count: int, target: Target) -> list[ColumnLayout]:
     """The search space, that of the rules first."""
     first = layout_of(items, count, target)
-    found = [Layout(across, down) for across in (4, 8, 16, 32, 64) for down in (1, 2, 4, 8, 16)]
+    found = [ColumnLayout(across, down) for across in (4, 8, 16, 32, 64) for down in (1, 2, 4, 8, 16)]
     fits = [x for x in found if x.across * x.down <= target.max_invocations and (x.down == 1 or x.down * 4 <= count)]
     return [first, *(x for x in fits if x != first)]
 
@@ -104,7 +104,7 @@ def _space(body: Graph) -> tuple[int, int, int]:
     return lanes, -(-size // lanes), count
 
 
-def _layout(body: Graph, site: Site) -> Layout:
+def _layout(body: Graph, site: Site) -> ColumnLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     _, items, count = _space(body)
     if site.target.choices:
@@ -112,12 +112,12 @@ def _layout(body: Graph, site: Site) -> Layout:
             # A tree over shared memory joins a power of two.
             case (across, down) if min(across, down) >= 1 and down & (down - 1) == 0:
                 if across * down <= site.target.max_invocations:
-                    return Layout(across, down)
+                    return ColumnLayout(across, down)
     return layout_of(items, count, site.target)
 
 
 class _Column:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: Layout) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: ColumnLayout) -> None:
         self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
         self.shape, self.axes = column_space(body)
         self.kept: Shape = tuple(1 if a in self.axes else n for a, n in enumerate(self.shape))

@@ -30,7 +30,7 @@ LARGE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class MapLayout:
     """A workgroup of `threads` invocations, each of which takes `steps` items.
 
     neighbours: the items of an invocation lie side by side, as a processor wants them, which takes them in turn; else
@@ -47,16 +47,16 @@ class Layout:
         return self.threads, self.steps, int(self.neighbours)
 
 
-def layout_of(items: int, target: Target) -> Layout:
+def layout_of(items: int, target: Target) -> MapLayout:
     """The layout that the rules choose for so many items."""
     threads = min(64 if items <= 4096 else 256, target.max_invocations)
-    return Layout(threads, 4 if items > LARGE else 1, rules_of(target).neighbours)
+    return MapLayout(threads, 4 if items > LARGE else 1, rules_of(target).neighbours)
 
 
-def candidates(items: int, target: Target) -> list[Layout]:
+def candidates(items: int, target: Target) -> list[MapLayout]:
     """The search space, that of the rules first."""
     sides = [n for n in (32, 64, 256) if n <= target.max_invocations]
-    found = [Layout(n, steps, near) for n in sides for steps in (1, 2, 4, 8) for near in (False, True)]
+    found = [MapLayout(n, steps, near) for n in sides for steps in (1, 2, 4, 8) for near in (False, True)]
     first = layout_of(items, target)
     return [first, *(x for x in found if x != first and (x.steps > 1 or x.neighbours == first.neighbours))]
 
@@ -78,12 +78,12 @@ def _items(body: Graph) -> tuple[int, int]:
     return lanes, -(-size // lanes)
 
 
-def _layout(body: Graph, site: Site) -> Layout:
+def _layout(body: Graph, site: Site) -> MapLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     if site.target.choices:
         match site.target.choices.get(_name(body, site.label)):
             case (threads, steps, neighbours) if 1 <= threads <= site.target.max_invocations and 1 <= steps <= 64:
-                return Layout(threads, steps, bool(neighbours))
+                return MapLayout(threads, steps, bool(neighbours))
     return layout_of(_items(body)[1], site.target)
 
 

@@ -67,7 +67,7 @@ TEAMS: Final[tuple[Team, ...]] = ("thread", "subgroup", "workgroup")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """How a row is spread: over whom, over how many lanes, in items of `width` elements, `items` for each lane.
 
     unrolled: whether items stay in registers. each: rows of a workgroup; more than one subgroup's need to divide all
@@ -91,24 +91,24 @@ class Layout:
         return (item + 1) * self.lanes * self.width > length
 
 
-def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> Layout:
+def layout_of(length: int, target: Target, unrolled: int = UNROLLED) -> RowLayout:
     """The layout for rows of `length` elements. unrolled: most items of a lane that may be kept in registers."""
     width = LANES if length % LANES == 0 and length else 1
     vectors = length // width
     if vectors <= 8 or length <= 16:
-        return Layout("thread", 1, width, vectors, True, min(THREADS, target.max_invocations))
+        return RowLayout("thread", 1, width, vectors, True, min(THREADS, target.max_invocations))
     per_lane = -(-vectors // target.subgroup) if target.subgroup else 0
     if target.subgroup and (target.software or per_lane <= MOST_HELD):
-        return Layout("subgroup", target.subgroup, width, per_lane, per_lane <= unrolled)
+        return RowLayout("subgroup", target.subgroup, width, per_lane, per_lane <= unrolled)
     most = min(rules_of(target).row_lanes or target.max_invocations, target.max_invocations)
     lanes = 2
     while lanes < most and lanes * 4 < vectors:
         lanes *= 2
     per_lane = -(-vectors // lanes)
-    return Layout("workgroup", lanes, width, per_lane, per_lane <= unrolled)
+    return RowLayout("workgroup", lanes, width, per_lane, per_lane <= unrolled)
 
 
-def grouped(layout: Layout, rows: int, target: Target) -> Layout:
+def grouped(layout: RowLayout, rows: int, target: Target) -> RowLayout:
     """The layout with as many subgroups in a workgroup as the rules want, where the rows divide and are many."""
     rules = rules_of(target)
     if layout.team != "subgroup":
@@ -121,12 +121,12 @@ def grouped(layout: Layout, rows: int, target: Target) -> Layout:
     return layout
 
 
-def candidates(rows: int, length: int, target: Target, unrolled: int = UNROLLED) -> list[Layout]:
+def candidates(rows: int, length: int, target: Target, unrolled: int = UNROLLED) -> list[RowLayout]:
     """The search space, that of the rules first. unrolled: see layout_of."""
     first = grouped(layout_of(length, target, unrolled), rows, target)
     width, vectors = first.width, -(-length // first.width)
     found = [
-        Layout("thread", 1, width, vectors, vectors <= unrolled, each)
+        RowLayout("thread", 1, width, vectors, vectors <= unrolled, each)
         for each in (8, 32, 64)
         if each <= target.max_invocations
     ]
@@ -135,14 +135,14 @@ def candidates(rows: int, length: int, target: Target, unrolled: int = UNROLLED)
     for team, count in lanes:
         items = -(-vectors // count)
         for each in (1, 2, 4, 8) if team == "subgroup" else (1,):
-            layout = Layout("subgroup" if team == "subgroup" else "workgroup", count, width, items, True, each)
+            layout = RowLayout("subgroup" if team == "subgroup" else "workgroup", count, width, items, True, each)
             if fits(layout, rows, target):
                 found += [layout] if items <= unrolled else []
                 found += [replace(layout, unrolled=False)] if items > 1 else []
     return [first, *(x for x in found if x != first)]
 
 
-def fits(layout: Layout, rows: int, target: Target) -> bool:
+def fits(layout: RowLayout, rows: int, target: Target) -> bool:
     """Whether a target can run a layout for so many rows."""
     whole = layout.each == 1 or (layout.team == "subgroup" and rows % layout.each == 0) or layout.team == "thread"
     lanes = {"thread": layout.lanes == 1, "subgroup": layout.lanes == target.subgroup > 0}.get(
@@ -171,7 +171,7 @@ def _unrolled(body: Graph) -> int:
     return min(UNROLLED_COSTLY if costly else UNROLLED, UNROLLED_TEXT // len(body.nodes))
 
 
-def _layout(body: Graph, site: Site) -> Layout:
+def _layout(body: Graph, site: Site) -> RowLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     rows, length = row_space(body)
     first = grouped(layout_of(length, site.target, _unrolled(body)), rows, site.target)
@@ -179,7 +179,7 @@ def _layout(body: Graph, site: Site) -> Layout:
         match site.target.choices.get(_name(body, site.label)):
             case (team, lanes, unrolled, each) if 0 <= team < len(TEAMS) and lanes >= 1:
                 items = -(-length // (first.width * lanes))
-                found = Layout(TEAMS[team], lanes, first.width, items, bool(unrolled), each)
+                found = RowLayout(TEAMS[team], lanes, first.width, items, bool(unrolled), each)
                 if fits(found, rows, site.target) and (not unrolled or items <= UNROLLED_COSTLY):
                     return found
     return first
@@ -196,7 +196,7 @@ def build(body: Graph, site: Site) -> list[KernelSource]:
         layout = wider
 
 
-def _with_quick(source: KernelSource, body: Graph, site: Site, layout: Layout) -> KernelSource:
+def _with_quick(source: KernelSource, body: Graph, site: Site, layout: RowLayout) -> KernelSource:
     """The kernel, and where drivers take long for it, one that reads its items in loops: it adds in the same order."""
     if not (site.target.software and layout.unrolled and layout.items >= ROLLED):
         return source
@@ -204,26 +204,26 @@ def _with_quick(source: KernelSource, body: Graph, site: Site, layout: Layout) -
     return source.with_quick([quick]) if set(source.pairs()) <= set(quick.pairs()) else source
 
 
-def _kernel(body: Graph, site: Site, layout: Layout, bindings: Bindings) -> KernelSource:
+def _kernel(body: Graph, site: Site, layout: RowLayout, bindings: Bindings) -> KernelSource:
     return _Row(body, site, bindings, layout).kernel()
 
 
-def _wider(layout: Layout, length: int, target: Target) -> Layout | None:
+def _wider(layout: RowLayout, length: int, target: Target) -> RowLayout | None:
     """A layout that shares a row among more lanes, where there are more: they turn their loops less often."""
     lanes = 2 << (layout.lanes - 1).bit_length()
     if lanes > target.max_invocations:
         return None
-    return Layout("workgroup", lanes, layout.width, -(-length // (layout.width * lanes)), False)
+    return RowLayout("workgroup", lanes, layout.width, -(-length // (layout.width * lanes)), False)
 
 
-def _subgroups(layout: Layout, target: Target) -> int:
+def _subgroups(layout: RowLayout, target: Target) -> int:
     """The subgroups of a workgroup that shares a row, where each joins its lanes before they are joined; 0: none do."""
     count = layout.lanes // target.subgroup if target.subgroup and layout.lanes % target.subgroup == 0 else 0
     return count if layout.team == "workgroup" and 2 <= count <= MOST_SUBGROUPS and not target.software else 0
 
 
 class _Row:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: Layout) -> None:
+    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: RowLayout) -> None:
         self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
         self.rows, self.length = row_space(body)
         self.emitter = Emitter(body, bindings)
