@@ -184,7 +184,7 @@ def _dispatch(
     lines = tuple(dict.fromkeys(map(str, node.source.lines))) if node else ()
     reads = {o.value: o.value.type.nbytes for o in source.operands if o.access != "write" and not o.atomic}
     writes = {o.value: o.value.type.nbytes for o in source.operands if o.access != "read" and not o.atomic}
-    ops = source.name.removeprefix(f"{source.family}_").replace("_", ", ")
+    ops = _listed(source.name.removeprefix(f"{source.family}_"), node)
     return Dispatch(
         label=f"{source.family}: {lines[0] + ' ' if lines else ''}{ops}",
         kernel=kernel,
@@ -199,6 +199,19 @@ def _dispatch(
         flops=source.flops,
         stagings=stagings,
     )
+
+
+def _listed(label: str, node: Node | None) -> str:
+    """The words of a kernel's name, in which names of ops stay whole."""
+    for name in sorted(_op_names(node) if node else (), key=len, reverse=True):
+        label = label.replace(name, name.replace("_", "-"))
+    return label.replace("_", ", ").replace("-", "_")
+
+
+def _op_names(node: Node) -> set[str]:
+    if not node.op.is_kernel:
+        return {node.op.name}
+    return {name for inner in node.attrs["body"].nodes for name in _op_names(inner)}
 
 
 def _joined(stages: Sequence[Dispatch], megakernel: Megakernel) -> Dispatch:

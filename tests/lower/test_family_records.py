@@ -50,9 +50,7 @@ OP_NAMES = {
     "graphc/onnx/exporters/structure.py": "an exporter for each op",
     "graphc/onnx/ops/__init__.py": "names of modules",
     "graphc/runtime/methods.py": "methods of ndarray",
-    "graphc/tracing/advice.py": "a function of NumPy",
     "graphc/runtime/numpy/program.py": "a kind of step",
-    "graphc/lower/megakernel.py": "functions that megakernels declare",
     "passes/canonicalize/empty.py": "rules over ops",
     "passes/attention.py": "rules over ops",
     "passes/split.py": "rules over ops",
@@ -65,7 +63,7 @@ OP_NAMES = {
     "graphc/bench/peers/with_cuda.py": "names of rows",
     "graphc/bench/gpu/rows.py": "names of rows",
     "graphc/report/launches.py": "a place in a table",
-    "graphc/cli/report.py": "the second model or run",
+    "graphc/cli/report.py": "what a page shows of a run",
     "graphc/bench/gpu/report.py": "names of rows",
 }
 """Files that hold a word which is the name of a family, too, and what it names there."""
