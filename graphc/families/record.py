@@ -69,6 +69,7 @@ class Family:
 
     Cost. operations: of an op, a multiply-add counting two; an element that is read and one that is computed count as
     one each. texels: whether its kernels can read an op's operands from textures, and each element often enough.
+    work: operations from which on that pays, where it is not what the pass `stage` takes for all.
 
     kind, colours: how drawings show it; families of one kind look alike.
 
@@ -101,6 +102,7 @@ class Family:
     said: Callable[[Sequence[Node], str, bool], str] = lambda roots, ops, single: ops
     operations: Callable[[Node], int] = touched
     texels: Callable[[Node], bool] = lambda node: False
+    work: int | None = None
     kind: str = "custom"
     colours: Colours = OWN
     numpy: Callable[[Node], Compute | None] = lambda node: None

@@ -10,7 +10,7 @@ from typing import Final
 
 from graphc.families.bodies import check_epilogue, check_views, only
 from graphc.families.conv import kernel
-from graphc.families.conv.packed import pays
+from graphc.families.conv.packed import WORK, pays
 from graphc.families.conv.shape import convolves, shape_of
 from graphc.families.record import Colours, Family
 from graphc.ir.graph import Graph, Node
@@ -44,6 +44,7 @@ FAMILY: Final = Family(
     said=_said,
     operations=lambda node: 2 * node.out.type.size * _terms(node),
     texels=pays,
+    work=WORK,
     kind="conv",
     colours=Colours("#e8d19a", "#faf3df", "#c99a2e"),
 )

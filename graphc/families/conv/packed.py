@@ -43,6 +43,8 @@ LONGEST: Final = 1 << 14
 ALIKE: Final = 256
 APART: Final = 16
 """Rows whose lengths are multiples of 256 terms lie in few lines of a cache: they are put 16 further apart."""
+WORK: Final = 1 << 19
+"""Floating-point operations from which on two launches that pack cost less than they save: 0.2 ms of 0.5."""
 WASTE: Final = 8
 """How many times as many products as are wanted may be made, for channels that are no whole tile or vector: those of
 the kernel without tiles take more than ten times as long."""
