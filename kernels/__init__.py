@@ -1,13 +1,12 @@
 """WGSL templates and the strict renderer that fills them. Imports nothing of graphc.
 
-A template is a file `kernels/<name>.wgsl` with holes written `{{hole}}`. Rendering needs exactly the holes that the
-template has. The files named in LIBRARIES hold functions written once for scalars and for vec4, of which a kernel takes
-only those that it calls, with what those call.
+A template is a file `kernels/<name>.wgsl` with holes written `{{hole}}`, loops and conditions (see `language`).
+Rendering needs exactly the names that the template has. The files named in LIBRARIES hold functions written once for
+scalars and for vec4, of which a kernel takes only those that it calls, with what those call.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,18 +14,12 @@ from types import MappingProxyType
 from typing import Final
 
 from graphc.kernels.blocks import called, named, word
+from graphc.kernels.language import Parts, TemplateError, names_of, parse, written
 
 FOLDER: Final = Path(__file__).resolve().parent
 LIBRARIES: Final = ("math", "functions", "arith", "double", "random")
 SUFFIX: Final[Mapping[int, str]] = MappingProxyType({1: "", 4: "_v4"})
 """What is appended to the name of a library function, by the width of its arguments."""
-
-_HOLE = re.compile(r"\{\{(\w+)\}\}")
-"""A hole of a template: what is filled here is no WGSL yet, and nothing else is read by a regular expression."""
-
-
-class TemplateError(ValueError):
-    """A template does not exist, or its holes are not those that were given."""
 
 
 @cache
@@ -44,13 +37,20 @@ def templates() -> list[str]:
 
 
 def fill(text: str, holes: Mapping[str, object], name: str = "text") -> str:
-    """`text` with each `{{hole}}` replaced; raises TemplateError for a hole that is missing or unknown."""
-    wanted = set(_HOLE.findall(text))
+    """`text` with its holes filled, its loops and conditions done; raises TemplateError for a name that is missing or
+    unknown."""
+    parts, wanted = _parsed(text, name)
     if missing := sorted(wanted - set(holes)):
         raise TemplateError(f"{name}: no value for {', '.join(missing)}")
     if unknown := sorted(set(holes) - wanted):
         raise TemplateError(f"{name}: has no hole {', '.join(unknown)}")
-    return _HOLE.sub(lambda match: str(holes[match[1]]), text)
+    return written(parts, holes)
+
+
+@lru_cache(256)
+def _parsed(text: str, name: str) -> tuple[Parts, frozenset[str]]:
+    parts = parse(text, name)
+    return parts, names_of(parts)
 
 
 def render(name: str, /, **holes: object) -> str:

@@ -90,6 +90,15 @@ class Emitter:
         again: it counts as one loop with those before it of the same head. A place that has one text in them then is
         one element in the same turn of each, so that what a later one stores was read by an earlier one.
         """
+        with self.within(head, again) as lines:
+            yield
+        self.line(f"{head} {{" + ("" if turns is None else f"  // at most {turns} turns"))
+        self._scopes[-1].lines += lines
+        self.line("}")
+
+    @contextmanager
+    def within(self, head: str, again: bool = False) -> Iterator[list[str]]:
+        """A block whose head and braces a template writes; yields its lines."""
         around = self._loops
         if head.startswith(("for ", "while ", "loop")):
             if not again or (around, head) not in self._sweeps:
@@ -97,11 +106,8 @@ class Emitter:
                 self._sweeps[around, head] = self._count
             self._loops = (*around, self._sweeps[around, head])
         with self.scope() as lines:
-            yield
+            yield lines
         self._loops = around
-        self.line(f"{head} {{" + ("" if turns is None else f"  // at most {turns} turns"))
-        self._scopes[-1].lines += lines
-        self.line("}")
 
     def line(self, text: str) -> None:
         """Add a statement."""

@@ -208,7 +208,7 @@ def test_browsers_accept_every_block() -> None:
 PARTED = [
     ((), 7, 200, 8, 8, False, None),
     ((2,), 90, 130, 16, 8, True, None),
-    pytest.param((), 130, 40, 9, 5, False, 0.8, marks=pytest.mark.slow),
+    pytest.param((), 130, 140, 9, 5, False, 0.8, marks=pytest.mark.slow),
     pytest.param((1, 2), 300, 300, 16, 8, True, 0.8, marks=pytest.mark.slow),
     pytest.param((), 7, 515, 40, 12, True, None, marks=pytest.mark.slow),
 ]

@@ -255,12 +255,15 @@ class AttentionKernel(ABC):
 
     def dropped(self, text: str, r: int, kept: str = "kept") -> str:
         """Weights of row r (or their gradients) after dropout."""
+        held = self.held(r, kept)
+        return f"select(vec4<f32>(), {text} * {literal(self.node.attrs['boost'])}, {held})" if held else text
+
+    def held(self, r: int, kept: str = "kept") -> str:
+        """Which weights of row r dropout keeps, as a vector of bool; "" where there is none."""
         if not self.dropout:
-            return text
+            return ""
         bits = ", ".join(f"{1 << (4 * (r % 8) + j)}u" for j in range(LANES))
-        boost = literal(self.node.attrs["boost"])
-        held = f"(vec4<u32>({kept}{r // 8}) & vec4<u32>({bits})) != vec4<u32>()"
-        return f"select(vec4<f32>(), {text} * {boost}, {held})"
+        return f"(vec4<u32>({kept}{r // 8}) & vec4<u32>({bits})) != vec4<u32>()"
 
 
 def literal(number: float) -> str:

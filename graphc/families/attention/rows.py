@@ -14,7 +14,7 @@ from graphc.codegen.emit import Emitter
 from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
-from graphc.families.attention.base import WHAT, AttentionKernel, Part
+from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
 from graphc.families.attention.tile import Tile, smallest
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, variable
@@ -40,70 +40,102 @@ class RowKernel(AttentionKernel):
 
     # The parts that differ
 
-    @abstractmethod
     def declare(self) -> None:
-        """Loads and variables before the loop."""
+        """Loads before the loop."""
 
     @abstractmethod
-    def weigh(self) -> None:
-        """From the columns of a step, the weights that the sums use."""
+    def products(self) -> list[tuple[str, Value, Value]]:
+        """The scores, and what else is a product of rows and columns: its name, and the two sides."""
+
+    def read_columns(self) -> None:
+        """What there is one of for each column."""
 
     @abstractmethod
-    def finish(self) -> None:
-        """Write the results."""
+    def seen(self, r: int) -> str | None:
+        """The columns that row r may see, as a vector of bool."""
+
+    def statistics(self, r: int) -> tuple[str, str]:
+        """The logarithm of the sum of row r's weights, and the part of the gradient that all of its scores share."""
+        return "lse", "delta"
+
+    def store_logarithms(self) -> None:
+        """Write the logarithms of the sums, where they are a result."""
+
+    @abstractmethod
+    def store_sums(self) -> None:
+        """Write what was summed."""
 
     # The kernel
 
     def kernel(self) -> KernelSource:
         """The finished source."""
-        emitter = self.emitter
+        emitter, ends = self.emitter, not (self.part and self.part.after)
         with emitter.scope() as start:
             self.begin_batch()
             for load in self.loads() if self.row_count > 1 else ():
                 last = self.row_count - 1
                 emitter.line(f"let r{load} = min(first + lane + {load * self.lanes}u, {last}u);")
-            emitter.line(f"let four_on = (lane + 4u) % {self.lanes}u;")
             self.declare()
-            for item in self.sums():
-                for r in range(self.rows):
-                    pieces = range(item.pieces(self.lanes))
-                    emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
+        with emitter.scope() as taken_up:
             if self.part and self.part.before:
                 self.take_up(self.part.before)
-            with emitter.scope(), emitter.scope() as step:
-                emitter.line("let at = vec4<u32>(next + lane / 4u * 16u + lane % 4u) + vec4<u32>(0u, 4u, 8u, 12u);")
-                last = self.column_count - 1
-                for j in range(LANES):
-                    emitter.line(f"let n{j} = min(at.{'xyzw'[j]}, {last}u);")
+        with emitter.scope():
+            with emitter.scope() as drawn:
                 if self.dropout:
                     self.draw("kept", "at", "first + {i}", self.rows)
-                self.weigh()
-                self._accumulate()
-            with emitter.scope() as finish:
-                if self.part and self.part.after:
-                    self.leave(self.part.after)
-                else:
-                    self.finish()
+            products = [(name, self._product(*sides)) for name, *sides in self.products()]
+            with emitter.scope() as column_values:
+                self.read_columns()
+            with emitter.scope(), emitter.within("for j") as lines:
+                sums = [self._weighted(item, lines) for item in self.sums()]
+        with emitter.scope() as left:
+            if self.part and self.part.after:
+                self.leave(self.part.after)
+        with emitter.scope() as logarithms:
+            if ends:
+                self.store_logarithms()
+        with emitter.scope() as stored:
+            if ends:
+                self.store_sums()
         begin, end = self.part_bounds()
         blocks = self.each * self.count
         workgroups = grid(blocks, self.site.target)
+        moved = list(dict.fromkeys(item.weight for item in self.sums()))
         text = render(
             "attention",
             what=WHAT[self.kind],
+            forward=self.kind == "forward",
             rows=self.rows,
+            each_row=range(self.rows),
             each=self.each,
             step=self.step,
             steps=self.steps(),
+            quarters=self.step // LANES,
+            last=self.column_count - 1,
             lanes=self.lanes,
+            lowest=LOWEST,
+            scale=literal(self.scale),
+            boost=literal(self.node.attrs["boost"]) if self.dropout else "",
             highest=self._reduced("max", "subgroupMax"),
-            total=self._reduced("add", "subgroupAdd"),
+            added=self._reduced("add", "subgroupAdd"),
             columns=workgroups[0],
             blocks=blocks,
             start="\n".join(start),
+            taken_up="\n".join(taken_up),
             begin=begin,
             end=end,
-            body="\n".join(step),
-            finish="\n".join(finish),
+            drawn="\n".join(drawn),
+            products=products,
+            column_values="\n".join(column_values),
+            weighed=[(r, self.seen(r), self.held(r), *self.statistics(r)) for r in range(self.rows)],
+            weights="s" in moved,
+            gradients="g" in moved,
+            vectors=range(self.sums()[0].pieces(self.lanes)),
+            sums=sums,
+            moved=moved,
+            left="\n".join(left),
+            logarithms="\n".join(logarithms),
+            stored="\n".join(stored),
         )
         return KernelSource(
             name=f"attention_{self.kind}",
@@ -147,61 +179,43 @@ class RowKernel(AttentionKernel):
         """Row r's element of what was loaded so."""
         return f"subgroupBroadcast({names[r // self.lanes]}, {r % self.lanes}u)"
 
-    @abstractmethod
-    def seen(self, r: int) -> str | None:
-        """The columns that row r may see, as a vector of bool."""
-
     # Products and sums
 
-    def product(self, name: str, of_rows: Value, of_columns: Value) -> None:
-        """Variables `name`<row>: the scalar product of each row with four columns."""
-        length, emitter = of_rows.type.shape[-1], self.emitter
-        emitter.line(" ".join(f"var {name}{r} = vec4<f32>();" for r in range(self.rows)))
+    def _product(self, of_rows: Value, of_columns: Value) -> list[tuple[object, ...]]:
+        """The parts of the scalar product of each row with four columns: its head, loads, and terms."""
+        length = of_rows.type.shape[-1]
         whole = length // LANES * LANES
+        found = []
         if whole:
-            with emitter.block(f"for (var d = 0u; d < {whole}u; d += 4u)"):
-                self._terms(name, of_rows, of_columns, Idx("d", 1, LANES, length), LANES)
+            head = f"for (var d = 0u; d < {whole}u; d += 4u) "
+            found.append((head, *self._terms(head, of_rows, of_columns, Idx("d", 1, LANES, length), LANES)))
         if length % LANES:
-            with emitter.block(""):
-                self._terms(name, of_rows, of_columns, Idx(f"{whole}u", 1, LANES, length), length % LANES)
-
-    def _terms(self, name: str, of_rows: Value, of_columns: Value, d: Idx, terms: int) -> None:
-        left = [self.read(of_rows, self.row_of(load), d) for load in self.loads()]
-        right = [self.read(of_columns, variable(f"n{j}", self.column_count), d) for j in range(LANES)]
-        # A row's scores stay in registers while its terms are added: all columns first, then row by row.
-        for t, letter in enumerate("xyzw"[:terms]):
-            self.emitter.line(f"let c{t} = vec4<f32>({', '.join(f'{v}.{letter}' for v in right)});")
-        for r in range(self.rows):
-            added = (
-                f"{self.of_row([f'{v}.{letter}' for v in left], r)} * c{t}" for t, letter in enumerate("xyzw"[:terms])
+            found.append(
+                ("", *self._terms("", of_rows, of_columns, Idx(f"{whole}u", 1, LANES, length), length % LANES))
             )
-            self.emitter.line(" ".join(f"{name}{r} += {term};" for term in added))
+        return found
 
-    def _accumulate(self) -> None:
-        """Add the weighted rows of the other side to the sums.
+    def _terms(self, head: str, of_rows: Value, of_columns: Value, d: Idx, terms: int) -> tuple[object, ...]:
+        """The loads of vectors at `d`; each component of the columns; each one of the rows with its number."""
+        with self.emitter.scope(), self.emitter.within(head) as loaded:
+            left = [self.read(of_rows, self.row_of(load), d) for load in self.loads()]
+            right = [self.read(of_columns, variable(f"n{j}", self.column_count), d) for j in range(LANES)]
+        letters = list(enumerate("xyzw"[:terms]))
+        columns = [(t, ", ".join(f"{v}.{letter}" for v in right)) for t, letter in letters]
+        rows = [
+            (r, t, self.of_row([f"{v}.{letter}" for v in left], r)) for r in range(self.rows) for t, letter in letters
+        ]
+        return "\n".join(loaded), columns, rows
 
-        Four columns at a time, those in the x of the first four lanes. Then the weights move on: y, z and w to x, and
-        after these the x of the next four lanes, so that the code is short.
-        """
-        emitter, last = self.emitter, self.column_count - 1
-        weights = list(dict.fromkeys(s.weight for s in self.sums()))
-        with emitter.block(f"for (var j = next; j < min(end, next + {self.step}u); j += 4u)", self.step // LANES):
-            for c in range(LANES):
-                emitter.line(f"let m{c} = min(j + {c}u, {last}u);")
-            rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]
-            for item in self.sums():
-                pieces = range(item.pieces(self.lanes))
-                values = [[self.read(item.value, row, self.piece(item.width, p)) for row in rows] for p in pieces]
-                for r in range(self.rows):
-                    given = " ".join(f"let x{c} = subgroupBroadcast({item.weight}{r}.x, {c}u);" for c in range(LANES))
-                    added = " ".join(
-                        f"{item.name}{r}_{p} += (x0 * {v[0]} + x1 * {v[1]}) + (x2 * {v[2]} + x3 * {v[3]});"
-                        for p, v in enumerate(values)
-                    )
-                    emitter.line(f"{{ {given} {added} }}")
-            for name in weights:
-                for r in range(self.rows):
-                    emitter.line(f"{name}{r} = vec4<f32>({name}{r}.yzw, subgroupShuffle({name}{r}.x, four_on));")
+    def _weighted(self, item: Sum, lines: list[str]) -> tuple[object, ...]:
+        """A sum: its name, that of its weights, the loads of four rows, and the names of their vectors."""
+        rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]
+        start = len(lines)
+        pieces = [
+            (p, *(self.read(item.value, row, self.piece(item.width, p)) for row in rows))
+            for p in range(item.pieces(self.lanes))
+        ]
+        return item.name, item.weight, "\n".join(lines[start:]), pieces
 
 
 def texels_of(body: Graph, site: Site, node: Node) -> frozenset[Value]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from graphc.families.attention.base import LOWEST, literal
 from graphc.families.attention.rows import RowKernel
 from graphc.ir.graph import Value
 from graphc.ir.index import LANES, Index, variable
@@ -24,46 +23,14 @@ class Forward(RowsAreQueries):
 
     kind = "forward"
 
-    def declare(self) -> None:
-        for r in range(self.rows):
-            self.emitter.line(f"var top{r} = {LOWEST}; var total{r} = 0.0;")
+    def products(self) -> list[tuple[str, Value, Value]]:
+        return [("s", self.q, self.k)]
 
-    def weigh(self) -> None:
-        emitter, pieces = self.emitter, range(self.sums()[0].pieces(self.lanes))
-        self.product("s", self.q, self.k)
-        for r in range(self.rows):
-            emitter.line(f"s{r} *= {literal(self.scale)};")
-            seen, scores = self.seen(r), f"s{r}"
-            if seen:
-                emitter.line(f"let seen{r} = {seen};")
-                scores = f"select(vec4<f32>({LOWEST}), s{r}, seen{r})"
-            emitter.line(f"let best{r} = {scores};")
-            with emitter.block(""):
-                most = f"max(max(best{r}.x, best{r}.y), max(best{r}.z, best{r}.w))"
-                emitter.line(f"let now = max(top{r}, highest({most}));")
-                emitter.line(f"let shrink = exp(top{r} - now);")
-                weights = f"weight_v4(s{r} - now)"
-                emitter.line(f"s{r} = " + (f"select(vec4<f32>(), {weights}, seen{r});" if seen else f"{weights};"))
-                emitter.line(f"total{r} = total{r} * shrink + ((s{r}.x + s{r}.y) + (s{r}.z + s{r}.w));")
-                emitter.line(f"top{r} = now;")
-                if self.dropout:
-                    emitter.line(f"s{r} = {self.dropped(f's{r}', r)};")
-                emitter.line(" ".join(f"o{r}_{p} *= shrink;" for p in pieces))
-
-    def finish(self) -> None:
-        out, lse = self.node.outputs
-        for r in range(self.rows):
-            self.emitter.line(f"let sum{r} = added(total{r});")
-        if lse in self.body.outputs:
-            self._store_lse(lse)
-        if out in self.body.outputs:
-            for r in range(self.rows):
-                self.emitter.line(f"let part{r} = 1.0 / sum{r};")
-            self.store(out, "o", self.v.type.shape[-1], [f"part{r}" for r in range(self.rows)])
-
-    def _store_lse(self, lse: Value) -> None:
+    def store_logarithms(self) -> None:
         """Each lane writes one row's, so that the logarithm is computed once for all."""
-        emitter = self.emitter
+        emitter, lse = self.emitter, self.node.outputs[1]
+        if lse not in self.body.outputs:
+            return
         operand = self.bindings.write(lse)
         for load in self.loads():
             mine = range(load * self.lanes, min(self.rows, (load + 1) * self.lanes))
@@ -79,23 +46,13 @@ class Forward(RowsAreQueries):
                     row = variable(f"(first + lane + {mine[0]}u)", self.row_count)
                     emitter.write(operand, Index(lse.type.shape, [*self.prefix, row]), Term("found", 1, f32))
 
-
-class Backward(RowKernel):
-    """What the two kernels of the gradient share: s are the weights, g becomes the gradients of the scores."""
-
-    def weights_of(self, r: int, lse: str, delta: str) -> None:
-        """The weights of row r, and the gradients of its scores."""
-        emitter, seen = self.emitter, self.seen(r)
-        weights = f"weight_v4(s{r} * {literal(self.scale)} - {lse})"
-        emitter.line(f"s{r} = " + (f"select(vec4<f32>(), {weights}, {seen});" if seen else f"{weights};"))
-        used = {item.weight for item in self.sums()}
-        if "g" in used:
-            emitter.line(f"g{r} = s{r} * ({self.dropped(f'g{r}', r)} - {delta}) * {literal(self.scale)};")
-        if "s" in used and self.dropout:
-            emitter.line(f"s{r} = {self.dropped(f's{r}', r)};")
+    def store_sums(self) -> None:
+        out = self.node.outputs[0]
+        if out in self.body.outputs:
+            self.store(out, "o", self.v.type.shape[-1], [f"part{r}" for r in range(self.rows)])
 
 
-class Queries(RowsAreQueries, Backward):
+class Queries(RowsAreQueries):
     """The gradient of the queries."""
 
     kind = "queries"
@@ -104,20 +61,25 @@ class Queries(RowsAreQueries, Backward):
         self.row_lse = [self.read(self.lse, self.row_of(load)) for load in self.loads()]
         self.row_delta = [self.read(self.delta, self.row_of(load)) for load in self.loads()]
 
-    def weigh(self) -> None:
-        self.product("s", self.q, self.k)
-        self.product("g", self.dout, self.v)
-        for r in range(self.rows):
-            self.weights_of(r, self.of_row(self.row_lse, r), self.of_row(self.row_delta, r))
+    def products(self) -> list[tuple[str, Value, Value]]:
+        return [("s", self.q, self.k), ("g", self.dout, self.v)]
 
-    def finish(self) -> None:
+    def statistics(self, r: int) -> tuple[str, str]:
+        return self.of_row(self.row_lse, r), self.of_row(self.row_delta, r)
+
+    def store_sums(self) -> None:
         self.store(self.node.outputs[0], "o", self.q.type.shape[-1])
 
 
-class Keys(Backward):
+class Keys(RowKernel):
     """The gradients of keys and values."""
 
     kind = "keys"
+
+    @property
+    def of_keys(self) -> bool:
+        """Whether the gradient of the keys is wanted, which needs those of the scores."""
+        return any(item.weight == "g" for item in self.sums())
 
     def seen(self, r: int) -> str | None:
         inside = f"at < vec4<u32>({self.queries}u)"
@@ -125,21 +87,14 @@ class Keys(Backward):
             return f"(at + {self.offset}u >= vec4<u32>(first + {r}u)) & ({inside})"
         return inside if self.queries % self.step else None
 
-    def declare(self) -> None:
-        """Everything is read as it is needed."""
+    def products(self) -> list[tuple[str, Value, Value]]:
+        return [("s", self.k, self.q)] + ([("g", self.v, self.dout)] if self.of_keys else [])
 
-    def weigh(self) -> None:
-        self.product("s", self.k, self.q)
-        needed = [("lse", self.lse)]
-        if any(item.weight == "g" for item in self.sums()):
-            self.product("g", self.v, self.dout)
-            needed.append(("delta", self.delta))
-        for name, value in needed:
+    def read_columns(self) -> None:
+        for name, value in [("lse", self.lse)] + ([("delta", self.delta)] if self.of_keys else []):
             parts = [self.read(value, variable(f"n{j}", self.column_count)) for j in range(LANES)]
             self.emitter.line(f"let {name} = vec4<f32>({', '.join(parts)});")
-        for r in range(self.rows):
-            self.weights_of(r, "lse", "delta")
 
-    def finish(self) -> None:
+    def store_sums(self) -> None:
         for item in self.sums():
             self.store(self.output(item.name), item.name, item.width)
