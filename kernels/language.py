@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_TOKEN: Final = re.compile(r"^[ \t]*\{% (?P<statement>.+?) %\}[ \t]*\n|\{\{(?P<hole>\w+)\}\}", re.MULTILINE)
+_TOKEN: Final = re.compile(r"(?m)^[ \t]*\{% (?P<statement>.+?) %\}[ \t]*\n|\{\{(?P<hole>\w+)\}\}")
 """What a template has beside WGSL: nothing else of it is read by a regular expression."""
 
 

@@ -11,10 +11,37 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local % {{lanes}}u;
   let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
 {{start}}
+{% for r in each_row %}
+{% for j in each_column %}
+  var c{{r}}_{{j}} = {{type}}();
+{% end %}
+{% end %}
   let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);
   for (var k = part * {{part_length}}u; k < k_end; k += 4u) {  // at most {{k_turns}} turns
-{{step}}
+    // What is needed of the operands comes first, then one row after another with all its terms, so that a driver can
+    // keep the sums of a row in registers: term after term, they all went to memory and back.
+{{loaded}}
+{% for r, factors, terms in steps %}
+{% for t, value in factors %}
+    let x{{r}}_{{t}} = {{value}};
+{% end %}
+{% for j, t, value in terms %}
+    c{{r}}_{{j}} += x{{r}}_{{t}} * {{value}};
+{% end %}
+{% end %}
   }
-{{rest}}
+{% if rest %}
+  if ({{last_part}}) {
+{{rest_loaded}}
+{% for r, factors, terms in rest %}
+{% for t, value in factors %}
+    let x{{r}}_{{t}} = {{value}};
+{% end %}
+{% for j, t, value in terms %}
+    c{{r}}_{{j}} += x{{r}}_{{t}} * {{value}};
+{% end %}
+{% end %}
+  }
+{% end %}
 {{finish}}
 }

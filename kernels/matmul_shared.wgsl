@@ -22,6 +22,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let high = local / 8u % 4u + local / {{block_row}}u * 4u;
   let row = first_row + high * 4u;
   let column = first_column + lane * 4u;
+{% for r in each_row %}
+{% for j in each_column %}
+  var c{{r}}_{{j}} = vec4<{{type}}>();
+{% end %}
+{% end %}
 {{start}}
   let first_block = min(part * {{part_length}}u, {{last_block}}u);
 {{first}}
@@ -32,8 +37,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     let next_block = min(block + {{depth}}u, {{last_block}}u);
 {{next}}
-{{step}}
-{{read}}
+{% for t, a_at, b_at in terms %}
+    {
+{% for i in a_vector %}
+      let a{{i}} = rows_of_a[stage][{{t}}u][{{i}}u][{{a_at}}];
+{% end %}
+{% for j in each_column %}
+      let b{{j}} = columns_of_b[stage][{{t}}u][{{j}}u][{{b_at}}];
+{% end %}
+{% for r, i, letter in row_letters %}
+{% for j in each_column %}
+      c{{r}}_{{j}} += a{{i}}.{{letter}} * b{{j}};
+{% end %}
+{% end %}
+    }
+{% end %}
+{% if once %}
+    workgroupBarrier();
+{% end %}
   }
 {{finish}}
 }

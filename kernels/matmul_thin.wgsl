@@ -15,17 +15,50 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local % {{lanes}}u;
   let column = tile % {{tiles_wide}}u * {{tile_columns}}u + lane * {{width}}u;
 {{start}}
+{% for r in each_row %}
+{% for j in each_column %}
+  var c{{r}}_{{j}} = {{type}}();
+{% end %}
+{% end %}
   let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);
   for (var k = part * {{part_length}}u + share * 4u; k < k_end; k += {{stride}}u) {  // at most {{k_turns}} turns
-{{step}}
+{{loaded}}
+{% for r, factors, terms in steps %}
+{% for t, value in factors %}
+    let x{{r}}_{{t}} = {{value}};
+{% end %}
+{% for j, t, value in terms %}
+    c{{r}}_{{j}} += x{{r}}_{{t}} * {{value}};
+{% end %}
+{% end %}
   }
-{{rest}}
-{{put}}
+{% if rest %}
+  if ({{last_part}}) {
+{{rest_loaded}}
+{% for r, factors, terms in rest %}
+{% for t, value in factors %}
+    let x{{r}}_{{t}} = {{value}};
+{% end %}
+{% for j, t, value in terms %}
+    c{{r}}_{{j}} += x{{r}}_{{t}} * {{value}};
+{% end %}
+{% end %}
+  }
+{% end %}
+{% for r in each_row %}
+{% for j in each_column %}
+  shares[share][{{r}}u][{{j}}u][lane] = c{{r}}_{{j}};
+{% end %}
+{% end %}
   workgroupBarrier();
   if (share >= {{tile_rows}}u) { return; }
-{{zero}}
+{% for j in each_column %}
+  c0_{{j}} = {{type}}();
+{% end %}
   for (var other = 0u; other < {{team}}u; other++) {
-{{take}}
+{% for j in each_column %}
+    c0_{{j}} += shares[other][share][{{j}}u][lane];
+{% end %}
   }
 {{finish}}
 }

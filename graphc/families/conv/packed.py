@@ -22,7 +22,7 @@ from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, grid, se
 from graphc.codegen.parts import sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.families.conv.shape import Shape, convolves, shape_of
-from graphc.families.matmul.kernel import Tiled, soon
+from graphc.families.matmul.kernel import Row, Tiled, soon
 from graphc.families.matmul.product import Product
 from graphc.families.matmul.tile import Shape as Sizes
 from graphc.families.matmul.tile import Tile, candidates, choose, parted, problem_name
@@ -339,8 +339,8 @@ class _Tiled(Tiled):
         """From one place of x to the next."""
         return self.packed.sizes.groups * self.packed.channels
 
-    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
-        """Add the terms of some neighbours in a line of the kernel, for four channels, to every sum."""
+    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> list[Row]:
+        """Load the terms of some neighbours in a line of the kernel, for four channels; what is multiplied, by row."""
         p, emitter, many = self.packed, self.emitter, range(len(columns))
         far = p.node.attrs["dilation"][1]
         steps = p.sizes.taps[1] // p.taps  # in a line of the kernel
@@ -348,10 +348,9 @@ class _Tiled(Tiled):
         below = multiply(divide(number, steps), p.node.attrs["dilation"][0] * p.reach[1] * self.pixel)
         aside = multiply(modulo(number, steps), p.taps * far * self.pixel)
         place = emitter.named(add(add(below, aside), channel), longer=0)
-        term = emitter.named(add(multiply(number, p.taps * p.channels), channel), longer=0)
+        at = emitter.named(add(multiply(number, p.taps * p.channels), channel), longer=0)
         left = [
-            [self._load("a", add(self.first["a", m.text], term), tap * p.channels) for m in rows]
-            for tap in range(p.taps)
+            [self._load("a", add(self.first["a", m.text], at), tap * p.channels) for m in rows] for tap in range(p.taps)
         ]
         names: dict[tuple[int, int], str] = {}
 
@@ -362,11 +361,12 @@ class _Tiled(Tiled):
             return names[at]
 
         found = [[right(j, tap) for tap in range(p.taps)] for j in many]
-        for r in range(self.tile.rows):
-            each = [(tap, t) for tap in range(p.taps) for t in range(LANES)]
-            emitter.line(" ".join(f"let x{r}_{tap}{t} = {self.element(left[tap], r, t)};" for tap, t in each))
-            for j in many:
-                emitter.line(" ".join(f"c{r}_{j} += x{r}_{tap}{t} * {found[j][tap]}.{'xyzw'[t]};" for tap, t in each))
+        each = [(tap, t, f"{tap}{t}") for tap in range(p.taps) for t in range(LANES)]
+        products = [(j, term, f"{found[j][tap]}.{'xyzw'[t]}") for j in many for tap, t, term in each]
+        return [
+            (r, [(term, self.element(left[tap], r, t)) for tap, t, term in each], products)
+            for r in range(self.tile.rows)
+        ]
 
     def _load(self, which: str, at: Idx, further: int) -> str:
         """The name of four elements of an operand."""

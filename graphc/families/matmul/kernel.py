@@ -137,6 +137,11 @@ def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: 
     return emitter
 
 
+Row = tuple[int, list[tuple[str, str]], list[tuple[int, str, str]]]
+"""A row of sums: its number; the elements of A, by the name of the term; the vectors of B by column and term."""
+_NOTHING: list[Row] = []
+
+
 class Tiled:
     """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums.
 
@@ -197,7 +202,10 @@ class Tiled:
     def kernel(self, scratch: Value | None) -> KernelSource:
         """The kernel; with `scratch`, it writes its parts of the sums there and leaves the epilogue to another."""
         tile, size = self.tile, self.problem.shape
-        holes = self._shared_holes() if tile.depth else self.holes()
+        if tile.depth:
+            holes = shared.holes(self.emitter, self.problem, tile, self.batch, self.operand)
+        else:
+            holes = self.holes()
         with self.emitter.scope() as finish:
             written = self._finish(scratch)
         workgroups = grid(tile.count(size), self.site.target)
@@ -216,6 +224,8 @@ class Tiled:
             splits=tile.splits,
             grid_columns=workgroups[0],
             part_length=tile.part_length(size),
+            each_row=range(tile.rows),
+            each_column=range(tile.columns),
             finish="\n".join(finish),
             **holes,
         )
@@ -232,61 +242,38 @@ class Tiled:
             touches=touches,
         )
 
-    def _declare_sums(self) -> None:
-        kind = Lanes(self.width)(self.problem.acc)
-        for r in range(self.tile.rows):
-            self.emitter.line(" ".join(f"var c{r}_{j} = {kind}();" for j in range(self.tile.columns)))
-
     def holes(self) -> dict[str, object]:
-        """What is particular to the kernel whose invocations load their own operands."""
+        """What is particular to the kernels whose invocations load their own operands."""
         tile, size = self.tile, self.problem.shape
         with self.emitter.scope() as start:
             rows = self._load_rows()
             last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
             columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
             self.begin(rows, columns)
-            self._declare_sums()
-        whole = size.k // LANES * LANES
-        with self.emitter.scope(), self.emitter.scope() as step:
+        whole, steps, rest = size.k // LANES * LANES, _NOTHING, _NOTHING
+        with self.emitter.scope(), self.emitter.scope() as loaded:
             if whole:
-                self.step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
-        with self.emitter.scope() as rest:
+                steps = self.step(rows, columns, Idx("k", 1, LANES, size.k), LANES)
+        with self.emitter.scope(), self.emitter.scope() as rest_loaded:
             if size.k % LANES:
-                with self.emitter.block(f"if (part == {tile.splits - 1}u{' && share == 0u' if tile.team > 1 else ''})"):
-                    self.step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
+                rest = self.step(rows, columns, Idx(f"{whole}u", 1, LANES, size.k), size.k % LANES)
         holes: dict[str, object] = {
             "tiles_wide": tile.across(size)[0],
             "width": self.width,
+            "type": Lanes(self.width)(self.problem.acc),
             "k_whole": whole,
             "k_turns": -(-tile.part_length(size) // (LANES * tile.team)),
             "start": "\n".join(start),
-            "step": "\n".join(step),
-            "rest": "\n".join(rest),
+            "loaded": "\n".join(loaded),
+            "steps": steps,
+            "last_part": f"part == {tile.splits - 1}u" + (" && share == 0u" if tile.team > 1 else ""),
+            "rest_loaded": "\n".join(rest_loaded),
+            "rest": rest,
         }
         if tile.team > 1:
-            return holes | self._team_holes()
+            return holes | {"team": tile.team, "stride": LANES * tile.team, "columns": tile.columns}
         below = f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else ""
         return holes | {"row_of_group": below, "groups": tile.groups}
-
-    def _team_holes(self) -> dict[str, object]:
-        """What is particular to the kernel whose invocations share sums."""
-        tile, columns = self.tile, range(self.tile.columns)
-        put = [f"  shares[share][{r}u][{j}u][lane] = c{r}_{j};" for r in range(tile.rows) for j in columns]
-        return {
-            "team": tile.team,
-            "stride": LANES * tile.team,
-            "columns": tile.columns,
-            "type": Lanes(self.width)(self.problem.acc),
-            "put": "\n".join(put),
-            "zero": "\n".join(f"  c0_{j} = {Lanes(self.width)(self.problem.acc)}();" for j in columns),
-            "take": "\n".join(f"    c0_{j} += shares[other][share][{j}u][lane];" for j in columns),
-        }
-
-    def _shared_holes(self) -> dict[str, object]:
-        """What is particular to the kernel whose workgroup shares what it loads."""
-        with self.emitter.scope() as start:
-            self._declare_sums()
-        return shared.holes(self.emitter, self.problem, self.tile, self.batch, self.operand, start)
 
     def _load_rows(self) -> list[Idx]:
         """The index along M of each load of A: of one row, or of four where lanes run along M."""
@@ -305,18 +292,12 @@ class Tiled:
     def begin(self, rows: list[Idx], columns: list[Idx]) -> None:
         """Write what is known of these rows and columns before the first term."""
 
-    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> None:
-        """Add `terms` (at most 4) products to every sum, from index k on.
-
-        The operands come first, then one row after another with all its terms: a driver can keep the sums of a row in
-        registers then. Term after term, they all go to memory and back for each (on llvmpipe that costs a fifth).
-        """
-        tile, emitter = self.tile, self.emitter
+    def step(self, rows: list[Idx], columns: list[Idx], k: Idx, terms: int) -> list[Row]:
+        """Load what `terms` (at most 4) products of every sum need, from index k on; what is multiplied, by row."""
+        tile = self.tile
         left, right = self._terms("a", rows, k, terms), self._terms("b", columns, k, terms)
-        for r in range(tile.rows):
-            emitter.line(" ".join(f"let x{r}_{t} = {self.element(left[t], r, t)};" for t in range(terms)))
-            for j in range(tile.columns):
-                emitter.line(" ".join(f"c{r}_{j} += x{r}_{t} * {right[t][j]};" for t in range(terms)))
+        products = [(j, str(t), right[t][j]) for j in range(tile.columns) for t in range(terms)]
+        return [(r, [(str(t), self.element(left[t], r, t)) for t in range(terms)], products) for r in range(tile.rows)]
 
     def _terms(self, which: str, places: list[Idx], k: Idx, terms: int) -> list[list[str]]:
         """For each of some terms from index k on, an operand's vectors (or elements) at places along its other axis.

@@ -31,10 +31,8 @@ Read = Callable[[str, Index, int], str]
 """Of operand "a" or "b", the name of the vector at an index, in the type of the sums."""
 
 
-def holes(
-    emitter: Emitter, problem: Product, tile: Tile, batch: Idx, read: Read, start: list[str]
-) -> dict[str, object]:
-    """What the template needs beside what all products do. start: statements that declare the sums."""
+def holes(emitter: Emitter, problem: Product, tile: Tile, batch: Idx, read: Read) -> dict[str, object]:
+    """What the template needs beside what all products do."""
     size, kind = problem.shape, Lanes(1)(problem.acc)
     fills = [
         _Fill(emitter, problem, tile, batch, read, "a", tile.a_along == "k", tile.tile_rows, size.m),
@@ -52,9 +50,6 @@ def holes(
     with emitter.scope(), emitter.scope() as following:
         for fill in fills:
             fill.load("next_block", declare=False)
-    with emitter.scope(), emitter.scope() as step:
-        for t in range(tile.depth):
-            _add(emitter, tile, t)
     wide, high = tile.across(size)
     band = BAND if min(wide, high) >= BAND else 1
     return {
@@ -72,12 +67,14 @@ def holes(
         "last_block": (size.k - 1) // tile.depth * tile.depth,
         "k_turns": tile.part_length(size) // tile.depth,
         "type": kind,
-        "start": "\n".join([*start, *places]),
+        "start": "\n".join(places),
         "first": "\n".join(first),
         "keep": "\n".join(keep),
         "next": "\n".join(following),
-        "step": "\n".join(step),
-        "read": "    workgroupBarrier();" if tile.stages == 1 else "",
+        "terms": [_places(tile, t) for t in range(tile.depth)],
+        "a_vector": range(tile.rows // LANES),
+        "row_letters": [(r, r // LANES, "xyzw"[r % LANES]) for r in range(tile.rows)],
+        "once": tile.stages == 1,
     }
 
 
@@ -86,19 +83,11 @@ def _swizzle(term: int) -> int:
     return term % 8 // 2
 
 
-def _add(emitter: Emitter, tile: Tile, t: int) -> None:
-    """Add the products of term t of a block to the sums."""
+def _places(tile: Tile, t: int) -> tuple[int, str, str]:
+    """Term t of a block, and where its vectors of A's rows and B's columns lie."""
     a_at = f"high ^ {_swizzle(t)}u" if tile.a_along == "k" and _swizzle(t) else "high"
     b_at = f"lane ^ {_swizzle(t)}u" if tile.b_along == "k" and _swizzle(t) else "lane"
-    emitter.line("{")
-    for i in range(tile.rows // LANES):
-        emitter.line(f"  let a{i} = rows_of_a[stage][{t}u][{i}u][{a_at}];")
-    for j in range(tile.columns):
-        emitter.line(f"  let b{j} = columns_of_b[stage][{t}u][{j}u][{b_at}];")
-    for r in range(tile.rows):
-        x = f"a{r // LANES}.{'xyzw'[r % LANES]}"
-        emitter.line("  " + " ".join(f"c{r}_{j} += {x} * b{j};" for j in range(tile.columns)))
-    emitter.line("}")
+    return t, a_at, b_at
 
 
 class _Fill:

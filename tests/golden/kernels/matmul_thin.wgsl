@@ -37,14 +37,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let v6 = x1[at5 + 24u];
     let v7 = x1[at5 + 48u];
     let v8 = x1[at5 + 72u];
-    let x0_0 = v1.x; let x0_1 = v1.y; let x0_2 = v1.z; let x0_3 = v1.w;
-    c0_0 += x0_0 * v4; c0_0 += x0_1 * v6; c0_0 += x0_2 * v7; c0_0 += x0_3 * v8;
-    let x1_0 = v2.x; let x1_1 = v2.y; let x1_2 = v2.z; let x1_3 = v2.w;
-    c1_0 += x1_0 * v4; c1_0 += x1_1 * v6; c1_0 += x1_2 * v7; c1_0 += x1_3 * v8;
-    let x2_0 = v3.x; let x2_1 = v3.y; let x2_2 = v3.z; let x2_3 = v3.w;
-    c2_0 += x2_0 * v4; c2_0 += x2_1 * v6; c2_0 += x2_2 * v7; c2_0 += x2_3 * v8;
+    let x0_0 = v1.x;
+    let x0_1 = v1.y;
+    let x0_2 = v1.z;
+    let x0_3 = v1.w;
+    c0_0 += x0_0 * v4;
+    c0_0 += x0_1 * v6;
+    c0_0 += x0_2 * v7;
+    c0_0 += x0_3 * v8;
+    let x1_0 = v2.x;
+    let x1_1 = v2.y;
+    let x1_2 = v2.z;
+    let x1_3 = v2.w;
+    c1_0 += x1_0 * v4;
+    c1_0 += x1_1 * v6;
+    c1_0 += x1_2 * v7;
+    c1_0 += x1_3 * v8;
+    let x2_0 = v3.x;
+    let x2_1 = v3.y;
+    let x2_2 = v3.z;
+    let x2_3 = v3.w;
+    c2_0 += x2_0 * v4;
+    c2_0 += x2_1 * v6;
+    c2_0 += x2_2 * v7;
+    c2_0 += x2_3 * v8;
   }
-
   shares[share][0u][0u][lane] = c0_0;
   shares[share][1u][0u][lane] = c1_0;
   shares[share][2u][0u][lane] = c2_0;
