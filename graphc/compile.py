@@ -217,11 +217,8 @@ class Compiled(Generic[P, R]):
         donated = self._parameters.donated_leaves(dynamic)
 
         # Graph -> Graph of kernels; with a limit also -> Plan, as often as it takes to keep to that
-        def compose(target: Target = target, trust: bool = True) -> Composed:
-            passes = pipeline.informed(self._passes, target, donated, trust)
-            made = Composed(pipeline.stages(program.graph, passes), passes)
-            return made if self._memory_limit is None else within(self._memory_limit, made, target, donated)
-
+        # (this holds nothing that holds the Executable: a program that is dropped gives its memory back at once)
+        compose = functools.partial(_composed, program.graph, self._passes, self._memory_limit, donated, target=target)
         made = compose()
         executable = Executable(
             name=self._name,
@@ -272,6 +269,19 @@ class Compiled(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"Compiled({self._name}, {len(self._signatures)} signatures)"
+
+
+def _composed(
+    graph: Graph,
+    passes: tuple[pipeline.GraphPass, ...],
+    limit: int | None,
+    donated: frozenset[int],
+    target: Target,
+    trust: bool = True,
+) -> Composed:
+    passes = pipeline.informed(passes, target, donated, trust)
+    made = Composed(pipeline.stages(graph, passes), passes)
+    return made if limit is None else within(limit, made, target, donated)
 
 
 def _arguments(names: Sequence[str], graph: Graph, leaves: Sequence[Any]) -> tuple[Argument, ...]:
