@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import IndexRangeError, ShapeError, TraceError
+from graphc.errors import ArgumentError, IndexRangeError, ShapeError, TraceError
 from graphc.ir.types import broadcast_shapes, f32, i32, normalize_axis
 from graphc.tracing import advice
 from graphc.tracing.core import constant, emit, is_tracer, owner
@@ -106,6 +106,8 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim)
+    if np.ndim(condition) != 1:
+        raise ShapeError(f"the condition has {np.ndim(condition)} axes: needs one")
     ids = np.flatnonzero(np.asarray(condition))
     return _rows(x, ids, axis)
 
@@ -227,11 +229,21 @@ def logspace(
 
 
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    """np.geomspace between traced ends of one sign."""
-    first, last = traced(start), traced(stop)
+    """np.geomspace between traced ends; NaN between two of different signs."""
+    for known in (start, stop):
+        if not is_tracer(known) and np.any(np.asarray(known) == 0):
+            raise ArgumentError("a geometric sequence cannot hold 0, which is one of its ends")
+    given = traced(start), traced(stop)
+    shape = broadcast_shapes(*(v.shape for v in given))
+    first, last = (broadcast_to(v, shape) for v in given)
     sign: Any = np.sign(first)
-    made: Any = linspace(np.log(np.abs(first)), np.log(np.abs(last)), num, endpoint, axis=axis)
-    made = np.exp(made) * sign
+    far = np.where(np.sign(last) == sign, np.log(np.abs(last)), np.nan)
+    made: Any = np.exp(linspace(np.log(np.abs(first)), far, num, endpoint)) * sign
+    count = made.shape[0]
+    turn = np.arange(count).reshape(-1, *(1 for _ in shape))
+    for end, value in ((0, first), (count - 1, last))[: 2 if endpoint and count > 1 else 1]:
+        made = np.where(turn == end, cast(value, made.value.type.dtype), made)
+    made = moveaxis(made, 0, axis)
     return made if dtype is None else as_type(made, dtype)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ShapeError, TraceError
+from graphc.errors import ArgumentError, ShapeError, TraceError
 from graphc.ir.types import Shape, normalize_axis
 from graphc.tracing.core import constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
@@ -61,6 +62,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     x = traced(f)
     x = cast(x, inexact(x.value.type.dtype))
     axes = tuple(range(x.ndim)) if axis is None else tuple(normalize_axis(i, x.ndim) for i in ints(axis, "axis"))
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {axis!r} names an axis twice")
     if edge_order not in (1, 2):
         raise ShapeError(f"edge_order is {edge_order}: it must be 1 or 2")
     if len(varargs) == 0:
@@ -125,10 +128,13 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     n = heights.shape[axis]
     width: Any = dx
     if x is not None:
+        apart = (n,) if np.ndim(x) == 1 else heights.shape
+        if np.shape(x)[-1:] == () or np.broadcast_shapes(np.shape(x), apart) != apart:
+            raise ShapeError(f"x has shape {np.shape(x)}, y is {heights.value.type}: need {apart}")
         width = np.diff(x) if np.ndim(x) == 1 else np.diff(x, axis=axis)
         width = np.reshape(width, _line(n - 1, axis, heights.ndim)) if np.ndim(x) == 1 else width
     pairs: Any = part(heights, axis, min(1, n), n) + part(heights, axis, 0, max(n - 1, 0))
-    return np.sum(width * pairs / 2.0, axis=axis)
+    return np.sum(width * pairs / 2.0, axis=axis - heights.ndim)
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
@@ -169,10 +175,13 @@ def cov(
     if y is not None:
         rows = concatenate((rows, _variables(y, rowvar)), 0)
     rows = cast(rows, inexact(rows.value.type.dtype))
-    less = (0 if bias else 1) if ddof is None else ddof
+    less = (0 if bias else 1) if ddof is None else int(ddof)
+    if ddof is not None and ddof != less:
+        raise ArgumentError(f"ddof is {ddof!r}: needs an integer")
     weights: Any = None
-    for given in (fweights, aweights):
+    for given, named in ((fweights, "fweights"), (aweights, "aweights")):
         if given is not None:
+            _check_weights(given, named, rows.shape[1])
             weight: Any = cast(traced(given), rows.value.type.dtype)
             weights = weight if weights is None else weights * weight
     values: Any = rows
@@ -191,6 +200,17 @@ def cov(
     made = apart @ other.T
     made = made / (np.float32(factor) if not is_tracer(factor) else factor)
     return np.squeeze(made)
+
+
+def _check_weights(weights: Any, what: str, count: int) -> None:
+    """Raise for weights that are not one for each observation, that are negative, or no counts where these are due."""
+    if np.shape(weights) != (count,):
+        raise ShapeError(f"{what} have shape {np.shape(weights)}: need one for each of {count} observations")
+    known = None if is_tracer(weights) else np.asarray(weights)
+    if known is not None and (known < 0).any():
+        raise ArgumentError(f"{what} hold {known.min()}: none may be negative")
+    if known is not None and what == "fweights" and (known != np.around(known)).any():
+        raise ArgumentError(f"{what} hold what is no integer: they count, and aweights weigh")
 
 
 def _variables(m: Any, rowvar: bool) -> Tracer:
@@ -230,7 +250,10 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if t.ndim != 1:
         raise ShapeError(f"needs one axis, got {t.value.type}")
     columns: list[Any] = []
-    for k in range(t.shape[0] if N is None else int(N)):
+    count = t.shape[0] if N is None else operator.index(N)
+    if count < 0:
+        raise ShapeError(f"N is {count}: it must not be negative")
+    for k in range(count):
         columns.append(columns[-1] * t if k else np.ones_like(t))
     if not columns:
         return reshape(part(t, 0, 0, 0), (t.shape[0], 0)) if t.shape[0] == 0 else broadcast_to(t[:0], (t.shape[0], 0))

@@ -23,6 +23,7 @@ from graphc.tracing import (
     reductions,
     scans,
     selection,
+    settings,
     shaping,
     sorting,
 )
@@ -61,6 +62,9 @@ VIEWS: Final[frozenset[Any]] = frozenset(
 
 _EACH: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_arrays))
 
+_RAW: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What Python and NumPy raise for arguments that mean nothing to them."""
+
 _ITSELF: Final[frozenset[Any]] = frozenset((np.atleast_1d, np.atleast_2d, np.atleast_3d, np.real))
 
 
@@ -80,9 +84,15 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             raise TraceError(f"{_full_name(func)} cannot be traced: {hint}")
         if kwargs:
             kwargs = _checked(func, handler, kwargs)
+        settings.check(name, handler, args, kwargs)
         return _viewing(func, handler, args, kwargs) if func in VIEWS else fresh(handler(*args, **kwargs))
     except GraphcError as error:
         raise located(error, name) from None
+    except _RAW as error:
+        made = settings.refused(error, func, args, kwargs, _full_name(func))
+        if made is None:
+            raise
+        raise located(made) from error
 
 
 def _viewing(func: Any, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ShapeError, TraceError
+from graphc.errors import ArgumentError, ShapeError, TraceError
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.tracing import products
 from graphc.tracing.core import emit, emit_all, is_tracer, located, owner
@@ -145,9 +145,63 @@ def _factored(a: Any) -> tuple[Any, Any]:
 
 
 def det(a: Any) -> Any:
-    """np.linalg.det."""
-    diagonal, sign = _factored(a)
-    return np.prod(diagonal, axis=-1) * sign
+    """np.linalg.det. The gradient is that of the polynomial that it is, at singular matrices too."""
+
+    def value(a: Any) -> Any:
+        diagonal, sign = _factored(a)
+        return np.prod(diagonal, axis=-1) * sign
+
+    x = _matrices(a, square=True)
+    if not x.shape[-1]:
+        return np.ones(x.shape[:-2], x.dtype)
+    return with_gradient(
+        "det", value, lambda a: (value(a), a), lambda made, a, g: g[..., None, None] * _cofactors(a), x
+    )
+
+
+def _cofactors(a: Any) -> Any:
+    """The matrix of the derivatives of a determinant, by singular values, of which none divides."""
+
+    def parts(a: Any) -> tuple[Any, Any, Any, Any]:
+        u, s, vh = _svd(a)
+        diagonal, sign = _factored(u @ vh)
+        return u, s, vh, (sign * np.prod(np.sign(diagonal), axis=-1))[..., None, None]
+
+    def by_values(a: Any) -> Any:
+        u, s, vh, sign = parts(a)
+        return (u * _others(s)[..., None, :]) @ vh * sign
+
+    def backward(made: Any, a: Any, g: Any) -> Any:
+        # The second derivative of a determinant, which is symmetric: what it makes of g.
+        u, s, vh, sign = parts(a)
+        inner = _turned(u) @ g @ _turned(vh)
+        pairs = _other_pairs(s)
+        diagonal = np.diagonal(inner, axis1=-2, axis2=-1)
+        eye = np.eye(s.shape[-1], dtype=a.dtype)
+        mixed = eye * np.sum(pairs * diagonal[..., None, :], axis=-1)[..., None] - pairs * _turned(inner)
+        return u @ mixed @ vh * sign
+
+    return with_gradient("cofactors", by_values, lambda a: (_cofactors(a), a), backward, a)
+
+
+def _before(s: Any) -> Any:
+    """The products of the elements before each one along the last axis."""
+    return np.cumprod(np.concatenate([np.ones_like(s[..., :1]), s[..., :-1]], axis=-1), axis=-1)
+
+
+def _others(s: Any) -> Any:
+    """The products of all other elements along the last axis."""
+    return _before(s) * _before(s[..., ::-1])[..., ::-1]
+
+
+def _other_pairs(s: Any) -> Any:
+    """[..., n, n]: the products of all elements but two, and 0 on the diagonal."""
+    n = s.shape[-1]
+    above = np.triu(np.ones((n, n), bool), 1)
+    between = _before(np.where(above, s[..., None, :], 1))
+    outside = _before(s)[..., :, None] * _before(s[..., ::-1])[..., ::-1][..., None, :]
+    found = np.where(above, between * outside, 0)
+    return found + _turned(found)
 
 
 def slogdet(a: Any) -> Any:
@@ -254,6 +308,11 @@ def _least_squares(x: Any, y: Any, share: float) -> tuple[Any, Any, Any]:
     return np.where(full, found, shortest), rank, s
 
 
+def _sensible(share: float, dtype: Any) -> float:
+    """A share as LAPACK takes it: the precision in the place of one that leaves all singular values in, or none."""
+    return share if 0 < share < 1 else float(np.finfo(dtype).eps)
+
+
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """np.linalg.lstsq. The sums of squared residuals are those of a matrix of full rank: none where m <= n."""
     x, y = _pair(a, b)
@@ -263,7 +322,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
         )
     m, n = x.shape
     rows = y if y.ndim == 2 else y[:, None]
-    share = float(np.finfo(x.dtype).eps) if rcond == -1 else _least(x, rcond)
+    share = _sensible(_least(x, rcond), x.dtype)
     found, rank, s = _least_squares(x, rows, share)
     apart = rows - x @ found
     rest = np.sum(apart * apart, axis=0) if m > n else np.zeros(0, x.dtype)
@@ -314,10 +373,15 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def cond(x: Any, p: Any = None) -> Any:
     """np.linalg.cond."""
     t = _matrices(x)
+    if not t.size:
+        raise ShapeError(f"{t.value.type} has no elements, so it has no condition number")
     if p in (None, 2, -2):
         s = _svd(t)[1]
-        return s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
-    return norm(t, p, (-2, -1)) * norm(inv(t), p, (-2, -1))
+        found = s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
+    else:
+        found = norm(t, p, (-2, -1)) * norm(inv(t), p, (-2, -1))
+    # A singular matrix has an infinite one: 0 / 0 says as much, unless there was NaN before.
+    return np.where(np.isnan(found) & ~np.any(np.isnan(t), axis=(-2, -1)), np.inf, found)
 
 
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
@@ -332,6 +396,8 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """np.linalg.tensorinv."""
     x = traced(a)
+    if ind <= 0:
+        raise ArgumentError(f"ind is {ind}: it must be 1 or more")
     rows, rest = x.shape[:ind], x.shape[ind:]
     return np.reshape(inv(np.reshape(x, (math.prod(rows), math.prod(rest)))), (*rest, *rows))
 
@@ -342,6 +408,10 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
         raise TraceError(
             "full= and cov= cannot be traced: leave them out, and write np.linalg.lstsq for what they tell"
         )
+    if np.min(deg, initial=0) < 0:
+        raise ArgumentError(f"deg is {deg!r}: no power may be negative")
+    if w is not None and np.shape(w) != np.shape(y)[:1]:
+        raise ShapeError(f"w has shape {np.shape(w)}, y {np.shape(y)}: need a weight for each of y")
     powers: Any = np.arange(deg, -1, -1) if np.ndim(deg) == 0 else np.sort(np.asarray(deg))[::-1]  # highest first
     if not is_tracer(x) and not is_tracer(w):
         # What is known is solved in float64 before anything runs; the fit is then one product.
@@ -349,7 +419,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
         weights: Any = np.ones(len(left)) if w is None else np.asarray(w, np.float64)
         left = left * weights[:, None]
         size = np.sqrt((left * left).sum(0))
-        share = len(left) * np.finfo(np.float64).eps if rcond is None else rcond
+        share = len(left) * np.finfo(np.float64).eps if rcond is None else _sensible(rcond, np.float64)
         known = np.linalg.pinv(left / size, share) / size[:, None] * weights
         given = traced(y)
         dtype = inexact(given.value.type.dtype)
@@ -363,6 +433,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
             values = values * (weights if values.ndim == 1 else weights[:, None])
         size = np.sqrt(np.sum(left * left, axis=0))
         share = len(left) * float(np.finfo(points.dtype).eps) if rcond is None else float(rcond)
+        share = _sensible(share, points.dtype)
         columns = values if values.ndim == 2 else values[:, None]
         made = _least_squares(traced(left / size), columns, share)[0] / size[:, None]
         made = made if values.ndim == 2 else made[:, 0]

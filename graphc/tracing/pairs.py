@@ -6,6 +6,7 @@ A graph holds real numbers. What is complex within a function is a pair of trace
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
@@ -171,7 +172,7 @@ def _transform(z: Any, n: Any, axis: int, norm: Any, back: bool) -> Pair:
     if not x.ndim:
         raise ShapeError("needs an axis, got a number")
     axis = normalize_axis(axis, x.ndim)
-    length = x.shape[axis] if n is None else int(n)
+    length = x.shape[axis] if n is None else operator.index(n)
     if length < 1:
         raise ShapeError(f"{length} points: needs one or more")
     if norm not in (None, "backward", "ortho", "forward"):
@@ -260,8 +261,10 @@ def rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = Non
 def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
     """np.fft.irfft."""
     z = a if isinstance(a, Pair) else Pair(traced(a), traced(a) * 0.0)
-    axis = axis % z.ndim
-    length = 2 * (z.shape[axis] - 1) if n is None else int(n)
+    axis = normalize_axis(axis, z.ndim)
+    length = 2 * (z.shape[axis] - 1) if n is None else operator.index(n)
+    if length < 1:
+        raise ShapeError(f"n is {length}: a transform needs 1 point or more")
     kept = length // 2 + 1
     real, imag = (_cut(np.moveaxis(v, axis, -1), kept) for v in (z.real, z.imag))
     inner = slice(kept - 2 if length % 2 == 0 else kept - 1, 0, -1)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ShapeError, TraceError
+from graphc.errors import ArgumentError, ShapeError, TraceError
 from graphc.ir.types import DType, Shape, bool_, dtype_of, f16, f32, i32, normalize_axis
 from graphc.tracing.core import adopted, emit, is_tracer, owner
 from graphc.tracing.promote import accumulator, cast, common_dtype, converted, inexact, requested
@@ -164,6 +164,8 @@ def _variance(
 ) -> tuple[Tracer, DType]:
     """The variance, of half precision in single, and the element type that it is to have in the end."""
     no_out(out)
+    if correction is not NO and ddof != 0:
+        raise ArgumentError("ddof= and correction= mean the same: leave one of them out")
     ddof = ddof if correction is NO else correction
     x = traced(a)
     wanted = requested(dtype, inexact(x.value.type.dtype))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import IndexRangeError, ShapeError, TraceError
+from graphc.errors import ArgumentError, IndexRangeError, ShapeError, TraceError
 from graphc.ir.types import NDArray, Shape, f32, f64, i32, i64, normalize_axis
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted
@@ -38,6 +38,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def clip(a: Any, a_min: Any = NO, a_max: Any = NO, out: Any = None, *, min: Any = NO, max: Any = NO) -> Any:
     """np.clip: minimum(maximum(a, a_min), a_max)."""
     no_out(out)
+    if (a_min is not NO or a_max is not NO) and (min is not NO or max is not NO):
+        raise ArgumentError("a_min and a_max are given, and min or max too: leave one of them out")
     low, high = (min if a_min is NO else a_min), (max if a_max is NO else a_max)
     made = a
     if low is not None and low is not NO:
@@ -171,24 +173,70 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
     """np.pad in all modes but a function; empty pads with 0."""
     x = traced(array)
     widths = _widths(pad_width, x.ndim)
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, widths, options.pop("constant_values", 0))
-    if mode in _STATISTICS:
-        return _pad_statistic(x, widths, _STATISTICS[mode], options.pop("stat_length", None))
-    if mode == "linear_ramp":
-        return _pad_ramp(x, widths, options.pop("end_values", 0))
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+    if not isinstance(mode, str) or mode not in _OPTIONS:
         raise TraceError(f"mode {mode!r} cannot be traced: write np.concatenate of the parts")
+    for name in options:
+        if name not in _OPTIONS[mode]:
+            raise ArgumentError(f"mode {mode!r} has no {name}=")
+    if mode in ("constant", "empty"):
+        return _pad_constant(x, widths, options.get("constant_values", 0))
+    if mode in _STATISTICS:
+        return _pad_statistic(x, widths, _STATISTICS[mode], options.get("stat_length"))
+    if mode == "linear_ramp":
+        return _pad_ramp(x, widths, options.get("end_values", 0))
+    kind = options.get("reflect_type", "even")
+    if kind not in ("even", "odd"):
+        raise ArgumentError(f"reflect_type is {kind!r}: it must be 'even' or 'odd'")
     for axis, (low, high) in enumerate(widths):
         if low or high:
             if not x.shape[axis]:
                 raise ShapeError(f"axis {axis} of {x.value.type} is empty: mode {mode!r} has nothing to repeat")
-            ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode, **options)
+            if kind == "odd":
+                x = _pad_odd(x, axis, (low, high), mode)
+                continue
+            ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode)
             x = gathered(x, constant(x.state, ids), axis, True)
     return x
 
 
+def _pad_odd(x: Tracer, axis: int, width: tuple[int, int], mode: Any) -> Tracer:
+    """An axis that goes on beyond its ends turned by half around them: twice the end less what is reflected.
+
+    What is reflected may be made so itself, so that an element is one of x, added or taken off, and multiples of the
+    first and the last. How many, NumPy says of rows of known elements.
+    """
+
+    def spread(row: Any) -> NDArray:
+        return np.pad(row, width, mode=mode, reflect_type="odd")
+
+    n = x.shape[axis]
+    place = np.arange(n)
+    inner = spread(np.where((place > 0) & (place < n - 1), place, 0))
+    made: Any = gathered(x, constant(x.state, np.abs(inner).astype(np.int32)), axis, True)
+    made = made * _column(np.sign(inner), axis, x)
+    for end in sorted({0, n - 1}):
+        times, edge = _column(spread(np.where(place == end, 1, 0)), axis, x), part(x, axis, end, end + 1)
+        # Nothing of an end that is infinite is nothing.
+        made = made + np.where(times == 0, np.zeros((), x.dtype), times * edge)
+    return cast(made, x.value.type.dtype)
+
+
+def _column(numbers: NDArray, axis: int, x: Tracer) -> NDArray:
+    return numbers.astype(x.dtype).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
+
+
 _STATISTICS: Final[dict[str, Any]] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "constant": ("constant_values",),
+    "empty": (),
+    "edge": (),
+    "wrap": (),
+    "reflect": ("reflect_type",),
+    "symmetric": ("reflect_type",),
+    "linear_ramp": ("end_values",),
+    **dict.fromkeys(_STATISTICS, ("stat_length",)),
+}
+"""The modes of np.pad, and the keywords that each has."""
 
 
 def _pad_statistic(x: Tracer, widths: list[tuple[int, int]], of: Any, lengths: Any) -> Tracer:

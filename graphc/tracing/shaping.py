@@ -315,6 +315,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Tracer:
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
     shifts, axes = ints(shift, "shift"), ints(axis, "axis")
+    if len(shifts) != len(axes) and 1 not in (len(shifts), len(axes)):
+        raise ShapeError(f"{len(shifts)} shifts for {len(axes)} axes: need one for all, or one for each")
     if len(shifts) != len(axes):
         shifts, axes = (shifts * len(axes), axes) if len(shifts) == 1 else (shifts, axes * len(shifts))
     for by, along in zip(shifts, axes, strict=True):
@@ -329,7 +331,9 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Tracer:
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Tracer:
     """np.rot90."""
     x = traced(m)
-    i, j = axes
+    i, j = (normalize_axis(axis, x.ndim, "axes") for axis in ints(axes, "axes"))
+    if i == j:
+        raise ShapeError(f"axes {axes!r} name one axis twice")
     if k % 4 == 0:
         return x
     if k % 4 == 2:
@@ -372,7 +376,11 @@ def resize(a: Any, new_shape: Any) -> Tracer:
     """np.resize: the elements over and over until the shape is full."""
     x = ravel(a)
     shape = ints(new_shape, "shape")
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"shape {shape} has a negative length")
     size = math.prod(shape)
+    if not x.size and size:
+        return broadcast_to(constant(x.state, np.zeros((), x.dtype)).as_strong(), shape)
     times = -(-size // x.size) if x.size else 0
     return reshape(part(tile(x, times), 0, 0, size), shape)
 

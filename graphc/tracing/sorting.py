@@ -141,6 +141,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Trac
     if edges.ndim != 1:
         raise ShapeError(f"the sorted array is {edges.value.type}: needs one axis")
     if sorter is not None:
+        if np.shape(sorter) != edges.shape:
+            raise ShapeError(f"sorter has shape {np.shape(sorter)}: needs a place for each of {edges.value.type}")
         edges = take(edges, sorter)
     return cast(search(edges.as_strong(), values.as_strong(), side == "right"), dtype_of(np.int64))
 

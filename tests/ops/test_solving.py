@@ -151,3 +151,49 @@ def test_float64_keeps_its_digits(name: str) -> None:
     step = 1e-5
     slope = (total(a + step * direction) - total(a - step * direction)) / (2 * step)
     assert abs(np.sum(gradient * direction) - slope) < 1e-8 * np.abs(gradient * direction).sum()
+
+
+def cofactors(a: Any) -> Any:
+    """The derivatives of a determinant, by determinants of what is left without a row and a column."""
+    n = len(a)
+    return np.array(
+        [[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)] for i in range(n)]
+    )
+
+
+NILPOTENT = np.array([[0.0, 1.0], [0.0, 0.0]])
+
+
+def of_rank(n: int, rank: int) -> Any:
+    rng = np.random.default_rng(n + rank)
+    return rng.normal(size=(n, rank)) @ rng.normal(size=(rank, n))
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(
+    "a",
+    [
+        *(of_rank(n, rank) for n, rank in [(1, 1), (1, 0), (2, 1), (2, 0), (3, 2), (3, 1), (4, 4), (4, 3), (4, 2)]),
+        NILPOTENT,
+        np.eye(3),
+    ],
+    ids=lambda a: f"{len(a)}-{np.linalg.matrix_rank(a)}",
+)
+def test_determinants_of_singular_matrices_have_gradients(a: Any) -> None:
+    """First and second ones: a determinant is a polynomial, whatever the rank."""
+    direction = np.random.default_rng(9).normal(size=a.shape)
+
+    def slope(a: Any) -> Any:
+        return np.sum(graphc.grad(np.linalg.det)(a) * direction)
+
+    first, second = graphc.compile(lambda a: (graphc.grad(np.linalg.det)(a), graphc.grad(slope)(a)), device="numpy")(a)
+    np.testing.assert_allclose(first, cofactors(a), atol=1e-12)
+    step = 1e-5
+    want = (cofactors(a + step * direction) - cofactors(a - step * direction)) / (2 * step)
+    np.testing.assert_allclose(second, want, atol=1e-7)
+
+
+def test_kernels_give_the_gradient_of_a_stack_of_determinants(device: Any) -> None:
+    a = np.stack([of_rank(3, rank) for rank in (3, 2, 1, 0)]).astype(np.float32)
+    found = graphc.compile(graphc.grad(lambda a: np.sum(np.linalg.det(a))), device=device)(a)
+    np.testing.assert_allclose(found, [cofactors(x) for x in a], atol=2e-5)
