@@ -26,11 +26,12 @@ _FOLD = np.array([0x666F6C64, 0x00000000], dtype=np.uint32)
 
 
 def key(seed: SupportsIndex) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """The key of a seed: u32[2] holding its low 64 bits, high word first.
+    """The key of a seed: u32[2] holding its 64 bits, high word first.
 
-    Raises TraceError for a traced seed, DTypeError for one that is no integer.
+    Raises TraceError for a traced seed, DTypeError for one that is no integer, ArgumentError for one that is none of 64
+    bits, with a sign or without: another seed would have the same key.
     """
-    number = _integer(seed, "seed")
+    number = _of_bits(_integer(seed, "seed"), "seed", 64)
     return np.array([(number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF], dtype=np.uint32)
 
 
@@ -40,13 +41,16 @@ def split(key: Array, n: int = 2) -> Array:
 
 
 def fold_in(key: Array, data: Array) -> Array:
-    """A new key made of a key and an integer, such as the number of a step or a layer; `data` may be traced."""
+    """A new key made of a key and an integer, such as the number of a step or a layer; `data` may be traced.
+
+    Raises DTypeError for what is no integer, ArgumentError for one that is none of 32 bits.
+    """
     if hasattr(data, "astype"):
         if data.dtype.kind not in "iub":
             raise DTypeError(f"fold_in: the data is {data.dtype}: needs an integer")
         word = data.astype(np.uint32)
     else:
-        word = np.uint32(_integer(data, "data") & 0xFFFFFFFF)
+        word = np.uint32(_of_bits(_integer(data, "data"), "data", 32) & 0xFFFFFFFF)
     # The key is scrambled first, so that (seed 5, data 3) and (seed 6, data 0) do not meet.
     return bits(bits(_checked(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
 
@@ -67,7 +71,12 @@ def uniform(key: Array, shape: Lengths = (), low: float = 0.0, high: float = 1.0
 
 
 def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
-    """Normal with this mean and standard deviation, by the method of Box and Muller."""
+    """Normal with this mean and standard deviation, by the method of Box and Muller.
+
+    Raises ArgumentError for a standard deviation that is negative or NaN.
+    """
+    if isinstance(std, int | float | np.number) and not std >= 0:
+        raise located(ArgumentError(f"normal: std is {std!r}: needs a number that is not negative"))
     pair = _unit(key, (2, *as_shape(shape)), dtype)
     # 1 - u is in (0, 1], so that the logarithm is finite.
     radius = np.sqrt(-2 * np.log(1 - pair[0]))
@@ -104,7 +113,10 @@ def _multiply_high(a: Array, b: int) -> Array:
 
 
 def bernoulli(key: Array, p: Array = 0.5, shape: Lengths | None = None) -> Array:
-    """Bool, True with probability p; of `shape`, or of the shape of p."""
+    """Bool, True with probability p; of `shape`, or of the shape of p. Raises ArgumentError for no probability."""
+    known = None if is_tracer(p) or hasattr(p, "apply_op") else np.asarray(p)
+    if known is not None and (known.dtype.kind not in "biuf" or not np.all((known >= 0) & (known <= 1))):
+        raise located(ArgumentError(f"bernoulli: p is {p!r}: needs probabilities, from 0 to 1"))
     return uniform(key, (p.shape if hasattr(p, "shape") else np.shape(p)) if shape is None else shape) < p
 
 
@@ -147,6 +159,13 @@ def _integer(value: Any, what: str) -> int:
     except TypeError:
         kind = getattr(value, "dtype", type(value).__name__)
         raise DTypeError(f"the {what} of random numbers is a {kind}, {value!r}: needs an integer") from None
+
+
+def _of_bits(number: int, what: str, bits: int) -> int:
+    """An integer that so many bits hold, with a sign or without."""
+    if not -(1 << bits - 1) <= number < 1 << bits:
+        raise located(ArgumentError(f"the {what} of random numbers is {number}: needs an integer of {bits} bits"))
+    return number
 
 
 def _checked(key: Array) -> Array:

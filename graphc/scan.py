@@ -41,6 +41,7 @@ def scan(
     Raises ShapeError where the first axes of xs differ, or the carry changes shape; DTypeError where it changes its
     element type; TraceError where it changes structure, or length or unroll is no such number. Source: jax.lax.scan.
     """
+    functions("scan", step=step)
     slices, xs_tree = tree.flatten(xs)
     count = _length(slices, length)
     at_once = min(count, _at_once(unroll, count))
@@ -161,6 +162,13 @@ def _emit(
 def _spec(leaf: Any) -> Spec:
     type, weak = leaf_type(leaf)
     return Spec(type.shape, type.dtype.numpy, weak)
+
+
+def functions(what: str, **given: Any) -> None:
+    """Raise TraceError for what is no function."""
+    for name, value in given.items():
+        if not callable(value):
+            raise located(TraceError(f"{what}: {name} is {value!r}: needs a function"))
 
 
 def _length(slices: list[Any], length: SupportsIndex | None) -> int:

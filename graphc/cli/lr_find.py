@@ -9,7 +9,7 @@ import click
 
 import graphc
 from graphc.cli.progress import reporter
-from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SET, Finite
+from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SEED, SET, Finite
 from graphc.cli.train import new_run
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
@@ -25,7 +25,7 @@ from graphc.models.settings import SettingError
 @click.option("--high", type=Finite(), default=0.0, show_default=True, help="Exponent of the last rate.")
 @BATCH_SIZE
 @OPTIMIZER
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @SET
 @DEVICE
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.svg", help="The plot.  [default: MODEL-lr.svg]")

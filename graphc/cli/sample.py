@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import graphc
-from graphc.cli.settings import DEVICE, Finite
+from graphc.cli.settings import DEVICE, SEED, Finite
 from graphc.errors import CheckpointError
 from graphc.models import MODELS
 from graphc.models.data import Vocabulary
@@ -55,7 +55,7 @@ def load_run(path: Path) -> Saved:
 @click.option("--top-k", type=click.IntRange(1), help="Draw among the K likeliest tokens only.")
 @click.option("--count", type=click.IntRange(1), help="Samples.  [default: 20; 1 of gpt]")
 @click.option("--length", type=click.IntRange(1), metavar="N", help="Longest sample, in tokens.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print the samples as a JSON list.")
 def sample(

@@ -25,6 +25,10 @@ class Finite(click.FloatRange):
         return found if math.isfinite(found) else self.fail(f"{value} is not a finite number.", param, context)
 
 
+SEED: Final = click.IntRange(-(1 << 63), (1 << 64) - 1)
+"""Seeds: what 64 bits hold."""
+
+
 def kernel_device(name: str | None, command: str) -> graphc.runtime.Device:
     """The device of this name, or the default one; raises DeviceError where it runs no kernels."""
     chosen = graphc.device(name)

@@ -219,7 +219,8 @@ def _loaded(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise click.ClickException(f"{error.filename}:{error.lineno}: {error.msg}") from error
+        place = f"{error.filename or path}:{error.lineno}" if error.lineno else str(error.filename or path)
+        raise click.ClickException(f"{place}: {error.msg}") from error
     except SystemExit as error:
         text = 'it ends the process when it is imported: put what runs it under if __name__ == "__main__":'
         raise click.ClickException(f"{path}: {text}") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 import graphc
 from graphc.cli.progress import reporter
-from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SET, Finite, settings_of
+from graphc.cli.settings import BATCH_SIZE, DATA, DEVICE, OPTIMIZER, SEED, SET, Finite, settings_of
 from graphc.errors import DataError
 from graphc.models import MODELS, data, plots
 from graphc.models.rundir import RunDirectory, unused_directory
@@ -35,7 +35,7 @@ DEMO_SEED: Final = 42
 @click.option("--clip", type=Finite(0), help="Largest norm of all gradients together; 0: any.")
 @click.option("--evaluate-every", type=click.IntRange(0), metavar="N", help="Steps between evaluations; 0: none.")
 @OPTIMIZER
-@click.option("--seed", type=int, help="Of the first parameters and the order of the data.  [default: 0]")
+@click.option("--seed", type=SEED, help="Of the first parameters and the order of the data.  [default: 0]")
 @SET
 @DEVICE
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [default: runs/MODEL-N]")

@@ -62,7 +62,7 @@ def cross_entropy(
         losses = -np.sum(target.astype(logits.dtype) * logs, axis=-1)
         return reduced(losses, reduction, weights, kept, logits.dtype)
     check_integer("cross_entropy: labels", labels)
-    labels, weights, kept = _without_ignored(labels, ignore_index, weights, kept)
+    labels, weights, kept = _without_ignored("cross_entropy", labels, ignore_index, weights, kept)
     labels = in_range("cross_entropy:label", labels, logits.shape[-1])
     logs = _log_softmax(logits, kept)
     losses = -_picked(logs, labels)
@@ -98,7 +98,7 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     check_integer("nll_loss: labels", labels)
     weights, kept = counted("nll_loss", mask, labels.shape)
-    labels, weights, kept = _without_ignored(labels, ignore_index, weights, kept)
+    labels, weights, kept = _without_ignored("nll_loss", labels, ignore_index, weights, kept)
     labels = in_range("nll_loss:label", labels, logs.shape[-1])
     losses = -_picked(logs, labels)
     if weight is None:
@@ -208,10 +208,12 @@ def _rows_of(table: Array, labels: Array) -> Array:
 
 
 def _without_ignored(
-    labels: Array, ignored: int | None, weights: Array | None, kept: Array | None
+    name: str, labels: Array, ignored: int | None, weights: Array | None, kept: Array | None
 ) -> tuple[Array, Array | None, Array | None]:
     """Labels, 0 where they do not count; what each position counts, and where that is not 0."""
     if ignored is not None:
+        if isinstance(ignored, bool) or not isinstance(ignored, int | np.integer):
+            raise ArgumentError(f"{name}: ignore_index is {ignored!r}: need an integer")
         some = labels != ignored
         weights = some if weights is None else np.where(some, weights, 0)
         kept = some if kept is None else kept & some

@@ -38,10 +38,12 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 def embedding(table: Array, ids: Array) -> Array:
     """Rows of a table. table: [V, D], ids: integers [...] in [0, V) -> [..., D]. Negative ids are out of range.
 
-    Raises DTypeError, and IndexRangeError for an id out of range: at once where it is known, else when a result is
-    read.
+    Raises DTypeError, ShapeError for a table that is a number, and IndexRangeError for an id out of range: at once
+    where it is known, else when a result is read.
     """
     ids = array_like(ids)
+    if not np.ndim(table):
+        raise ShapeError("embedding: the table is a number: need rows, [V, ...]")
     check_integer("embedding: ids", ids)
     ids = in_range("embedding:id", ids, table.shape[0])
     if isinstance(ids, Tracer):

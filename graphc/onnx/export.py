@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from graphc import tree
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, TraceError
 from graphc.executable import Executable
 from graphc.ir.graph import Graph, inline_bodies, prune
 from graphc.onnx import exporters
@@ -33,9 +33,13 @@ def export(
     Its inputs and outputs are called by the paths to them ("params.layers[0].wv", "result"); gradients are outputs like
     others. values: inputs that become tensors of the file: their arrays by name, or trees of them by the name of an
     argument ({"params": params}). The model holds standard operators of opset 20 alone and is checked by onnx with full
-    shape inference. Raises UnsupportedError where a graph holds what has no operator, and ArgumentError for values of
-    no input.
+    shape inference. Raises UnsupportedError where a graph holds what has no operator, ArgumentError for values of
+    no input, and TraceError for what is no program.
     """
+    if not isinstance(program, Graph | Executable):
+        raise TraceError(
+            f"onnx.export: {program!r} is no program: give graphc.trace(fn, *args), or graphc.compile(fn).lower(*args)"
+        )
     traced = program.stages[0][1] if isinstance(program, Executable) else program
     graph = replace(prune(inline_bodies(traced, lambda node: node.op.inlined)), called=traced.called)
     writer = Writer(Names())

@@ -16,7 +16,7 @@ from graphc.optim.shared import (
     like,
     rate_at,
     require,
-    require_state,
+    require_update,
     shrunk,
     wide,
     zero_step,
@@ -30,7 +30,7 @@ def sgd(rate: Rate) -> Optimizer:
     require("sgd", rate=rate)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("sgd", state, "step")
+        require_update("sgd", grads, state, params, "step")
         now = rate_at(rate, state["step"])
         new = tree.map(lambda p, g: like(p, wide(p) - now(p) * wide(g)), params, grads)
         return new, {"step": state["step"] + 1}
@@ -43,7 +43,7 @@ def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer
     require("momentum", rate=rate, beta=beta)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("momentum", state, "step", "velocity")
+        require_update("momentum", grads, state, params, "step", "velocity")
         now = rate_at(rate, state["step"])
         velocity = tree.map(lambda v, g: beta * v + wide(g), state["velocity"], grads)
         direction = tree.map(lambda v, g: wide(g) + beta * v, velocity, grads) if nesterov else velocity
@@ -77,7 +77,7 @@ def adamw(
         return {"step": zero_step(), "m": zeros(params), "v": zeros(params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("adamw", state, "step", "m", "v")
+        require_update("adamw", grads, state, params, "step", "m", "v")
         count = state["step"] + 1
         now, bias1, bias2 = rate_at(rate, state["step"]), bias_of(beta1, count), bias_of(beta2, count)
         m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * wide(g), state["m"], grads)
@@ -110,7 +110,7 @@ def lion(
     require("lion", rate=rate, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("lion", state, "step", "m")
+        require_update("lion", grads, state, params, "step", "m")
         now = rate_at(rate, state["step"])
         kept = shrunk(params, now, weight_decay, mask)
         new = tree.map(
@@ -147,7 +147,7 @@ def lars(
     require("lars", rate=rate, beta=beta, weight_decay=weight_decay, trust=trust, eps=eps)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("lars", state, "step", "velocity")
+        require_update("lars", grads, state, params, "step", "velocity")
         now = rate_at(rate, state["step"])
 
         def direction(p: Array, g: Array, on: bool) -> Array:

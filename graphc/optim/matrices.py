@@ -21,7 +21,7 @@ from graphc.optim.shared import (
     rate_at,
     require,
     require_count,
-    require_state,
+    require_update,
     shrunk,
     wide,
     zero_step,
@@ -89,7 +89,7 @@ def muon(
         return {"step": zero_step(), "velocity": first, "other": rest.init(_part(params, flags, False))}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("muon", state, "step", "velocity", "other")
+        require_update("muon", grads, state, params, "step", "velocity", "other")
         flags = chosen(params)
         mine, theirs = _part(params, flags, True), _part(params, flags, False)
         now = rate_at(rate, state["step"])
@@ -184,7 +184,7 @@ def adafactor(
         return {"step": zero_step(), "moments": tree.map(_first_moments, params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("adafactor", state, "step", "moments")
+        require_update("adafactor", grads, state, params, "step", "moments")
         count = state["step"] + 1
         now = rate_at(rate, state["step"])
         leaves, treedef = tree.flatten(params)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphc import tree
-from graphc.errors import ArgumentError, DTypeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.tracing.core import located
 
 Array = Any
 
@@ -71,14 +72,39 @@ def require_count(name: str, **settings: Any) -> None:
             raise ArgumentError(f"{name}: {setting} is {value!r}: need an integer of at least 1")
 
 
-def require_state(name: str, state: Tree, *keys: str) -> None:
+def require_update(name: str, grads: Tree, state: Tree, params: Tree, *keys: str) -> None:
+    """Raise ArgumentError unless `state` is one of this optimizer's; and what `require_gradients` raises."""
+    _require_state(name, state, *keys)
+    require_gradients(name, grads, params)
+
+
+def require_gradients(name: str, grads: Tree, params: Tree) -> None:
+    """Raise ArgumentError unless gradients are those of the parameters, ShapeError for one of another shape."""
+    leaves, treedef = tree.flatten(params)
+    found, other = tree.flatten(grads)
+    if other != treedef:
+        text = f"{name}: the gradients are {other}, and the parameters {treedef}: call update(grads, state, params)"
+        raise located(ArgumentError(text))
+    for p, g, path in zip(leaves, found, tree.paths(treedef), strict=True):
+        for what, x in (("parameter", p), ("gradient", g)):
+            if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+                text = f"{name}: the {what}{tree.format_path(path)} is a {type(x).__name__}: needs an array"
+                raise located(ArgumentError(text))
+        if tuple(g.shape) != tuple(p.shape):
+            where = f"{name}: the gradient{tree.format_path(path)} has shape {tuple(g.shape)}"
+            raise located(ShapeError(f"{where}, and its parameter {tuple(p.shape)}"))
+
+
+def _require_state(name: str, state: Tree, *keys: str) -> None:
     """Raise ArgumentError unless `state` is one of this optimizer's."""
     if isinstance(state, dict) and set(state) == set(keys):
         return
     found = f"a dict of {', '.join(map(str, state)) or 'nothing'}" if isinstance(state, dict) else type(state).__name__
-    raise ArgumentError(
-        f"{name}: the state is {found}, need one of {', '.join(keys)}, as init(params) gives it: call "
-        "update(grads, state, params)"
+    raise located(
+        ArgumentError(
+            f"{name}: the state is {found}, need one of {', '.join(keys)}, as init(params) gives it: call "
+            "update(grads, state, params)"
+        )
     )
 
 

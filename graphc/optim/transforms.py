@@ -6,7 +6,8 @@ import numpy as np
 
 from graphc import tree
 from graphc.errors import ArgumentError
-from graphc.optim.shared import Array, Optimizer, Transform, Tree, like, require, wide
+from graphc.optim.shared import Array, Optimizer, Transform, Tree, like, require, require_gradients, wide
+from graphc.tracing.core import located
 
 
 def clip_by_global_norm(limit: float) -> Transform:
@@ -61,7 +62,11 @@ def _root(x: Array) -> Array:
 
 def steps_done(state: Tree) -> Array:
     """How many updates the state of an optimizer, or of a chain, has seen: i32."""
-    return steps_done(state[-1]) if isinstance(state, tuple | list) else state["step"]
+    while isinstance(state, tuple | list) and state:
+        state = state[-1]
+    if not isinstance(state, dict) or "step" not in state:
+        raise located(ArgumentError(f"steps_done: {type(state).__name__} is no state of an optimizer"))
+    return state["step"]
 
 
 def chain(*parts: Transform) -> Optimizer:
@@ -74,6 +79,11 @@ def chain(*parts: Transform) -> Optimizer:
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         states = []
+        if not isinstance(state, tuple | list) or len(state) != len(parts):
+            found = f"{len(state)} of them" if isinstance(state, tuple | list) else f"a {type(state).__name__}"
+            text = f"chain: the state is {found}: need a tuple of {len(parts)}, as init(params) gives it"
+            raise located(ArgumentError(text))
+        require_gradients("chain", grads, params)
         for part, part_state in zip(parts, state, strict=True):
             grads, new_state = part.update(grads, part_state, params)
             states.append(new_state)

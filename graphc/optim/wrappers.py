@@ -17,7 +17,7 @@ from graphc.optim.shared import (
     number_of,
     require,
     require_count,
-    require_state,
+    require_update,
     wide,
     zero_step,
     zeros,
@@ -40,7 +40,7 @@ def ema(optimizer: Optimizer, decay: float = 0.999, warmup: bool = False) -> Opt
         return {"step": zero_step(), "inner": optimizer.init(params), "average": _copies(params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("ema", state, "step", "inner", "average")
+        require_update("ema", grads, state, params, "step", "inner", "average")
         new, inner = optimizer.update(grads, state["inner"], params)
         count = state["step"] + 1
         keep: Array = np.minimum(decay, (1.0 + count) / (10.0 + count)) if warmup else decay
@@ -83,7 +83,7 @@ def lookahead(optimizer: Optimizer, every: int = 6, rate: float = 0.5) -> Optimi
         return {"step": zero_step(), "inner": optimizer.init(params), "slow": _copies(params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("lookahead", state, "step", "inner", "slow")
+        require_update("lookahead", grads, state, params, "step", "inner", "slow")
         fast, inner = optimizer.update(grads, state["inner"], params)
         count = state["step"] + 1
         back = count % every == 0
@@ -107,7 +107,7 @@ def accumulate(optimizer: Optimizer, every: int) -> Optimizer:
         return {"step": zero_step(), "inner": optimizer.init(params), "mean": zeros(params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-        require_state("accumulate", state, "step", "inner", "mean")
+        require_update("accumulate", grads, state, params, "step", "inner", "mean")
         count = state["step"] + 1
         mean = tree.map(lambda a, g: a + wide(g) * (1 / every), state["mean"], grads)
         last = count % every == 0

@@ -41,8 +41,8 @@ def run_document(path: Path) -> dict[str, Any]:
     losses: [step, mean loss up to it] pairs. measured: [step, {name: number}] pairs. taps: [step, {name: {kind:
     statistics}}] pairs. pictures: [name, base64 of an SVG] pairs.
     """
-    config = _json(path / "config.json", (path / "config.json").read_text(encoding="utf-8"))
-    text = (path / "metrics.jsonl").read_text(encoding="utf-8")
+    config = _json(path / "config.json", _text(path / "config.json"))
+    text = _text(path / "metrics.jsonl")
     whole = text[: text.rfind("\n") + 1].splitlines()  # a run that was killed may have left half a line
     lines = [_json(path / "metrics.jsonl", line) for line in whole]
     known = [line for line in lines if isinstance(line.get("step"), int) and _number(line.get("loss")) is not None]
@@ -110,6 +110,13 @@ def _pictures(path: Path) -> list[list[str]]:
     """[name, base64] of the drawings that the model has made of itself, such as its embedding; small ones alone."""
     found = [p for p in sorted(path.glob("*.svg")) if p.stem not in DRAWN and p.stat().st_size <= PICTURE]
     return [[clean(p.stem.replace("_", " "), 60), base64.b64encode(p.read_bytes()).decode()] for p in found]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text file: byte {error.start} is not UTF-8") from error
 
 
 def _json(path: Path, text: str) -> dict[str, Any]:

@@ -22,10 +22,13 @@ _LIBRARY: Final = {
     os.path.join(_PACKAGE, path): name
     for path, name in (("nn" + os.sep, "nn"), ("optim" + os.sep, "optim"), ("random.py", "random"))
 }
+_COMMANDS: Final = os.path.join(_PACKAGE, "cli", "")
+"""What calls the commands is nobody's code."""
 _STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED: Final = tuple(os.path.join(_STANDARD, name) + os.sep for name in ("site-packages", "dist-packages"))
 _USER: Final = ""
 _INTERNAL: Final = "internal"
+_OUTERMOST: Final = "outermost"
 _MAX_TEXT: Final = 120
 
 _kinds: dict[str, str] = {}
@@ -45,6 +48,8 @@ def caller(depth: int = 1) -> Source:
         kind = _kind(code)
         if kind == _USER:
             return _source(code, frame.f_lasti, frame.f_lineno, scope)
+        if kind == _OUTERMOST:
+            return NOWHERE
         if kind != _INTERNAL and not code.co_name.startswith(("_", "<")):
             scope = f"{kind}.{code.co_name}"
         frame = frame.f_back
@@ -95,13 +100,15 @@ def _kind(code: CodeType) -> str:
 
 
 def _classify(file: str) -> str:
-    """_USER, _INTERNAL, or the name of the library module whose functions name a scope."""
+    """_USER, _INTERNAL, _OUTERMOST, or the name of the library module whose functions name a scope."""
     path = os.path.abspath(file)
     for library, name in _LIBRARY.items():
         if path.startswith(library):
             return name
     if path.startswith(_OURS):
         return _USER
+    if path.startswith(_COMMANDS):
+        return _OUTERMOST
     if path.startswith((_PACKAGE, _NUMPY)) or file.startswith("<frozen "):
         return _INTERNAL
     if path.startswith(_STANDARD) and not path.startswith(_INSTALLED):

@@ -37,13 +37,16 @@ __all__ = ["Spec", "TracedFunction", "Tracer", "apply", "spec", "trace", "trace_
 
 
 class Spec:
-    """An argument known by shape and element type only. weak: it stands for a Python number."""
+    """An argument known by shape and element type only. weak: it stands for a Python number.
+
+    Raises ShapeError for what is no shape, DTypeError for an element type that graphc has none for.
+    """
 
     __slots__ = ("dtype", "shape", "weak")
 
-    def __init__(self, shape: Shape, dtype: np.dtype[Any], weak: bool = False) -> None:
-        self.shape = shape
-        self.dtype = dtype
+    def __init__(self, shape: Lengths, dtype: Any, weak: bool = False) -> None:
+        self.shape: Shape = as_shape(shape, "spec: shape")
+        self.dtype: np.dtype[Any] = dtype_of(dtype).numpy
         self.weak = weak
 
     @property
@@ -66,7 +69,7 @@ def spec(shape: Lengths, dtype: Any = "float32") -> Spec:
 
     Raises ShapeError for a negative length, DTypeError for an element type that graphc has none for.
     """
-    return Spec(as_shape(shape, "spec: shape"), dtype_of(dtype).numpy)
+    return Spec(shape, dtype)
 
 
 @dataclass(frozen=True, slots=True)

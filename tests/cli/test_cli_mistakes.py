@@ -150,7 +150,14 @@ def test_sweeps_that_make_no_sense(command: Any, words: str) -> None:
     assert command("lr-find", "bigram", *words.split(), *ON_HOST).status == 2
 
 
-@pytest.mark.parametrize("seed", [-5, 2**31, 2**32 + 1, 2**63, 2**64 + 7, 10**30])
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, 10**30])
+def test_seeds_that_no_key_holds(command: Any, seed: int) -> None:
+    for words in (("train", "bigram", "--out", "run"), ("sample", "run"), ("lr-find", "bigram")):
+        result = command(*words, "--seed", seed, *ON_HOST)
+        assert (result.status, "--seed" in result.last) == (2, True)
+
+
+@pytest.mark.parametrize("seed", [-5, 2**31, 2**32 + 1, 2**63, 2**64 - 1])
 def test_seeds_of_any_size(command: Any, seed: int) -> None:
     assert train(command, "--seed", seed, model="bigram").status == 0
     first = command("sample", "run", "--seed", seed, "--count", 3, *ON_HOST)
@@ -225,7 +232,7 @@ def other_weights() -> None:
     graphc.save(NEWEST, {"params": params, "state": state}, {"step": step})
 
 
-def folder_for_a_file(name: str) -> None:
+def folder_for_a_file(name: str | Path) -> None:
     Path(name).unlink()
     Path(name).mkdir()
 
@@ -263,6 +270,25 @@ def test_runs_that_are_not_what_they_were(command: Any, trained: Any, damage: st
     assert (sampled.status, text in sampled.last) == (1, True), sampled.err
     resumed = command("train", "--resume", "run", "--steps", 3, *ON_HOST)
     assert resumed.status == (0 if damage in RESUMED_ALL_THE_SAME else 1), resumed.err
+
+
+METRICS: dict[str, tuple[Any, str]] = {
+    "bytes": (lambda path: path.write_bytes(b'{"step": 1, "loss": 2.0}\n\xff\xfe\n'), "byte 25 is not UTF-8"),
+    "no JSON": (lambda path: path.write_text("step 1\n"), "metrics.jsonl: not JSON"),
+    "a list": (lambda path: path.write_text("[1]\n"), "need a JSON object"),
+    "none": (lambda path: path.unlink(), "metrics.jsonl: No such file"),
+    "a folder": (lambda path: folder_for_a_file(path), "metrics.jsonl: Is a directory"),
+}
+
+
+@pytest.mark.parametrize("damage", METRICS)
+def test_a_report_of_metrics_that_cannot_be_read(command: Any, trained: Any, damage: str) -> None:
+    trained("run", "mlp")
+    spoil, text = METRICS[damage]
+    spoil(Path("run/metrics.jsonl"))
+    result = command("report", "run", "--no-profile", "--out", "page.html", *ON_HOST)
+    assert (result.status, text in result.last) == (1, True), result.err
+    assert not Path("page.html").exists()
 
 
 def test_resuming_what_is_of_another_model(command: Any, trained: Any) -> None:

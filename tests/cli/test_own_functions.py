@@ -76,6 +76,9 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "beside", raising=False)
     Path("mine.py").write_text(FILE)
     Path("beside.py").write_text("SIZE = 3\n")
+    Path("zero.py").write_bytes(b"x = 0\0\n")
+    Path("bytes.py").write_bytes(b"x = '\xff'\n")
+    Path("folder.py").mkdir()
     Path("typo.py").write_text("def f(x:\n    return x\n")
     Path("ends.py").write_text("import sys\nsys.exit(2)\n")
     Path("fails.py").write_text("import numpy as np\nnp.ones(3) @ np.ones(4)\n")
@@ -136,12 +139,23 @@ def test_its_gradient(command: Command) -> None:
         ("typo.py:f", 1, "typo.py:1: "),
         ("ends.py:f", 1, "it ends the process when it is imported"),
         ("fails.py:f", 1, "fails.py cannot be imported: ValueError"),
+        ("zero.py:f", 1, "zero.py: source code string cannot contain null bytes"),
+        ("bytes.py:f", 1, "bytes.py:1: (unicode error) 'utf-8' codec can't decode"),
+        ("folder.py:f", 2, "folder.py: a folder"),
+        ("folder.py", 2, "folder.py: a folder"),
     ],
 )
 def test_mistakes(command: Command, words: str, status: int, text: str) -> None:
     result = command("graph", *words.split(), *ON_HOST)
     assert (result.status, result.out) == (status, "")
     assert text in result.err
+
+
+def test_what_calls_a_command_is_no_line_of_the_users(command: Command) -> None:
+    Path("text.py").write_text("def f(x):\n    return 'text'\n")
+    result = command("graph", "text.py:f", "--arg", "f32[3]", *ON_HOST)
+    assert result.status == 1
+    assert result.err.endswith("result: a str is no array or number that a graph can hold\n")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,19 @@ def test_the_reference_here_gives_the_published_bits() -> None:
 def test_key_holds_64_bits_of_the_seed() -> None:
     assert random.key((7 << 32) + 9).tolist() == [7, 9]
     assert random.key(-1).tolist() == [0xFFFFFFFF, 0xFFFFFFFF]
+    assert random.key(2**64 - 1).tolist() == random.key(-1).tolist()
+    assert random.key(-(2**63)).tolist() == [1 << 31, 0]
+
+
+@pytest.mark.parametrize("beyond", [1, 5, 10**30])
+def test_no_two_seeds_have_one_key_by_being_cut(beyond: int) -> None:
+    key = random.key(0)
+    for wrong in (2**64 - 1 + beyond, -(2**63) - beyond):
+        with pytest.raises(graphc.ArgumentError, match="64 bits"):
+            random.key(wrong)
+    for wrong in (2**32 - 1 + beyond, -(2**31) - beyond):
+        with pytest.raises(graphc.ArgumentError, match="32 bits"):
+            random.fold_in(key, wrong)
 
 
 def test_bits_are_words_of_threefry() -> None:
