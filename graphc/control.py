@@ -22,8 +22,8 @@ from graphc.ir.types import TensorType, bool_
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND, CustomVjp, call
 from graphc.runtime import Array
-from graphc.scan import copied, functions, scan, until
-from graphc.tracing.core import constant, current, is_tracer, located
+from graphc.scan import copied, scan, until
+from graphc.tracing.core import constant, current, is_tracer, located, require_functions
 from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 from graphc.transforms import stop_gradient
@@ -40,7 +40,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     Raises ShapeError where pred is no scalar or results differ in shape, DTypeError where they differ in element type,
     TraceError where they differ in structure. Source: jax.lax.cond.
     """
-    functions("cond", true_fn=true_fn, false_fn=false_fn)
+    require_functions("cond", true_fn=true_fn, false_fn=false_fn)
     chosen = _predicate(pred, "cond: pred")
     if not _traced(chosen, *operands):
         return (true_fn if bool(chosen) else false_fn)(*operands)
@@ -61,7 +61,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     branches = list(branches) if isinstance(branches, Sequence) else [branches]
     if not branches:
         raise located(TraceError("switch: needs a branch at least"))
-    functions("switch", **{f"branches[{i}]": branch for i, branch in enumerate(branches)})
+    require_functions("switch", **{f"branches[{i}]": branch for i, branch in enumerate(branches)})
     chosen = _scalar(index, "switch: index")
     if chosen.dtype.kind not in "iu":
         raise located(DTypeError(f"switch: index must be an integer, got {chosen.dtype}"))
@@ -101,7 +101,7 @@ def while_loop(
     Raises TraceError where body_fn changes the structure of the state, ShapeError and DTypeError where it changes a
     shape or element type, GraphError for the gradient of a loop without max_steps. Source: jax.lax.while_loop.
     """
-    functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
+    require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
     most = None if max_steps is None else _whole(max_steps, "while_loop: max_steps")
     if most is not None and most < 0:
         raise located(TraceError(f"while_loop: max_steps {most} is no number of turns"))
@@ -143,7 +143,7 @@ def fori_loop(
 
     Raises what `while_loop` raises, and DTypeError where a bound is no integer. Source: jax.lax.fori_loop.
     """
-    functions("fori_loop", body_fn=body_fn)
+    require_functions("fori_loop", body_fn=body_fn)
     bounds = [_scalar(lower, "fori_loop: lower"), _scalar(upper, "fori_loop: upper")]
     for bound, name in zip(bounds, ("lower", "upper"), strict=True):
         if bound.dtype.kind not in "iu":

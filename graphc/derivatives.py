@@ -21,7 +21,7 @@ from graphc.eager import run_now
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.graph import Graph
 from graphc.passes.attention import raise_attention
-from graphc.tracing.core import current, is_tracer, located
+from graphc.tracing.core import current, is_tracer, located, require_functions
 from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.transforms import Function, Positions, called_with, opened, positions_of, require_float_argument
 
@@ -35,6 +35,7 @@ def jvp(fn: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: 
     """
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise located(TraceError("jvp: primals and tangents are tuples, with one entry for each argument"))
+    require_functions("jvp", fn=fn)
     given, directions = _matched("jvp", "tangent", primals, tangents)
     if _traced(given, directions):
         return _jvp(fn, has_aux, tree.structure(tuple(primals)), given, directions)
@@ -114,10 +115,13 @@ def jacrev(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Funct
 
 def hessian(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Function:
     """The second derivatives of `fn`: `jacfwd` of `jacrev`, [*result, *argument, *argument]. Source: jax.hessian."""
+    require_functions("hessian", fn=fn)
     return jacfwd(jacrev(fn, argnums, has_aux), argnums, has_aux)
 
 
 def _jacobian(name: str, fn: Function, argnums: Positions, has_aux: bool) -> Function:
+    require_functions(name, fn=fn)
+
     @functools.wraps(fn)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen = positions_of(argnums, len(args), name)
@@ -247,6 +251,7 @@ def _linear(
     apply: Callable[..., Any],
 ) -> Any:
     """(value, the linear part as a function), and aux."""
+    require_functions(name, fn=fn)
     leaves, treedef = tree.flatten(primals)
     for leaf, path in zip(leaves, tree.paths(treedef), strict=True):
         require_float_argument(leaf, path[0], path[1:], name)

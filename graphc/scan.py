@@ -14,7 +14,7 @@ from graphc.ir.types import TensorType
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND
 from graphc.taps import Collector, Tapped, collecting, collector
-from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
+from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner, require_functions
 from graphc.tracing.promote import converted
 from graphc.tracing.trace import Spec, TracedFunction, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
@@ -41,7 +41,7 @@ def scan(
     Raises ShapeError where the first axes of xs differ, or the carry changes shape; DTypeError where it changes its
     element type; TraceError where it changes structure, or length or unroll is no such number. Source: jax.lax.scan.
     """
-    functions("scan", step=step)
+    require_functions("scan", step=step)
     slices, xs_tree = tree.flatten(xs)
     count = _length(slices, length)
     at_once = min(count, _at_once(unroll, count))
@@ -162,13 +162,6 @@ def _emit(
 def _spec(leaf: Any) -> Spec:
     type, weak = leaf_type(leaf)
     return Spec(type.shape, type.dtype.numpy, weak)
-
-
-def functions(what: str, **given: Any) -> None:
-    """Raise TraceError for what is no function."""
-    for name, value in given.items():
-        if not callable(value):
-            raise located(TraceError(f"{what}: {name} is {value!r}: needs a function"))
 
 
 def _length(slices: list[Any], length: SupportsIndex | None) -> int:

@@ -26,7 +26,7 @@ from graphc.ops.structured import Checkpoint, CustomVjp, call
 from graphc.passes.attention import raise_attention
 from graphc.taps import Collector, Tapped, collecting, collector, statistics
 from graphc.tracing.aliases import view
-from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner
+from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner, require_functions
 from graphc.tracing.trace import Spec, TracedFunction, apply, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 
@@ -42,6 +42,7 @@ def grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Functio
     (value, aux) and the result is (gradient, aux). Raises ShapeError where the value is no scalar, DTypeError where it
     or an argument is not of a float type. Source: jax.grad.
     """
+    require_functions("grad", fn=fn)
     both = value_and_grad(fn, argnums, has_aux)
 
     @functools.wraps(fn)
@@ -54,6 +55,7 @@ def grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Functio
 
 def value_and_grad(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Function:
     """(value, gradient) of `fn`, or ((value, aux), gradient) with has_aux; see `grad`. Source: jax.value_and_grad."""
+    require_functions("value_and_grad", fn=fn)
 
     @functools.wraps(fn)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -80,6 +82,7 @@ def custom_vjp(fn: Function, fwd: Function, bwd: Function) -> Function:
     result, and returns a tuple with one gradient for each argument (None: no gradient). fwd and bwd are traced only
     where a gradient is taken. Source: jax.custom_vjp.
     """
+    require_functions("custom_vjp", fn=fn, fwd=fwd, bwd=bwd)
 
     @functools.wraps(fn)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -97,6 +100,7 @@ def custom_vjp(fn: Function, fwd: Function, bwd: Function) -> Function:
 
 def checkpoint(fn: Function) -> Function:
     """`fn`, whose inner values are not kept for the backward pass but computed again there. Source: jax.checkpoint."""
+    require_functions("checkpoint", fn=fn)
 
     @functools.wraps(fn)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -130,6 +134,7 @@ def with_taps(fn: Function, argnums: Positions = 0, has_aux: bool = False) -> Fu
     report: for each name {"value": statistics(x), "gradient": statistics(gradient of x)}, see `graphc.taps`. The
     arguments are trees of arrays.
     """
+    require_functions("with_taps", fn=fn)
 
     @functools.wraps(fn)
     def tapped(*args: Any, **kwargs: Any) -> tuple[Any, Any, dict[str, Any]]:

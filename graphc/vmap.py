@@ -16,7 +16,7 @@ from graphc.eager import run_now
 from graphc.errors import ShapeError, TraceError
 from graphc.ir.types import TensorType
 from graphc.passes.attention import raise_attention
-from graphc.tracing.core import current, is_tracer, located
+from graphc.tracing.core import current, is_tracer, located, require_functions
 from graphc.tracing.trace import Spec, argument_paths, called, inline, leaf_type, trace_program
 from graphc.transforms import called_with, opened
 
@@ -36,6 +36,7 @@ def vmap(fn: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
     Values that do not depend on a mapped argument are computed once. Raises ShapeError where sizes along the mapped
     axes differ or an axis is not there, TraceError where in_axes or out_axes do not fit. Source: jax.vmap.
     """
+    require_functions("vmap", fn=fn)
 
     @functools.wraps(fn)
     def mapped(*args: Any, **kwargs: Any) -> Any:

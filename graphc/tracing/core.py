@@ -29,6 +29,7 @@ __all__ = [
     "is_weak",
     "located",
     "owner",
+    "require_functions",
     "running",
     "untraced",
     "wrapping",
@@ -91,6 +92,13 @@ def constant(trace: Trace, value: Any, dtype: DType | None = None) -> Tracer:
 def adopted(trace: Trace, x: Tracer) -> Tracer:
     """`x` as a value of `trace`: itself, or lifted from an enclosing trace."""
     return x if x.state is trace else Tracer(trace, trace.value_of(x), x.weak)
+
+
+def require_functions(what: str, **given: Any) -> None:
+    """Raise TraceError for what is no function."""
+    for name, value in given.items():
+        if not callable(value):
+            raise located(TraceError(f"{what}: {name} is {value!r}: needs a function"))
 
 
 def as_array(value: Any) -> NDArray:

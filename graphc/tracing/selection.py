@@ -187,6 +187,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
     kind = options.get("reflect_type", "even")
     if kind not in ("even", "odd"):
         raise ArgumentError(f"reflect_type is {kind!r}: it must be 'even' or 'odd'")
+    manner: Any = mode
     for axis, (low, high) in enumerate(widths):
         if low or high:
             if not x.shape[axis]:
@@ -194,7 +195,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
             if kind == "odd":
                 x = _pad_odd(x, axis, (low, high), mode)
                 continue
-            ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=mode)
+            ids = np.pad(np.arange(x.shape[axis], dtype=np.int32), (low, high), mode=manner)
             x = gathered(x, constant(x.state, ids), axis, True)
     return x
 

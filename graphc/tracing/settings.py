@@ -228,12 +228,13 @@ _OF_ONE: Final[dict[tuple[str, str], Check | None]] = {
 @lru_cache(maxsize=1024)
 def _checks(name: str, handler: Callable[..., Any]) -> tuple[dict[str, Check], list[tuple[int, str, Check]]]:
     """The rules of a function's parameters: by name, and (place, name, rule) of those that go by place."""
-    found, places = {}, []
+    found: dict[str, Check] = {}
+    places: list[tuple[int, str, Check]] = []
     for place, (key, parameter) in enumerate(inspect.signature(handler).parameters.items()):
         one = _OF_ONE.get((name, key), _ANYWHERE.get(key))
         if one is None:
             continue
-        rule = partial(_unless, parameter.default, one)
+        rule: Check = partial(_unless, parameter.default, one)
         found[key] = rule
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             places.append((place, key, rule))

@@ -20,7 +20,19 @@ from graphc.ir.op import Op
 from graphc.ir.types import Lengths, Shape, TensorType, as_shape, check_plain, dtype_of, holds_numbers, narrow
 from graphc.tracing.aliases import check_promises, fresh, given
 from graphc.tracing.chance import Watch
-from graphc.tracing.core import Trace, constant, current, emit, emit_all, is_tracer, located, owner, running, wrapping
+from graphc.tracing.core import (
+    Trace,
+    constant,
+    current,
+    emit,
+    emit_all,
+    is_tracer,
+    located,
+    owner,
+    require_functions,
+    running,
+    wrapping,
+)
 from graphc.tracing.dispatch import call_ufunc
 from graphc.tracing.einops import introduce
 from graphc.tracing.functions import call_function
@@ -95,6 +107,7 @@ def trace(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
     Raises TraceError where the function does what a graph cannot hold, ShapeError, DTypeError and IndexRangeError for
     operations that do not fit; each names the line.
     """
+    require_functions("trace", fn=fn)
     program = trace_program(fn, args, kwargs)
     if program.captured:
         raise located(TraceError("trace: the function uses values of a trace that is still running"))

@@ -34,6 +34,8 @@ LENIENT = {
 }
 """Calls that mean something here, though NumPy refuses them: (function, parameter, value), or of any function."""
 
+WIDE: Any = np.ones((1, 1), np.float32)
+
 Given = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
@@ -77,7 +79,8 @@ def changed() -> Iterator[tuple[str, str, Callable[..., Any], list[Any]]]:
         more = [p.name for p in parameters[len(args) :] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         places = [k for k, x in enumerate(args) if not has_traced(x)]
         keywords = [name for name in more if name not in ("out", "dtype", "like", "subok", "casting")]
-        for at, wrong in itertools.product([*places, *keywords], WRONG):
+        sites: list[int | str] = [*places, *keywords]
+        for at, wrong in itertools.product(sites, WRONG):
             name = parameters[at].name if isinstance(at, int) and at < len(parameters) else str(at)
             yield function.__name__, name, one_changed(function, args, kwargs, at, wrong), [repr(wrong), *arrays]
 
@@ -141,7 +144,7 @@ def raised(call: Callable[..., Any], arrays: list[Any]) -> Exception | None:
 
 MEANT: dict[str, Callable[..., Any]] = {
     "resize of nothing": lambda x: np.resize(x[:0], (2, 3)),
-    "trapezoid of spread steps": lambda x: np.trapezoid(x[0], dx=np.ones((1, 1), np.float32)),
+    "trapezoid of spread steps": lambda x: np.trapezoid(x[0], dx=WIDE),
     "geomspace to another sign": lambda x: np.geomspace(np.abs(x[0, 0]) + 1, -9.0, 4),
     "geomspace of rows": lambda x: np.geomspace(np.abs(x[0]) + 1, np.float32(9), 5, axis=-1),
     "geomspace without its end": lambda x: np.geomspace(np.abs(x[0]) + 1, np.abs(x[1]) + 2, 3, endpoint=False),
