@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from tests.fuzz import blocks, layers, moves, order, pointwise, sums
+from tests.fuzz import blocks, layers, moves, order, pointwise, sums, transforms
 from tests.fuzz.grow import KINDS, MOST, SIZES, Grower, Rejected, Shape, Slot
 from tests.fuzz.off import OFF
 from tests.fuzz.program import Input, Program, quietly
 from tests.fuzz.source import Source
 
-MODULES: Final = (blocks, layers, moves, order, pointwise, sums)
+MODULES: Final = (blocks, layers, moves, order, pointwise, sums, transforms)
 """What enters kinds of statements in KINDS."""
 
 
