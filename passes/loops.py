@@ -7,10 +7,12 @@ then the same dispatches each time.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType, i32
 from graphc.ops import by_name
 from graphc.ops.structured import dynamic_update_slice, scan
@@ -41,52 +43,45 @@ def loops(graph: Graph) -> Graph:
 
 
 def _has_slices(node: Node) -> bool:
-    counts = node.attrs["consts"] + node.attrs["carries"], node.attrs["carries"]
-    return counts != (len(node.inputs), len(node.outputs)) or node.attrs["length"] == 0
+    loop = Scan.of(node)
+    return not loop.counted or loop.length == 0
 
 
 def _no_steps(builder: Builder, node: Node, inputs: Sequence[Value], env: dict[Value, Value]) -> None:
-    consts, carries = node.attrs["consts"], node.attrs["carries"]
-    env.update(zip(node.outputs, inputs[consts : consts + carries], strict=False))
-    env.update((stack, _zeros(builder, stack.type)) for stack in node.outputs[carries:])
+    loop = Scan.of(node)
+    last, stacks = loop.results(node.outputs)
+    env.update(zip(last, loop.operands(inputs).carries, strict=True))
+    env.update((stack, _zeros(builder, stack.type)) for stack in stacks)
 
 
 def _count(builder: Builder, node: Node, inputs: Sequence[Value], read: set[Value]) -> None:
     """Add the scan that counts, with the outputs of `node` that are read."""
-    body, length, reverse = node.attrs["body"], node.attrs["length"], node.attrs["reverse"]
-    consts, carries = node.attrs["consts"], node.attrs["carries"]
-    first = consts + carries
-    kept = [k for k in range(carries, len(node.outputs)) if node.outputs[k] in read]
+    loop, body = Scan.of(node), node.attrs["body"]
+    own, given = loop.operands(body.inputs), loop.operands(inputs)
+    kept = [(y, row) for y, row in zip(*(loop.results(v).ys for v in (node.outputs, body.outputs)), strict=True)]
+    kept = [(y, row) for y, row in kept if y in read]
     inner = Builder(node.source)
     inner.constants = dict(body.constants)
-    whole = [new_value(v.type, v.hint) for v in inputs[first:]]
-    stacks = [new_value(node.outputs[k].type, node.outputs[k].hint) for k in kept]
+    whole = [new_value(v.type, v.hint) for v in given.xs]
+    stacks = [new_value(y.type, y.hint) for y, _ in kept]
     step = new_value(TensorType((), i32), "step")
-    inner.inputs = [*body.inputs[:consts], *whole, *body.inputs[consts:first], *stacks, step]
-    for source, value in zip(whole, body.inputs[first:], strict=True):
+    inner.inputs = [*own.constants, *whole, *own.carries, *stacks, step]
+    for source, value in zip(whole, own.xs, strict=True):
         known = {"axis": 0, "clamp": True}  # no step lies outside
         inner.nodes.append(Node(by_name("take"), (source, step), (value,), known, node.source))
     inner.nodes += body.nodes
-    on = -1 if reverse else 1
+    on = -1 if loop.reverse else 1
     after = inner.apply(by_name("add"), step, inner.constant(np.asarray(on, np.int32)))
     filled = [
-        inner.apply(dynamic_update_slice, s, after, body.outputs[k], shift=-on)
-        for s, k in zip(stacks, kept, strict=True)
+        inner.apply(dynamic_update_slice, s, after, row, shift=-on) for s, (_, row) in zip(stacks, kept, strict=True)
     ]
-    made = inner.build([*body.outputs[:carries], *filled, after])
-    start = builder.constant(np.asarray(length - 1 if reverse else 0, np.int32))
-    given = [*inputs[:consts], *inputs[first:], *inputs[consts:first]]
-    given += [_zeros(builder, s.type) for s in stacks]
-    attrs = {
-        "body": made,
-        "length": length,
-        "consts": consts + len(whole),
-        "carries": carries + len(stacks) + 1,
-        "reverse": False,
-        **({"alive": node.attrs["alive"]} if "alive" in node.attrs else {}),
-    }
-    outputs = (*node.outputs[:carries], *(node.outputs[k] for k in kept), new_value(step.type))
-    builder.nodes.append(Node(scan, (*given, start), outputs, attrs, node.source))
+    made = inner.build([*loop.results(body.outputs).carries, *filled, after])
+    start = builder.constant(np.asarray(loop.length - 1 if loop.reverse else 0, np.int32))
+    first = [*given.constants, *given.xs, *given.carries, *(_zeros(builder, s.type) for s in stacks), start]
+    consts, carries = loop.consts + len(whole), loop.carries + len(stacks) + 1
+    counting = replace(loop, body=made, consts=consts, carries=carries, reverse=False)
+    outputs = (*loop.results(node.outputs).carries, *(y for y, _ in kept), new_value(step.type))
+    builder.nodes.append(Node(scan, tuple(first), outputs, counting.attrs, node.source))
 
 
 def _zeros(builder: Builder, type: TensorType) -> Value:

@@ -13,6 +13,7 @@ from typing import Final
 
 from graphc.analysis.intervals import Interval, Intervals, allowed, counts
 from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.scan import Scan
 from graphc.ops import by_name
 
 LONGEST: Final = 24
@@ -127,9 +128,8 @@ class _Scopes:
             if body in self._bodies:
                 self._bodies[body] = None  # run for several nodes: its inputs are no one value
                 continue
-            first = node.attrs.get("consts", len(body.inputs))
-            carried = range(first, first + node.attrs.get("carries", 0))
-            inputs = {v: None if n in carried else node.inputs[n] for n, v in enumerate(body.inputs)}
+            carried = set(Scan.of(node).operands(body.inputs).carries) if node.op.repeats else set()
+            inputs = {v: None if v in carried else given for v, given in zip(body.inputs, node.inputs, strict=True)}
             self._bodies[body] = _Body(body, graph, inputs)
             self._add(body)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.scan import Scan
 from graphc.ops.structured import loop_init, loop_yield, scan
 
 
@@ -87,13 +88,14 @@ class _Flattener:
         self.builder.nodes.append(node if same else replace(node, inputs=inputs, outputs=outputs))
 
     def _loop(self, node: Node, inputs: tuple[Value, ...], outer: dict[Value, Value]) -> None:
-        consts, carries, body = node.attrs["consts"], node.attrs["carries"], node.attrs["body"]
-        if len(inputs) != consts + carries or len(node.outputs) != carries:
+        loop, body = Scan.of(node), node.attrs["body"]
+        if not loop.counted:
             raise GraphError("a scan still takes slices or stacks results: run passes.loops")
         env = self._names(body)
-        variables = renamed(body.inputs[consts:], env)
-        env.update(zip(body.inputs, inputs[:consts], strict=False))
-        for variable, value in zip(variables, inputs[consts:], strict=True):
+        own, given = loop.operands(body.inputs), loop.operands(inputs)
+        variables = renamed(own.carries, env)
+        env.update(zip(own.constants, given.constants, strict=True))
+        for variable, value in zip(variables, given.carries, strict=True):
             self.builder.nodes.append(Node(loop_init, (value,), (variable,), {}, node.source))
         start = len(self.builder.nodes)
         self.add(body.nodes, env)
@@ -112,8 +114,7 @@ class _Flattener:
         results = renamed(node.outputs, outer)
         for value, variable, result in zip(made, variables, results, strict=True):
             self.builder.nodes.append(Node(loop_yield, (value, variable), (result,), {}, node.source))
-        times, alive = node.attrs["length"], node.attrs.get("alive", -1)
-        flag = variables[alive] if alive >= 0 else None
+        times, flag = loop.length, variables[loop.alive] if loop.alive >= 0 else None
         if flag is not None and not flag.type.size:  # nothing is left that goes on
             times, flag = 1, None
         self.loops.append(Region(start, len(self.builder.nodes) - 1, times, tuple(variables), flag))
@@ -144,28 +145,28 @@ def trim(graph: Graph) -> Graph:
 
 def _trimmed(node: Node, live: set[Value]) -> Node:
     """A loop with those of its results that are live, and what these need."""
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
+    loop, body = Scan.of(node), node.attrs["body"]
     chosen = {i for i, v in enumerate(node.outputs) if v in live}
-    if "alive" in node.attrs:
-        chosen.add(node.attrs["alive"])
+    if loop.alive >= 0:
+        chosen.add(loop.alive)
     while True:
         order = sorted(chosen)
         inner = trim(Graph(body.inputs, body.constants, body.nodes, tuple(body.outputs[i] for i in order)))
         read = {*inner.outputs, *(v for made in inner.nodes for v in made.inputs)}
-        needed = {i for i in range(carries) if body.inputs[consts + i] in read}
+        needed = {i for i, v in enumerate(loop.operands(body.inputs).carries) if v in read}
         if needed <= chosen:
             break
         chosen |= needed
-    own = [i for i in order if i < carries]
-    taken = [
-        i for i, v in enumerate(body.inputs) if (i - consts in chosen if consts <= i < consts + carries else v in read)
-    ]
-    attrs = {
-        **node.attrs,
-        "body": Graph(tuple(body.inputs[i] for i in taken), inner.constants, inner.nodes, inner.outputs),
-        "consts": sum(i < consts for i in taken),
-        "carries": len(own),
-        **({"alive": own.index(node.attrs["alive"])} if "alive" in node.attrs else {}),
-    }
+    own = [i for i in order if i < loop.carries]
+    places = loop.operands(range(len(body.inputs)))
+    constants = [i for i in places.constants if body.inputs[i] in read]
+    taken = [*constants, *(places.carries[i] for i in own), *(i for i in places.xs if body.inputs[i] in read)]
+    less = replace(
+        loop,
+        body=Graph(tuple(body.inputs[i] for i in taken), inner.constants, inner.nodes, inner.outputs),
+        consts=len(constants),
+        carries=len(own),
+        alive=own.index(loop.alive) if loop.alive >= 0 else -1,
+    )
     inputs, outputs = tuple(node.inputs[i] for i in taken), tuple(node.outputs[i] for i in order)
-    return replace(node, inputs=inputs, outputs=outputs, attrs=attrs)
+    return replace(node, inputs=inputs, outputs=outputs, attrs=less.attrs)

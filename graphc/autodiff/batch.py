@@ -15,6 +15,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.graph import Builder, Graph, Node, Value, inline_bodies, renamed
 from graphc.ir.op import Op, Shared
+from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType
 from graphc.ops import by_name
 from graphc.ops.batching import rule_of
@@ -134,10 +135,6 @@ def _one_by_one(builder: Builder, node: Node, batch: _Batch, inputs: Sequence[Va
         builder.add(
             by_name("scan"),
             *(inputs[i] for i in order),
-            body=body.build(outputs),
-            length=batch.size,
-            consts=len(shared),
-            carries=0,
-            reverse=False,
+            **Scan(body.build(outputs), batch.size, len(shared), 0, False).attrs,
         )
     )

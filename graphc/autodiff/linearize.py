@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Value, new_value, prune
+from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType, bool_
 from graphc.ops import by_name
 from graphc.tracing.trace import wrap
@@ -36,25 +37,25 @@ def linearize(node: Node, joint: Graph, wanted: Sequence[int]) -> Reverse:
     Kept for the way back is what depends on the step and is no view of something kept: constants, consts and what is
     computed from them alone are there anyway, and are computed again.
     """
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
+    loop, body = Scan.of(node), node.attrs["body"]
     inputs = joint.inputs[: len(body.inputs)]
     cotangents = list(joint.inputs[len(body.inputs) :])
-    given = {*inputs[:consts], *inputs[consts + carries :]}
-    backward = _Backward(joint, set(cotangents), given, inputs[:consts])
+    own, places = loop.operands(inputs), loop.operands(range(len(inputs)))
+    backward = _Backward(joint, set(cotangents), {*own.constants, *own.xs}, own.constants)
     backward.add_all()
     gradients = dict(zip(wanted, joint.outputs[len(body.outputs) :], strict=True))
     found = {i: backward.value(v) for i, v in gradients.items()}
     builder = backward.builder
 
-    ends = sum(v.type.dtype.kind == "float" for v in body.outputs[:carries])
-    sums = {i: new_value(inputs[i].type) for i in wanted if i < consts}
-    carried = [i for i in wanted if consts <= i < consts + carries]
-    sliced = [i for i in wanted if i >= consts + carries]
+    ends = sum(v.type.dtype.kind == "float" for v in loop.results(body.outputs).carries)
+    sums = {i: new_value(inputs[i].type) for i in wanted if i in places.constants}
+    carried = [i for i in wanted if i in places.carries]
+    sliced = [i for i in wanted if i in places.xs]
     totals = []
     for i, total in sums.items():
         with builder.at(replace(node.source, phase=BACKWARD)):
             totals.append(builder.apply(by_name("add"), total, found[i]))
-    builder.inputs = [*inputs[:consts], *cotangents[:ends], *sums.values(), *inputs[consts + carries :]]
+    builder.inputs = [*own.constants, *cotangents[:ends], *sums.values(), *own.xs]
     builder.inputs += [*backward.residuals.values(), *cotangents[ends:]]
     back = builder.build([*(found[i] for i in carried), *totals, *(found[i] for i in sliced)])
     forward = Graph(inputs, joint.constants, joint.nodes, (*joint.outputs[: len(body.outputs)], *backward.residuals))
@@ -63,7 +64,8 @@ def linearize(node: Node, joint: Graph, wanted: Sequence[int]) -> Reverse:
 
 def ends_early(node: Node) -> bool:
     """Whether a loop may end before all its steps are made, and goes back from where it ended."""
-    return "alive" in node.attrs and len(node.inputs) == node.attrs["consts"] + node.attrs["carries"]
+    loop = Scan.of(node)
+    return loop.alive >= 0 and not loop.operands(node.inputs).xs
 
 
 def with_flags(node: Node, forward: Graph) -> Graph:
@@ -104,12 +106,7 @@ def back_from(
     found = builder.add(
         node.op,
         *(*consts, *stacks, last.value, builder.constant(np.asarray(True)), *carried),
-        body=body.build(results),
-        length=length,
-        consts=len(consts) + len(stacks),
-        carries=len(results),
-        reverse=False,
-        alive=1,
+        **Scan(body.build(results), length, len(consts) + len(stacks), len(results), False, alive=1).attrs,
     )
     return found[2:]
 

@@ -20,6 +20,7 @@ from graphc.autodiff.linearize import Reverse, back_from, ends_early, linearize,
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed
 from graphc.ir.op import NotDifferentiable
+from graphc.ir.scan import Scan
 from graphc.ir.types import DType, TensorType
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND, Checkpoint, CustomVjp, barrier, call, fused
@@ -233,9 +234,8 @@ class _Sweep:
         if node.attrs["length"] == NO_BOUND:
             what = "the gradient of a while_loop needs to know how many turns there are at most: give max_steps=..."
             raise GraphError(f"{what}{node.source.at}")
-        body, carries = node.attrs["body"], node.attrs["carries"]
-        consts = node.attrs["consts"]
-        carried = range(consts, consts + carries)
+        loop, body = Scan.of(node), node.attrs["body"]
+        carried = loop.operands(range(len(body.inputs))).carries
         wanted = [
             i
             for i, (inner, outer) in enumerate(zip(body.inputs, node.inputs, strict=True))
@@ -251,24 +251,20 @@ class _Sweep:
 
     def _pull_loop(self, node: Node) -> list[Value | None]:
         """The loop that goes back over the steps: it carries the cotangent of the carry, and sums those of consts."""
-        reverse, consts, carries = self.reverses[node], node.attrs["consts"], node.attrs["carries"]
-        arguments = renamed(node.inputs, self.env)
+        reverse, loop = self.reverses[node], Scan.of(node)
+        given = loop.operands(renamed(node.inputs, self.env))
         cotangents = [self._cotangent(v) for v in node.outputs if _is_float(v.type)]
-        ends = sum(_is_float(v.type) for v in node.outputs[:carries])
-        sums = [_zeros(self.builder, node.inputs[i].type) for i in reverse.wanted if i < consts]
+        ends = sum(_is_float(v.type) for v in loop.results(node.outputs).carries)
+        sums = [_zeros(self.builder, node.inputs[i].type) for i in reverse.wanted if i < loop.consts]
         carried, residuals = [*cotangents[:ends], *sums], self.residuals[node]
         if ends_early(node):
             stacks, flags = [*residuals[:-1], *cotangents[ends:]], residuals[-1]
-            found = back_from(self.builder, node, reverse.backward, arguments[:consts], carried, stacks, flags)
+            found = back_from(self.builder, node, reverse.backward, given.constants, carried, stacks, flags)
         else:
             found = self.builder.add(
                 node.op,
-                *(*arguments[:consts], *carried, *arguments[consts + carries :], *residuals, *cotangents[ends:]),
-                body=reverse.backward,
-                length=node.attrs["length"],
-                consts=consts,
-                carries=len(carried),
-                reverse=not node.attrs["reverse"],
+                *(*given.constants, *carried, *given.xs, *residuals, *cotangents[ends:]),
+                **Scan(reverse.backward, loop.length, loop.consts, len(carried), not loop.reverse).attrs,
             )
         gradients: list[Value | None] = [None] * len(node.inputs)
         for i, value in zip(reverse.order, found, strict=True):

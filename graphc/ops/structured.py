@@ -9,7 +9,7 @@ lowering make of its loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.ir.graph import Graph, evaluate
 from graphc.ir.op import Custom, Indexed, Inline, NotDifferentiable, Op, Repeat, Shared, apply
+from graphc.ir.scan import Scan
 from graphc.ir.types import NDArray, TensorType
 from graphc.ops.batching import Batch, as_before, spread
 
@@ -136,23 +137,24 @@ NO_BOUND: Final = (1 << 31) - 2
 def _infer_scan(
     *types: TensorType, body: Graph, length: int, consts: int, carries: int, reverse: bool, alive: int = -1
 ) -> tuple[TensorType, ...]:
-    first = consts + carries
-    if alive >= carries or (alive >= 0 and types[consts + alive].dtype.kind != "bool"):
+    loop = Scan(body, length, consts, carries, reverse, alive)
+    given, made = loop.operands(types), loop.results([v.type for v in body.outputs])
+    if alive >= carries or (alive >= 0 and given.carries[alive].dtype.kind != "bool"):
         raise ShapeError(f"carry {alive} does not say whether a loop goes on")
-    if length == NO_BOUND and (alive < 0 or len(types) > first or len(body.outputs) > carries):
+    if length == NO_BOUND and (alive < 0 or given.xs or made.ys):
         raise ShapeError("a loop without a bound has to end by itself, takes no slices and stacks no results")
-    for type in types[first:]:
+    for type in given.xs:
         if type.ndim < 1 or type.shape[0] != length:
             raise ShapeError(
                 f"a scan of {length} steps takes one slice of {type} each: its first axis must be {length}"
             )
-    taken = [*types[:first], *(TensorType(t.shape[1:], t.dtype) for t in types[first:])]
+    taken = [*given.constants, *given.carries, *(TensorType(t.shape[1:], t.dtype) for t in given.xs)]
     if taken != [v.type for v in body.inputs]:
         raise ShapeError(f"the body takes {[str(v.type) for v in body.inputs]}, got {[str(t) for t in taken]}")
-    made = [v.type for v in body.outputs]
-    if made[:carries] != taken[consts:first]:
-        raise ShapeError(f"the carry is {[str(t) for t in taken[consts:first]]}, and becomes {[str(t) for t in made]}")
-    return (*made[:carries], *(TensorType((length, *t.shape), t.dtype) for t in made[carries:]))
+    if [*made.carries] != [*given.carries]:
+        after = [str(t) for t in (*made.carries, *made.ys)]
+        raise ShapeError(f"the carry is {[str(t) for t in given.carries]}, and becomes {after}")
+    return (*made.carries, *(TensorType((length, *t.shape), t.dtype) for t in made.ys))
 
 
 def _run_scan(*arrays: NDArray, body: Graph, **attrs: Any) -> tuple[NDArray, ...]:
@@ -174,40 +176,43 @@ def repeat(
     alive: int = -1,
 ) -> tuple[NDArray, ...]:
     """The outputs of a scan in NumPy; `run` computes its body."""
-    first = consts + carries
-    carry = list(arrays[consts:first])
-    stacks = [np.zeros((length, *v.type.shape), v.type.dtype.numpy) for v in body.outputs[carries:]]
+    loop = Scan(body, length, consts, carries, reverse, alive)
+    given = loop.operands(arrays)
+    carry = list(given.carries)
+    stacks = [np.zeros((length, *v.type.shape), v.type.dtype.numpy) for v in loop.results(body.outputs).ys]
     for i in reversed(range(length)) if reverse else range(length):
-        made = run([*arrays[:consts], *carry, *(x[i] for x in arrays[first:])])
-        carry = list(made[:carries])
-        for stack, y in zip(stacks, made[carries:], strict=True):
+        made = loop.results(run([*given.constants, *carry, *(x[i] for x in given.xs)]))
+        carry = list(made.carries)
+        for stack, y in zip(stacks, made.ys, strict=True):
             stack[i] = y
         if alive >= 0 and not carry[alive].any():
             break
     return (*carry, *stacks)
 
 
-def _batch_scan(batch: Batch, *inputs: Any, body: Graph, consts: int, carries: int, **others: Any) -> Any:
+def _batch_scan(batch: Batch, *inputs: Any, **attrs: Any) -> Any:
     """One loop for all examples: a carry that differs after a step differs from the start."""
-    first = consts + carries
-    mapped = list(batch.mapped)
+    loop = Scan(**attrs)
+    mapped, places = list(batch.mapped), loop.operands(range(len(inputs)))
     while True:
-        _, made = batch.graph(body, mapped, [False] * len(body.outputs))
-        grown = [a or b for a, b in zip(mapped[consts:first], made[:carries], strict=True)]
-        if grown == mapped[consts:first]:
+        _, made = batch.graph(loop.body, mapped, [False] * len(loop.body.outputs))
+        grown = [i for i, m in zip(places.carries, loop.results(made).carries, strict=True) if m and not mapped[i]]
+        if not grown:
             break
-        mapped[consts:first] = grown
-    carried = mapped[consts:first]
-    inner, made = batch.graph(body, mapped, [*carried, *(False for _ in made[carries:])])
+        for i in grown:
+            mapped[i] = True
+    inner, made = batch.graph(
+        loop.body, mapped, [*loop.operands(mapped).carries, *(False for _ in loop.results(made).ys)]
+    )
     operands = [
-        *inputs[:consts],
-        *(spread(batch, inputs[i], i) if mapped[i] else inputs[i] for i in range(consts, first)),
-        *(np.swapaxes(x, 0, 1) if mapped[first + i] else x for i, x in enumerate(inputs[first:])),
+        *loop.operands(inputs).constants,
+        *(spread(batch, inputs[i], i) if mapped[i] else inputs[i] for i in places.carries),
+        *(np.swapaxes(inputs[i], 0, 1) if mapped[i] else inputs[i] for i in places.xs),
     ]
-    found = apply(scan, *operands, body=inner, consts=consts, carries=carries, **others)
-    results = found if isinstance(found, tuple) else (found,)
-    stacked = [np.swapaxes(y, 0, 1) if m else y for y, m in zip(results[carries:], made[carries:], strict=True)]
-    return tuple(x if m else Shared(x) for x, m in zip((*results[:carries], *stacked), made, strict=True))
+    found = apply(scan, *operands, **replace(loop, body=inner).attrs)
+    last, ys = loop.results(found if isinstance(found, tuple) else (found,))
+    stacked = [np.swapaxes(y, 0, 1) if m else y for y, m in zip(ys, loop.results(made).ys, strict=True)]
+    return tuple(x if m else Shared(x) for x, m in zip((*last, *stacked), made, strict=True))
 
 
 scan: Final[Op] = Op(

@@ -7,10 +7,12 @@ first one has read, so that nothing is copied.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from graphc.analysis.loops import is_loop, passed_through
 from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.scan import Scan
 from graphc.ops.structured import dynamic_update_slice, scan
 
 MOST: Final = 16
@@ -31,11 +33,12 @@ def alternate(graph: Graph) -> Graph:
         if not _wins(node):
             builder.copy(node, env)
             continue
-        inputs, consts, body = renamed(node.inputs, env), node.attrs["consts"], node.attrs["body"]
-        turns, left = divmod(node.attrs["length"], 2)
+        loop, inputs = Scan.of(node), renamed(node.inputs, env)
+        turns, left = divmod(loop.length, 2)
         with builder.at(node.source):
-            after = builder.add(scan, *inputs, **{**node.attrs, "body": _twice(body, consts), "length": turns})
-            results = builder.inline(body, (*inputs[:consts], *after)) if left else after
+            twice = replace(loop, body=_twice(loop), length=turns)
+            after = builder.add(scan, *inputs, **twice.attrs)
+            results = builder.inline(loop.body, (*loop.operands(inputs).constants, *after)) if left else after
         env.update(zip(node.outputs, results, strict=True))
     return builder.build(renamed(graph.outputs, env))
 
@@ -44,13 +47,13 @@ def _wins(node: Node) -> bool:
     """Whether a node is a loop, its slices taken by a counter, that copies less with two steps in a turn."""
     if node.op is not scan or node.attrs["length"] < OFTEN:
         return False
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    if (len(node.inputs), len(node.outputs)) != (consts + carries, carries):
+    loop, body = Scan.of(node), node.attrs["body"]
+    if not loop.counted:
         return False
     if len(body.nodes) > MOST or any(map(is_loop, body.nodes)) or any(map(_updates, body.nodes)):
         return False
-    once = copies(body, consts)
-    return once > 0 and copies(_twice(body, consts), consts) < 2 * once
+    once = copies(body, loop.consts)
+    return once > 0 and copies(_twice(loop), loop.consts) < 2 * once
 
 
 def _updates(node: Node) -> bool:
@@ -59,11 +62,11 @@ def _updates(node: Node) -> bool:
     return node.op.updates or any(map(_updates, inner))
 
 
-def _twice(body: Graph, consts: int) -> Graph:
+def _twice(loop: Scan) -> Graph:
     """Two steps of a loop as one."""
-    builder = Builder()
+    builder, body = Builder(), loop.body
     builder.inputs, builder.constants, builder.nodes = list(body.inputs), dict(body.constants), list(body.nodes)
-    return builder.build(builder.inline(body, (*body.inputs[:consts], *body.outputs)))
+    return builder.build(builder.inline(body, (*loop.operands(body.inputs).constants, *body.outputs)))
 
 
 def copies(body: Graph, consts: int) -> int:

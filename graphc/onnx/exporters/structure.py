@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.ir.graph import Node
+from graphc.ir.scan import Scan
 from graphc.onnx.errors import OnnxError
 from graphc.onnx.exporters.arithmetic import widened
 from graphc.onnx.writing import Writer, exporter, info
@@ -234,27 +235,26 @@ def attention(w: Writer, node: Node, *names: str) -> Sequence[str]:
 @exporter("scan")
 def scan(w: Writer, node: Node, *names: str) -> Sequence[str]:
     """A loop: what every step sees is read from around it."""
-    body, attrs = node.attrs["body"], node.attrs
-    if attrs["length"] == NO_BOUND:
+    loop, body = Scan.of(node), node.attrs["body"]
+    if loop.length == NO_BOUND:
         raise OnnxError("export: a while_loop has to know how many turns there are at most: give max_steps=...")
-    consts, carries = attrs["consts"], attrs["carries"]
+    own, given, rows = loop.operands(body.inputs), loop.operands(names), loop.results(body.outputs).ys
     inner = Writer(w.names, w)
-    for value, name in zip(body.inputs[:consts], names[:consts], strict=True):
-        inner.name_of[value] = name
+    inner.name_of.update(zip(own.constants, given.constants, strict=True))
     inputs = []
-    for k, value in enumerate(body.inputs[consts:]):
-        inner.name_of[value] = w.names.new("carry" if k < carries else "slice")
-        inputs.append(info(inner.name_of[value], value))
+    for what, values in (("carry", own.carries), ("slice", own.xs)):
+        for value in values:
+            inner.name_of[value] = w.names.new(what)
+            inputs.append(info(inner.name_of[value], value))
     inner.write(body)
-    outputs = inner.results(body, ["carry" if k < carries else "row" for k in range(len(body.outputs))])
-    slices, rows = len(names) - consts - carries, len(body.outputs) - carries
+    outputs = inner.results(body, [*["carry"] * loop.carries, *["row"] * len(rows)])
     made = w.add(
         "Scan",
-        *names[consts:],
+        *(*given.carries, *given.xs),
         count=len(node.outputs),
         body=inner.graph("step", inputs, outputs),
-        num_scan_inputs=slices,
-        scan_input_directions=[int(attrs["reverse"])] * slices,
-        scan_output_directions=[int(attrs["reverse"])] * rows,
+        num_scan_inputs=len(given.xs),
+        scan_input_directions=[int(loop.reverse)] * len(given.xs),
+        scan_output_directions=[int(loop.reverse)] * len(rows),
     )
     return [made] if isinstance(made, str) else list(made)
