@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.scan import Scan
 from graphc.ir.types import DType, NDArray, Shape
 from graphc.ops.indexing import axis_length
 
@@ -153,25 +154,25 @@ class _Walk:
 
     def loop(self, node: Node, given: list[Interval | None]) -> list[Interval | None]:
         """The intervals of a scan's results."""
-        body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-        if not node.attrs["length"]:
-            return given[consts : consts + carries]
-        last = consts + carries
+        loop, body = Scan.of(node), node.attrs["body"]
+        if not loop.length:
+            return [*loop.operands(given).carries]
+        carried = range(loop.consts, loop.consts + loop.carries)
         inputs = [(g or whole(v.type.dtype)) if counts(v) else None for v, g in zip(body.inputs, given, strict=True)]
         self.silent += 1
         attempt, grown = 0, True
         while grown:
             made = self.graph(body, inputs)
             grown = False
-            for k in range(consts, last):
-                before, after = inputs[k], made[k - consts]
+            for k in carried:
+                before, after = inputs[k], made[k - loop.consts]
                 if before is not None and after is not None and not inside(after, before):
                     inputs[k] = hull(before, after) if attempt < PATIENCE else whole(body.inputs[k].type.dtype)
                     grown = True
             attempt += 1
         self.silent -= 1
         made = self.graph(body, inputs)
-        return [*inputs[consts:last], *made[carries:]]
+        return [*loop.operands(inputs).carries, *loop.results(made).ys]
 
 
 class _Env:
