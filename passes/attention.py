@@ -12,14 +12,14 @@ kernels; a node that is not claimed is expanded by `inline`, so that `passes=()`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from graphc.families.registry import family_of
-from graphc.ir.graph import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, run_node
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, rewrite, run_node
 from graphc.ir.types import NDArray, f16, f32
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
@@ -81,35 +81,29 @@ def raise_attention(graph: Graph) -> Graph:
     """The graph with each attention that is found as one node of the op `attention`."""
     finder = _Finder(graph)
     found = {match.top: match for match in map(finder.match, graph.nodes) if match is not None}
-    if not found:
-        return graph
-    builder = Builder()
-    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-    env: dict[Value, Value] = {}
-    for node in graph.nodes:
-        if node in found:
-            with builder.at(found[node].source()):
-                env[node.out] = found[node].build(builder, env)
-        else:
-            builder.copy(node, env)
-    return prune(builder.build(renamed(graph.outputs, env)))
+
+    def raised(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        if node not in found:
+            return None
+        with builder.at(found[node].source()):
+            return [found[node].build(builder, env)]
+
+    return prune(rewrite(graph, raised)) if found else graph
 
 
 def expand(graph: Graph, chosen: Callable[[Node], bool] = lambda node: not node.attrs.get("kernel")) -> Graph:
     """The graph with the chosen attention nodes as plain operations."""
-    if not any(_is_attention(node) and chosen(node) for node in graph.nodes):
-        return graph
-    builder = Builder()
-    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-    env: dict[Value, Value] = {}
-    for node in graph.nodes:
-        if _is_attention(node) and chosen(node):
-            start = len(builder.nodes)
-            env.update(zip(node.outputs, _plain(builder, node, renamed(node.inputs, env)), strict=True))
-            builder.nodes[start:] = [replace(made, source=node.source) for made in builder.nodes[start:]]
-        else:
-            builder.copy(node, env)
-    return prune(builder.build(renamed(graph.outputs, env)))
+
+    def plain(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        if not (_is_attention(node) and chosen(node)):
+            return None
+        start = len(builder.nodes)
+        found = _plain(builder, node, renamed(node.inputs, env))
+        builder.nodes[start:] = [replace(made, source=node.source) for made in builder.nodes[start:]]
+        return found
+
+    expanded = rewrite(graph, plain)
+    return graph if expanded is graph else prune(expanded)
 
 
 def _plain(builder: Builder, node: Node, inputs: Iterable[Value]) -> list[Value]:
@@ -147,7 +141,7 @@ class _Match:
         ordered = [node.source for node in (self.top, *self.inside)]
         return ordered[-1].merged(reversed(ordered[:-1]))
 
-    def build(self, builder: Builder, env: dict[Value, Value]) -> Value:
+    def build(self, builder: Builder, env: Mapping[Value, Value]) -> Value:
         """The value of the new node."""
         q, keys, v = (env.get(x, x) for x in self.operands)
         *lead, row, column = self.perm

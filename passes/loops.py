@@ -6,12 +6,12 @@ then the same dispatches each time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed, rewrite
 from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType, i32
 from graphc.ops import by_name
@@ -23,23 +23,19 @@ def loops(graph: Graph) -> Graph:
 
     Stacks that nothing reads are left out. A loop of no steps becomes its first carry and empty stacks.
     """
-    if not any(node.op is scan and _has_slices(node) for node in graph.nodes):
-        return graph
     read = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
-    builder = Builder()
-    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-    env: dict[Value, Value] = {}
-    for node in graph.nodes:
+
+    def counting(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if node.op is not scan or not _has_slices(node):
-            builder.copy(node, env)
-            continue
+            return None
         inputs = renamed(node.inputs, env)
-        with builder.at(node.source):
-            if node.attrs["length"] == 0:
-                _no_steps(builder, node, inputs, env)
-            else:
-                _count(builder, node, inputs, read)
-    return prune(builder.build(renamed(graph.outputs, env)))
+        if node.attrs["length"] == 0:
+            return _no_steps(builder, node, inputs)
+        _count(builder, node, inputs, read)
+        return node.outputs
+
+    found = rewrite(graph, counting)
+    return graph if found is graph else prune(found)
 
 
 def _has_slices(node: Node) -> bool:
@@ -47,11 +43,9 @@ def _has_slices(node: Node) -> bool:
     return not loop.counted or loop.length == 0
 
 
-def _no_steps(builder: Builder, node: Node, inputs: Sequence[Value], env: dict[Value, Value]) -> None:
+def _no_steps(builder: Builder, node: Node, inputs: Sequence[Value]) -> list[Value]:
     loop = Scan.of(node)
-    last, stacks = loop.results(node.outputs)
-    env.update(zip(last, loop.operands(inputs).carries, strict=True))
-    env.update((stack, _zeros(builder, stack.type)) for stack in stacks)
+    return [*loop.operands(inputs).carries, *(_zeros(builder, y.type) for y in loop.results(node.outputs).ys)]
 
 
 def _count(builder: Builder, node: Node, inputs: Sequence[Value], read: set[Value]) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
 from graphc.ir.types import DType, TensorType, f16, f32, i32
 from graphc.ops import by_name
 
@@ -63,26 +63,18 @@ class Split:
     slice: int = 8192
 
     def __call__(self, graph: Graph) -> Graph:
-        if not any(self.too_long(node) or self.too_deep(node) or self.too_large(node) for node in graph.nodes):
-            return graph
-        builder = Builder()
-        builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-        env: dict[Value, Value] = {}
-        for node in graph.nodes:
-            operands = renamed(node.inputs, env)
-            with builder.at(node.source):
-                if self.too_long(node):
-                    split = self._position if _finds(node) else self._reduction
-                    env[node.out] = split(builder, node, operands[0])
-                    continue
-                if self.too_deep(node):
-                    env[node.out] = self._product(builder, *operands)
-                    continue
-                if self.too_large(node):
-                    env[node.out] = self._slices(builder, *operands)
-                    continue
-            builder.copy(node, env)
-        return builder.build(renamed(graph.outputs, env))
+        return rewrite(graph, self._shortened)
+
+    def _shortened(self, builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        operands = renamed(node.inputs, env)
+        if self.too_long(node):
+            split = self._position if _finds(node) else self._reduction
+            return [split(builder, node, operands[0])]
+        if self.too_deep(node):
+            return [self._product(builder, *operands)]
+        if self.too_large(node):
+            return [self._slices(builder, *operands)]
+        return None
 
     def too_long(self, node: Node) -> bool:
         """Whether a node is a reduction to be split."""

@@ -51,6 +51,7 @@ __all__ = [
     "prune",
     "renamed",
     "reports",
+    "rewrite",
     "run_node",
     "value_names",
 ]
@@ -321,25 +322,43 @@ def inline_bodies(graph: Graph, chosen: Callable[[Node], bool]) -> Graph:
 
     The nodes of a body keep their own source lines and take the phase of the node that they replace.
     """
-    if not any(chosen(node) for node in graph.nodes):
-        return graph
-    builder = Builder()
-    builder.inputs = list(graph.inputs)
-    builder.constants = dict(graph.constants)
-    env: dict[Value, Value] = {}
-    for node in graph.nodes:
+
+    def opened(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if not chosen(node):
+            return None
+
+        def located(source: Source) -> Source:
+            phase = node.source.phase if source.phase == FORWARD else source.phase
+            return replace(source, lines=source.lines or node.source.lines, phase=phase)
+
+        return builder.inline(inline_bodies(node.attrs["body"], chosen), renamed(node.inputs, env), located)
+
+    return rewrite(graph, opened)
+
+
+Replacement = Callable[["Builder", Node, Mapping[Value, Value]], "Sequence[Value] | None"]
+"""`replacement(builder, node, env)`: adds nodes to the builder, and gives a value for each output of `node`; None: the
+node stays, and nothing was added. env: what has taken the place of values so far."""
+
+
+def rewrite(graph: Graph, replacement: Replacement) -> Graph:
+    """The graph with other values in the place of what some nodes make; itself where all nodes stay.
+
+    What is added has the source of the node that it is for.
+    """
+    builder = Builder()
+    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
+    env: dict[Value, Value] = {}
+    changed = False
+    for node in graph.nodes:
+        builder.source = node.source
+        found = replacement(builder, node, env)
+        if found is None:
             builder.copy(node, env)
-            continue
-
-        def located(source: Source, outer: Source = node.source) -> Source:
-            phase = outer.phase if source.phase == FORWARD else source.phase
-            return replace(source, lines=source.lines or outer.lines, phase=phase)
-
-        body = inline_bodies(node.attrs["body"], chosen)
-        outputs = builder.inline(body, renamed(node.inputs, env), located)
-        env.update(zip(node.outputs, outputs, strict=True))
-    return builder.build(renamed(graph.outputs, env))
+        else:
+            env.update(zip(node.outputs, found, strict=True))
+            changed = True
+    return builder.build(renamed(graph.outputs, env)) if changed else graph
 
 
 class Builder:

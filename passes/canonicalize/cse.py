@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from graphc.ir.graph import Graph, Node, Source, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, renamed, rewrite
 from graphc.ir.types import NDArray
 
 
@@ -42,17 +42,11 @@ def cse(graph: Graph) -> Graph:
 
 def drop_barriers(graph: Graph) -> Graph:
     """Let the readers of every `barrier` read what it passes on."""
-    if not any("barrier" in node.op.traits for node in graph.nodes):
-        return graph
-    env: dict[Value, Value] = {}
-    kept: list[Node] = []
-    for node in graph.nodes:
-        inputs = renamed(node.inputs, env)
-        if "barrier" in node.op.traits:
-            env.update(zip(node.outputs, inputs, strict=True))
-        else:
-            kept.append(node if inputs == node.inputs else replace(node, inputs=inputs))
-    return Graph(graph.inputs, graph.constants, tuple(kept), renamed(graph.outputs, env))
+
+    def passed(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        return renamed(node.inputs, env) if "barrier" in node.op.traits else None
+
+    return rewrite(graph, passed)
 
 
 def node_key(node: Node, inputs: tuple[Value, ...]) -> Hashable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from graphc.ir.graph import Graph, Node, Value, new_value, prune, renamed, run_node
-from graphc.ir.types import NDArray, TensorType
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed, rewrite, run_node
+from graphc.ir.types import TensorType
 from graphc.ops import by_name
 
 
@@ -16,25 +17,21 @@ def empty(graph: Graph) -> Graph:
     product with K = 0, padding around nothing. An index update with no index is its operand. Kernels need no rule of
     their own for these, and never bind an empty buffer.
     """
-    constants: dict[Value, NDArray] = dict(graph.constants)
-    env: dict[Value, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        inputs = renamed(node.inputs, env)
-        node = node if inputs == node.inputs else replace(node, inputs=inputs)
+
+    def filled(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if node.op.name == "index_update" and not node.inputs[1].type.size:
-            env[node.out] = node.inputs[0]
-        elif _from_nothing(node):
-            (result,) = run_node(node, [np.zeros(v.type.shape, v.type.dtype.numpy) for v in node.inputs])
-            number = new_value(TensorType((), node.out.type.dtype))
-            constants[number] = result.reshape(-1)[:1].reshape(())
-            nodes.append(replace(node, op=by_name("broadcast_to"), inputs=(number,), attrs={"shape": result.shape}))
-        else:
-            nodes.append(node)
-    if len(constants) == len(graph.constants) and not env:
-        return graph
-    outputs = renamed(graph.outputs, env)
-    return prune(Graph(graph.inputs, constants, tuple(nodes), outputs))
+            return renamed(node.inputs[:1], env)
+        if not _from_nothing(node):
+            return None
+        (result,) = run_node(node, [np.zeros(v.type.shape, v.type.dtype.numpy) for v in node.inputs])
+        number = new_value(TensorType((), node.out.type.dtype))
+        builder.constants[number] = result.reshape(-1)[:1].reshape(())
+        spread = replace(node, op=by_name("broadcast_to"), inputs=(number,), attrs={"shape": result.shape})
+        builder.nodes.append(spread)
+        return node.outputs
+
+    found = rewrite(graph, filled)
+    return graph if found is graph else prune(found)
 
 
 def _from_nothing(node: Node) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import Builder, Graph, Node, Value
+from collections.abc import Mapping, Sequence
+
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
 from graphc.ops.movement import concatenate
 from graphc.plan.plan import Target
 
@@ -15,19 +17,17 @@ def narrow(graph: Graph) -> Graph:
 def narrow_nodes(graph: Graph, max_buffers: int) -> Graph:
     """Turn each concatenation of more than `max_buffers` - 1 tensors into a tree of narrower ones."""
     most = max(max_buffers - 1, 2)
-    if not any(_is_wide(node, most) for node in graph.nodes):
-        return graph
-    builder = Builder()
-    for node in graph.nodes:
+
+    def narrower(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if not _is_wide(node, most):
-            builder.nodes.append(node)
-            continue
-        parts = list(node.inputs)
-        with builder.at(node.source):
-            while len(parts) > most:
-                parts = [_joined(builder, parts[i : i + most], node) for i in range(0, len(parts), most)]
+            return None
+        parts = list(renamed(node.inputs, env))
+        while len(parts) > most:
+            parts = [_joined(builder, parts[i : i + most], node) for i in range(0, len(parts), most)]
         builder.nodes.append(Node(concatenate, tuple(parts), node.outputs, node.attrs, node.source))
-    return Graph(graph.inputs, graph.constants, tuple(builder.nodes), graph.outputs)
+        return node.outputs
+
+    return rewrite(graph, narrower)
 
 
 def _is_wide(node: Node, most: int) -> bool:

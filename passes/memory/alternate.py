@@ -7,11 +7,12 @@ first one has read, so that nothing is copied.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from graphc.analysis.loops import is_loop, passed_through
-from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
 from graphc.ir.scan import Scan
 from graphc.ops.structured import dynamic_update_slice, scan
 
@@ -24,23 +25,17 @@ OFTEN: Final = 4
 
 def alternate(graph: Graph) -> Graph:
     """Let loops make two steps in a turn where that saves copies; what is left of an odd number follows the loop."""
-    if not any(map(_wins, graph.nodes)):
-        return graph
-    builder = Builder()
-    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-    env: dict[Value, Value] = {}
-    for node in graph.nodes:
+
+    def in_pairs(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if not _wins(node):
-            builder.copy(node, env)
-            continue
+            return None
         loop, inputs = Scan.of(node), renamed(node.inputs, env)
         turns, left = divmod(loop.length, 2)
-        with builder.at(node.source):
-            twice = replace(loop, body=_twice(loop), length=turns)
-            after = builder.add(scan, *inputs, **twice.attrs)
-            results = builder.inline(loop.body, (*loop.operands(inputs).constants, *after)) if left else after
-        env.update(zip(node.outputs, results, strict=True))
-    return builder.build(renamed(graph.outputs, env))
+        twice = replace(loop, body=_twice(loop), length=turns)
+        after = builder.add(scan, *inputs, **twice.attrs)
+        return builder.inline(loop.body, (*loop.operands(inputs).constants, *after)) if left else after
+
+    return rewrite(graph, in_pairs)
 
 
 def _wins(node: Node) -> bool:
