@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import GraphcError, TraceError
-from graphc.tracing import advice, pairs, scans
+from graphc.errors import GraphcError, ShapeError, TraceError
+from graphc.tracing import advice, pairs, scans, settings
 from graphc.tracing.aliases import fresh
 from graphc.tracing.core import as_array, is_tracer, located
 from graphc.tracing.products import matmul
+from graphc.tracing.promote import as_type
 from graphc.tracing.reductions import NO, all_, any_, extremum_of, no_out, prod, sum, traced
 from graphc.tracing.ufuncs import Rule, apply_ufunc, without_keywords
 
@@ -41,16 +42,28 @@ def call_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: 
         raise located(error, name) from None
 
 
+def _of_ranks(a: Any, b: Any, first: int, second: int) -> None:
+    """Raise ShapeError where an operand has fewer axes than these, or the last ones, which are summed over, differ."""
+    shapes = np.shape(a), np.shape(b)
+    if len(shapes[0]) < first or len(shapes[1]) < second:
+        raise ShapeError(f"a has shape {shapes[0]}, b {shapes[1]}: need {first} axes of a and {second} of b, or more")
+    if shapes[0][-1] != shapes[1][-second]:
+        raise ShapeError(f"a has shape {shapes[0]}, b {shapes[1]}: need as many elements to sum over")
+
+
 def _vecdot(a: Any, b: Any) -> Any:
+    _of_ranks(a, b, 1, 1)
     return np.sum(a * b, axis=-1)
 
 
 def _matvec(a: Any, b: Any) -> Any:
-    return matmul(a, b[..., None])[..., 0]
+    _of_ranks(a, b, 2, 1)
+    return matmul(a, np.expand_dims(b, -1))[..., 0]
 
 
 def _vecmat(a: Any, b: Any) -> Any:
-    return matmul(a[..., None, :], b)[..., 0, :]
+    _of_ranks(a, b, 1, 2)
+    return matmul(np.expand_dims(a, -2), b)[..., 0, :]
 
 
 SPECIAL: Final[dict[Any, Rule]] = {np.matmul: matmul, np.vecdot: _vecdot}
@@ -58,11 +71,16 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     SPECIAL.update({np.matvec: _matvec, np.vecmat: _vecmat})
 """Generalised ufuncs."""
 
+
+def _typed(a: Any, dtype: Any) -> Any:
+    return a if dtype is None else as_type(traced(a), dtype)
+
+
 _REDUCE: Final[dict[Any, Callable[..., Any]]] = {
     np.add: sum,
     np.multiply: prod,
-    np.maximum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("max")(a, axis, out, keepdims, **rest),
-    np.minimum: lambda a, axis, dtype, out, keepdims, **rest: extremum_of("min")(a, axis, out, keepdims, **rest),
+    np.maximum: lambda a, axis, dtype, *rest, **more: extremum_of("max")(_typed(a, dtype), axis, *rest, **more),
+    np.minimum: lambda a, axis, dtype, *rest, **more: extremum_of("min")(_typed(a, dtype), axis, *rest, **more),
     np.logical_and: lambda a, axis, dtype, out, keepdims, where, initial: all_(a, axis, out, keepdims, where=where),
     np.logical_or: lambda a, axis, dtype, out, keepdims, where, initial: any_(a, axis, out, keepdims, where=where),
 }
@@ -84,6 +102,7 @@ def ufunc_method(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs
     axis, dtype = kwargs.get("axis", 0), kwargs.get("dtype")
     if method == "accumulate":
         return scans.accumulate(ufunc, operands[0], axis, dtype)
+    settings.true_or_false(kwargs.get("keepdims", False), "keepdims")
     keepdims, where, initial = kwargs.get("keepdims", False), kwargs.get("where", True), kwargs.get("initial", NO)
     whole = _REDUCE.get(ufunc)
     if whole is None or (initial is not NO and ufunc in (np.logical_and, np.logical_or)):

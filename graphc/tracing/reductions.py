@@ -256,7 +256,7 @@ def position_of(name: str) -> Callable[..., Tracer]:
             x, axis = emit("reshape", x, shape=(x.size,)), 0
             shape: Shape = (1,) * rank
         else:
-            axis = axes_of(x, axis)[0]
+            axis = normalize_axis(axis, x.ndim)
             shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
         if x.shape[axis] == 0:
             raise ShapeError(f"{x.value.type} has no elements along axis {axis}, so there is no {name}")
@@ -296,7 +296,7 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Trac
     x = cast(x, requested(dtype, accumulator(x.value.type.dtype)))
     if axis is None:
         x, axis = emit("reshape", x, shape=(x.size,)), 0
-    return emit("cumsum", x, axis=axes_of(x, axis)[0], reverse=False)
+    return emit("cumsum", x, axis=normalize_axis(axis, x.ndim), reverse=False)
 
 
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO) -> Tracer:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
-from graphc.ir.types import Shape, bool_
+from graphc.ir.types import Shape, bool_, normalize_axis
 from graphc.tracing.core import constant, emit, is_tracer
 from graphc.tracing.promote import accumulator, cast, requested
 from graphc.tracing.reductions import NO, axes_of, cumsum, flag, no_out, traced
@@ -111,7 +111,7 @@ def accumulate(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None) ->
     x = _operand(ufunc, array, dtype)
     if not x.ndim:
         raise ShapeError(f"needs an axis, got {x.value.type}")
-    axis = axes_of(x, axis)[0]
+    axis = normalize_axis(axis, x.ndim)
     if ufunc is np.add:
         return cumsum(x, axis)
     return running(x, axis, ufunc)
@@ -135,6 +135,8 @@ def reduced(ufunc: np.ufunc, array: Any, axis: Any, dtype: Any, keepdims: Any, i
             raise ShapeError(f"{x.value.type} has no elements along axis {empty[0]}")
         kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         x = broadcast_to(constant(x.state, x.dtype.type(neutral)), kept)
+    if ufunc in (np.gcd, np.hypot) and all(x.shape[i] == 1 for i in axes):
+        x = traced(ufunc(x, x.dtype.type(0)))  # of one element too it is not negative
     for i in axes:
         x = whole(x, i, ufunc)
     if initial is not NO and initial is not None:
@@ -176,7 +178,7 @@ def _cumulative(ufunc: np.ufunc) -> Callable[..., Tracer]:
             if t.ndim > 1:
                 raise ShapeError(f"axis= is needed for {t.value.type}, which has {t.ndim} axes")
             axis = 0
-        axis = axes_of(t, axis)[0]
+        axis = normalize_axis(axis, t.ndim)
         made = accumulate(ufunc, t, axis, dtype)
         if not include_initial:
             return made

@@ -120,7 +120,8 @@ def _known_number(value: Any, what: str) -> None:
     _number(value, what)
 
 
-def _flag(value: Any, what: str) -> None:
+def true_or_false(value: Any, what: str) -> None:
+    """Raise TraceError for what is neither True nor False."""
     known(value, what)
     if not isinstance(value, bool | int | np.bool | np.integer):
         raise TraceError(f"{what} is {value!r}: needs True or False")
@@ -181,7 +182,7 @@ _MEANS: Final = ("mean", "var", "std", "nanmean", "nanvar", "nanstd")
 _ANYWHERE: Final[dict[str, Check]] = {
     "axis1": whole,
     "axis2": whole,
-    "bias": _flag,
+    "bias": true_or_false,
     "copy": _copied,
     "correction": _known_number,
     "ddof": _known_number,
@@ -191,7 +192,7 @@ _ANYWHERE: Final[dict[str, Check]] = {
     "ind": whole,
     "indexing": partial(_one_of, ("xy", "ij")),
     "k": whole,
-    "keepdims": _flag,
+    "keepdims": true_or_false,
     "left": _number,
     "right": _number,
     "N": whole,

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import DTypeError, TraceError
-from graphc.ir.types import bool_, i32, u32, x64_enabled
+from graphc.errors import ArgumentError, DTypeError, TraceError
+from graphc.ir.types import DType, bool_, dtype_of, i32, u32, x64_enabled
 from graphc.tracing import advice
 from graphc.tracing.core import constant, emit, is_tracer, is_weak, owner
 from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
@@ -52,11 +52,32 @@ def without_keywords(ufunc: np.ufunc, operands: tuple[Any, ...], kwargs: dict[st
             raise TraceError(f"{key}= cannot be traced")
         if key in ("axis", "axes", "keepdims"):
             raise TraceError(f"{key}= of a generalised ufunc cannot be traced: move the axes with np.moveaxis first")
+    order = kwargs.get("order", "K")
+    if order not in tuple("KCFAkcfa"):
+        raise ArgumentError(f"order is {order!r}: it must be 'C', 'F', 'A' or 'K'")
     dtype = kwargs.get("dtype")
+    if dtype is None and "casting" not in kwargs:
+        return operands
+    computed = _computed_in(ufunc, operands, dtype, kwargs.get("casting", "same_kind"))
     if dtype is None:
         return operands
     trace = owner(operands)
-    return tuple(converted(trace, x, requested(dtype, bool_)) for x in operands)
+    return tuple(converted(trace, x, wanted) for x, wanted in zip(operands, computed, strict=True))
+
+
+def _computed_in(ufunc: np.ufunc, operands: tuple[Any, ...], dtype: Any, casting: Any) -> list[DType]:
+    """The element types to which NumPy casts operands, for results of `dtype`; raises DTypeError where it does not."""
+    wanted = None if dtype is None else requested(dtype, bool_).numpy
+    given = [type(x) if type(x) in (int, float) else getattr(x, "dtype", np.asarray(x).dtype) for x in operands]
+    try:
+        found = ufunc.resolve_dtypes(
+            (*given, *[None] * ufunc.nout),
+            signature=(*[None] * ufunc.nin, *[wanted] * ufunc.nout),
+            casting=casting,
+        )
+    except (TypeError, ValueError) as error:
+        raise DTypeError(str(error)) from None
+    return [dtype_of(one) for one in found[: ufunc.nin]]
 
 
 def node(name: str) -> Rule:

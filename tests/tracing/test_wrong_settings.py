@@ -6,6 +6,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from graphc.tracing.methods import ABOVE
 from tests.support.numpy_calls import CALLS, refusal
 
 RNG = np.random.default_rng(0)
-WRONG: tuple[Any, ...] = (9, -9, 1.5, "hello", None, [], (0, 0), object())
+WRONG: tuple[Any, ...] = (9, -9, 1.5, "hello", None, [], (0, 0), (0, 1), object())
 """What stands in the place of each argument that is not traced, one after the other."""
 
 LENIENT = {
@@ -28,9 +29,11 @@ LENIENT = {
     ("take_along_axis", "indices", "[]"),
     # A list of powers means what an array of them does.
     ("polyfit", "deg", "(0, 0)"),
+    ("polyfit", "deg", "(0, 1)"),
     # How NumPy goes about a contraction has no part in its result.
     ("einsum", "optimize", "[]"),
     ("einsum", "optimize", "(0, 0)"),
+    ("einsum", "optimize", "(0, 1)"),
 }
 """Calls that mean something here, though NumPy refuses them: (function, parameter, value), or of any function."""
 
@@ -188,3 +191,60 @@ def test_an_error_of_a_function_of_ones_own_is_left_alone() -> None:
 
     with pytest.raises(ValueError, match=r"^of my own$"):
         graphc.trace(lambda x: np.apply_along_axis(row, 0, x), np.ones((2, 3), np.float32))
+
+
+X, K = RNG.uniform(0.2, 0.8, (3, 4)).astype(np.float32), RNG.integers(-4, 5, (1, 3)).astype(np.int32)
+
+
+def _product(name: str, other: Any, x: Any) -> Any:
+    return getattr(np, name)(x, other)
+
+
+REFUSED_OF_UFUNCS: dict[str, Callable[[Any], Any]] = {
+    "floats in integers": lambda x: np.add(x, 2, dtype=np.int32),
+    "cosines in integers": lambda x: np.cos(x, dtype=np.int32),
+    "truth in floats": lambda x: np.isfinite(x, dtype=np.float32),
+    "a rule that there is not": lambda x: np.add(x, 1, casting=ANYTHING),
+    "a rule that does not allow it": lambda x: np.float_power(x, 2, casting="no"),
+    "an order": lambda x: np.add(x, 1, order=ANYTHING),
+    "flags": lambda x: np.add.reduce(x, keepdims=ANYTHING),
+    "two axes of a running sum": lambda x: np.add.accumulate(x, axis=BOTH),
+    "no axis of a running sum": lambda x: np.add.accumulate(x, axis=NONE),
+}
+for _name in ("vecdot", "matvec", "vecmat"):
+    for _other in (2.0, np.ones(1), np.ones((1, 3)), np.ones(3)):
+        if hasattr(np, _name):  # NumPy 2.2
+            REFUSED_OF_UFUNCS[f"{_name} of {np.shape(_other)}"] = partial(_product, _name, _other)
+ANYTHING: Any = "anything"
+BOTH: Any = (0, 1)
+NONE: Any = None
+
+
+@pytest.mark.parametrize("name", REFUSED_OF_UFUNCS)
+def test_what_numpy_refuses_of_ufuncs_is_refused(name: str) -> None:
+    call = REFUSED_OF_UFUNCS[name]
+    with pytest.raises((TypeError, ValueError)):
+        call(X)
+    error = raised(call, [X])
+    assert isinstance(error, graphc.GraphcError)
+    assert "\n  at  test_wrong_settings.py" in str(error)
+
+
+MEANT_OF_UFUNCS: dict[str, Callable[[Any, Any], Any]] = {
+    "the greatest in integers": lambda x, k: np.maximum.reduce(x * 9, dtype=np.int32),
+    "the least in integers": lambda x, k: np.minimum.reduce(x * 9, axis=1, dtype=np.int32),
+    "equal as bool": lambda x, k: np.equal(x, x + (k[0, 0] > 9), dtype=bool),
+    "less as bool": lambda x, k: np.less(x, 0.5, dtype=bool),
+    "integers in floats": lambda x, k: np.multiply(k, 2, dtype=np.float32),
+    "divisors of one": lambda x, k: np.gcd.reduce(k, axis=0),
+    "divisors of none": lambda x, k: np.gcd.reduce(k, axis=()),
+    "lengths of one": lambda x, k: np.hypot.reduce(k * np.float32(1.5), axis=0),
+}
+
+
+@pytest.mark.parametrize("name", MEANT_OF_UFUNCS)
+def test_settings_of_ufuncs_mean_what_numpy_means(name: str) -> None:
+    want = MEANT_OF_UFUNCS[name](X, K)
+    (found,) = reference.run(graphc.trace(MEANT_OF_UFUNCS[name], X, K), [X, K])
+    assert found.dtype.kind == want.dtype.kind
+    np.testing.assert_allclose(found, want, rtol=1e-6)
