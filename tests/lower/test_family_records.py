@@ -26,6 +26,7 @@ OP_NAMES = {
     "graphc/tracing/einsum.py": "emits the op",
     "graphc/tracing/products.py": "emits the op",
     "graphc/tracing/reductions.py": "emits the op",
+    "graphc/tracing/settings.py": "names of functions of NumPy",
     "graphc/tracing/methods.py": "a method of ndarray",
     "graphc/ops/attention.py": "the record of the op",
     "graphc/convolution.py": "applies the op",

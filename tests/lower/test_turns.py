@@ -19,6 +19,7 @@ from graphc.lower import lower
 from graphc.models import MODELS
 from graphc.ops import OPS
 from graphc.passes import DEFAULT, pipeline
+from graphc.passes.attention import unserved
 from graphc.plan.plan import MOST_TURNS, Plan, Target
 from graphc.plan.verify import check_plan
 from tests.support.lowering import Body, as_kernel, execute, random_arrays
@@ -112,8 +113,11 @@ def plans(graph: Graph, unfused: bool = True, names: Sequence[str] = tuple(TARGE
     """The most turns of the graph's plans, fused and not, on targets of all kinds: lowering refuses too many."""
     found = {}
     for fused, passes in (("fused", DEFAULT), ("unfused", ())) if unfused else (("fused", DEFAULT),):
-        lowered = pipeline.run(graph, (*passes, *pipeline.LEGALIZE))
+        usual = pipeline.run(graph, (*passes, *pipeline.LEGALIZE))
         for name in names:
+            lowered = usual
+            if unserved(usual, TARGETS[name]):
+                lowered = pipeline.run(graph, (*pipeline.informed(passes, TARGETS[name]), *pipeline.LEGALIZE))
             found[f"{name}, {fused}"] = most(lower(lowered, TARGETS[name]))
     return found
 

@@ -49,6 +49,7 @@ def served(graph: Graph, target: Target) -> Graph:
 
 def run(device: Any, graph: Graph, arrays: Sequence[Array], target: Target | None = None) -> tuple[list[Array], Plan]:
     """The outputs of the graph on the device, and the plan that made them."""
-    plan = lower(served(graph, target or device.target), target or device.target)
-    runner = device.prepare(graph, plan, frozenset())
+    shown = served(graph, target or device.target)
+    plan = lower(shown, target or device.target)
+    runner = device.prepare(shown, plan, frozenset())
     return [np.asarray(out) for out in runner(list(arrays))], plan
