@@ -144,6 +144,18 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What a kernel runs where its one pair of KernelSource.inplace shares bytes, and only what changes is written.
+
+    It has the operands of the kernel, but the input of the pair. touches: as those of the kernel.
+    """
+
+    code: Code
+    workgroups: tuple[int, int, int]
+    touches: Touches
+
+
+@dataclass(frozen=True, slots=True)
 class KernelSource:
     """One kernel launch, before placement.
 
@@ -154,8 +166,8 @@ class KernelSource:
     that may share bytes, because every invocation reads the input only at elements that it alone writes, and only
     before it does (see `graphc.codegen.inplace`). touches: how those operands are touched, by name, in the order of one
     invocation: what the plan verifier goes by. clears: names of operands that it writes, and that are filled with
-    zeros before it. quick: launches that do the same, bit for bit, each with less text: they take a driver less time to
-    compile, and more to run.
+    zeros before it. inside: what runs instead where its result lies in the bytes of what it changes. quick: launches
+    that do the same, bit for bit, each with less text: they take a driver less time to compile, and more to run.
     """
 
     name: str
@@ -168,6 +180,7 @@ class KernelSource:
     inplace: tuple[tuple[str, str], ...] = ()
     touches: Touches = ()
     clears: tuple[str, ...] = ()
+    inside: Inside | None = None
     quick: tuple[KernelSource, ...] = ()
 
     @property

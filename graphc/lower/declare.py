@@ -27,6 +27,9 @@ def share(source: KernelSource, merged: Mapping[str, str]) -> KernelSource:
     """The kernel with each input operand in `merged` (input name -> output name) replaced by the output operand."""
     if not merged:
         return source
+    if source.inside is not None:  # it has one pair
+        inside = source.inside
+        source = replace(source, code=inside.code, workgroups=inside.workgroups, touches=inside.touches)
     over = {merged[o.name]: o.value for o in source.operands if o.name in merged}
     operands = tuple(
         replace(o, access="read_write", over=over[o.name]) if o.name in over else o

@@ -230,3 +230,43 @@ def test_what_does_not_fit_is_said() -> None:
         np.asarray(graphc.compile(lambda x, i: graphc.segment_sum(x, i, 2), device="numpy")(np.ones(3), IDS))
     said = error(graphc.TraceError, lambda x: np.add.at(x, IDS, 1.0), X)
     assert "graphc.at(x)[ids].add(y)" in said
+
+
+IN_LOOPS: dict[str, Any] = {
+    # how a step changes a cache of [40, 12], with its number and its row of [12]
+    "a row": lambda c, i, row: graphc.at(c)[i].set(row),
+    "from the end": lambda c, i, row: graphc.at(c)[-1 - i].set(row * 2),
+    "rows, the last of equal ones counts": lambda c, i, row: graphc.at(c)[np.stack([i, i + 1, i])].set(
+        np.stack([row, row * 2, row * 3])
+    ),
+    "a column": lambda c, i, row: graphc.at(c)[:, i].set(np.concatenate([row, row, row, row[:4]])),
+}
+
+
+@pytest.mark.parametrize("name", IN_LOOPS)
+def test_a_loop_writes_the_rows_that_change_alone(name: str) -> None:
+    change = IN_LOOPS[name]
+    cache, rows = (
+        np.arange(480, dtype=np.float32).reshape(40, 12),
+        np.linspace(-1, 1, 60, dtype=np.float32).reshape(5, 12),
+    )
+
+    def loop(cache: Any, rows: Any) -> Any:
+        def step(carry: Any, row: Any) -> Any:
+            c, i = carry
+            c = change(c, i, row)
+            return (c, i + 1), c[i + 2, :3]
+
+        (last, _), ys = graphc.scan(step, (cache, np.int32(0)), rows)
+        return last, ys
+
+    compiled = graphc.compile(loop, device="wgpu")
+    wanted = [np.asarray(x) for x in graphc.compile(loop, device="numpy")(cache, rows)]
+    for got, known in zip(compiled(cache, rows), wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(got), known)
+    plan = compiled.lower(cache, rows).plan
+    inside = [d for d in plan.apart().dispatches if d.label.startswith("index_update")]
+    written = {plan.kernels[d.kernel].wgsl for d in plan.dispatches if d in inside or set(d.stages) & set(inside)}
+    assert inside
+    assert all("written" in text for text in written)
+    assert all(d.workgroups == (1, 1, 1) for d in inside)

@@ -6,11 +6,12 @@ Indices that are negative count from the end, and what is out of range writes no
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from graphc.codegen.inplace import at_once
-from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
+from graphc.codegen.kernel import Bindings, Inside, KernelSource, Operand, Site, settle
 from graphc.codegen.launch import Launch
 from graphc.families.scatter_add.kernel import PART_ROWS, parts_of, slot_of
 from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in
@@ -40,10 +41,21 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
     parts = 1 if ordered else parts
     writers = new_value(TensorType((parts, slots), u32), "writers") if rows > FEW_ROWS else None
 
+    def rows_alone(bindings: Bindings, slot: str, written: Operand) -> Inside:
+        """What writes the rows alone, and leaves all else as it is."""
+        value = bindings.read(values, vector=width == LANES).load("item")
+        items, size = values.type.size // width, inner // width
+        store = written.store("at", value)
+        holes = {"inner": size, "slots": slots, "table": rows * size, "rows": rows, "lanes": width}
+        holes = {**holes, "slot": slot, "store": store}
+        made = launch.kernel("index_rows", "index_rows", bindings, items, holes)
+        return Inside(made.code, made.workgroups, ((written.name, Touch(True, "at", vector=written.vector)),))
+
     def update(bindings: Bindings) -> KernelSource:
         old = bindings.read(x, vector=width == LANES)
         written = bindings.write(body.outputs[0], vector=width == LANES)
         find, functions, value = "", "", old.load("item")
+        inside = None
         if rows:
             row = f"(first_row + writer - 1u) * {inner // width}u + i"
             value = bindings.read(values, vector=width == LANES).load(row)
@@ -53,7 +65,9 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
         elif rows:
             write = "if (slot_of(r - 1u) == slot) { writer = r; }"
             find = f"  for (var r = {rows}u; r > 0u && writer == 0u; r--) {{ {write} }}"
-            functions = f"\nfn slot_of(r: u32) -> u32 {{\n{slot_of(bindings.read(ids), slots)}\n}}"
+            slot = slot_of(bindings.read(ids), slots)
+            functions = f"\nfn slot_of(r: u32) -> u32 {{\n{slot}\n}}"
+            inside = rows_alone(bindings, slot, written)
         own = bindings.storage(x) not in (bindings.storage(values), bindings.storage(ids))
         holes = {
             "inner": inner // width,
@@ -67,9 +81,10 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
             "store_old": written.store("item", old.load("item")),
         }
         inplace, touches = at_once(written, old, Touch(False, "item", vector=old.vector)) if own else ((), ())
-        return launch.kernel(
+        made = launch.kernel(
             "index_update", "index_update", bindings, x.type.size // width, holes, inplace=inplace, touches=touches
         )
+        return replace(made, inside=inside) if own else made
 
     def last(bindings: Bindings) -> KernelSource:
         assert writers is not None
