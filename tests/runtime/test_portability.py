@@ -18,7 +18,7 @@ from graphc.plan.plan import Target
 from tests.lower.test_lower_kernels import column, cross_entropy, layer_norm, mapped, softmax
 from tests.support import tint
 from tests.support.lowering import as_kernel
-from tests.support.run_graph import graph_of
+from tests.support.run_graph import graph_of, served
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup", "shader-f16"}))
 TARGETS = {
@@ -37,7 +37,7 @@ def plan_texts(graphs: dict[str, Graph]) -> Texts:
     found: dict[tuple[str, tuple[str, ...]], str] = {}
     for name, graph in graphs.items():
         for where, target in TARGETS.items():
-            for kernel in lower(graph, target).kernels:
+            for kernel in lower(served(graph, target), target).kernels:
                 found.setdefault((kernel.wgsl, kernel.needs), f"{name} on {where}: {kernel.name}")
     return {name: text for text, name in found.items()}
 
