@@ -1,7 +1,7 @@
 """What a kernel builder returns: code without its declarations, and the tensors it binds.
 
 Every family (map, row, column, matmul) and every custom kernel is a `KernelBuilder`: it gets the body graph of one
-node, asks `site.bindings(body)` for operands, writes WGSL that reaches memory only through `Operand.load` and
+node, asks `context.bindings(body)` for operands, writes WGSL that reaches memory only through `Operand.load` and
 `Operand.store`, and returns one KernelSource for each dispatch. Assembly adds what depends on placement: the `@binding`
 declarations, access modes, windows of tensors that exceed one binding, in-place sharing, and the `gc_*` helpers of
 kernels/math.wgsl that the text calls.
@@ -338,7 +338,7 @@ class Bindings:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class BuildContext:
     """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
 
     label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
@@ -363,11 +363,11 @@ class Site:
 T = TypeVar("T")
 
 
-def settle(site: Site, generate: Callable[[Bindings], T]) -> T:
+def settle(context: BuildContext, generate: Callable[[Bindings], T]) -> T:
     """`generate` run until no tensor is read both as vectors and as scalars: such a tensor is declared as scalars."""
     scalars: frozenset[Value] = frozenset()
     while True:
-        bindings = site.bindings(scalars)
+        bindings = context.bindings(scalars)
         result = generate(bindings)
         if not bindings.conflicts:
             return result
@@ -389,10 +389,10 @@ def texels(value: Value, target: Target) -> Texels | None:
     return Texels(columns, rows // folded, folded) if fits else None
 
 
-KernelSearch = Callable[[Graph, Site], Search]
+KernelSearch = Callable[[Graph, BuildContext], Search]
 """Body of one node -> what a tuner may try for its kernel; `Target.choices` holds what it found."""
 
-KernelBuilder = Callable[[Graph, Site], list[KernelSource]]
+KernelBuilder = Callable[[Graph, BuildContext], list[KernelSource]]
 """Body of one node (an unfused node is a body of one node) -> its kernels, in order of dispatch."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.codegen.kernel import Bindings, KernelSource, Site, Touches, grid
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Touches, grid
 from graphc.ir.graph import Graph
 from graphc.ir.op import Lanes
 from graphc.ir.types import DType, f32
@@ -21,7 +21,7 @@ class Launch:
     """Renders templates with the holes size, columns and items."""
 
     body: Graph
-    site: Site
+    context: BuildContext
     family: str
 
     def kernel(
@@ -38,8 +38,8 @@ class Launch:
         clears: tuple[str, ...] = (),
     ) -> KernelSource:
         """The kernel `name` from a template, with one invocation for each of `items`."""
-        size = min(THREADS, self.site.target.max_invocations)
-        workgroups = grid(-(-items // size), self.site.target)
+        size = min(THREADS, self.context.target.max_invocations)
+        workgroups = grid(-(-items // size), self.context.target)
         text = render(template, size=size, columns=workgroups[0], items=items, **holes)
         return KernelSource(
             name, self.family, Code.of(text), bindings.operands(), workgroups, flops, (), inplace, touches, clears

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
-from graphc.codegen.kernel import Bindings, KernelSource, Site
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource
 from graphc.codegen.launch import Launch
 from graphc.ir.graph import Graph, Value
 from graphc.ir.index import LANES, Idx, Index, variable
@@ -20,7 +20,7 @@ def as_dtype(sums: Term, dtype: DType) -> Term:
 
 
 def sum_parts(
-    body: Graph, site: Site, bindings: Bindings, family: str, out: Value, parts: int, scratch: Value
+    body: Graph, context: BuildContext, bindings: Bindings, family: str, out: Value, parts: int, scratch: Value
 ) -> KernelSource:
     """The kernel that adds the parts of the sums of `out` and computes what follows in the body.
 
@@ -40,13 +40,13 @@ def sum_parts(
     for value, operand, term in zip(outputs, written, terms, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
     inplace, touches = in_place(emitter.touches, written, bindings)
-    return Launch(body, site, family).kernel(
-        f"{family}_sum_{site.label}",
+    return Launch(body, context, family).kernel(
+        f"{family}_sum_{context.label}",
         "sum_parts",
         bindings,
         items,
         {
-            "what": site.label,
+            "what": context.label,
             "parts": parts,
             "lanes": lanes,
             "type": Lanes(lanes)(acc),

@@ -51,7 +51,9 @@ MAP: Final = map.FAMILY
 LAUNCH: Final = horizontal.FAMILY
 """The family of kernels that are launched together."""
 
-OWN: Final = Family("custom", "what is inlined first, and ops of no elements", lambda op: False, lambda body, site: [])
+OWN: Final = Family(
+    "custom", "what is inlined first, and ops of no elements", lambda op: False, lambda body, context: []
+)
 """Stands for the family of nodes that have none: fusion leaves them as they are."""
 
 

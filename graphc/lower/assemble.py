@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphc.analysis.loops import Flat, flatten, passed_through
-from graphc.codegen.kernel import Faults, KernelSource, Site
+from graphc.codegen.kernel import BuildContext, Faults, KernelSource
 from graphc.families.map.kernel import copy_kernel
 from graphc.ir.graph import Graph, Node, Value, new_value, value_names
 from graphc.lower.alike import Alike
@@ -94,8 +94,8 @@ def _settle_outputs(lowering: Lowering) -> None:
                 continue
             copy = new_value(value.type, value.hint)
             lowering.names[copy] = f"{lowering.names[value]}.copy{slot}"
-            site = Site(lowering.target, {value: root, copy: copy}, "copy")
-            lowering.steps.append(Step(-1, copy_kernel(value, copy, site)))
+            context = BuildContext(lowering.target, {value: root, copy: copy}, "copy")
+            lowering.steps.append(Step(-1, copy_kernel(value, copy, context)))
             lowering.shown[-1] = root = copy
         elif root in own:
             lowering.shown[-1] = root = new_value(value.type, value.hint)

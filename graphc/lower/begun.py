@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 
-from graphc.codegen.kernel import KernelSource, Site
+from graphc.codegen.kernel import BuildContext, KernelSource
 from graphc.ir.graph import Graph, Node, Value, reports
 from graphc.ir.types import strides_of
 from graphc.lower.alike import graph_key, over
 from graphc.ops.movement import slice_
 
-Build = Callable[[Graph, Site], list[KernelSource]]
+Build = Callable[[Graph, BuildContext], list[KernelSource]]
 """The builder of a kernel family."""
 
 
@@ -28,19 +28,19 @@ class Begun:
         self._alignment = alignment
         self._known: dict[Hashable, tuple[list[Value], KernelSource | None]] = {}
 
-    def with_quick(self, source: KernelSource, body: Graph, site: Site, build: Build) -> KernelSource:
+    def with_quick(self, source: KernelSource, body: Graph, context: BuildContext, build: Build) -> KernelSource:
         """The one kernel of a body, with a quick launch that binds tensors from where their slices begin, if it may.
 
         Two ways to the same tensor, or a result in its bytes, need all of it.
         """
-        starts = {} if any(True for _ in reports(body.nodes)) else self._starts(body, site.storage)
-        tensors = {site.storage[v] for v, start in starts.items() if any(start)}
+        starts = {} if any(True for _ in reports(body.nodes)) else self._starts(body, context.storage)
+        tensors = {context.storage[v] for v, start in starts.items() if any(start)}
         if tensors.isdisjoint(o.value for o in source.operands) or tensors & {old for _, old in source.pairs()}:
             return source
-        quick = self._built(_moved(body, starts), site, build)
+        quick = self._built(_moved(body, starts), context, build)
         if quick is None or not set(source.pairs()) <= set(quick.pairs()):
             return source
-        begin = {site.storage[v]: _elements(v, start) for v, start in starts.items()}
+        begin = {context.storage[v]: _elements(v, start) for v, start in starts.items()}
         whole = [o for o in quick.operands if o.value in begin and (o.windows > 1 or o.texture or o.uniform)]
         if whole:
             return source
@@ -65,14 +65,14 @@ class Begun:
             found[value] = tuple(start - start % each for start, each in zip(first, unit, strict=True))
         return found
 
-    def _built(self, body: Graph, site: Site, build: Build) -> KernelSource | None:
+    def _built(self, body: Graph, context: BuildContext, build: Build) -> KernelSource | None:
         """The quick launch of a body, or that of one like it over this one's tensors; None where it takes several."""
-        tensors = [site.storage[v] for v in (*body.inputs, *body.outputs)]
+        tensors = [context.storage[v] for v in (*body.inputs, *body.outputs)]
         number = {value: n for n, value in enumerate(dict.fromkeys(tensors))}
-        marked = tuple(n for n, node in enumerate(body.nodes) if node in site.staged)
-        key = graph_key(body), tuple((number[t], t.type, t in site.uniform) for t in tensors), marked
+        marked = tuple(n for n, node in enumerate(body.nodes) if node in context.staged)
+        key = graph_key(body), tuple((number[t], t.type, t in context.uniform) for t in tensors), marked
         if key not in self._known:
-            sources = build(body, site)
+            sources = build(body, context)
             quick = (sources[0].quick or tuple(sources)) if len(sources) == 1 else ()
             self._known[key] = tensors, quick[0] if len(quick) == 1 else None
         theirs, known = self._known[key]

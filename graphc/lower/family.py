@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from graphc.analysis.loops import passed_through
-from graphc.codegen.kernel import FEATURE_OF, Faults, KernelSource, Search, Site
+from graphc.codegen.kernel import FEATURE_OF, BuildContext, Faults, KernelSource, Search
 from graphc.errors import DeviceError, GraphError
 from graphc.families.record import Family
 from graphc.families.registry import kernel_family
@@ -73,15 +73,15 @@ def kernels_of(
         return kernels_of(part, body, target, within, uniform, faults, begun, alike)
 
     parts = of_part if alike is None else alike.within(body, within, of_part, uniform)
-    site = Site(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=parts)
+    context = BuildContext(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=parts)
     if family.launches:
-        return family.build(body, site)
+        return family.build(body, context)
     needs = _type_needs(node, body, target)
-    sources = family.build(body, site)
+    sources = family.build(body, context)
     if len(body.nodes) > 1 and any(turns(source.wgsl) > MOST_TURNS for source in sources):
         return list(_separate(dce(SHORT(body)), body, target, storage, faults))
     if begun is not None and len(sources) == 1:
-        sources = [begun.with_quick(sources[0], body, site, family.build)]
+        sources = [begun.with_quick(sources[0], body, context, family.build)]
     name = family.name
 
     def whole(source: KernelSource) -> KernelSource:
@@ -120,7 +120,7 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
             marks = tuple(i for i, op in enumerate(body.nodes) if op in marked)
             attrs = {"body": body, "family": family.name, "why": (), "staged": marks}
             alone = Node(fused, body.inputs, body.outputs, attrs)
-        found = family.search(body, Site(target, label=label_of(body), staged=marked))
+        found = family.search(body, BuildContext(target, label=label_of(body), staged=marked))
         yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from graphc.codegen.kernel import Bindings, KernelSource, Operand, Site, settle
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Operand, settle
 from graphc.codegen.launch import Launch
 from graphc.families.scatter_add.partition import zeros
 from graphc.ir.graph import Graph, Value, new_value
@@ -44,11 +44,11 @@ def stored(length: int, run: int, most: int) -> int:
     return whole * min(run, most) + min(rest, most)
 
 
-def argsort(body: Graph, site: Site) -> list[KernelSource]:
+def argsort(body: Graph, context: BuildContext) -> list[KernelSource]:
     """Kernels that sort rows: one that orders blocks, and one for each time that runs are merged."""
     (node,) = body.nodes
     x, out = node.inputs[0], body.outputs[0]
-    launch = Launch(body, site, "argsort")
+    launch = Launch(body, context, "argsort")
     length, most = x.type.shape[-1], node.attrs["count"]
     if not out.type.size:
         return [zeros(launch, out, 1)]
@@ -63,11 +63,13 @@ def argsort(body: Graph, site: Site) -> list[KernelSource]:
         last = run >= width
         made = out if last else new_value(TensorType((rows, after), i32), "runs")
         if known is x and selects:
-            kernels.append(settle(site, partial(_select, launch, x, made, length, run, most, descending)))
+            kernels.append(settle(context, partial(_select, launch, x, made, length, run, most, descending)))
         elif known is x or (selects and last and width <= COUNTED):
-            kernels.append(settle(site, partial(_order_blocks, launch, x, known, made, width, run, most, descending)))
+            kernels.append(
+                settle(context, partial(_order_blocks, launch, x, known, made, width, run, most, descending))
+            )
         else:
-            kernels.append(settle(site, partial(_merge, launch, x, known, made, width, run // 2, most, descending)))
+            kernels.append(settle(context, partial(_merge, launch, x, known, made, width, run // 2, most, descending)))
         if last:
             return kernels
         known, width, run = made, after, 2 * min(run, most)

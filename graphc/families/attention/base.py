@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.codegen.emit import Emitter
-from graphc.codegen.kernel import Bindings, KernelSource, Site
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource
 from graphc.codegen.literals import literal_text
 from graphc.families.attention.tile import Kind, Shape
 from graphc.ir.graph import Graph, Node, Value
@@ -76,9 +76,9 @@ class AttentionKernel(ABC):
     lse: Value
     delta: Value
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None) -> None:
+    def __init__(self, body: Graph, context: BuildContext, bindings: Bindings, node: Node, part: Part | None) -> None:
         self.part = part
-        self.body, self.site, self.bindings, self.node = body, site, bindings, node
+        self.body, self.context, self.bindings, self.node = body, context, bindings, node
         self.emitter = Emitter(body, bindings, "")
         self.scale, self.causal = node.attrs["scale"], node.attrs["causal"]
         shape = node.inputs[0].type.shape

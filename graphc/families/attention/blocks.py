@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 
-from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, grid
 from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
 from graphc.families.attention.tile import Blocks, Kind
 from graphc.ir.graph import Graph, Node, Value
@@ -35,10 +35,17 @@ class BlockKernel(AttentionKernel):
     """A kernel of one of the three kinds."""
 
     def __init__(
-        self, kind: Kind, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None, tile: Blocks
+        self,
+        kind: Kind,
+        body: Graph,
+        context: BuildContext,
+        bindings: Bindings,
+        node: Node,
+        part: Part | None,
+        tile: Blocks,
     ) -> None:
         self.kind = kind
-        super().__init__(body, site, bindings, node, part)
+        super().__init__(body, context, bindings, node, part)
         self.tile = tile
         self.lanes, self.size, self.own = tile.lanes, tile.size, tile.rows
         self.rows, self.step = tile.tile_rows, tile.tile_columns
@@ -73,7 +80,7 @@ class BlockKernel(AttentionKernel):
                 self._finish()
         begin, end = self.part_bounds()
         blocks = self.each * self.count
-        workgroups = grid(blocks, self.site.target)
+        workgroups = grid(blocks, self.context.target)
         batch, number, order = self._order()
         text = render(
             "attention_blocks",

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, settle
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Search, settle
 from graphc.families.attention.base import AttentionKernel, Part, shape_of
 from graphc.families.attention.blocks import BlockKernel
 from graphc.families.attention.rows import RowKernel, texels_of
@@ -37,58 +37,60 @@ def computes(body: Graph, target: Target) -> bool:
     return all(candidates(kind, shape_of(node), target, False) for kind in SUBGROUPS)
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """The kernels of a body with one attention node, its operands read through views."""
     node = _node(body)
     if node.op is attention:
-        return _kernels("forward", body, site, node)
+        return _kernels("forward", body, context, node)
     dq, dk, dv = node.outputs
     found = []
     if dq in body.outputs:
-        found += _kernels("queries", body, site, node)
+        found += _kernels("queries", body, context, node)
     both = tuple(v for v in (dk, dv) if v in body.outputs)
     # With a key, one kernel for both would bind more buffers than WebGPU grants.
     parts = ([(v,) for v in both] if len(node.inputs) > 6 else [both]) if both else []
     for wanted in parts:
-        found += _kernels("keys", replace(body, outputs=wanted), site, node)
+        found += _kernels("keys", replace(body, outputs=wanted), context, node)
     return found
 
 
-def _kernels(kind: Kind, body: Graph, site: Site, node: Node) -> list[KernelSource]:
+def _kernels(kind: Kind, body: Graph, context: BuildContext, node: Node) -> list[KernelSource]:
     """One kernel, or several that each visit some of the columns where one would turn its loops too often.
 
     Where drivers take long, there is another that is quick to compile: the sums of a row are the same in both.
     """
-    whole = settle(site, lambda bindings: _kernel(kind, body, site, node, None, bindings).kernel())
+    whole = settle(context, lambda bindings: _kernel(kind, body, context, node, None, bindings).kernel())
     count = turns(whole.wgsl)
     if count <= MOST_TURNS:
-        soon = replace(site, quick=True)
-        small = site.target.software and settle(soon, lambda b: _kernel(kind, body, soon, node, None, b).kernel())
+        soon = replace(context, quick=True)
+        small = context.target.software and settle(soon, lambda b: _kernel(kind, body, soon, node, None, b).kernel())
         return [whole.with_quick([small]) if small else whole]
     outputs = [v for v in body.outputs if v in node.outputs]
     if kind == "keys" and len(outputs) > 1:  # what is kept takes a buffer more than there would be
-        return [kernel for v in outputs for kernel in _kernels(kind, replace(body, outputs=(v,)), site, node)]
-    like = _kernel(kind, body, site, node, None, site.bindings())
+        return [kernel for v in outputs for kernel in _kernels(kind, replace(body, outputs=(v,)), context, node)]
+    like = _kernel(kind, body, context, node, None, context.bindings())
     steps = -(-like.column_count // like.step)
     size = max(1, MOST_TURNS // -(-count // steps)) * like.step
     starts = range(0, like.column_count, size)
     kept = [new_value(like.kept(), "kept") for _ in starts[1:]]
     return [
-        settle(site, partial(_part, kind, body, site, node, Part(low, low + size, before, after)))
+        settle(context, partial(_part, kind, body, context, node, Part(low, low + size, before, after)))
         for low, before, after in zip(starts, [None, *kept], [*kept, None], strict=True)
     ]
 
 
-def _part(kind: Kind, body: Graph, site: Site, node: Node, part: Part, bindings: Bindings) -> KernelSource:
-    return _kernel(kind, body, site, node, part, bindings).kernel()
+def _part(kind: Kind, body: Graph, context: BuildContext, node: Node, part: Part, bindings: Bindings) -> KernelSource:
+    return _kernel(kind, body, context, node, part, bindings).kernel()
 
 
-def _kernel(kind: Kind, body: Graph, site: Site, node: Node, part: Part | None, bindings: Bindings) -> AttentionKernel:
+def _kernel(
+    kind: Kind, body: Graph, context: BuildContext, node: Node, part: Part | None, bindings: Bindings
+) -> AttentionKernel:
     """The kernel that the rules, or a tuner, have chosen."""
-    tile = choose(kind, shape_of(node), site.target, bool(texels_of(body, site, node)))
+    tile = choose(kind, shape_of(node), context.target, bool(texels_of(body, context, node)))
     if isinstance(tile, Blocks):
-        return BlockKernel(kind, body, site, bindings, node, part, tile)
-    return SUBGROUPS[kind](body, site, bindings, node, part, tile)
+        return BlockKernel(kind, body, context, bindings, node, part, tile)
+    return SUBGROUPS[kind](body, context, bindings, node, part, tile)
 
 
 def parts(body: Graph) -> list[Graph]:
@@ -101,14 +103,14 @@ def parts(body: Graph) -> list[Graph]:
     return [replace(body, outputs=outputs) for outputs in wanted if outputs]
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in one of the `parts` of a body of this family."""
     node = _node(body)
     kind: Kind = "forward"
     if node.op is not attention:
         kind = "queries" if node.outputs[0] in body.outputs else "keys"
-    shape, staged = shape_of(node), bool(texels_of(body, site, node))
-    found = candidates(kind, shape, site.target, staged)
+    shape, staged = shape_of(node), bool(texels_of(body, context, node))
+    found = candidates(kind, shape, context.target, staged)
     return Search(problem_name(kind, shape, staged), tuple(tile.choice for tile in found))
 
 

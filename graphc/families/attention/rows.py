@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from graphc.codegen.emit import Emitter
-from graphc.codegen.kernel import Bindings, KernelSource, Site, grid
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, grid
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
 from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
@@ -29,11 +29,13 @@ class RowKernel(AttentionKernel):
     this lane, `n0` to `n3` the same, brought inside.
     """
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, node: Node, part: Part | None, tile: Tile) -> None:
-        super().__init__(body, site, bindings, node, part)
-        self.lanes = self.size = site.target.subgroup
-        self.staged = texels_of(body, site, node)
-        self.tile = smallest(tile) if site.quick else tile
+    def __init__(
+        self, body: Graph, context: BuildContext, bindings: Bindings, node: Node, part: Part | None, tile: Tile
+    ) -> None:
+        super().__init__(body, context, bindings, node, part)
+        self.lanes = self.size = context.target.subgroup
+        self.staged = texels_of(body, context, node)
+        self.tile = smallest(tile) if context.quick else tile
         self.each = -(-self.row_count // self.tile.rows)
         self.rows = self.own = -(-self.row_count // self.each)
         self.step = LANES * self.lanes
@@ -99,7 +101,7 @@ class RowKernel(AttentionKernel):
                 self.store_sums()
         begin, end = self.part_bounds()
         blocks = self.each * self.count
-        workgroups = grid(blocks, self.site.target)
+        workgroups = grid(blocks, self.context.target)
         moved = list(dict.fromkeys(item.weight for item in self.sums()))
         text = render(
             "attention",
@@ -149,7 +151,7 @@ class RowKernel(AttentionKernel):
 
     def _reduced(self, op: str, builtin: str) -> str:
         """Body of a function of the subgroup's values of x: llvmpipe reduces them one by one, but shuffles quickly."""
-        if not self.site.target.software:
+        if not self.context.target.software:
             return f"return {builtin}(x);"
         lines, distance = ["var y = x;"], 1
         while distance < self.lanes:
@@ -218,21 +220,21 @@ class RowKernel(AttentionKernel):
         return item.name, item.weight, "\n".join(lines[start:]), pieces
 
 
-def texels_of(body: Graph, site: Site, node: Node) -> frozenset[Value]:
+def texels_of(body: Graph, context: BuildContext, node: Node) -> frozenset[Value]:
     """The operands (q, k, v, dout) that can be read from textures: the node is marked, and texels are whole vectors."""
-    if node not in site.staged or not prefers_texels(site.target):
+    if node not in context.staged or not prefers_texels(context.target):
         return frozenset()
-    return frozenset(value for value in node.inputs[:4] if _in_texels(body, site, value))
+    return frozenset(value for value in node.inputs[:4] if _in_texels(body, context, value))
 
 
-def _in_texels(body: Graph, site: Site, value: Value) -> bool:
+def _in_texels(body: Graph, context: BuildContext, value: Value) -> bool:
     """Whether four elements along the last axis are one texel, at a place that costs no division."""
     shape = value.type.shape
     if len(shape) < 2:
         return False
     dims = [variable(f"i{axis}", n) for axis, n in enumerate(shape[:-1])]
     dims.append(Idx("(d * 4u)", 1, LANES, shape[-1]))
-    buffers, textures = Emitter(body, site.bindings()), Emitter(body, site.bindings())
+    buffers, textures = Emitter(body, context.bindings()), Emitter(body, context.bindings())
     buffers.read(value, Index(shape, dims))
     try:
         with textures.staged():

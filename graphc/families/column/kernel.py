@@ -11,10 +11,10 @@ from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import (
     Bindings,
+    BuildContext,
     KernelSource,
     Operand,
     Search,
-    Site,
     grid,
     kernel_class,
     settle,
@@ -35,19 +35,19 @@ CHAINS = 4
 """Partial results of one invocation side by side: shorter chains of additions are faster and more exact."""
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """One kernel for a body of the column family (see graphc.families)."""
-    layout = _layout(body, site)
+    layout = _layout(body, context)
     while True:
-        source = settle(site, partial(_kernel, body, site, layout))
+        source = settle(context, partial(_kernel, body, context, layout))
         down = 2 * layout.down
-        if down > site.target.max_invocations or turns(source.wgsl) <= MOST_TURNS:
+        if down > context.target.max_invocations or turns(source.wgsl) <= MOST_TURNS:
             return [source]
-        layout = ColumnLayout(min(layout.across, site.target.max_invocations // down), down)
+        layout = ColumnLayout(min(layout.across, context.target.max_invocations // down), down)
 
 
-def _kernel(body: Graph, site: Site, layout: ColumnLayout, bindings: Bindings) -> KernelSource:
-    return _Column(body, site, bindings, layout).kernel()
+def _kernel(body: Graph, context: BuildContext, layout: ColumnLayout, bindings: Bindings) -> KernelSource:
+    return _Column(body, context, bindings, layout).kernel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ def candidates(items: int, count: int, target: Target) -> list[ColumnLayout]:
     return [first, *(x for x in fits if x != first)]
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
     _, items, count = _space(body)
-    return Search(_name(body, site.label), tuple(x.choice for x in candidates(items, count, site.target)))
+    return Search(_name(body, context.label), tuple(x.choice for x in candidates(items, count, context.target)))
 
 
 def _name(body: Graph, label: str) -> str:
@@ -104,21 +104,21 @@ def _space(body: Graph) -> tuple[int, int, int]:
     return lanes, -(-size // lanes), count
 
 
-def _layout(body: Graph, site: Site) -> ColumnLayout:
+def _layout(body: Graph, context: BuildContext) -> ColumnLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     _, items, count = _space(body)
-    if site.target.choices:
-        match site.target.choices.get(_name(body, site.label)):
+    if context.target.choices:
+        match context.target.choices.get(_name(body, context.label)):
             # A tree over shared memory joins a power of two.
             case (across, down) if min(across, down) >= 1 and down & (down - 1) == 0:
-                if across * down <= site.target.max_invocations:
+                if across * down <= context.target.max_invocations:
                     return ColumnLayout(across, down)
-    return layout_of(items, count, site.target)
+    return layout_of(items, count, context.target)
 
 
 class _Column:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: ColumnLayout) -> None:
-        self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
+    def __init__(self, body: Graph, context: BuildContext, bindings: Bindings, layout: ColumnLayout) -> None:
+        self.body, self.context, self.bindings, self.layout = body, context, bindings, layout
         self.shape, self.axes = column_space(body)
         self.kept: Shape = tuple(1 if a in self.axes else n for a, n in enumerate(self.shape))
         self.size = math.prod(self.kept)
@@ -134,12 +134,12 @@ class _Column:
         with self.emitter.several(self.layout.down > 1):
             self._reduce([Accumulator(self.emitter, node) for node in reductions(self.body)], kept)
         written = self._write(flat)
-        workgroups = grid(-(-items // layout.across), self.site.target)
+        workgroups = grid(-(-items // layout.across), self.context.target)
         # Barriers have to be met by every invocation: those past the end go along with the last item.
         start = f"if (item >= {items}u) {{ return; }}\n  let i = item;"
         text = render(
             "column",
-            what=self.site.label,
+            what=self.context.label,
             count=self.count,
             shared=self.shared.declarations(),
             size=layout.across * layout.down,
@@ -153,7 +153,7 @@ class _Column:
         )
         inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
-            name=f"column_{self.site.label}",
+            name=f"column_{self.context.label}",
             family="column",
             code=Code.of(text),
             operands=self.bindings.operands(),

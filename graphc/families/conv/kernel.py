@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
-from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Operand, Search, settle, size_class
 from graphc.codegen.launch import THREADS, Launch, sum_type
 from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import rules_of
@@ -40,11 +40,11 @@ def candidates(shape: Shape) -> list[tuple[int, ...]]:
     return [(n,) for n in CHANNELS if n <= max(shape.outs, 1)]
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
-    problem = packed.packed(body, site)
-    if problem is not None and packed.tile_of(problem, site.target) is not None:
-        return packed.search(problem, site.target)
+    problem = packed.packed(body, context)
+    if problem is not None and packed.tile_of(problem, context.target) is not None:
+        return packed.search(problem, context.target)
     shape = shape_of(_node(body))
     return Search(_name(shape), tuple(candidates(shape)))
 
@@ -74,33 +74,35 @@ def _node(body: Graph) -> Node:
     return node
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """The kernels of a body with one convolution: a product of matrices where that pays.
 
     Else one kernel, or two where its sums are shared out.
     """
-    problem = packed.packed(body, site)
-    if problem is not None and (tile := packed.tile_of(problem, site.target)) is not None:
-        return packed.build(body, site, problem, tile)
+    problem = packed.packed(body, context)
+    if problem is not None and (tile := packed.tile_of(problem, context.target)) is not None:
+        return packed.build(body, context, problem, tile)
     node = _node(body)
     shape = shape_of(node)
-    channels = _channels(shape, site.target)
-    parts = parts_of(shape, channels, site.target)
+    channels = _channels(shape, context.target)
+    parts = parts_of(shape, channels, context.target)
     scratch = None
     if parts > 1:
         scratch = new_value(TensorType((parts, node.out.type.size), sum_type(node.out.type.dtype)), "parts")
-    found = [settle(site, lambda bindings: _Direct(body, site, bindings, channels, parts).kernel(scratch))]
+    found = [settle(context, lambda bindings: _Direct(body, context, bindings, channels, parts).kernel(scratch))]
     if scratch is not None:
         kept = scratch
-        found.append(settle(site, lambda bindings: sum_parts(body, site, bindings, "conv", node.out, parts, kept)))
+        found.append(
+            settle(context, lambda bindings: sum_parts(body, context, bindings, "conv", node.out, parts, kept))
+        )
     return found
 
 
 class _Direct:
     """Writes the kernel. Names in the WGSL: c<t> the sums of the t-th channel."""
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, channels: int, parts: int) -> None:
-        self.body, self.site, self.bindings = body, site, bindings
+    def __init__(self, body: Graph, context: BuildContext, bindings: Bindings, channels: int, parts: int) -> None:
+        self.body, self.context, self.bindings = body, context, bindings
         self.channels, self.parts = channels, parts
         self.emitter = Emitter(body, bindings, "")
         self.node = _node(body)
@@ -128,7 +130,7 @@ class _Direct:
         across = -(-s.plane // self.lanes)
         rows = -(-s.rows // self.parts)
         holes = {
-            "what": self.site.label,
+            "what": self.context.label,
             "channels": self.channels,
             "lanes": self.lanes,
             "parts": self.parts,
@@ -146,10 +148,10 @@ class _Direct:
             "term": "\n".join(term),
             "finish": "\n".join(finish),
         }
-        launch = Launch(self.body, self.site, "conv")
+        launch = Launch(self.body, self.context, "conv")
         items = s.items(self.channels) * self.parts
         return launch.kernel(
-            f"conv_{self.site.label}",
+            f"conv_{self.context.label}",
             "conv",
             self.bindings,
             items,

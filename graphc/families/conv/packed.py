@@ -18,7 +18,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from graphc.codegen.emit import Emitter
-from graphc.codegen.kernel import Bindings, KernelSource, Search, Site, grid, settle, texels
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Search, grid, settle, texels
 from graphc.codegen.parts import sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.families.conv.shape import Shape, convolves, shape_of
@@ -99,10 +99,10 @@ class Packed(Product):
         return Index(shape, [image, channel, *Index(s.size, flat=inside).dims], flat)
 
 
-def packed(body: Graph, site: Site) -> Packed | None:
+def packed(body: Graph, context: BuildContext) -> Packed | None:
     """The product that computes the convolution of a body; None where it is not to be computed so."""
     (node,) = [n for n in body.nodes if convolves(n.op)]
-    if node not in site.staged or not prefers_texels(site.target) or node.out.type.dtype != f32 or not pays(node):
+    if node not in context.staged or not prefers_texels(context.target) or node.out.type.dtype != f32 or not pays(node):
         return None
     s, attrs = shape_of(node), node.attrs
     channels = _whole(s.ins)
@@ -110,9 +110,9 @@ def packed(body: Graph, site: Site) -> Packed | None:
         (s.size[a] - 1) * attrs["strides"][a] + (s.taps[a] - 1) * attrs["dilation"][a] + 1 for a in range(len(s.size))
     ]
     terms = math.prod(s.taps) * channels
-    x = _scratch("x", s.batch * math.prod(reach) * s.groups * channels, site.target)
+    x = _scratch("x", s.batch * math.prod(reach) * s.groups * channels, context.target)
     pitch = terms if terms % ALIKE else terms + APART
-    w = _scratch("w", s.groups * s.outs * pitch, site.target)
+    w = _scratch("w", s.groups * s.outs * pitch, context.target)
     if x is None or w is None:
         return None
     taps = next(n for n in TAPS if s.taps[1] % n == 0)
@@ -165,7 +165,7 @@ def search(problem: Packed, target: Target) -> Search:
     return Search(_name(problem), tuple(tile.choice for tile in dict.fromkeys((first, *tiles))))
 
 
-def build(body: Graph, site: Site, problem: Packed, tile: Tile) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext, problem: Packed, tile: Tile) -> list[KernelSource]:
     """The kernels: two that pack, one for the products; another where the sums are long and few."""
     node = problem.node
     scratch = None
@@ -173,24 +173,26 @@ def build(body: Graph, site: Site, problem: Packed, tile: Tile) -> list[KernelSo
         scratch = new_value(TensorType((tile.splits, node.out.type.size), f32), "parts")
 
     def kernel(tile: Tile, unrolled: int) -> KernelSource:
-        made = settle(site, lambda bindings: _Tiled(body, site, bindings, problem, tile, unrolled).kernel(scratch))
+        made = settle(
+            context, lambda bindings: _Tiled(body, context, bindings, problem, tile, unrolled).kernel(scratch)
+        )
         return replace(made, flops=made.flops * problem.taps)
 
-    found = [*_pack(body, site, problem), soon(site, tile, kernel)]
+    found = [*_pack(body, context, problem), soon(context, tile, kernel)]
     if scratch is not None:
         kept = scratch
-        found.append(settle(site, lambda b: sum_parts(body, site, b, "conv", node.out, tile.splits, kept)))
+        found.append(settle(context, lambda b: sum_parts(body, context, b, "conv", node.out, tile.splits, kept)))
     return found
 
 
-def _pack(body: Graph, site: Site, problem: Packed) -> list[KernelSource]:
+def _pack(body: Graph, context: BuildContext, problem: Packed) -> list[KernelSource]:
     """The kernels that put x and w where the product reads them."""
     s, node, attrs = problem.sizes, problem.node, problem.node.attrs
     x = [_Line(attrs["padding"][a][0], attrs["spread"][a], problem.reach[a]) for a in range(2)]
     w = [_Line(0, 1, s.taps[a]) for a in range(2)]
     pitch = math.prod(problem.reach) * s.groups * problem.channels
     jobs = ((node.inputs[0], s.groups, x, problem.x, pitch), (node.inputs[1], 1, w, problem.w, problem.pitch))
-    return [settle(site, partial(_packing, body, site, s.ins, *job)) for job in jobs]
+    return [settle(context, partial(_packing, body, context, s.ins, *job)) for job in jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ class _Line:
 
 def _packing(
     body: Graph,
-    site: Site,
+    context: BuildContext,
     ins: int,
     value: Value,
     groups: int,
@@ -267,9 +269,9 @@ def _packing(
         with emitter.block(f"if ({' && '.join(guards)})") if guards else nullcontext():
             emitter.write(written, index, term)
     dense = all(line.all_inside(n) and n == line.reach for line, n in zip(lines, (height, width), strict=True))
-    size = min(THREADS, site.target.max_invocations)
-    workgroups = grid(-(-item.bound // size), site.target)
-    name = f"{to.hint}_of_{site.label}"
+    size = min(THREADS, context.target.max_invocations)
+    workgroups = grid(-(-item.bound // size), context.target)
+    name = f"{to.hint}_of_{context.label}"
     text = render("conv_pack", what=name, size=size, columns=workgroups[0], items=item.bound, body=emitter.text)
     return KernelSource(
         name=f"conv_{name}",
@@ -286,9 +288,11 @@ class _Tiled(Tiled):
 
     family: ClassVar[str] = "conv"
 
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, problem: Packed, tile: Tile, unrolled: int) -> None:
+    def __init__(
+        self, body: Graph, context: BuildContext, bindings: Bindings, problem: Packed, tile: Tile, unrolled: int
+    ) -> None:
         staged = frozenset(("a", "b")) if tile.texels else frozenset[str]()
-        super().__init__(body, site, bindings, problem, tile, staged, unrolled)
+        super().__init__(body, context, bindings, problem, tile, staged, unrolled)
         self.packed = problem
         self.emitter = Emitter(_reading(body, problem), bindings, "")
         line = problem.sizes.size[1]

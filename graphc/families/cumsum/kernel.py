@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from graphc.codegen.inplace import at_once
-from graphc.codegen.kernel import Bindings, KernelSource, Site, settle
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, settle
 from graphc.codegen.launch import Launch, rounded, sum_type
 from graphc.ir.graph import Graph, Value, new_value
 from graphc.ir.types import DType, TensorType
@@ -19,12 +19,12 @@ LONG_LINE: Final = 512
 digits, and time."""
 
 
-def cumsum(body: Graph, site: Site) -> list[KernelSource]:
+def cumsum(body: Graph, context: BuildContext) -> list[KernelSource]:
     """Kernels of a running sum: one, or for long lines those that sum their parts and scan the sums before it."""
     (node,) = body.nodes
     shape, axis = node.inputs[0].type.shape, node.attrs["axis"]
     line = Line(shape[axis], math.prod(shape[axis + 1 :]), node.attrs["reverse"])
-    return scan(Launch(body, site, "cumsum"), node.inputs[0], body.outputs[0], line)
+    return scan(Launch(body, context, "cumsum"), node.inputs[0], body.outputs[0], line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ def scan(launch: Launch, x: Value, out: Value, line: Line) -> list[KernelSource]
     """The kernels that write the running sums of `x` to `out`, which is of its size."""
     items = x.type.size // line.steps * line.parts
     if line.parts == 1:
-        return [settle(launch.site, partial(_scan, launch, x, out, line, None, items))]
+        return [settle(launch.context, partial(_scan, launch, x, out, line, None, items))]
     sums = sum_type(x.type.dtype)
     parts = new_value(TensorType((items,), sums), "parts")
-    kernels = [settle(launch.site, partial(_add, launch, x, parts, line, sums, items))]
+    kernels = [settle(launch.context, partial(_add, launch, x, parts, line, sums, items))]
     if line.parts > LONG_LINE:
         known = new_value(parts.type, "scanned")
         kernels += scan(launch, parts, known, replace(line, steps=line.parts, reverse=False))
         parts = known
-    return [*kernels, settle(launch.site, partial(_scan, launch, x, out, line, parts, items))]
+    return [*kernels, settle(launch.context, partial(_scan, launch, x, out, line, parts, items))]
 
 
 def _add(

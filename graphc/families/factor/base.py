@@ -72,14 +72,14 @@ def shared(
     flops: int,
 ) -> KernelSource:
     """The kernel of a template whose workgroup of `size` invocations works on one of `items`."""
-    workgroups = grid(items, launch.site.target)
+    workgroups = grid(items, launch.context.target)
     text = render(template, size=size, columns=workgroups[0], items=items, **holes)
     return KernelSource(template, launch.family, Code.of(text), bindings.operands(), workgroups, flops)
 
 
 def invocations(launch: Launch, elements: int) -> int:
     """How many invocations share a matrix of so many elements: a power of two."""
-    wanted, limit = FEW if elements <= FEW * FEW else MANY, launch.site.target.max_invocations
+    wanted, limit = FEW if elements <= FEW * FEW else MANY, launch.context.target.max_invocations
     return min(wanted, 1 << (limit.bit_length() - 1))
 
 
@@ -97,7 +97,7 @@ def fill(launch: Launch, made: Value, what: str, body: Callable[[Bindings, Matri
         }
         return launch.kernel("factor_fill", "factor_fill", bindings, made.type.size, holes)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def copied(launch: Launch, source: Value, made: Value, what: str, value: str = "{x}", start: str = "") -> KernelSource:
@@ -158,7 +158,7 @@ def update(
         }
         return launch.kernel("factor_update", "factor_update", bindings, items, holes, flops=2 * items * depth)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def panel(launch: Launch, n: int) -> int:

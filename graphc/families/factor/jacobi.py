@@ -96,7 +96,7 @@ def _rotated(launch: Launch, work: Value, length: int) -> list[KernelSource]:
         }
         return shared(launch, "factor_jacobi", bindings, count, size, holes, 6 * count * rounds * pairs * width)
 
-    kernel = settle(launch.site, generate)
+    kernel = settle(launch.context, generate)
     return [*([zeros(launch, counter, 1)] if launches > 1 else []), *[kernel] * launches]
 
 
@@ -227,7 +227,7 @@ def _ordered(
         }
         return launch.kernel("factor_order", "factor_order", bindings, count * n, holes, flops=count * n * n)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def eigh(launch: Launch, body: Graph) -> list[KernelSource]:
@@ -269,7 +269,7 @@ def svd(launch: Launch, body: Graph) -> list[KernelSource]:
     kernels = [
         _start(launch, a, work, length, *place),
         *_rotated(launch, work, length),
-        settle(launch.site, measure),
+        settle(launch.context, measure),
         _ordered(launch, work, lengths, length, ">", s, vh if tall else u, not tall, left),
         *reflected(launch, left, shares),
         *unfolded(launch, left, shares, whole),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from graphc.codegen.kernel import KernelSource, Site
+from graphc.codegen.kernel import BuildContext, KernelSource
 from graphc.codegen.launch import Launch
 from graphc.families.factor.jacobi import eigh, svd, sweeps
 from graphc.families.factor.reflections import qr
@@ -23,10 +23,10 @@ BUILDERS: Final[dict[str, Callable[[Launch, Graph], list[KernelSource]]]] = {
 }
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """The kernels of a node."""
     (node,) = body.nodes
-    launch = Launch(body, site, "factor")
+    launch = Launch(body, context, "factor")
     if not node.inputs[-1].type.size and node.op.name != "qr":
         return [zeros(launch, out, 1) for out in body.outputs]
     return BUILDERS[node.op.name](launch, body)

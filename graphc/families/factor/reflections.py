@@ -111,7 +111,7 @@ def _panel(launch: Launch, work: Value, shares: Value, first: int, end: int, siz
         }
         return shared(launch, "factor_householder", bindings, count, size, holes, 2 * count * m * (end - first) ** 2)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def _reflect(launch: Launch, work: Value, shares: Value, made: Value, reflections: range, start: int) -> KernelSource:
@@ -143,4 +143,4 @@ def _reflect(launch: Launch, work: Value, shares: Value, made: Value, reflection
         flops = 4 * items * m * len(reflections)
         return shared(launch, "factor_reflect", bindings, items, size, holes, flops)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)

@@ -75,7 +75,7 @@ def _cholesky_panel(launch: Launch, out: Value, first: int, end: int) -> KernelS
         }
         return shared(launch, "factor_cholesky", bindings, count, size, holes, count * n * (end - first) ** 2)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def lu(launch: Launch, body: Graph) -> list[KernelSource]:
@@ -128,7 +128,7 @@ def _lu_panel(launch: Launch, out: Value, order: Value, first: int, end: int) ->
         }
         return shared(launch, "factor_lu", bindings, count, size, holes, count * n * (end - first) ** 2)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 def triangular_solve(launch: Launch, body: Graph) -> list[KernelSource]:
@@ -181,4 +181,4 @@ def _substitute(
         }
         return launch.kernel("factor_solve", "factor_solve", bindings, items, holes, flops=items * depth * depth)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)

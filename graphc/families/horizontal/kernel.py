@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphc.codegen.kernel import KernelSource, Operand, Site
+from graphc.codegen.kernel import BuildContext, KernelSource, Operand
 from graphc.ir.graph import Graph
 from graphc.kernels import render
 from graphc.kernels.code import Code, Marks
 from graphc.plan.plan import Target, Touch
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """One kernel for several side by side, or theirs where they cannot share a launch."""
-    parts = [site.kernels(node) for node in body.nodes]
+    parts = [context.kernels(node) for node in body.nodes]
     found = [source for part in parts for source in part]
     if len(found) > len(parts):  # what one computes in two steps
         return found
-    joined = launched_together(found, site.target, f"horizontal_{site.label}")
+    joined = launched_together(found, context.target, f"horizontal_{context.label}")
     return found if joined is None else [joined]
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from graphc.codegen.inplace import at_once
-from graphc.codegen.kernel import Bindings, Inside, KernelSource, Operand, Site, settle
+from graphc.codegen.kernel import Bindings, BuildContext, Inside, KernelSource, Operand, settle
 from graphc.codegen.launch import Launch
 from graphc.families.scatter_add.kernel import PART_ROWS, parts_of, slot_of
 from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in
@@ -28,14 +28,14 @@ MOST_WRITERS: Final = 4096
 """Most parts whose last rows are compared one after another."""
 
 
-def index_update(body: Graph, site: Site) -> list[KernelSource]:
+def index_update(body: Graph, context: BuildContext) -> list[KernelSource]:
     """Kernels of an index update: one for a few rows; else two go before, which find the writer of each slot."""
     (node,) = body.nodes
     x, ids, values = node.inputs
     axis, shape = node.attrs["axis"], x.type.shape
     slots, inner, rows = shape[axis], math.prod(shape[axis + 1 :]), ids.type.size
     width = LANES if inner % LANES == 0 else 1
-    launch = Launch(body, site, "index_update")
+    launch = Launch(body, context, "index_update")
     parts, length = parts_of(rows, slots)
     ordered = length > PART_ROWS or parts > MOST_WRITERS
     parts = 1 if ordered else parts
@@ -95,9 +95,9 @@ def index_update(body: Graph, site: Site) -> list[KernelSource]:
         return launch.kernel("index_last", "index_last", bindings, parts, holes, clears=cleared(written))
 
     if writers is None:
-        return [settle(site, update)]
-    found = [settle(site, last)]
+        return [settle(context, update)]
+    found = [settle(context, last)]
     if ordered:
         latest = Rows(ids, 1, rows, 1, slots, 1, u32, lambda bindings: "r + 1u", "max({}, {})".format)
         found = take_in(launch, latest, writers, partial(slot_of, slots=slots))
-    return [*clear(launch, writers, 1), *found, settle(site, update)]
+    return [*clear(launch, writers, 1), *found, settle(context, update)]

@@ -9,9 +9,9 @@ from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import (
     FEATURE_OF,
     Bindings,
+    BuildContext,
     KernelSource,
     Search,
-    Site,
     grid,
     kernel_class,
     settle,
@@ -61,10 +61,10 @@ def candidates(items: int, target: Target) -> list[MapLayout]:
     return [first, *(x for x in found if x != first and (x.steps > 1 or x.neighbours == first.neighbours))]
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
     _, items = _items(body)
-    return Search(_name(body, site.label), tuple(x.choice for x in candidates(items, site.target)))
+    return Search(_name(body, context.label), tuple(x.choice for x in candidates(items, context.target)))
 
 
 def _name(body: Graph, label: str) -> str:
@@ -78,21 +78,21 @@ def _items(body: Graph) -> tuple[int, int]:
     return lanes, -(-size // lanes)
 
 
-def _layout(body: Graph, site: Site) -> MapLayout:
+def _layout(body: Graph, context: BuildContext) -> MapLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
-    if site.target.choices:
-        match site.target.choices.get(_name(body, site.label)):
-            case (threads, steps, neighbours) if 1 <= threads <= site.target.max_invocations and 1 <= steps <= 64:
+    if context.target.choices:
+        match context.target.choices.get(_name(body, context.label)):
+            case (threads, steps, neighbours) if 1 <= threads <= context.target.max_invocations and 1 <= steps <= 64:
                 return MapLayout(threads, steps, bool(neighbours))
-    return layout_of(_items(body)[1], site.target)
+    return layout_of(_items(body)[1], context.target)
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """One kernel for a body of Pointwise and Indexed nodes whose outputs have one element count."""
-    return [settle(site, lambda bindings: _kernel(body, site, bindings))]
+    return [settle(context, lambda bindings: _kernel(body, context, bindings))]
 
 
-def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
+def _kernel(body: Graph, context: BuildContext, bindings: Bindings) -> KernelSource:
     size = body.outputs[0].type.size
     lanes, items = _items(body)
     emitter = Emitter(body, bindings, "    ")
@@ -103,13 +103,13 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     # All is read before anything is written, so that an output may lie in the bytes of an input.
     for value, operand, term in zip(outputs, written, results, strict=True):
         emitter.write(operand, Index(value.type.shape, flat=flat), term)
-    layout = _layout(body, site)
+    layout = _layout(body, context)
     threads, steps = layout.threads, layout.steps
     span, groups = threads * steps, -(-items // (threads * steps))
-    workgroups = grid(groups, site.target)
+    workgroups = grid(groups, context.target)
     text = render(
         "map",
-        what=site.label,
+        what=context.label,
         size=threads,
         steps=steps,
         lanes=lanes,
@@ -122,7 +122,7 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     )
     inplace, touches = in_place(emitter.touches, written, bindings)
     return KernelSource(
-        name=f"map_{site.label}",
+        name=f"map_{context.label}",
         family="map",
         code=Code.of(text),
         operands=bindings.operands(),
@@ -133,10 +133,10 @@ def _kernel(body: Graph, site: Site, bindings: Bindings) -> KernelSource:
     )
 
 
-def copy_kernel(source: Value, target: Value, site: Site) -> KernelSource:
+def copy_kernel(source: Value, target: Value, context: BuildContext) -> KernelSource:
     """The kernel that copies `source` to `target`, a tensor of the same type."""
     node = Node(_copy, (source,), (target,))
-    kernel = build(Graph((source,), {}, (node,), (target,)), site)[0]
+    kernel = build(Graph((source,), {}, (node,), (target,)), context)[0]
     feature = FEATURE_OF.get(source.type.dtype.name)
     return kernel if feature is None else replace(kernel, needs=(feature,))
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
-from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, grid, settle
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Operand, Search, grid, settle
 from graphc.codegen.parts import as_dtype, sum_parts
 from graphc.codegen.rules import prefers_texels
 from graphc.errors import GraphError
@@ -32,25 +32,25 @@ UNROLLED = 16
 """Most elements of a tile whose epilogue is written out for each."""
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """The kernel of a body with one matmul; two where the sum is long and the result small (parts, then their sum)."""
     problem = product(body)
-    a_along, b_along, staged = _layout(body, site, problem)
-    tile = choose(problem.shape, a_along, b_along, _with_room(site.target, problem), len(staged) == 2)
+    a_along, b_along, staged = _layout(body, context, problem)
+    tile = choose(problem.shape, a_along, b_along, _with_room(context.target, problem), len(staged) == 2)
     if len(staged) == 2 and not tile.texels:
         staged = frozenset()
     if tile.splits == 1:
-        return [_product(body, site, problem, tile, staged, None)]
+        return [_product(body, context, problem, tile, staged, None)]
     sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
     scratch = new_value(sums, "parts")
     return [
-        _product(body, site, problem, tile, staged, scratch),
-        settle(site, lambda b: sum_parts(body, site, b, "matmul", problem.node.out, tile.splits, scratch)),
+        _product(body, context, problem, tile, staged, scratch),
+        settle(context, lambda b: sum_parts(body, context, b, "matmul", problem.node.out, tile.splits, scratch)),
     ]
 
 
 def _product(
-    body: Graph, site: Site, problem: Product, tile: Tile, staged: frozenset[str], scratch: Value | None
+    body: Graph, context: BuildContext, problem: Product, tile: Tile, staged: frozenset[str], scratch: Value | None
 ) -> KernelSource:
     """The kernel of a tile, and where drivers take long for it, one that is quick to compile.
 
@@ -59,27 +59,27 @@ def _product(
 
     def kernel(tile: Tile, unrolled: int) -> KernelSource:
         return settle(
-            site, lambda bindings: Tiled(body, site, bindings, problem, tile, staged, unrolled).kernel(scratch)
+            context, lambda bindings: Tiled(body, context, bindings, problem, tile, staged, unrolled).kernel(scratch)
         )
 
-    return soon(site, tile, kernel)
+    return soon(context, tile, kernel)
 
 
-def soon(site: Site, tile: Tile, kernel: Callable[[Tile, int], KernelSource]) -> KernelSource:
+def soon(context: BuildContext, tile: Tile, kernel: Callable[[Tile, int], KernelSource]) -> KernelSource:
     """What `kernel` makes of a tile, and of a small one where drivers take long.
 
     kernel: given a tile, and how many elements of it are written out in the epilogue.
     """
-    if not site.target.software or tile.depth:
+    if not context.target.software or tile.depth:
         return kernel(tile, UNROLLED)
     return kernel(tile, UNROLLED).with_quick([kernel(smallest(tile), LANES)])
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
     problem = product(body)
-    a_along, b_along, staged = _layout(body, site, problem)
-    tiles = candidates(problem.shape, a_along, b_along, _with_room(site.target, problem), len(staged) == 2)
+    a_along, b_along, staged = _layout(body, context, problem)
+    tiles = candidates(problem.shape, a_along, b_along, _with_room(context.target, problem), len(staged) == 2)
     return Search(problem_name(problem.shape, a_along, b_along, len(staged) == 2), tuple(tile.choice for tile in tiles))
 
 
@@ -89,31 +89,31 @@ def _with_room(target: Target, problem: Product) -> Target:
     return target if each <= LANES else replace(target, max_shared_bytes=target.max_shared_bytes * LANES // each)
 
 
-def _layout(body: Graph, site: Site, problem: Product) -> tuple[str, str, frozenset[str]]:
+def _layout(body: Graph, context: BuildContext, problem: Product) -> tuple[str, str, frozenset[str]]:
     """The index along which each operand is read as vectors, and the operands to be read from textures."""
-    a_along = "k" if _vector(body, site, problem, "a", "k") or not _vector(body, site, problem, "a", "m") else "m"
-    b_along = "n" if _vector(body, site, problem, "b", "n") or not _vector(body, site, problem, "b", "k") else "k"
-    return a_along, b_along, _staged(body, site, problem, a_along, b_along)
+    a_along = "k" if _vector(body, context, problem, "a", "k") or not _vector(body, context, problem, "a", "m") else "m"
+    b_along = "n" if _vector(body, context, problem, "b", "n") or not _vector(body, context, problem, "b", "k") else "k"
+    return a_along, b_along, _staged(body, context, problem, a_along, b_along)
 
 
-def _vector(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
+def _vector(body: Graph, context: BuildContext, problem: Product, operand: str, along: str) -> bool:
     """Whether lanes along this index read consecutive, aligned elements."""
-    emitter = _read_along(body, site, problem, operand, along)
+    emitter = _read_along(body, context, problem, operand, along)
     touches = [touch for _, touch in emitter.touches]
     return bool(touches) and all(touch.vector or touch.lane == 0 for touch in touches) and touches[0].lane is not None
 
 
-def _staged(body: Graph, site: Site, problem: Product, a_along: str, b_along: str) -> frozenset[str]:
+def _staged(body: Graph, context: BuildContext, problem: Product, a_along: str, b_along: str) -> frozenset[str]:
     """The operands ("a", "b") to be read from textures: where they may be, and texels are whole vectors."""
-    if problem.node not in site.staged or not prefers_texels(site.target):
+    if problem.node not in context.staged or not prefers_texels(context.target):
         return frozenset()
-    return frozenset(o for o, along in (("a", a_along), ("b", b_along)) if _in_texels(body, site, problem, o, along))
+    return frozenset(o for o, along in (("a", a_along), ("b", b_along)) if _in_texels(body, context, problem, o, along))
 
 
-def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: str) -> bool:
+def _in_texels(body: Graph, context: BuildContext, problem: Product, operand: str, along: str) -> bool:
     """Whether lanes along this index read one texel, with no division but by powers of two (shifts)."""
     try:
-        emitter = _read_along(body, site, problem, operand, along, staged=True)
+        emitter = _read_along(body, context, problem, operand, along, staged=True)
     except GraphError:
         return False
     touches = emitter.texels
@@ -122,13 +122,15 @@ def _in_texels(body: Graph, site: Site, problem: Product, operand: str, along: s
     return bool(touches) and whole and all(n.bit_count() == 1 for n in divisors)
 
 
-def _read_along(body: Graph, site: Site, problem: Product, operand: str, along: str, staged: bool = False) -> Emitter:
+def _read_along(
+    body: Graph, context: BuildContext, problem: Product, operand: str, along: str, staged: bool = False
+) -> Emitter:
     """An emitter that has read one vector of an operand, with its lanes along this index."""
     size = problem.shape
     lengths = {"m": size.m, "k": size.k, "n": size.n}
     where = {name: variable(name, max(length, 1)) for name, length in lengths.items()}
     where[along] = Idx(f"({along} * 4u)", 1, LANES, max(lengths[along], 1))
-    emitter, batch = Emitter(body, site.bindings()), variable("batch", max(size.batch, 1))
+    emitter, batch = Emitter(body, context.bindings()), variable("batch", max(size.batch, 1))
     with emitter.staged(staged):
         if operand == "a":
             emitter.read(problem.node.inputs[0], problem.a(batch, where["m"], where["k"]))
@@ -155,7 +157,7 @@ class Tiled:
     def __init__(
         self,
         body: Graph,
-        site: Site,
+        context: BuildContext,
         bindings: Bindings,
         problem: Product,
         tile: Tile,
@@ -163,7 +165,7 @@ class Tiled:
         unrolled: int,
     ) -> None:
         self.staged, self.unrolled = staged, unrolled
-        self.body, self.site, self.bindings, self.problem, self.tile = body, site, bindings, problem, tile
+        self.body, self.context, self.bindings, self.problem, self.tile = body, context, bindings, problem, tile
         self.emitter = Emitter(body, bindings, "")
         size = problem.shape
         self.batch = variable("batch", size.batch)
@@ -208,11 +210,11 @@ class Tiled:
             holes = self.holes()
         with self.emitter.scope() as finish:
             written = self._finish(scratch)
-        workgroups = grid(tile.count(size), self.site.target)
+        workgroups = grid(tile.count(size), self.context.target)
         wide, high = tile.across(size)
         text = render(
             "matmul_shared" if tile.depth else "matmul_thin" if tile.team > 1 else "matmul",
-            what=self.site.label,
+            what=self.context.label,
             size=tile.threads,
             lanes=tile.lanes,
             tile_rows=tile.tile_rows,
@@ -231,7 +233,7 @@ class Tiled:
         )
         inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
-            name=f"{self.family}_{self.site.label}",
+            name=f"{self.family}_{self.context.label}",
             family=self.family,
             code=Code.of(text),
             operands=self.bindings.operands(),

@@ -16,10 +16,10 @@ from graphc.codegen.emit import Emitter
 from graphc.codegen.inplace import in_place
 from graphc.codegen.kernel import (
     Bindings,
+    BuildContext,
     KernelSource,
     Operand,
     Search,
-    Site,
     grid,
     kernel_class,
     settle,
@@ -153,11 +153,11 @@ def fits(layout: RowLayout, rows: int, target: Target) -> bool:
     )
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
     rows, length = row_space(body)
-    found = candidates(rows, length, site.target, _unrolled(body))
-    return Search(_name(body, site.label), tuple(x.choice for x in found))
+    found = candidates(rows, length, context.target, _unrolled(body))
+    return Search(_name(body, context.label), tuple(x.choice for x in found))
 
 
 def _name(body: Graph, label: str) -> str:
@@ -171,41 +171,41 @@ def _unrolled(body: Graph) -> int:
     return min(UNROLLED_COSTLY if costly else UNROLLED, UNROLLED_TEXT // len(body.nodes))
 
 
-def _layout(body: Graph, site: Site) -> RowLayout:
+def _layout(body: Graph, context: BuildContext) -> RowLayout:
     """What a tuner chose, if it fits the target, else what the rules choose."""
     rows, length = row_space(body)
-    first = grouped(layout_of(length, site.target, _unrolled(body)), rows, site.target)
-    if site.target.choices:
-        match site.target.choices.get(_name(body, site.label)):
+    first = grouped(layout_of(length, context.target, _unrolled(body)), rows, context.target)
+    if context.target.choices:
+        match context.target.choices.get(_name(body, context.label)):
             case (team, lanes, unrolled, each) if 0 <= team < len(TEAMS) and lanes >= 1:
                 items = -(-length // (first.width * lanes))
                 found = RowLayout(TEAMS[team], lanes, first.width, items, bool(unrolled), each)
-                if fits(found, rows, site.target) and (not unrolled or items <= UNROLLED_COSTLY):
+                if fits(found, rows, context.target) and (not unrolled or items <= UNROLLED_COSTLY):
                     return found
     return first
 
 
-def build(body: Graph, site: Site) -> list[KernelSource]:
+def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """One kernel for a body of the row family (see graphc.families)."""
-    layout = _layout(body, site)
+    layout = _layout(body, context)
     while True:
-        source = settle(site, partial(_kernel, body, site, layout))
-        wider = _wider(layout, row_space(body)[1], site.target)
+        source = settle(context, partial(_kernel, body, context, layout))
+        wider = _wider(layout, row_space(body)[1], context.target)
         if wider is None or turns(source.wgsl) <= MOST_TURNS:
-            return [_with_quick(source, body, site, layout)]
+            return [_with_quick(source, body, context, layout)]
         layout = wider
 
 
-def _with_quick(source: KernelSource, body: Graph, site: Site, layout: RowLayout) -> KernelSource:
+def _with_quick(source: KernelSource, body: Graph, context: BuildContext, layout: RowLayout) -> KernelSource:
     """The kernel, and where drivers take long for it, one that reads its items in loops: it adds in the same order."""
-    if not (site.target.software and layout.unrolled and layout.items >= ROLLED):
+    if not (context.target.software and layout.unrolled and layout.items >= ROLLED):
         return source
-    quick = settle(site, partial(_kernel, body, replace(site, quick=True), replace(layout, unrolled=False)))
+    quick = settle(context, partial(_kernel, body, replace(context, quick=True), replace(layout, unrolled=False)))
     return source.with_quick([quick]) if set(source.pairs()) <= set(quick.pairs()) else source
 
 
-def _kernel(body: Graph, site: Site, layout: RowLayout, bindings: Bindings) -> KernelSource:
-    return _Row(body, site, bindings, layout).kernel()
+def _kernel(body: Graph, context: BuildContext, layout: RowLayout, bindings: Bindings) -> KernelSource:
+    return _Row(body, context, bindings, layout).kernel()
 
 
 def _wider(layout: RowLayout, length: int, target: Target) -> RowLayout | None:
@@ -223,13 +223,13 @@ def _subgroups(layout: RowLayout, target: Target) -> int:
 
 
 class _Row:
-    def __init__(self, body: Graph, site: Site, bindings: Bindings, layout: RowLayout) -> None:
-        self.body, self.site, self.bindings, self.layout = body, site, bindings, layout
+    def __init__(self, body: Graph, context: BuildContext, bindings: Bindings, layout: RowLayout) -> None:
+        self.body, self.context, self.bindings, self.layout = body, context, bindings, layout
         self.rows, self.length = row_space(body)
         self.emitter = Emitter(body, bindings)
         self.row = variable("row", max(self.rows, 1))
         self.columns: dict[int, Idx] = {}
-        self.subgroups = _subgroups(layout, site.target)
+        self.subgroups = _subgroups(layout, context.target)
         self.shared = SharedMemory(self.emitter, self.subgroups or layout.lanes)
 
     def kernel(self) -> KernelSource:
@@ -238,13 +238,13 @@ class _Row:
         written = self._write_outputs()
         layout, each = self.layout, self.layout.each
         groups = -(-self.rows // each)
-        workgroups = grid(groups, self.site.target)
+        workgroups = grid(groups, self.context.target)
         number = "group.x" if workgroups[1] == 1 else f"(group.x + group.y * {workgroups[0]}u)"
         subgroup = layout.team == "subgroup" or self.subgroups > 0
         within = "" if each == 1 else " + local" if layout.lanes == 1 else f" + local / {layout.lanes}u"
         text = render(
             "row",
-            what=self.site.label,
+            what=self.context.label,
             rows=self.rows,
             length=self.length,
             each=each,
@@ -260,7 +260,7 @@ class _Row:
         )
         inplace, touches = in_place(self.emitter.touches, written, self.bindings)
         return KernelSource(
-            name=f"row_{self.site.label}",
+            name=f"row_{self.context.label}",
             family="row",
             code=Code.of(text),
             operands=self.bindings.operands(),
@@ -304,7 +304,7 @@ class _Row:
             return
         # A quick kernel keeps results in the bytes of operands, as the one does that it stands in for: one name in all
         # sweeps tells that each of them reads, in the same turn, the place that the last one writes.
-        quick = self.site.quick
+        quick = self.context.quick
         with self.emitter.block(f"for (var item = 0u; item < {layout.items}u; item++)", again=quick):
             name = "c" if quick else self.emitter.fresh("c")
             scale = "" if layout.width == 1 else f" * {layout.width}u"
@@ -332,7 +332,7 @@ class _Row:
         width, emitter = self.layout.width, self.emitter
         partials: list[Partial | None] = [None] * len(accumulators)
         if not self.layout.unrolled:
-            partials = [a.variable(width, from_first=self.site.quick) for a in accumulators]
+            partials = [a.variable(width, from_first=self.context.quick) for a in accumulators]
         for column, inside in self._items():
             condition = emitter.cond(inside, 1).text if inside else None
             for n, accumulator in enumerate(accumulators):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from graphc.codegen.kernel import Bindings, KernelSource, Operand, Search, Site, settle, size_class
+from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Operand, Search, settle, size_class
 from graphc.codegen.launch import Launch, rounded, sum_type
 from graphc.codegen.rules import rules_of
 from graphc.families.scatter_add.partition import Rows, clear, cleared, take_in, zeros
@@ -80,7 +80,7 @@ class Scatter:
         return sum_type(self.updates.type.dtype)
 
 
-def search(body: Graph, site: Site) -> Search:
+def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of one scatter_add: the rows of a part."""
     (node,) = body.nodes
     rows = node.inputs[0].type.size
@@ -116,10 +116,10 @@ def _scatter(node: Node, target: Target) -> Scatter:
     return Scatter(ids, updates, outer, rows, inner // width, slots, width, parts, length)
 
 
-def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
+def scatter_add(body: Graph, context: BuildContext) -> list[KernelSource]:
     """Kernels of scatter_add: one, before it one that clears large tables, after it one that adds those of parts."""
     (node,) = body.nodes
-    launch, scatter = Launch(body, site, "scatter"), _scatter(node, site.target)
+    launch, scatter = Launch(body, context, "scatter"), _scatter(node, context.target)
     out = body.outputs[0]
     if scatter.rows == 0:
         return [zeros(launch, out, scatter.width)]
@@ -131,16 +131,16 @@ def scatter_add(body: Graph, site: Site) -> list[KernelSource]:
     if not scatter.parts or scatter.slots > CLEAR_ALONE:
         kernels += clear(launch, tables, scatter.width)
     if scatter.parts:
-        kernels.append(settle(site, partial(_add, launch, scatter, tables)))
+        kernels.append(settle(context, partial(_add, launch, scatter, tables)))
     else:
         kernels += take_in(launch, _rows(scatter), tables, partial(slot_of, slots=scatter.slots))
     while parts > MOST_SUMMED:
         group = math.isqrt(parts - 1) + 1
         sums = new_value(TensorType((-(-parts // group), *tables.type.shape[1:]), scatter.sums), "tables")
-        kernels.append(settle(site, partial(_sum_groups, launch, scatter, tables, sums, group)))
+        kernels.append(settle(context, partial(_sum_groups, launch, scatter, tables, sums, group)))
         tables, parts = sums, sums.type.shape[0]
     if tables is not out:
-        kernels.append(settle(site, partial(_sum, launch, scatter, tables, out)))
+        kernels.append(settle(context, partial(_sum, launch, scatter, tables, out)))
     return kernels
 
 

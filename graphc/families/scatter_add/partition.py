@@ -115,15 +115,15 @@ def take_in(launch: Launch, rows: Rows, table: Value, slot: Callable[[Operand], 
     tables = (rows.windows, rows.outer, rows.tile, rows.inner * rows.width)
     more = new_value(TensorType(tables, rows.sums), "tables")
     made = _Kernels(launch, rows, slot, ends, order)
-    kernels = [settle(launch.site, partial(made.count, counts))]
+    kernels = [settle(launch.context, partial(made.count, counts))]
     return [
         *(clear(launch, counts, 1) if rows.cleared_apart else ()),
         *kernels,
         *scan(launch, counts, ends, Line(rows.tiles * rows.blocks, 1)),
-        settle(launch.site, made.put_in_order),
-        settle(launch.site, partial(made.add, table)),
-        settle(launch.site, partial(made.rest, more)),
-        settle(launch.site, partial(made.join, table, more)),
+        settle(launch.context, made.put_in_order),
+        settle(launch.context, partial(made.add, table)),
+        settle(launch.context, partial(made.rest, more)),
+        settle(launch.context, partial(made.join, table, more)),
     ]
 
 
@@ -151,7 +151,7 @@ def zeros(launch: Launch, value: Value, width: int) -> KernelSource:
         holes = {"store": written.store("i", f"{Lanes(width)(value.type.dtype)}()"), "lanes": width}
         return launch.kernel(f"{launch.family}_clear", "clear", bindings, value.type.size // width, holes)
 
-    return settle(launch.site, generate)
+    return settle(launch.context, generate)
 
 
 class _Kernels:
