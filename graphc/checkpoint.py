@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import CheckpointError, DTypeError
+from graphc.errors import CheckpointError, DTypeError, path_of
 from graphc.ir.types import NDArray, check_plain
 
 TREE: Final = "graphc.tree"
@@ -34,6 +34,7 @@ def save(path: PathLike, tree: Any, metadata: dict[str, Any] | None = None) -> N
     a crash leaves the old file. metadata: anything JSON can hold. Raises CheckpointError for what cannot be saved
     and for a place that cannot be written. Source: the safetensors format, 0.4.
     """
+    where = path_of("save", path)
     tensors: dict[str, NDArray] = {}
     structure = json.dumps(_describe(tree, (), tensors, path))
     try:
@@ -43,7 +44,7 @@ def save(path: PathLike, tree: Any, metadata: dict[str, Any] | None = None) -> N
     header = {TREE: structure, METADATA: extra, CHECKSUM: _checksum(tensors, structure, extra)}
     import safetensors.numpy  # a saved program, which needs no checkpoint, runs without it
 
-    _write_atomically(Path(path), _in_order(safetensors.numpy.save(tensors, metadata=header)))
+    _write_atomically(where, _in_order(safetensors.numpy.save(tensors, metadata=header)))
 
 
 def load(path: PathLike) -> Any:
@@ -167,7 +168,7 @@ def _read(path: PathLike) -> tuple[dict[str, NDArray], dict[str, str]]:
     import safetensors.numpy
 
     try:
-        data = Path(path).read_bytes()
+        data = path_of("load", path).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:

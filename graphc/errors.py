@@ -6,6 +6,9 @@ types, what was needed, and the user's own source line.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 class GraphcError(Exception):
     """Base of all errors of graphc."""
@@ -77,3 +80,10 @@ class DataError(GraphcError, ValueError):
 
 class NonFiniteError(GraphcError, ArithmeticError):
     """A loss or gradient became NaN or infinite."""
+
+
+def path_of(function: str, path: object) -> Path:
+    """A path that was given to a function; raises ArgumentError for what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"{function}: {path!r} is no path: need a text or an os.PathLike")
+    return Path(path)

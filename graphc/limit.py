@@ -109,7 +109,7 @@ def parse_bytes(limit: SupportsIndex | str | None) -> int | None:
             digits = text.rstrip("bgikm")
             found = int(float(digits) * units[text[len(digits) :]])
         else:
-            found = operator.index(int(limit) if isinstance(limit, float) else limit)
+            found = operator.index(int(limit) if isinstance(limit, float) and limit.is_integer() else limit)
     except (KeyError, TypeError, ValueError, OverflowError):
         found = 0
     if found < 1 or isinstance(limit, bool):

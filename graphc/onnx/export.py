@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from graphc import tree
-from graphc.errors import ArgumentError, TraceError
+from graphc.errors import ArgumentError, TraceError, path_of
 from graphc.executable import Executable
 from graphc.ir.graph import Graph, inline_bodies, prune
 from graphc.onnx import exporters
@@ -40,6 +39,7 @@ def export(
         raise TraceError(
             f"onnx.export: {program!r} is no program: give graphc.trace(fn, *args), or graphc.compile(fn).lower(*args)"
         )
+    where = None if path is None else path_of("onnx.export", path)
     traced = program.stages[0][1] if isinstance(program, Executable) else program
     graph = replace(prune(inline_bodies(traced, lambda node: node.op.inlined)), called=traced.called)
     writer = Writer(Names())
@@ -72,8 +72,8 @@ def export(
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise OnnxError(f"export: onnx refuses the model that was made: {error}") from error
-    if path is not None:
-        Path(path).write_bytes(model.SerializeToString())
+    if where is not None:
+        where.write_bytes(model.SerializeToString())
     return model
 
 

@@ -20,6 +20,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
 
+from graphc.errors import path_of
 from graphc.ir.types import NDArray
 from graphc.onnx import ops, registry
 from graphc.onnx.errors import OnnxError, UnsupportedError
@@ -119,7 +120,7 @@ def read(source: str | os.PathLike[str] | bytes | ModelProto) -> Loaded:
         if isinstance(source, bytes):
             data = source
         else:
-            path = Path(source)
+            path = path_of("onnx.load", source)
             folder = path.resolve().parent
             try:
                 data = path.read_bytes()

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ProgramError
+from graphc.errors import ProgramError, path_of
 from graphc.ir.types import NDArray
 from graphc.program.document import from_json, kernels_of, to_json
 from graphc.program.model import Program
@@ -53,7 +53,7 @@ def save(program: Program, path: str | os.PathLike[str], packed: bool = False) -
     packed: kernels are compressed, to a sixth of their text, because servers of files do not compress. Raises
     ProgramError for a place that holds something else or cannot be written.
     """
-    folder = Path(path)
+    folder = path_of("save", path)
     if folder.exists() and not _replaceable(folder):
         raise ProgramError(f"{folder} is there already and is no program: choose another place, or remove it")
     try:
@@ -97,7 +97,7 @@ def load(path: str | os.PathLike[str]) -> Program:
     Raises ProgramError, in one line, for a folder that is none, for another version, and for every file that is
     missing, cut short, changed, or at odds with the others.
     """
-    folder = Path(path)
+    folder = path_of("load_program", path)
     contents = _verified(folder)
     try:
         raw = json.loads(contents[DOCUMENT])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
+import graphc
 from graphc.checkpoint import load, load_metadata, save
 from graphc.errors import CheckpointError
 
@@ -153,3 +155,15 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
         save(path, TREE, {"step": 7})
         found.add(path.read_bytes())
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("path", [3, None, b"x.safetensors", ["x"]], ids=repr)
+def test_what_is_no_path_is_said(path: Any) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "save": lambda: graphc.save(path, {"w": np.ones(3)}),
+        "load": lambda: graphc.load(path),
+        "load_program": lambda: graphc.load_program(path),
+    }
+    for name, call in calls.items():
+        with pytest.raises(graphc.ArgumentError, match=f"{name}: .* is no path: need a text or an os.PathLike"):
+            call()

@@ -50,6 +50,7 @@ NONSENSE: dict[str, dict[str, Any]] = {
     "an Array": {"fn": X},
     "memory_limit=0": {"memory_limit": 0},
     "memory_limit=-1": {"memory_limit": -1},
+    "memory_limit=1.5": {"memory_limit": 1.5},
     "memory_limit=0MiB": {"memory_limit": "0MiB"},
     "memory_limit=nan": {"memory_limit": "nanGB"},
     "memory_limit=inf": {"memory_limit": "infGB"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -333,3 +333,10 @@ def test_the_examples_of_the_docs_run(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names["names"] == ["params.w1", "params.w2", "x", "y"]
     np.testing.assert_allclose(names["y"].reshape(2, 3), np.tanh(names["x"] @ names["w"]), rtol=1e-6)
     assert names["slope"].shape == (2, 4)
+
+
+def test_what_is_no_path_is_said() -> None:
+    traced = graphc.trace(np.tanh, graphc.spec((2,)))
+    for call in (lambda: load(cast(Any, 3)), lambda: graphc.onnx.export(traced, cast(Any, 3))):
+        with pytest.raises(graphc.ArgumentError, match="3 is no path"):
+            call()
