@@ -13,10 +13,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first_of_group = block % {{blocks_group}}u * {{channels}}u;
   let first = group_number * {{group_channels}}u + first_of_group;
 {{start}}
+  let top = {{top}};  // of the first tap in x, zeros counted; below zero it wraps around
+  let left = {{left}};
+{% for t in each_channel %}
+  var c{{t}} = {{type}}();
+{% end %}
   for (var r = part * {{rows}}u; r < min((part + 1u) * {{rows}}u, {{rows_all}}u); r++) {  // at most {{rows}} turns
-{{row}}
+    let tap = r % {{high}}u;
+    let y = top + {{down}};
     for (var b = 0u; b < {{wide}}u; b++) {
-{{term}}
+      let x = left + {{aside}};
+{% if weights %}
+{{element}}
+{% end %}
+{% for t, loaded, weight in weights %}
+{{loaded}}
+      c{{t}} += {{weight}} * {{seen}};
+{% end %}
     }
   }
 {{finish}}

@@ -117,13 +117,11 @@ class _Direct:
         s, emitter = self.shape, self.emitter
         blocks_group = -(-s.outs // self.channels)
         with emitter.scope() as start:
-            self._start()
-        with emitter.scope(), emitter.scope() as row:
-            emitter.line(f"let tap = r % {s.taps[0]}u;")
-            emitter.line(f"let y = top + {self._moved('tap', 0)};")
-            with emitter.scope() as term:
-                if s.terms:
-                    self._term()
+            top, left = self._corners()
+        with emitter.scope(), emitter.scope(), emitter.scope() as lines:
+            seen = self._element() if s.terms else ""
+            element = "\n".join(lines)
+            weights = [self._weight(t, lines) for t in range(self.channels)] if s.terms else []
         with emitter.scope() as finish:
             written = self._finish(scratch)
         inplace, touches = in_place(emitter.touches, written, self.bindings)
@@ -142,10 +140,18 @@ class _Direct:
             "group_channels": s.outs,
             "rows": rows,
             "rows_all": s.rows,
+            "high": s.taps[0],
             "wide": s.taps[1],
             "start": "\n".join(start),
-            "row": "\n".join(row),
-            "term": "\n".join(term),
+            "top": top,
+            "left": left,
+            "each_channel": range(self.channels),
+            "type": Lanes(self.lanes)(self.acc),
+            "down": self._moved("tap", 0),
+            "aside": self._moved("b", 1),
+            "element": element,
+            "seen": seen,
+            "weights": weights,
             "finish": "\n".join(finish),
         }
         launch = Launch(self.body, self.context, "conv")
@@ -161,16 +167,13 @@ class _Direct:
             touches=touches,
         )
 
-    def _start(self) -> None:
-        """Where the first element of the kernel lies in x, and the sums."""
+    def _corners(self) -> list[str]:
+        """Where the first element of the kernel lies in x."""
         inside = self.position
         if self.shape.plane % self.lanes:  # the last positions of the last invocation are beyond the end
             inside = clamp(inside, self.shape.plane)
         places = Index(self.shape.size, flat=self.emitter.named(inside, longer=0)).dims
-        for axis, name in enumerate(("top", "left")):
-            self.emitter.line(f"let {name} = {self._corner(places[axis], axis)};")
-        kind = Lanes(self.lanes)(self.acc)
-        self.emitter.line(" ".join(f"var c{t} = {kind}();" for t in range(self.channels)))
+        return [self._corner(place, axis) for axis, place in enumerate(places)]
 
     def _corner(self, place: Idx, axis: int) -> str:
         """The place in x, its zeros counted, of the first tap; below zero it wraps around."""
@@ -189,26 +192,28 @@ class _Direct:
         distance = self.attrs["dilation"][axis]
         return f"{tap} * {distance}u" if distance > 1 else tap
 
-    def _term(self) -> None:
-        """Read an element of x, and those of the kernel that it is multiplied with, and add the products."""
-        s, emitter = self.shape, self.emitter
-        emitter.line(f"let x = left + {self._moved('b', 1)};")
+    def _element(self) -> str:
+        """Read the elements of x that a tap is multiplied with; their name."""
+        s, emitter, value = self.shape, self.emitter, self.node.inputs[0]
         channel = add(multiply(variable("group_number", s.groups), s.ins), self._channel_in())
         (y, inside_y), (x, inside_x) = self._place("y", 0), self._place("x", 1)
-        value, kernel = self.node.inputs
         with emitter.several():
             read = emitter.read(value, Index(value.type.shape, [variable("n", s.batch), channel, y, x]))
-            seen = emitter.widened(self._as_sum(read), self.lanes)
-            for inside in (inside_y, inside_x):
-                if inside is not None:
-                    text = f"select({Lanes(self.lanes)(self.acc)}(), {seen.text}, {inside.text})"
-                    seen = emitter.name(Term(text, self.lanes, self.acc))
-            seen = emitter.name(seen)
-            tap = variable("tap", s.taps[0])
-            for t in range(self.channels):
-                at = [self._out(t, clamped=True), self._channel_in(), tap, variable("b", s.taps[1])]
-                weight = self._as_sum(emitter.read(kernel, Index(kernel.type.shape, at)))
-                emitter.line(f"c{t} += {weight.text} * {seen.text};")
+        seen = emitter.widened(self._as_sum(read), self.lanes)
+        for inside in (inside_y, inside_x):
+            if inside is not None:
+                text = f"select({Lanes(self.lanes)(self.acc)}(), {seen.text}, {inside.text})"
+                seen = emitter.name(Term(text, self.lanes, self.acc))
+        return emitter.name(seen).text
+
+    def _weight(self, t: int, lines: list[str]) -> tuple[int, str, str]:
+        """A channel's number, what is added to `lines` to load its element of the kernel, and the name of that."""
+        start = len(lines)
+        kernel, taps = self.node.inputs[1], self.shape.taps
+        at = [self._out(t, clamped=True), self._channel_in(), variable("tap", taps[0]), variable("b", taps[1])]
+        with self.emitter.several():
+            weight = self._as_sum(self.emitter.read(kernel, Index(kernel.type.shape, at)))
+        return t, "\n".join(lines[start:]), weight.text
 
     def _channel_in(self) -> Idx:
         return divide(Idx("r", 0, 1, self.shape.rows), self.shape.taps[0])

@@ -29,9 +29,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first_of_group = block % 1u * 4u;
   let first = group_number * 4u + first_of_group;
   let at1 = min((position + vec4<u32>(0u, 1u, 2u, 3u)), vec4<u32>(29u));
-  let top = ((at1 / 6u) * 2u) + 4294967295u;
+  let top = ((at1 / 6u) * 2u) + 4294967295u;  // of the first tap in x, zeros counted; below zero it wraps around
   let left = ((at1 % 6u) * 2u) + 4294967295u;
-  var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();
+  var c0 = vec4<f32>();
+  var c1 = vec4<f32>();
+  var c2 = vec4<f32>();
+  var c3 = vec4<f32>();
   for (var r = part * 9u; r < min((part + 1u) * 9u, 9u); r++) {  // at most 9 turns
     let tap = r % 3u;
     let y = top + tap;
