@@ -81,6 +81,8 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "attention_forward": Case(attention, HEADS, SOFTWARE),
     "attention_gradient": Case(graphc.grad(attention_loss, argnums=(0, 1, 2)), HEADS, SOFTWARE),
+    "attention_blocks": Case(attention, HEADS, SUBGROUPS),
+    "attention_blocks_gradient": Case(graphc.grad(attention_loss, argnums=(0, 1, 2)), HEADS, SUBGROUPS),
     "scatter_add": Case(
         lambda i, x: apply(scatter_add, i, x, axis=0, size=50), (spec((300,), "int32"), spec((300, 8)))
     ),

@@ -253,11 +253,6 @@ class AttentionKernel(ABC):
             return f"(vec4<u32>(batch * {self.queries}u) + {columns}) * {self.keys}u + ({row})"
         return f"vec4<u32>((batch * {self.queries}u + {row}) * {self.keys}u) + {columns}"
 
-    def dropped(self, text: str, r: int, kept: str = "kept") -> str:
-        """Weights of row r (or their gradients) after dropout."""
-        held = self.held(r, kept)
-        return f"select(vec4<f32>(), {text} * {literal(self.node.attrs['boost'])}, {held})" if held else text
-
     def held(self, r: int, kept: str = "kept") -> str:
         """Which weights of row r dropout keeps, as a vector of bool; "" where there is none."""
         if not self.dropout:

@@ -14,8 +14,7 @@ this lane, four for each k; `s`<r>_<k> the scores, then weights, of row r there,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 
 from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, grid
 from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, Sum, literal
@@ -57,22 +56,23 @@ class BlockKernel(AttentionKernel):
 
     def kernel(self) -> KernelSource:
         """The finished source."""
-        emitter = self.emitter
+        emitter, used = self.emitter, {item.weight for item in self.sums()}
         with emitter.scope() as start:
             self.begin_batch()
-            self._declare()
+            opened = list(start)
+            declared = [(r, self._loaded(r, start)) for r in range(self.own)]
+            mark = len(start)
             if self.part and self.part.before:
                 self.take_up(self.part.before)
-        with emitter.scope(), emitter.scope() as step:
-            for k in self.fours:
-                apart = ", ".join(f"{(LANES * k + j) * self.lanes}u" for j in range(LANES))
-                emitter.line(f"let column{k} = vec4<u32>(next + lane) + vec4<u32>({apart});")
-            if self.kind == "forward":
-                self._weigh()
-            else:
-                self._weigh_gradients()
-            for item in self.sums():
-                self._accumulate(item)
+        with emitter.scope():
+            with emitter.scope() as read:
+                if self.kind == "keys":
+                    self._read_columns([("lse", self.lse), *([("delta", self.delta)] if "g" in used else [])])
+                self._draw()
+            products = [self._product(*product) for product in self._products()]
+            with emitter.scope() as exchanged:
+                highest = self._highest() if self.kind == "forward" else [""] * self.own
+            sums = [self._sum(item) for item in self.sums()]
         with emitter.scope() as finish:
             if self.part and self.part.after:
                 self.leave(self.part.after)
@@ -100,10 +100,29 @@ class BlockKernel(AttentionKernel):
             depth=self.tile.depth,
             columns=workgroups[0],
             blocks=blocks,
-            start="\n".join(start),
+            forward=self.kind == "forward",
+            lowest=LOWEST,
+            scale=literal(self.scale),
+            boost=literal(self.node.attrs["boost"]) if self.dropout else "",
+            each_row=range(self.own),
+            each_column=range(self.tile.columns),
+            fours=[(k, self._apart(k), f"lane + {k * self.lanes}u" if k else "lane") for k in self.fours],
+            accumulators=[(item.name, p) for item in self.sums() for p in range(item.pieces(self.lanes))],
+            start="\n".join(opened),
+            declared=declared,
+            taken_up="\n".join(start[mark:]),
             begin=begin,
             end=end,
-            body="\n".join(step),
+            read="\n".join(read),
+            products=products,
+            exchanged="\n".join(exchanged),
+            weighed=[(r, highest[r], self._best(r), self._scores(r)) for r in range(self.own)],
+            vectors=range(self.sums()[0].pieces(self.lanes)),
+            gradients="g" in used,
+            weights="s" in used,
+            sums=sums,
+            slots_all=self.lanes * len(self.fours),
+            slot_spread=_spread("slot", BANKS),
             finish="\n".join(finish),
         )
         return KernelSource(
@@ -153,67 +172,61 @@ class BlockKernel(AttentionKernel):
         self.emitter.line(f"let {name} = min({text}, {count - 1}u);")
         return variable(name, count)
 
+    def _apart(self, k: int) -> str:
+        """How far the columns of this lane are from its first one: four of them."""
+        return ", ".join(f"{(LANES * k + j) * self.lanes}u" for j in range(LANES))
+
     # Before the loop
 
-    def _declare(self) -> None:
-        emitter = self.emitter
-        for r in range(self.own):
-            if self.kind == "forward":
-                emitter.line(f"var top{r} = {LOWEST}; var total{r} = 0.0;")
-            if self.kind == "queries":
-                row = self._inside(f"row{r}", self.row_text(r), self.row_count)
-                emitter.line(f"let lse{r} = {self._read(self.lse, row)}; let delta{r} = {self._read(self.delta, row)};")
-            for item in self.sums():
-                pieces = range(item.pieces(self.lanes))
-                emitter.line(" ".join(f"var {item.name}{r}_{p} = vec4<f32>();" for p in pieces))
+    def _loaded(self, r: int, lines: list[str]) -> str:
+        """What is added to `lines` for what is read of a row before the first column."""
+        start = len(lines)
+        if self.kind == "queries":
+            row = self._inside(f"row{r}", self.row_text(r), self.row_count)
+            lse, delta = self._read(self.lse, row), self._read(self.delta, row)
+            self.emitter.line(f"let lse{r} = {lse}; let delta{r} = {delta};")
+        return "\n".join(lines[start:])
 
     # Products
 
-    def _product(self, name: str, of_rows: Value, of_columns: Value) -> None:
-        """Variables `name`<row>_<k>: the scalar product of each row with four columns."""
-        emitter, length = self.emitter, of_rows.type.shape[-1]
+    def _products(self) -> list[tuple[str, Value, Value]]:
+        """The scores, and what else is a product of rows and columns: its name, and the two sides."""
+        if self.kind == "forward":
+            return [("s", self.q, self.k)]
+        if self.kind == "queries":
+            return [("s", self.q, self.k), ("g", self.dout, self.v)]
+        found = [("s", self.k, self.q), ("g", self.v, self.dout)]
+        return found if any(item.weight == "g" for item in self.sums()) else found[:1]
+
+    def _product(self, name: str, of_rows: Value, of_columns: Value) -> tuple[object, ...]:
+        """The scalar product of each row with four columns: its name, loops, loads and terms."""
+        length = of_rows.type.shape[-1]
         vectors = -(-length // LANES)
         turns = -(-vectors // self.tile.depth)
         planes = -(-vectors // turns)
-        for r in range(self.own):
-            emitter.line(" ".join(f"var {name}{r}_{k} = vec4<f32>();" for k in self.fours))
-        head = f"for (var d = 0u; d < {turns * planes}u; d += {planes}u)" if turns > 1 else ""
-        with emitter.block(head):
-            emitter.line("workgroupBarrier();")
+        head = f"for (var d = 0u; d < {turns * planes}u; d += {planes}u) " if turns > 1 else ""
+        with self.emitter.scope(), self.emitter.within(head) as brought:
             self._bring_terms(of_rows, "rows", planes, turns)
             self._bring_terms(of_columns, "columns", planes, turns)
-            emitter.line("workgroupBarrier();")
-            for c in self._planes(planes):
-                spread = _spread(c, planes)
-                emitter.line(f"let in_lane = lane{spread}; let in_band = band{spread};")
-                for j in range(self.tile.columns):
-                    emitter.line(f"let b{j} = of_columns[{c}][{j}u][in_lane];")
-                for k in self.fours:
-                    for t, letter in enumerate("xyzw"):
-                        parts = ", ".join(f"b{LANES * k + j}.{letter}" for j in range(LANES))
-                        emitter.line(f"let c{k}_{t} = vec4<f32>({parts});")
-                self._add_up(name, self.fours, c, "c{p}_{j}")
+        columns = [
+            (k, t, ", ".join(f"b{LANES * k + j}.{letter}" for j in range(LANES)))
+            for k in self.fours
+            for t, letter in enumerate("xyzw")
+        ]
+        loop, names = self._planes(planes)
+        found = [(c, _spread(c, planes), columns) for c in names]
+        terms = [(k, letter, f"c{k}_{t}") for k in self.fours for t, letter in enumerate("xyzw")]
+        return name, head, "\n".join(brought), loop, found, terms
 
-    def _planes(self, count: int) -> Iterator[str]:
-        """The number of each plane of workgroup memory, in a block or a loop around what is emitted for it."""
-        emitter, unrolled = self.emitter, self.tile.unrolled
+    def _planes(self, count: int) -> tuple[str, list[str]]:
+        """The head of a loop over planes of workgroup memory, if it takes one, and the number of each in a turn."""
+        unrolled = self.tile.unrolled
         if count <= unrolled or count % unrolled:
             unrolled = count if count <= unrolled else 1
-        looped = unrolled < count
-        with emitter.block(f"for (var c = 0u; c < {count}u; c += {unrolled}u)" if looped else ""):
-            for n in range(unrolled):
-                with emitter.block("") if unrolled > 1 else nullcontext():
-                    yield (f"(c + {n}u)" if n else "c") if looped else f"{n}u"
-
-    def _add_up(self, name: str, parts: Iterable[int], plane: str, factor: str) -> None:
-        """Add to the variables `name`<r>_<part> what a plane has of each row, times vectors called `factor`."""
-        for r in range(self.own):
-            terms = " ".join(
-                f"{name}{r}_{p} += a.{letter} * {factor.format(p=p, j=j)};"
-                for p in parts
-                for j, letter in enumerate("xyzw")
-            )
-            self.emitter.line(f"{{ let a = of_rows[{plane}][{r}u][in_band]; {terms} }}")
+        if unrolled == count:
+            return "", [f"{n}u" for n in range(count)]
+        head = f"for (var c = 0u; c < {count}u; c += {unrolled}u) "
+        return head, [f"(c + {n}u)" if n else "c" for n in range(unrolled)]
 
     def _bring_terms(self, value: Value, side: str, planes: int, turns: int) -> None:
         """Bring `planes` vectors of each row, or of each column, from vector `d` on, into workgroup memory.
@@ -267,63 +280,24 @@ class BlockKernel(AttentionKernel):
 
     # Weights
 
-    def _weigh(self) -> None:
-        """From scores to weights: maxima and sums of the rows are brought up to date, and their sums rescaled."""
-        emitter, pieces = self.emitter, range(self.sums()[0].pieces(self.lanes))
-        self._draw()
-        self._product("s", self.q, self.k)
-        for r in range(self.own):
-            best = []
-            for k in self.fours:
-                emitter.line(f"s{r}_{k} *= {literal(self.scale)};")
-                seen = self._seen(r, k)
-                if seen:
-                    emitter.line(f"let seen{r}_{k} = {seen};")
-                best.append(f"select(vec4<f32>({LOWEST}), s{r}_{k}, seen{r}_{k})" if seen else f"s{r}_{k}")
-            emitter.line(f"let best{r} = {best[0] if len(best) == 1 else f'max({best[0]}, {best[1]})'};")
-            most = f"max(max(best{r}.x, best{r}.y), max(best{r}.z, best{r}.w))"
-            emitter.line(f"let most{r} = {most};")
-        highest = self._exchange("highest", [f"most{r}" for r in range(self.own)], "max({}, {})")
-        for r, high in enumerate(highest):
-            with emitter.block(""):
-                emitter.line(f"let now = max(top{r}, {high});")
-                emitter.line(f"let shrink = exp(top{r} - now);")
-                emitter.line(f"total{r} *= shrink;")
-                for k in self.fours:
-                    weights, s = f"weight_v4(s{r}_{k} - now)", f"s{r}_{k}"
-                    seen = self._seen(r, k)
-                    emitter.line(
-                        f"{s} = " + (f"select(vec4<f32>(), {weights}, seen{r}_{k});" if seen else f"{weights};")
-                    )
-                    emitter.line(f"total{r} += ({s}.x + {s}.y) + ({s}.z + {s}.w);")
-                    if self.dropout:
-                        emitter.line(f"{s} = {self.dropped(s, r, f'kept{k}_')};")
-                emitter.line(f"top{r} = now;")
-                emitter.line(" ".join(f"o{r}_{p} *= shrink;" for p in pieces))
+    def _scores(self, r: int) -> list[tuple[int, str, str | None, str]]:
+        """Row r's vectors of scores: number, whose logarithm goes with them, which are seen, which dropout keeps."""
+        return [
+            (k, str(r) if self.kind == "queries" else f"_{k}", self._seen(r, k), self.held(r, f"kept{k}_"))
+            for k in self.fours
+        ]
 
-    def _weigh_gradients(self) -> None:
-        """Variables s: the weights. Variables g: the gradients of the scores."""
-        emitter, sums = self.emitter, self.sums()
-        sides, used = (self.q, self.dout), {item.weight for item in sums}
-        if self.kind == "keys":
-            self._read_columns([("lse", self.lse), *([("delta", self.delta)] if "g" in used else [])])
-        self._draw()
-        others = (self.k, self.v)
-        left, right = (others, sides) if self.kind == "keys" else (sides, others)
-        self._product("s", left[0], right[0])
-        if "g" in used:
-            self._product("g", left[1], right[1])
-        scale = literal(self.scale)
-        for r in range(self.own):
-            for k in self.fours:
-                own = str(r) if self.kind == "queries" else f"_{k}"
-                s, g, seen = f"s{r}_{k}", f"g{r}_{k}", self._seen(r, k)
-                weights = f"weight_v4({s} * {scale} - lse{own})"
-                emitter.line(f"{s} = " + (f"select(vec4<f32>(), {weights}, {seen});" if seen else f"{weights};"))
-                if "g" in used:
-                    emitter.line(f"{g} = {s} * ({self.dropped(g, r, f'kept{k}_')} - delta{own}) * {scale};")
-                if "s" in used and self.dropout:
-                    emitter.line(f"{s} = {self.dropped(s, r, f'kept{k}_')};")
+    def _best(self, r: int) -> str:
+        """The scores of row r that are seen, the higher one of two vectors."""
+        found = [
+            f"select(vec4<f32>({LOWEST}), s{r}_{k}, seen{r}_{k})" if self._seen(r, k) else f"s{r}_{k}"
+            for k in self.fours
+        ]
+        return found[0] if len(found) == 1 else f"max({found[0]}, {found[1]})"
+
+    def _highest(self) -> list[str]:
+        """The highest score of each row, of all lanes."""
+        return self._exchange("highest", [f"most{r}" for r in range(self.own)], "max({}, {})")
 
     def _read_columns(self, values: Sequence[tuple[str, Value]]) -> None:
         """What there is one of for each column: vectors <name>_<k>."""
@@ -380,33 +354,23 @@ class BlockKernel(AttentionKernel):
 
     # Sums
 
-    def _accumulate(self, item: Sum) -> None:
-        """Add the weighted rows of the other side to a sum.
-
-        A slot is four columns of a lane: its weights are one vector a row. Some slots at a time are put into workgroup
-        memory, with the rows of their columns.
-        """
-        emitter, pieces = self.emitter, item.pieces(self.lanes)
+    def _sum(self, item: Sum) -> tuple[object, ...]:
+        """A sum: its name, its weights, the slots that are put into memory at a time, loops, loads and terms."""
+        pieces = item.pieces(self.lanes)
         planes = -(-pieces // len(self.fours))  # of the columns' memory, for one slot
         slots = max(n for n in (1, 2, 4, 8, 16) if self.lanes % n == 0 and n * planes <= self.tile.depth)
-        with emitter.block(f"for (var w = 0u; w < {self.lanes * len(self.fours)}u; w += {slots}u)"):
-            emitter.line("workgroupBarrier();")
-            for k in self.fours:
-                lane = f"lane + {k * self.lanes}u" if k else "lane"
-                with emitter.block(f"if ({lane} - w < {slots}u)"):
-                    emitter.line(f"let slot = {lane} - w; let in_band = band{_spread('slot', BANKS)};")
-                    for r in range(self.own):
-                        emitter.line(f"of_rows[slot][{r}u][in_band] = {item.weight}{r}_{k};")
+        with self.emitter.scope(), self.emitter.within("for w") as brought:
             self._bring_values(item, slots, planes)
-            emitter.line("workgroupBarrier();")
-            for c in self._planes(slots):
-                emitter.line(f"let in_band = band{_spread(c, BANKS)};")
-                for p in range(pieces):
-                    plane = c if planes == 1 else f"{c} * {planes}u + {p // len(self.fours)}u"
-                    for j in range(LANES):
-                        place = LANES * (p % len(self.fours)) + j
-                        emitter.line(f"let b{p}_{j} = of_columns[{plane}][{place}u][lane];")
-                self._add_up(item.name, range(pieces), c, "b{p}_{j}")
+        loop, names = self._planes(slots)
+        found = []
+        for c in names:
+            columns = []
+            for p in range(pieces):
+                plane = c if planes == 1 else f"{c} * {planes}u + {p // len(self.fours)}u"
+                columns += [(p, j, plane, LANES * (p % len(self.fours)) + j) for j in range(LANES)]
+            found.append((c, _spread(c, BANKS), columns))
+        terms = [(p, letter, f"b{p}_{j}") for p in range(pieces) for j, letter in enumerate("xyzw")]
+        return item.name, item.weight, slots, "\n".join(brought), loop, found, terms
 
     def _bring_values(self, item: Sum, slots: int, planes: int) -> None:
         """Bring the rows of `slots` slots from `w` on into workgroup memory: four for each."""
