@@ -49,8 +49,11 @@ STEP: Final = 1e-5
 LARGE: Final = 1e5
 """Numbers beyond this do not feel such a step."""
 
-CALLS_GRAD: Final = ("inner gradient", "optimizer")
-"""Kinds of statements that NumPy alone cannot run."""
+CALLS_GRAD: Final = (
+    *("inner gradient", "optimizer", "batched", "batched with another", "twice batched", "gradient of each"),
+    *("forward derivative", "jacobian"),
+)
+"""Kinds of statements that NumPy alone cannot run: on arrays, too, they are compiled, in float32."""
 
 LARGEST: Final = ("nan_to_num",)
 """What makes the largest number of an element type."""
