@@ -140,7 +140,7 @@ def test_its_gradient(command: Command) -> None:
         ("ends.py:f", 1, "it ends the process when it is imported"),
         ("fails.py:f", 1, "fails.py cannot be imported: ValueError"),
         ("zero.py:f", 1, "null bytes"),
-        ("bytes.py:f", 1, "bytes.py:1: (unicode error) 'utf-8' codec can't decode"),
+        ("bytes.py:f", 1, "bytes.py:1: "),
         ("folder.py:f", 2, "folder.py: a folder"),
         ("folder.py", 2, "folder.py: a folder"),
     ],
