@@ -28,7 +28,7 @@ from graphc.plan.plan import MOST_TURNS, Access, Binding, Buffer, Kernel, Target
 SHORTEST: Final = 3
 """Fewest kernels of a megakernel: a longer kernel takes longer to compile, which one launch less does not pay for."""
 
-LONGEST: Final = 50_000
+LONGEST: Final = 45_000
 """Most characters of a megakernel's parts: compilers take more than twice as long for a kernel of twice the length."""
 
 
@@ -57,15 +57,15 @@ def megakernels(
         new = _Windows(assignment)
         new.add(source)
         own = _turns(source, target) if fits else 0
-        short = length + len(source.wgsl) <= LONGEST and spent + own <= MOST_TURNS
+        short = length + _length(source.wgsl) <= LONGEST and spent + own <= MOST_TURNS
         if fits and found and length and n not in breaks and short:
             both = run.joined(new)
             if both.fits(target):
                 found[-1] = range(found[-1].start, n + 1)
-                run, length, spent = both, length + len(source.wgsl), spent + own
+                run, length, spent = both, length + _length(source.wgsl), spent + own
                 continue
         found.append(range(n, n + 1))
-        run, length, spent = new, len(source.wgsl) if fits else 0, own
+        run, length, spent = new, _length(source.wgsl) if fits else 0, own
     return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
 
 
@@ -370,3 +370,12 @@ class _Moved:
     def mention(self, name: str) -> str:
         """A name, as it is."""
         return name
+
+
+def _length(text: str) -> int:
+    """Characters of WGSL that a driver has to compile: neither how lines are set out nor comments count."""
+    return sum(len(line) + 1 for line in map(_code, text.splitlines()) if line)
+
+
+def _code(line: str) -> str:
+    return line.partition("//")[0].strip()
