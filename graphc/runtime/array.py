@@ -227,7 +227,7 @@ class Array(ArrayMethods):
         return round(self.item()) if digits is None else self.round(digits)
 
     def __index__(self) -> int:
-        if self._type.dtype.kind not in ("int", "uint"):
+        if self._type.dtype.kind not in ("int", "uint") or self._type.shape:  # NumPy asks this of what indexes ndarrays
             raise TypeError(f"an Array of {self._type} is no index")
         return int(self.item())
 

@@ -339,3 +339,13 @@ def test_a_function_of_numpy_code_works_on_trained_parameters(name: str) -> None
     same(apply(there, X), apply(params, X), name)
     moved = there["w"].to_device("numpy")
     assert moved.device is graphc.device("numpy")
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (2,)], ids=str)
+def test_ndarrays_are_indexed_by_arrays_as_by_ndarrays(shape: tuple[int, ...]) -> None:
+    """One of a single element has a shape: it picks a row, and does not stand for a number."""
+    x, ids = np.arange(6.0).reshape(3, 2), np.ones(shape, np.int32)
+    index: Any = graphc.asarray(ids, device="numpy")
+    found = x[index]
+    assert np.shape(found) == x[ids].shape
+    np.testing.assert_array_equal(np.asarray(found), x[ids])
