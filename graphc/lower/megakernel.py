@@ -57,15 +57,16 @@ def megakernels(
         new = _Windows(assignment)
         new.add(source)
         own = _turns(source, target) if fits else 0
-        short = length + _length(source.wgsl) <= LONGEST and spent + own <= MOST_TURNS
+        added = _length(source.wgsl) if fits else 0
+        short = length + added <= LONGEST and spent + own <= MOST_TURNS
         if fits and found and length and n not in breaks and short:
             both = run.joined(new)
             if both.fits(target):
                 found[-1] = range(found[-1].start, n + 1)
-                run, length, spent = both, length + _length(source.wgsl), spent + own
+                run, length, spent = both, length + added, spent + own
                 continue
         found.append(range(n, n + 1))
-        run, length, spent = new, _length(source.wgsl) if fits else 0, own
+        run, length, spent = new, added, own
     return [part for run in found for part in ([run] if len(run) >= SHORTEST else [range(n, n + 1) for n in run])]
 
 
