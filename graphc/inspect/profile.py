@@ -18,6 +18,7 @@ from graphc.ir.text import COLUMNS, cut, html_bar, html_table, html_text, wrappe
 from graphc.runtime import Array
 
 NANO, MICRO, MILLI = 1e-9, 1e-6, 1e-3
+Array64 = np.ndarray[Any, np.dtype[np.float64]]
 
 LEAST_SOURCE = 12
 """Columns below which a table does not begin to name source lines."""
@@ -178,14 +179,26 @@ def measure(executable: Subject, leaves: Sequence[Any], repeat: int) -> Profile:
     if stamps is None:
         return Profile(executable.name, device.name, method, repeat, total, submit, 0.0, ())
     plan = executable.plan
-    starts = np.median(stamps[:, :, 0], axis=0) / 1e9
-    seconds = np.median(stamps[:, :, 1] - stamps[:, :, 0], axis=0) / 1e9
-    span = float(np.median(stamps[:, -1, 1])) / 1e9
+    starts, seconds = timeline(stamps)
+    span = float(starts[-1] + seconds[-1])
     timings = tuple(
         Timing(n, plan.dispatches[n], plan.kernels[plan.dispatches[n].kernel], float(starts[k]), float(seconds[k]))
         for k, n in enumerate(plan.sequence())
     )
     return Profile(executable.name, device.name, method, repeat, total, submit, span, timings)
+
+
+def timeline(stamps: Array64) -> tuple[Array64, Array64]:
+    """When each dispatch began and how long it took, in seconds, of stamps[repeat, dispatch, begin or end] in ns.
+
+    Durations and the gaps between dispatches are medians over the repeats, and the beginnings are their sums: medians
+    of the beginnings themselves would let one dispatch begin before the median end of the one before it.
+    """
+    seconds = np.median(stamps[:, :, 1] - stamps[:, :, 0], axis=0)
+    gaps = np.maximum(np.median(stamps[:, 1:, 0] - stamps[:, :-1, 1], axis=0), 0)
+    first = np.median(stamps[:, :1, 0], axis=0)
+    starts = np.concatenate([first, first + np.cumsum(seconds[:-1] + gaps)])
+    return starts / 1e9, seconds / 1e9
 
 
 def _by_kernel(timings: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:

@@ -126,7 +126,7 @@ def test_on_the_device(part: int, device: Any) -> None:
             outputs += made
             tolerances += [(op.name, case)] * len(made)
     graph = builder.build(outputs)
-    plan = lower(pipeline.run(graph, pipeline.DEFAULT), device.target, frozenset())
+    plan = lower(pipeline.run(graph, pipeline.informed(pipeline.DEFAULT, device.target)), device.target, frozenset())
     found = device.prepare(graph, plan, frozenset())(arrays)
     for result, want, (name, case) in zip(found, evaluate(graph, arrays), tolerances, strict=True):
         np.testing.assert_allclose(result, want, rtol=max(case.rtol, 2e-6), atol=case.atol, err_msg=name)

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackEvent
 
 import graphc
 from graphc import cli
-from graphc.inspect.profile import Profile
+from graphc.inspect.profile import Profile, timeline
 from graphc.runtime.wgpu import timing
 from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.runtime.wgpu.executor import PlanRunner
@@ -215,3 +217,16 @@ def test_the_numpy_device_times_the_call() -> None:
     found = graphc.compile(lambda x: x + 1, device="numpy").lower(x).profile(x)
     assert found.method == "none"
     assert found.total > 0
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_a_timeline_of_medians_is_one_after_the_other(repeats: int, count: int, seed: int) -> None:
+    """However the repeats differ: the median of one begin may lie before the median of the end before it."""
+    generator = np.random.default_rng(seed)
+    steps = generator.integers(0, 1000, (repeats, 2 * count)) * generator.choice([1, 50], (repeats, 2 * count))
+    stamps = np.cumsum(steps, axis=1).reshape(repeats, count, 2).astype(np.float64)
+    starts, seconds = timeline(stamps)
+    assert np.all(starts[1:] >= (starts + seconds)[:-1] - 1e-12)
+    np.testing.assert_allclose(seconds, np.median(stamps[:, :, 1] - stamps[:, :, 0], axis=0) / 1e9)
+    if repeats == 1:
+        np.testing.assert_allclose(starts, stamps[0, :, 0] / 1e9)

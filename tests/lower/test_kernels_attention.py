@@ -22,20 +22,15 @@ from graphc.lower.family import searches
 from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
+from graphc.passes.attention import Attention
 from graphc.passes.marks.megakernel import megakernel
 from graphc.passes.marks.stage import staged
 from graphc.plan.plan import MOST_TURNS, Target
 from tests.support import tint
 from tests.support.lowering import check
-from tests.support.run_graph import graph_of, run, variants
+from tests.support.run_graph import graph_of, has_attention, run, variants
 
 ATTENTION, BACKWARD = by_name("attention"), by_name("attention_backward")
-
-
-def served(target: Target) -> bool:
-    """Whether the family serves a target: on software adapters a subgroup needs 8 lanes, and some drivers have 4."""
-    return target.subgroup >= 8 or not target.software
-
 
 KINDS = ("own", "wide")
 """Of `variants`: the device as it is, and as a GPU without subgroups, whose kernels go through workgroup memory."""
@@ -80,7 +75,7 @@ def test_forward(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causal
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = operands(batch, t, s, d, e)
     got, plan = run(device, graph_of(ATTENTION, arrays, **attrs), arrays)
-    if served(device.target):
+    if has_attention(device.target):
         assert [k.family for k in plan.kernels] == ["attention"]
     for found, want in zip(got, exact(ATTENTION, arrays, **attrs), strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=3e-6)
@@ -104,7 +99,7 @@ def test_backward(device: Any, batch: Any, t: Any, s: Any, d: Any, e: Any, causa
     attrs = {"causal": causal, "scale": 1 / math.sqrt(d)}
     arrays = backward_operands(batch, t, s, d, e, **attrs)
     got, plan = run(device, graph_of(BACKWARD, arrays, **attrs), arrays)
-    if served(device.target):
+    if has_attention(device.target):
         assert [k.family for k in plan.kernels] == ["attention"] * 2
     for found, want in zip(got, exact(BACKWARD, arrays, **attrs), strict=True):
         np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
@@ -120,7 +115,7 @@ def test_other_devices(device: Any, variant: Any) -> None:
         (BACKWARD, backward_operands(batch, t, s, d, e, **attrs)),
     ):
         got, plan = run(device, graph_of(op, arrays, **attrs), arrays, target)
-        assert all((k.family == "attention") == served(target) for k in plan.kernels)
+        assert all((k.family == "attention") == has_attention(target) for k in plan.kernels)
         for found, want in zip(got, exact(op, arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
 
@@ -242,7 +237,7 @@ def test_kernels_that_visit_some_columns_each_make_the_same(
         most = max(k.turns for k in plan.kernels)
         monkeypatch.setattr(attention, "MOST_TURNS", most // 2 + 1)
         parted, longer = run(device, graph, given, target)
-        if served(target):
+        if has_attention(target):
             assert len(longer.dispatches) > len(plan.dispatches)
             assert max(k.turns for k in longer.kernels) < most
         for found, want in zip(parted, whole, strict=True):  # causal gradients of keys add in another order
@@ -270,7 +265,7 @@ def test_dropout(device: Any, kind: str) -> None:
         (BACKWARD, [q, k, v, dout, lse, np.sum(dout * out, axis=-1), key]),
     ):
         got, plan = run(device, graph_of(op, arrays, **attrs), arrays, target)
-        if served(target):
+        if has_attention(target):
             assert {kernel.family for kernel in plan.kernels} == {"attention"}
         for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-5)
@@ -305,7 +300,7 @@ def test_heads_are_read_in_place(device: Any, kind: str) -> None:
         traced = graphc.trace(fn, *arrays)
         graph = pipeline.run(traced, DEFAULT)
         got, plan = run(device, graph, arrays, target)
-        if served(target):
+        if has_attention(target):
             assert sum(k.family == "attention" for k in plan.kernels) == (1 if fn is block else 3)
             assert not any("transpose" in k.name or "map_copy" in k.name for k in plan.kernels)
         for found, want in zip(got, evaluate(traced, arrays), strict=True):
@@ -357,17 +352,16 @@ def test_results_are_the_same_each_time(device: Any, kind: str) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_gradient_that_nobody_needs_is_not_computed(device: Any) -> None:
+def test_a_gradient_that_nobody_needs_is_not_computed() -> None:
     def loss(q: Any, k: Any, v: Any) -> Any:
         return np.sum(nn.attention(q, k, v, causal=True) ** 2)
 
     arrays = operands((2,), 9, 9, 8, 8)
-    target = variants(device)["own"]
     for wanted, kernels in (((0,), ["queries"]), ((2,), ["keys"]), ((1, 2), ["keys"])):
         traced = graphc.trace(graphc.grad(loss, argnums=wanted), *arrays)
         graph = pipeline.run(traced, [p for p in DEFAULT if p is not megakernel])
-        names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
-        if served(target):
+        for target in (SOFTWARE, Target("discrete", subgroup=32, features=frozenset({"subgroup"}))):
+            names = [k.name for k in lower(graph, target).kernels if k.family == "attention"]
             assert names == ["attention_forward", *(f"attention_{k}" for k in kernels)]
 
 
@@ -375,7 +369,8 @@ SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"su
 
 
 def marked(graph: Graph) -> Graph:
-    """The graph with its only node marked as the pass `stage` marks a large one."""
+    """The graph with its only node claimed for kernels, and marked as the pass `stage` marks a large one."""
+    graph = graph if graph.nodes[0].op is fused else Attention()(graph)
     (node,) = graph.nodes
     body = node.attrs["body"] if node.op is fused else Graph(graph.inputs, {}, (node,), node.outputs)
     (at,) = (i for i, op in enumerate(body.nodes) if op.op in (ATTENTION, BACKWARD))

@@ -17,6 +17,7 @@ from graphc.plan.plan import Target
 from graphc.plan.report import memory_report
 from tests.support.planning import model_step, transformer
 from tests.support.programs import Program, programs
+from tests.support.run_graph import has_attention
 
 MEDIAN, WORST = 1.02, 1.10
 
@@ -51,7 +52,8 @@ def test_a_transformer_is_planned_without_allocating_anything(
     assert device.pool.in_use_bytes == before
     say(f"GPT, batch {batch}", [memory.peak_bytes / memory.lower_bound_bytes])
     assert memory.peak_bytes < 0.7 * memory.naive_bytes
-    assert memory.peak_bytes < 2.2e9 * batch / 64 + 30e6
+    if has_attention(device.target):  # else the weights of all positions are in memory
+        assert memory.peak_bytes < 2.2e9 * batch / 64 + 30e6
 
 
 def random_ratios(count: int) -> list[float]:

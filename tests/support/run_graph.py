@@ -39,6 +39,11 @@ def variants(device: Any) -> dict[str, Target]:
     }
 
 
+def has_attention(target: Target) -> bool:
+    """Whether a target runs attention's kernels: on software adapters a subgroup needs 8 lanes, and some have 4."""
+    return target.subgroup >= 8 or not target.software
+
+
 def served(graph: Graph, target: Target) -> Graph:
     """The graph, fused or not, with operations in place of the attention for which a target has no kernels."""
     if not unserved(Attention()(graph), target):
