@@ -64,7 +64,9 @@ def test_a_candidate_that_computes_something_else_is_rejected(
         plan = lower(graph, target, *more)
         if target.choices[found.name] != wrong:
             return plan
-        kernels = [replace(k, wgsl=re.sub(r" \+= (x\w*) \* ", r" += 1.001 * \1 * ", k.wgsl)) for k in plan.kernels]
+        kernels = [
+            replace(k, wgsl=re.sub(r" \+= ([a-z][\w.]*) \* ", r" += 1.001 * \1 * ", k.wgsl)) for k in plan.kernels
+        ]
         assert kernels[0].wgsl != plan.kernels[0].wgsl
         return replace(plan, kernels=tuple(kernels))
 

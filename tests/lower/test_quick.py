@@ -203,15 +203,22 @@ def module_text(source: KernelSource) -> str:
     return module(source, ["read" if o.access == "read" else "read_write" for o in source.operands]).wgsl
 
 
+def compared(fn: Callable[..., Any], arguments: tuple[Any, ...], device: Any) -> None:
+    """Both ways give the same bits. A GPU starts with its own kernels, and has but one."""
+    if device.target.software:
+        graph, plan, quick = planned(fn, arguments, device.target)
+        arrays = [np.asarray(a) for a in tree.leaves(arguments)]
+        own, other = (run_on(device, graph, way, arrays) for way in (plan, quick.plan))
+        assert len(own) > 0
+        assert [bits(a) for a in own] == [bits(b) for b in other]
+    else:
+        graph = run(trace(fn, *arguments), informed(DEFAULT, device.target))
+        assert lower(graph, device.target).quick is None
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_both_ways_give_the_same_bits(name: str, device: Any) -> None:
-    fn, arguments = PROGRAMS[name]
-    graph, plan, quick = planned(fn, arguments, replace(device.target, software=True))  # GPUs have no quick launches
-    arrays = [np.asarray(a) for a in arguments]
-    own, other = (run_on(device, graph, way, arrays) for way in (plan, quick.plan))
-    assert len(own) > 0
-    for a, b in zip(own, other, strict=True):
-        assert bits(a) == bits(b)
+    compared(*PROGRAMS[name], device)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -220,11 +227,7 @@ def test_a_training_step_gives_the_same_bits_both_ways(name: str, device: Any) -
     optimizer = graphc.optim.adam(1e-2)
     step = train.training_step(MODELS[case.model], case.config, optimizer)
     params = case.params()
-    arguments = (params, optimizer.init(params), *case.batch())
-    graph, plan, quick = planned(step, arguments, replace(device.target, software=True))
-    arrays = [np.asarray(a) for a in tree.leaves(arguments)]
-    own, other = (run_on(device, graph, way, arrays) for way in (plan, quick.plan))
-    assert [bits(a) for a in own] == [bits(b) for b in other]
+    compared(step, (params, optimizer.init(params), *case.batch()), device)
 
 
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if "large" not in n and "long" not in n])

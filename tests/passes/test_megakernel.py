@@ -59,7 +59,8 @@ def step_of(model: str) -> tuple[Any, Plan]:
 @pytest.mark.parametrize("columns", [12, 9], ids=["vectors", "elements"])
 def test_kernels_of_a_small_program_share_a_launch_and_give_the_same_bits(columns: int) -> None:
     arguments = mixed_arguments(columns)
-    joined, alone = graphc.compile(mixed, device="wgpu"), graphc.compile(mixed, device="wgpu", passes=WITHOUT)
+    joined = graphc.compile(mixed, device="wgpu", target="software")
+    alone = graphc.compile(mixed, device="wgpu", target="software", passes=WITHOUT)
     plan, before = joined.lower(*arguments).plan, alone.lower(*arguments).plan
     assert len(plan.dispatches) < len(before.dispatches) == len(plan.apart().dispatches)
     assert max(launched(plan)) >= 3
@@ -92,14 +93,14 @@ def test_a_loop_runs_its_megakernels_at_each_step() -> None:
         return graphc.scan(step, x, rows)
 
     arguments = array(8, 8), array(6, 8)
-    call = graphc.compile(fn, device="wgpu")
+    call = graphc.compile(fn, device="wgpu", target="software")
     plan = call.lower(*arguments).plan
     (loop,) = plan.loops
     assert loop.times == 6
     assert any(plan.dispatches[n].stages for n in range(loop.first, loop.last + 1))
     (whole,) = plan.apart().loops
     assert whole.last - whole.first > loop.last - loop.first
-    plain = graphc.compile(fn, device="wgpu", passes=WITHOUT)(*arguments)
+    plain = graphc.compile(fn, device="wgpu", target="software", passes=WITHOUT)(*arguments)
     for a, b in zip(call(*arguments), plain, strict=True):
         assert a.numpy().tobytes() == b.numpy().tobytes()
 
@@ -171,7 +172,7 @@ def test_the_mark_says_why() -> None:
     large = run(trace(lambda a, b: np.tanh(a @ b), spec((256, 256)), spec((256, 256))), DEFAULT)
     assert operations(large.nodes[0]) > WORK
     assert not small(large.nodes[0])
-    text = graphc.compile(mixed, device="wgpu").lower(*mixed_arguments(9)).explain()
+    text = graphc.compile(mixed, device="wgpu", target="software").lower(*mixed_arguments(9)).explain()
     assert "it may share one workgroup's launch with its neighbours" in text
     assert "kernel megakernel_of_" in text
 

@@ -62,7 +62,7 @@ def trained(step: Any, p: Any, x: Any, calls: int) -> list[bytes]:
 
 def test_results_are_the_same_before_and_after_its_own_kernels_are_there(fresh: Any) -> None:
     p, x = parameters(40)
-    step = graphc.compile(layer, device=fresh)
+    step = graphc.compile(layer, device=fresh, target="software")
     executable = step.lower(p, x)
     assert executable.plan.quick is not None
     step(p, x)
@@ -79,7 +79,7 @@ def test_results_are_the_same_before_and_after_its_own_kernels_are_there(fresh: 
     assert compiled is not None
     assert compiled.waiting == 0
     # Another program of the same kind is there at once, and yet another goes over to its kernels on the way.
-    assert trained(step, p, x, 6) == trained(graphc.compile(layer, device=fresh), p, x, 6)
+    assert trained(step, p, x, 6) == trained(graphc.compile(layer, device=fresh, target="software"), p, x, 6)
 
 
 def test_a_donated_loop_goes_over_on_the_way(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:

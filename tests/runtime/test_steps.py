@@ -102,7 +102,8 @@ def test_how_many_steps_are_submitted() -> None:
 def test_a_step_in_a_loop_copies_next_to_nothing() -> None:
     model, config, batches, optimizer, first = parts("microgpt", 1)
     steps = many(training_step(model, config, optimizer), batches.draw)
-    program = graphc.compile(steps, device="wgpu", donate=("params", "state"), static=("count",))
+    options: Any = {"donate": ("params", "state"), "static": ("count",)}
+    program = graphc.compile(steps, device="wgpu", target="software", **options)
     plan = program.lower(first, optimizer.init(first), batches.data, np.int32(0), 8).plan
     (loop,) = plan.loops
     names = [plan.kernels[d.kernel].name for d in plan.dispatches[loop.first : loop.last + 1]]
