@@ -35,6 +35,8 @@ def save(path: PathLike, tree: Any, metadata: dict[str, Any] | None = None) -> N
     and for a place that cannot be written. Source: the safetensors format, 0.4.
     """
     where = path_of("save", path)
+    if metadata is not None and not isinstance(metadata, dict):
+        raise CheckpointError(f"{path}: metadata is {metadata!r}: need a dict of what JSON can hold")
     tensors: dict[str, NDArray] = {}
     structure = json.dumps(_describe(tree, (), tensors, path))
     try:

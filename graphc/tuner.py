@@ -179,7 +179,7 @@ def tuning(
 def mode() -> str:
     """What GRAPHC_TUNE says; raises DeviceError where that is none of MODES."""
     forced = _forced.get()
-    found = forced.mode if forced else os.environ.get(ENVIRONMENT, "cached")
+    found = forced.mode if forced else os.environ.get(ENVIRONMENT, "").strip() or "cached"
     if found not in MODES:
         raise DeviceError(f"{ENVIRONMENT} is {found!r}: write {', '.join(MODES[:-1])} or {MODES[-1]}")
     return found

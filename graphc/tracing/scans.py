@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ShapeError, TraceError
-from graphc.ir.types import Shape, bool_, normalize_axis
+from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.ir.types import DType, Shape, bool_, normalize_axis
 from graphc.tracing.core import constant, emit, is_tracer
 from graphc.tracing.promote import accumulator, cast, requested
 from graphc.tracing.reductions import NO, axes_of, cumsum, flag, no_out, traced
@@ -157,8 +157,15 @@ def _operand(ufunc: np.ufunc, array: Any, dtype: Any) -> Tracer:
         return truth(x)
     if ufunc in (np.add, np.multiply):
         return cast(x, requested(dtype, accumulator(x.value.type.dtype)))
-    made = ufunc(part(ravel(x), 0, 0, 0), part(ravel(x), 0, 0, 0))  # the element type of its results
-    return cast(x, requested(dtype, traced(made).value.type.dtype))
+
+    def of_results(x: Tracer) -> DType:
+        none = part(ravel(x), 0, 0, 0)
+        return traced(ufunc(none, none)).value.type.dtype
+
+    wanted = requested(dtype, of_results(x))
+    if (own := of_results(cast(x, wanted))) != wanted:
+        raise DTypeError(f"{ufunc.__name__} of {wanted} is {own}, so that its results cannot be of dtype {wanted}")
+    return cast(x, wanted)
 
 
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:

@@ -119,6 +119,12 @@ def test_metadata_must_be_json(tmp_path: Path) -> None:
         save(tmp_path / "a", {}, {"x": object()})
 
 
+@pytest.mark.parametrize("metadata", [3, 0, "", [], [1], ("a", 1)])
+def test_metadata_is_a_dict(tmp_path: Path, metadata: Any) -> None:
+    with pytest.raises(CheckpointError, match="need a dict of what JSON can hold"):
+        save(tmp_path / "a", {}, metadata)
+
+
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
     save(path, {"w": np.ones(3)})

@@ -26,6 +26,7 @@ from graphc.models import MODELS
 from graphc.models.train import training_step
 from graphc.ops import by_name
 from graphc.plan.plan import Target
+from graphc.runtime.wgpu import launching, queue
 from graphc.tuner import Cache, Tuner, agrees, problems
 from tests.support.run_graph import variants
 from tests.support.systems import CASES
@@ -220,6 +221,17 @@ def test_an_unknown_mode_is_an_error(device: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GRAPHC_TUNE", "fast")
     with pytest.raises(DeviceError, match="off, cached or full"):
         tuner.tuned(product(), device)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_environment_variable_that_is_empty_says_nothing(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, found, default in (
+        ("GRAPHC_TUNE", tuner.mode, "cached"),
+        ("GRAPHC_START", launching.start_mode, "quick"),
+        ("GRAPHC_CHECKS", queue.checks_wanted, "all"),
+    ):
+        monkeypatch.setenv(name, empty)
+        assert found() == default
 
 
 def test_a_choice_that_does_not_fit_the_target_is_ignored() -> None:

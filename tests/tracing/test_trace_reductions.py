@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
+from graphc.errors import DTypeError
 from tests.support.operands import B, H, M, N, T, X
 from tests.support.tracing import assert_same
 
@@ -126,3 +128,16 @@ def test_zero_dimensional_arrays() -> None:
     assert_same(
         lambda z: (z + 1, np.sum(z), z * X, np.reshape(z, (1, 1)), z[None], z[...], z[()], np.max(z), z.T), zero
     )
+
+
+@pytest.mark.parametrize("ufunc", [np.hypot, np.logaddexp, np.logaddexp2])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, bool])
+def test_a_ufunc_of_floats_has_no_results_of_another_dtype(ufunc: Any, dtype: Any) -> None:
+    """As NumPy, which finds no loop for them."""
+    x = np.ones((2, 3), np.float32)
+    for fn in (ufunc.reduce, ufunc.accumulate):
+        with pytest.raises(TypeError):
+            fn(x, dtype=dtype)
+        with pytest.raises(DTypeError, match="cannot be of dtype"):
+            graphc.trace(lambda x, fn=fn: fn(x, dtype=dtype), x)
+        np.testing.assert_allclose(graphc.compile(lambda x, fn=fn: fn(x), device="numpy")(x), fn(x), rtol=1e-6)

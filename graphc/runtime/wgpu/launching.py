@@ -167,7 +167,7 @@ class Launching:
 
 def start_mode() -> str:
     """What GRAPHC_START says; raises DeviceError where that is none of MODES."""
-    found = os.environ.get(ENVIRONMENT, "") or MODES[0]
+    found = os.environ.get(ENVIRONMENT, "").strip() or MODES[0]
     if found not in MODES:
         raise DeviceError(f"{ENVIRONMENT} is {found!r}: write {' or '.join(MODES)}")
     return found
