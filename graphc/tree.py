@@ -12,6 +12,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from graphc.errors import ArgumentError
+
 Path = tuple[Any, ...]
 """Keys, positions and field names that lead from the root to a leaf."""
 
@@ -46,7 +48,7 @@ class TreeDef:
         return 1 if self.kind == "leaf" else sum(child.num_leaves for child in self.children)
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
-        """The tree with these leaves; raises ValueError for a wrong number of them."""
+        """The tree with these leaves; raises ArgumentError for a wrong number of them."""
         return unflatten(self, leaves)
 
     def __str__(self) -> str:
@@ -103,24 +105,24 @@ def children(tree: Any, treedef: TreeDef) -> list[Any] | None:
 
 
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
-    """The tree of this structure with these leaves; raises ValueError for a wrong number of them."""
+    """The tree of this structure with these leaves; raises ArgumentError for a wrong number of them."""
     given = list(leaves)
     if len(given) != treedef.num_leaves:
-        raise ValueError(f"the structure {treedef} has {treedef.num_leaves} leaves, got {len(given)}")
+        raise ArgumentError(f"the structure {treedef} has {treedef.num_leaves} leaves, got {len(given)}")
     return _unflatten(treedef, iter(given))
 
 
 def map(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     """`fn` applied to each leaf of `tree` and the leaves of `rest` at the same place.
 
-    Raises ValueError naming the structures where a tree of `rest` has another one.
+    Raises ArgumentError naming the structures where a tree of `rest` has another one.
     """
     first, treedef = flatten(tree)
     others = []
     for other in rest:
         found, other_def = flatten(other)
         if other_def != treedef:
-            raise ValueError(f"tree.map: structures differ: {treedef} and {other_def}")
+            raise ArgumentError(f"tree.map: structures differ: {treedef} and {other_def}")
         others.append(found)
     return unflatten(treedef, [fn(*group) for group in zip(first, *others, strict=True)])
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphc import tree
+from graphc.errors import ArgumentError
 from graphc.tracing.trace import spec
 
 
@@ -84,12 +85,12 @@ def test_map() -> None:
     assert tree.map(lambda a: a * 2, {"w": 1, "b": [2, None]}) == {"w": 2, "b": [4, None]}
     assert tree.map(lambda a, b, c: a + b - c, (1, [2]), (10, [20]), (5, [6])) == (6, [16])
     assert tree.map(str, None) is None
-    with pytest.raises(ValueError, match=r"structures differ: \{'a': \*\} and \{'b': \*\}"):
+    with pytest.raises(ArgumentError, match=r"structures differ: \{'a': \*\} and \{'b': \*\}"):
         tree.map(max, {"a": 1}, {"b": 1})
 
 
 def test_a_wrong_number_of_leaves() -> None:
-    with pytest.raises(ValueError, match=r"has 2 leaves, got 3"):
+    with pytest.raises(ArgumentError, match=r"has 2 leaves, got 3"):
         tree.unflatten(tree.structure([1, 2]), [1, 2, 3])
 
 
