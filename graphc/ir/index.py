@@ -265,25 +265,28 @@ class Index:
         return self._flat
 
     def _rejoined(self, dims: Sequence[Idx]) -> Idx | None:
-        """The offset, where the coordinates are those of one offset, each of them moved by a constant or not at all."""
-        found = next((d.base.axis for d in dims if d.const is None and d.base.axis is not None), None)
-        if found is None:
+        """The offset, where the coordinates are those of one offset, each of them moved by a constant or not at all.
+
+        The outermost may also go around, (offset / stride) % n: together they are a remainder of the offset then.
+        """
+        inner = next((d for d in reversed(dims) if d.const is None), None)
+        if inner is None or inner.base.axis is None:
             return None
-        first, _, _, size = found
+        first, _, _, size = inner.base.axis
         distance, whole = 0, 1
         for idx, n, stride in reversed(list(zip(dims, self.shape, strides_of(self.shape), strict=True))):
             if idx.const is not None and (idx.const == 0 and n == 1):
                 continue
-            if (
-                idx.base.axis is None
-                or (*idx.base.axis[:2], idx.base.axis[3]) != (first, stride, size)
-                or whole != stride
-            ):
+            axis = idx.base.axis
+            if axis is None or whole != stride:
                 return None
-            whole *= idx.base.axis[2]
+            if (*axis[:2], axis[3]) != (first, stride, size):
+                around = whole * n == math.prod(self.shape) and not distance and _around(idx, first, stride) == n
+                return modulo(first, whole * n) if around else None
+            whole *= axis[2]
             distance += idx.shift * stride
         if whole != size:
-            return None
+            return None if distance else modulo(first, whole)
         return moved(first, distance, max(math.prod(self.shape), 1)) if distance else first
 
     @property
@@ -380,6 +383,18 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index({self.shape}, {[d.text for d in self.dims]})"
+
+
+def _around(idx: Idx, first: Idx, stride: int) -> int:
+    """The n for which an index is (first / stride) % n, where it is made of that coordinate; else 0."""
+    if idx.shift or idx.base.axis is None:
+        return 0
+    coordinate, step, n, _ = idx.base.axis
+    if step != 1 or coordinate.shift or coordinate.base.axis is None:
+        return 0
+    offset, apart, length, size = coordinate.base.axis
+    whole = length % n == 0 or length * apart == size
+    return n if (offset, apart) == (first, stride) and whole else 0
 
 
 def _claim(idx: Idx, n: int) -> int:

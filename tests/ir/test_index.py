@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,43 @@ def test_axes_of_length_one_keep_the_flat_position() -> None:
     """What computes in place relies on it: the element at a position is read from the same one."""
     flat = variable("i", 6)
     assert Index((1, 2, 3), flat=flat).broadcast_from((2, 3)).flat.text == "i"
+
+
+@pytest.mark.parametrize(("rows", "inner"), [(4, (6,)), (2, (3, 4)), (3, (8,)), (6, (2, 2)), (8, (3,))])
+@pytest.mark.parametrize("start", [VECTOR, SCALAR])
+@pytest.mark.parametrize("by", [0, 1, 12, 24])
+def test_rows_that_come_again_are_one_remainder(rows: int, inner: tuple[int, ...], start: Idx, by: int) -> None:
+    """As np.tile reads its operand: (offset / row % rows) and the place in a row are a remainder of the offset."""
+    part = rows * math.prod(inner)
+    times = -(-(96 + by) // part)
+    moved = ix.moved(start, by, times * part) if by else replace(start, bound=times * part)
+    outer = Index((times * rows, *inner), flat=moved)
+    read = outer.reshaped((times, rows, *inner)).broadcast_from((rows, *inner))
+    assert "/" not in read.flat.text
+    assert read.flat.text.count("%") == 1
+    for i in range(0, 96, 4 if start is VECTOR else 1):
+        assert lanes_of(read.flat, i=i) == [(i + by + k * (start.lane or 0)) % part for k in range(4)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_views_of_repeated_rows_read_the_right_element(seed: int) -> None:
+    """Tiles within tiles, reshaped on the way, of rows that are a part of more rows."""
+    rng = np.random.default_rng(seed)
+    inner = tuple(rng.integers(1, 5, rng.integers(1, 3)).tolist())
+    rows, first, second = (int(n) for n in rng.integers(1, 5, 3))
+    operand = np.arange(rows * math.prod(inner)).reshape(rows, *inner)
+    once = np.tile(operand, (first, *(1 for _ in inner)))
+    whole = np.tile(once, (second, *(1 for _ in inner)))
+    lane = int(rng.integers(2))
+    start = variable("i", whole.size, 4 if lane else 1, lane)
+    index = Index(whole.shape, flat=start)
+    if rng.integers(2):
+        index = index.reshaped((whole.size,)).reshaped(whole.shape)
+    index = index.reshaped((second, *once.shape)).broadcast_from(once.shape)
+    index = index.reshaped((first, *operand.shape)).broadcast_from(operand.shape)
+    for i in range(0, whole.size, 4 if lane else 1):
+        places = [i + k * lane for k in range(4)]
+        want = [int(whole.reshape(-1)[p]) if p < whole.size else None for p in places]
+        found = lanes_of(index.flat, i=i)
+        assert [f for f, w in zip(found, want, strict=True) if w is not None] == [w for w in want if w is not None]
+        assert max(found) < operand.size or None in want
