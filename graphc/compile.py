@@ -9,8 +9,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, SupportsIndex, TypeVar, overload
 
+import numpy as np
+
 from graphc import targets, tree
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, GraphcError
 from graphc.executable import Executable
 from graphc.inspect.check import check_first_call
 from graphc.inspect.subject import Argument
@@ -23,9 +25,20 @@ from graphc.plan.plan import Target
 from graphc.runtime import Device
 from graphc.runtime import device as find_device
 from graphc.runtime.forks import Lock
-from graphc.signature import Names, Parameters, Retrace, Signature, difference, is_python_scalar, leaf_key, retrace
+from graphc.signature import (
+    LeafKey,
+    Names,
+    Parameters,
+    Retrace,
+    Signature,
+    difference,
+    is_python_scalar,
+    leaf_key,
+    retrace,
+)
 from graphc.tracing.aliases import given
 from graphc.tracing.core import check_alive, current, is_tracer
+from graphc.tracing.source import located
 from graphc.tracing.trace import TracedFunction, trace_program
 
 log: Final = logging.getLogger("graphc")
@@ -108,6 +121,8 @@ def compile(
         raise ArgumentError(
             f"compile: passes {passes!r}: need a sequence of passes, such as graphc.passes.DEFAULT or ()"
         )
+    if not isinstance(check, bool | np.bool_):
+        raise ArgumentError(f"compile: check {check!r:.40}: need True or False")
     if isinstance(device, str):
         device = find_device(device)
     if isinstance(target, str):
@@ -189,7 +204,7 @@ class Compiled(Generic[P, R]):
 
     def _executable(self, dynamic: Any, static: Any, leaves: list[Any], in_tree: tree.TreeDef) -> Executable:
         device = find_device(self._device)
-        signature = Signature(in_tree, tuple(map(leaf_key, leaves)), static, device, in_tree.arrangement)
+        signature = Signature(in_tree, self._keys(dynamic, leaves), static, device, in_tree.arrangement)
         found = self._signatures.get(signature) or self._alike.get(signature)
         if found is None:
             with self._lock:  # two threads with one signature compile it once
@@ -197,6 +212,20 @@ class Compiled(Generic[P, R]):
                 if found is None:
                     found = self._compile(signature, dynamic, leaves)
         return found
+
+    def _keys(self, dynamic: Any, leaves: list[Any]) -> tuple[LeafKey, ...]:
+        """The key of each leaf; an error says which argument it is of, and where the call is."""
+        try:
+            return tuple(map(leaf_key, leaves))
+        except GraphcError as error:
+            for leaf, name in zip(leaves, self._parameters.leaf_names(dynamic), strict=True):
+                try:
+                    leaf_key(leaf, f"argument {name}")
+                except GraphcError as named:
+                    told = str(named)
+                    text = told if told.startswith("argument ") else f"argument {name}: {told}"
+                    raise located(type(named)(text)) from None
+            raise error
 
     def _compile(self, signature: Signature, dynamic: Any, leaves: list[Any]) -> Executable:
         """All that happens between a Python function and its Executable."""

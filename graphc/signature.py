@@ -28,7 +28,7 @@ def is_python_scalar(leaf: Any) -> bool:
     return type(leaf) in _PYTHON
 
 
-def leaf_key(leaf: Any) -> LeafKey:
+def leaf_key(leaf: Any, what: str = "an argument") -> LeafKey:
     """Shape and element type of a leaf; a Python scalar by its Python type. Raises TraceError for other objects."""
     if isinstance(leaf, Array):
         return leaf.type.shape, leaf.type.dtype.name
@@ -37,13 +37,13 @@ def leaf_key(leaf: Any) -> LeafKey:
     dtype = getattr(leaf, "dtype", None)
     if dtype is None or not hasattr(leaf, "shape"):
         if holds_numbers(leaf):
-            raise TraceError(f"an argument holds a {type(leaf).__name__}, which is no array: write np.asarray(x)")
+            raise TraceError(f"{what} holds a {type(leaf).__name__}, which is no array: write np.asarray(x)")
         raise TraceError(
-            f"an argument holds a {type(leaf).__name__}, which is no array or number; "
+            f"{what} holds a {type(leaf).__name__}, which is no array or number; "
             "name the argument in static= to compile for its value"
         )
     if type(leaf) is not np.ndarray:
-        check_plain(leaf, "an argument")
+        check_plain(leaf, what)
     return tuple(leaf.shape), _EXACT.get(dtype) or dtype_of(dtype).name
 
 

@@ -104,7 +104,10 @@ def require_functions(what: str, **given: Any) -> None:
 def as_array(value: Any) -> NDArray:
     """An operand that is no tracer as an ndarray; raises TraceError for what is no array or number."""
     check_plain(value, "a constant")
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    try:
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except ValueError:
+        raise TraceError(f"{value!r:.60} is no array: what it holds differs in length") from None
     if array.dtype.kind not in "biuf":
         kind = type(value).__name__ if array.ndim == 0 else array.dtype.name
         hint = ": keep real and imaginary parts as two arrays" if array.dtype.kind == "c" else ""

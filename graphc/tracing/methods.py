@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from graphc.errors import TraceError
+from graphc.errors import ArgumentError, DTypeError, TraceError
 from graphc.ir.op import Op
 from graphc.ir.types import Shape
 from graphc.ir.value import NOWHERE, Value
@@ -161,13 +161,19 @@ class TracerMethods:
     conjugate = conj
 
     def astype(
-        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
         """As ndarray.astype; float64 and int64 are narrowed unless x64 is on.
 
         Integers of 8 and 16 bits are held in 32: the result is int32, with the values that theirs would be.
         """
+        if order not in ("C", "F", "A", "K"):
+            raise located(ArgumentError(f"astype: order {order!r}: need 'C', 'F', 'A' or 'K'"))
+        if casting not in ("no", "equiv", "safe", "same_kind", "unsafe"):
+            raise located(ArgumentError(f"astype: casting {casting!r}: need one of NumPy's rules, such as 'safe'"))
         made = _function(np.astype, self, dtype)
+        if not np.can_cast(self.dtype, made.dtype, casting):
+            raise located(DTypeError(f"astype: {self.value.type} cannot become {made.dtype} by the rule {casting!r}"))
         return made if copy or made.value is not self.value else self
 
     def apply(self, op: Op, *args: Any, **attrs: Any) -> Any:

@@ -309,7 +309,7 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = traced(a)
     if x.value.type.dtype.kind != "float":
         if decimals >= 0:
-            return x
+            return cast(x, f32) if x.value.type.dtype.kind == "bool" else x
         unit = 10**-decimals
         return cast(cast(np.rint(x / unit), x.value.type.dtype) * unit, x.value.type.dtype)
     if decimals == 0:

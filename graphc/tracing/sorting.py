@@ -198,9 +198,7 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
     if method in ("linear", "midpoint"):
         share = (virtual - lower if method == "linear" else np.where(upper > lower, 0.5, 0)).astype(x.dtype)
         above = at(upper)
-        # Infinite neighbours have no difference.
-        apart = np.where(found == above, 0, above - found)
-        found = found + apart * share
+        found = _between(found, above, share)
     if ignoring:
         found = np.where(np.all(missing, axis=-1, keepdims=True), np.nan, found)
     else:
@@ -208,6 +206,18 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
     made = moveaxis(cast(found, x.value.type.dtype), -1, 0)
     made = reshape(made, (*shape, *made.shape[1:]))
     return reshape(made, (*shape, *kept)) if flag(keepdims) else made
+
+
+def _between(low: Any, high: Any, share: Any) -> Any:
+    """A part of the way from one number to one that is no less, from the nearer of them, as NumPy does it.
+
+    Where one is infinite it is the limit: all that lies between -inf and a number is -inf, and between a number and inf
+    inf, where NumPy gives that or NaN by which is nearer.
+    """
+    apart = high - low
+    mixed = np.where(share < 0.5, low + apart * share, high - apart * (1 - share))
+    mixed = np.where(np.isfinite(low) & np.isinf(high), high, mixed)
+    return np.where((low == high) | (np.isinf(low) & np.isfinite(high)), low, mixed)
 
 
 def _quantiles(scale: float, ignoring: bool) -> Callable[..., Tracer]:

@@ -127,7 +127,10 @@ def _absolute(x: Tracer) -> Tracer:
 
 
 def _reciprocal(x: Tracer) -> Tracer:
-    return emit("div" if x.value.type.dtype.kind == "float" else "floordiv", scalar(x, 1), x)
+    if x.value.type.dtype.kind == "float":
+        return emit("div", scalar(x, 1), x)
+    one = emit("eq", _absolute(x), scalar(x, 1))  # of the others the reciprocal is 0, rounded towards it
+    return emit("where", one, x, scalar(x, 0))
 
 
 def _times(factor: float) -> Rule:

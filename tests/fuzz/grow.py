@@ -171,6 +171,8 @@ class Grower:
                 return eval(text, space)
         except (ValueError, TypeError, IndexError, ArithmeticError, AttributeError, graphc.GraphcError) as error:
             raise Rejected from error
+        except MemoryError as error:
+            raise Rejected from error
 
     def add(self, text: str, count: int = 1, prelude: str = "") -> None:
         """Append a statement of `count` results; raises Rejected where it cannot be one."""
@@ -196,6 +198,8 @@ class Grower:
 
     def _narrow(self, made: Any) -> Any:
         array = np.asarray(made)
+        if array.size > self.most:
+            raise Rejected
         if array.dtype.kind not in "fiub" or (array.dtype.itemsize < 2 and array.dtype.kind != "b"):
             raise Rejected
         with np.errstate(all="ignore"):

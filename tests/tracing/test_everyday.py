@@ -72,3 +72,46 @@ def test_words_for_copy_are_numpys() -> None:
     for copy in (None, False, True, np._CopyMode.IF_NEEDED):
         found = graphc.compile(lambda x, copy=copy: np.array(x, copy=copy) * 2, device="numpy")(np.ones(3))
         assert np.asarray(found).tolist() == [2, 2, 2]
+
+
+INFINITE = [[-np.inf, 1, 2, 3], [1, 2, 3, np.inf], [1, 2, np.inf, np.inf], [-np.inf, -np.inf, 0, np.inf], [np.inf] * 2]
+
+
+@pytest.mark.parametrize("data", [*INFINITE, [-np.inf, np.inf], [3e38, -3e38, 0], [1, 2, 3, 4, 7], [0.25]], ids=str)
+def test_quantiles_between_infinities_are_limits(data: list[float]) -> None:
+    """Where NumPy gives NaN although the limit is known, the limit; NaN between -inf and inf."""
+    x = np.array(data, np.float32)
+    for q in (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1):
+        with np.errstate(all="ignore"):
+            want = float(np.quantile(x.astype(np.float64), q))
+            place = np.float32(q) * (len(x) - 1)
+            low, high = np.sort(x)[int(np.floor(place))], np.sort(x)[int(np.ceil(place))]
+        if np.isnan(want) and not (low == -np.inf and high == np.inf):
+            want = float(high if np.isinf(high) and np.isfinite(low) else low)
+        found = float(graphc.compile(lambda x, q=q: np.quantile(x, q), device="numpy")(x))
+        np.testing.assert_allclose(found, want, rtol=1e-6)
+        assert np.array_equal(
+            float(graphc.compile(np.nanquantile, device="numpy", static=("q",))(x, q=q)), found, equal_nan=True
+        )
+    with np.errstate(all="ignore"):
+        middle = np.median(x.astype(np.float64))
+    np.testing.assert_allclose(float(graphc.compile(np.median, device="numpy")(x)), middle, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32])
+def test_reciprocals_of_integers_are_rounded_towards_zero(dtype: Any, device: Any) -> None:
+    info = np.iinfo(dtype)
+    x = np.array([v for v in (1, 2, 3, 7, info.max, -1, -2, -3, -7, info.min) if v and v >= info.min], dtype)
+    for where in ("numpy", device):
+        found = graphc.compile(lambda x: np.reciprocal(x), device=where)(x)
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(np.asarray(found), np.reciprocal(x))
+    np.testing.assert_array_equal(np.asarray(np.reciprocal(graphc.asarray(x, device="numpy"))), np.reciprocal(x))
+
+
+def test_rounded_bools_are_floats() -> None:
+    """NumPy's are float16, as other functions of bool are float32 where NumPy's are float16."""
+    x = np.array([True, False])
+    found = graphc.compile(lambda x: np.round(x), device="numpy")(x)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(np.asarray(found), np.round(x))
