@@ -55,7 +55,7 @@ def load(path: PathLike) -> Any:
     A safetensors file of another program gives a flat dict of its arrays. Raises CheckpointError naming the file
     when it is missing, truncated or damaged.
     """
-    tensors, header = _read(path)
+    tensors, header = _read("load", path)
     if not header:
         return tensors
     return _rebuild(json.loads(header[TREE]), tensors)
@@ -63,7 +63,7 @@ def load(path: PathLike) -> Any:
 
 def load_metadata(path: PathLike) -> dict[str, Any]:
     """The metadata given to `save`; empty for a file of another program. Verifies and raises as `load` does."""
-    _, header = _read(path)
+    _, header = _read("load_metadata", path)
     found: dict[str, Any] = json.loads(header[METADATA]) if header else {}
     return found
 
@@ -165,12 +165,12 @@ def _sync_directory(directory: Path) -> None:
             os.close(handle)
 
 
-def _read(path: PathLike) -> tuple[dict[str, NDArray], dict[str, str]]:
+def _read(function: str, path: PathLike) -> tuple[dict[str, NDArray], dict[str, str]]:
     """Tensors and header of a file, verified; the header of another program's file is empty."""
     import safetensors.numpy
 
     try:
-        data = path_of("load", path).read_bytes()
+        data = path_of(function, path).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:

@@ -86,4 +86,14 @@ def path_of(function: str, path: object) -> Path:
     """A path that was given to a function; raises ArgumentError for what is none."""
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"{function}: {path!r} is no path: need a text or an os.PathLike")
-    return Path(path)
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        text = os.fsdecode(text)
+    if not text:
+        raise ArgumentError(f"{function}: the path {path!r} is empty: need the name of a file or folder")
+    try:
+        if b"\0" in os.fsencode(text):
+            raise ArgumentError(f"{function}: {path!r} is no path: no name of a file holds a zero character")
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{function}: {path!r} is no path: this system cannot write its characters") from None
+    return Path(text)

@@ -73,10 +73,7 @@ def _export_onnx(saved: Saved, out: Path) -> None:
         return MODELS[saved.name].apply(params, tokens, config)
 
     graph = graphc.trace(forward, saved.params, graphc.spec((1, length), "int32"))
-    try:
-        write(graph, out, values={"params": saved.params}, name=saved.name)
-    except OSError as error:
-        raise DataError(f"{out} cannot be written: {error.strerror}") from error
+    write(graph, out, values={"params": saved.params}, name=saved.name)
 
 
 @click.command()

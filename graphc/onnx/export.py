@@ -12,9 +12,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from graphc import tree
-from graphc.errors import ArgumentError, TraceError, path_of
+from graphc.errors import ArgumentError, GraphcError, TraceError, path_of
 from graphc.executable import Executable
 from graphc.ir.graph import Graph, inline_bodies, prune
+from graphc.ir.types import NDArray, TensorType
 from graphc.onnx import exporters
 from graphc.onnx.errors import OnnxError
 from graphc.onnx.writing import OPSET, Names, Writer, info
@@ -40,6 +41,10 @@ def export(
             f"onnx.export: {program!r} is no program: give graphc.trace(fn, *args), or graphc.compile(fn).lower(*args)"
         )
     where = None if path is None else path_of("onnx.export", path)
+    if values is not None and not isinstance(values, Mapping):
+        raise ArgumentError(f"onnx.export: values is {values!r:.60}: need a dict of arrays by the names of inputs")
+    if not isinstance(name, str):
+        raise ArgumentError(f"onnx.export: name is {name!r:.60}: need a text")
     traced = program.stages[0][1] if isinstance(program, Executable) else program
     graph = replace(prune(inline_bodies(traced, lambda node: node.op.inlined)), called=traced.called)
     writer = Writer(Names())
@@ -51,10 +56,8 @@ def export(
         if called not in given:
             inputs.append(info(own, value))
             continue
-        array = np.asarray(given.pop(called))
-        if array.shape != value.type.shape:
-            raise ArgumentError(f"export: {called} is {value.type}, and its value {list(array.shape)}")
-        writer.tensors.append(numpy_helper.from_array(np.asarray(array, value.type.dtype.numpy, order="C"), own))
+        array = _array_of(called, value.type, given.pop(called))
+        writer.tensors.append(numpy_helper.from_array(array, own))
     if given:
         raise ArgumentError(f"export: there is no input {', '.join(map(repr, given))}")
     writer.write(graph)
@@ -73,8 +76,24 @@ def export(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise OnnxError(f"export: onnx refuses the model that was made: {error}") from error
     if where is not None:
-        where.write_bytes(model.SerializeToString())
+        try:
+            where.write_bytes(model.SerializeToString())
+        except OSError as error:
+            raise OnnxError(f"{where} cannot be written: {error.strerror or error}") from error
     return model
+
+
+def _array_of(name: str, type: TensorType, value: Any) -> NDArray:
+    """A value of an input in its element type; raises ArgumentError for one that has not its type."""
+    try:
+        array = np.asarray(value)
+        if array.shape != type.shape:
+            raise ArgumentError(f"export: {name} is {type}, and its value {list(array.shape)}")
+        return np.asarray(array, type.dtype.numpy, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, GraphcError):
+            raise
+        raise ArgumentError(f"export: {name} is {type}, and its value is none: {error}") from error
 
 
 def _by_path(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import numpy as np
 import onnx
 
 from graphc.errors import GraphcError
+from graphc.ir.types import dtype_of
 from graphc.onnx.errors import OnnxError, UnsupportedError
-from graphc.onnx.reading import Block, Function, Loaded, Reference, Step, function_of_schema, read
+from graphc.onnx.reading import Block, Function, Loaded, Port, Reference, Step, function_of_schema, read
 from graphc.onnx.registry import LARGEST, MOST_TURNS, Array, Budget, Call
 from graphc.onnx.tensors import ELEMENTS, type_proto
 from graphc.tracing.core import constant, current, is_tracer
@@ -74,14 +75,14 @@ class Model:
     def bind(self, **values: Any) -> Model:
         """The model with these inputs known: what it computes of them is computed when it is traced.
 
-        Raises OnnxError for a name that is no input.
+        Raises OnnxError for a name that is no input, and for a value that is not of the input's type.
         """
         names = dict(zip(_identifiers(self.inputs), self.inputs, strict=True)) | {name: name for name in self.inputs}
         for name in values:
             if name not in names:
                 raise OnnxError(f"bind: {name!r} is no input: there are {list(self.inputs)}")
-        kinds = {p.name: ELEMENTS.get(p.element) for p in self._loaded.inputs}
-        given = {names[n]: np.asarray(value, kinds[names[n]]) for n, value in values.items()}
+        ports = {p.name: p for p in self._loaded.inputs}
+        given = {names[n]: _given(ports[names[n]], _array(ports[names[n]], value)) for n, value in values.items()}
         return Model(self._loaded, self._bound | given)
 
     def __call__(self, *args: Array, **named: Array) -> Any:
@@ -92,8 +93,7 @@ class Model:
             raise OnnxError(f"{self.__name__} takes {list(free)}: {error}") from None
         given = dict(zip(free, (found.arguments[n] for n in _identifiers(free)), strict=True)) | self._bound
         for port in self._loaded.inputs:
-            x = given[port.name]
-            given[port.name] = x if hasattr(x, "shape") else np.asarray(x, ELEMENTS.get(port.element))
+            given[port.name] = _given(port, given[port.name])
             _check_shape(port.name, port.shape, given[port.name].shape)
         inputs = [given[name] for name in self._loaded.block.inputs]
         with np.errstate(all="ignore"):
@@ -117,6 +117,41 @@ def _shown_as(x: Array, dtype: np.dtype[Any] | None) -> Array:
     made = Tracer(made.state, made.value)
     made.said = dtype
     return made
+
+
+def _given(port: Port, value: Any) -> Array:
+    """A value of an input in the element type that the model says.
+
+    Integers become floats and wide numbers narrow ones, as NumPy's "same_kind" has it. Raises OnnxError for what has
+    another kind, as floats where the model takes integers, and for integers that its type cannot hold.
+    """
+    want = ELEMENTS.get(port.element)
+    if is_tracer(value):
+        if want is None or value.dtype == want or dtype_of(want).numpy == value.dtype:
+            return value
+        x = value
+    else:
+        x = value if hasattr(value, "shape") and hasattr(value, "dtype") else _array(port, value)
+    if want is None or x.dtype == want:
+        return x
+    whole = x.dtype.kind in "iu" and want.kind in "iu"
+    if not (whole or not x.size or np.can_cast(x.dtype, want, "same_kind")):
+        raise OnnxError(f"input {port.name!r} is {x.dtype}: the model takes {want}")
+    if whole and not is_tracer(x) and x.size and not np.can_cast(x.dtype, want):
+        low, high = int(np.min(x)), int(np.max(x))
+        if low < np.iinfo(want).min or high > np.iinfo(want).max:
+            raise OnnxError(f"input {port.name!r} holds {low} to {high}: the model takes {want}")
+    return x.astype(want)
+
+
+def _array(port: Port, value: Any) -> Array:
+    """What is no array as one; raises OnnxError where NumPy makes none of it."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, GraphcError):
+            raise
+        raise OnnxError(f"input {port.name!r} is a {type(value).__name__} that is no array: {error}") from error
 
 
 def _check_shape(name: str, said: tuple[int | str | None, ...] | None, have: tuple[int, ...]) -> None:

@@ -393,9 +393,19 @@ def _check_slots(at: At, plan: Plan) -> None:
     faults = [buffer for buffer in plan.buffers if buffer.kind == "faults"]
     if len(faults) != bool(plan.checks) or any(buffer.nbytes < 4 * len(plan.checks) for buffer in faults):
         raise at.wrong(f"with one buffer for the faults of {len(plan.checks)} checks")
-    for item, buffer in zip(at.list(), plan.buffers, strict=True):
+    taken: set[tuple[str, int]] = set()
+    holders = {"input": plan.inputs, "output": plan.outputs, "constant": plan.constants}
+    for number, (item, buffer) in enumerate(zip(at.list(), plan.buffers, strict=True)):
         if buffer.slot >= counts.get(buffer.kind, len(plan.buffers)):
             raise item.wrong(f"a buffer whose slot is one of {counts.get(buffer.kind)} {buffer.kind}s")
+        if (buffer.kind, buffer.slot) in taken:
+            raise item.wrong(f"a buffer with a slot of its own, and another {buffer.kind} has slot {buffer.slot}")
+        taken.add((buffer.kind, buffer.slot))
+        if buffer.kind in holders and plan.tensors[holders[buffer.kind][buffer.slot]].buffer != number:
+            raise item.wrong(f"the buffer in which the tensor of {buffer.kind} {buffer.slot} lies")
+    for kind in ("input", "constant"):
+        if missing := {(kind, slot) for slot in range(counts[kind])} - taken:
+            raise at.wrong(f"with a buffer for {kind} {min(missing)[1]}")
 
 
 def _check_tree(at: At, depth: int) -> None:

@@ -114,8 +114,9 @@ def _verified(folder: Path) -> dict[str, bytes]:
     """The contents of the files, each as long and with the checksum that the manifest says."""
     if not folder.is_dir():
         raise ProgramError(f"{folder} is no program: it must be a folder that holds {MANIFEST}")
+    text = _read(folder / MANIFEST)
     try:
-        manifest = json.loads(_read(folder / MANIFEST))
+        manifest = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProgramError(f"{folder / MANIFEST} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

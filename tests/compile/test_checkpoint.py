@@ -173,3 +173,22 @@ def test_what_is_no_path_is_said(path: Any) -> None:
     for name, call in calls.items():
         with pytest.raises(graphc.ArgumentError, match=f"{name}: .* is no path: need a text or an os.PathLike"):
             call()
+
+
+@pytest.mark.parametrize("path", ["", "\0", "a\0b", "\ud800"], ids=repr)
+def test_texts_that_no_file_is_called_are_said(path: str) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "save": lambda: graphc.save(path, {"w": np.ones(3)}),
+        "load": lambda: graphc.load(path),
+        "load_metadata": lambda: graphc.load_metadata(path),
+        "load_program": lambda: graphc.load_program(path),
+    }
+    for name, call in calls.items():
+        with pytest.raises(graphc.ArgumentError, match=f"^{name}: "):
+            call()
+
+
+def test_a_folder_without_a_program_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(graphc.ProgramError) as caught:
+        graphc.load_program(tmp_path)
+    assert str(caught.value).count("cannot be read") == 1

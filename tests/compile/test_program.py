@@ -261,3 +261,21 @@ def test_places(saved: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["deep"]
     with pytest.raises(ProgramError, match="is no program"):
         load(tmp_path / "nothing")
+
+
+def test_slots_of_buffers_that_are_not_their_own_are_refused(saved: Path, tmp_path: Path) -> None:
+    document = json.loads((saved / folder.DOCUMENT).read_text())
+    ((name, function),) = document["functions"].items()
+    load(rewritten(saved, tmp_path / "same", folder.DOCUMENT, json.dumps(document).encode()))
+    wrong = []
+    for number, (_, kind, _, slot) in enumerate(function["buffers"]):
+        peers = [n for n, b in enumerate(function["buffers"]) if b[1] == kind and n != number]
+        if kind in ("input", "output", "constant"):
+            wrong += [{number: function["buffers"][peer][3]} for peer in peers[:2]]
+            wrong += [{number: function["buffers"][peer][3], peer: slot} for peer in peers[:1]]
+    assert len(wrong) > 9
+    for k, changed in enumerate(wrong):
+        buffers = [[*b[:3], changed.get(n, b[3])] for n, b in enumerate(function["buffers"])]
+        text = json.dumps({**document, "functions": {name: {**function, "buffers": buffers}}})
+        with pytest.raises(ProgramError, match=r"functions\.step\.buffers"):
+            load(rewritten(saved, tmp_path / str(k), folder.DOCUMENT, text.encode()))

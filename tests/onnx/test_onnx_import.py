@@ -340,3 +340,69 @@ def test_what_is_no_path_is_said() -> None:
     for call in (lambda: load(cast(Any, 3)), lambda: graphc.onnx.export(traced, cast(Any, 3))):
         with pytest.raises(graphc.ArgumentError, match="3 is no path"):
             call()
+
+
+def same_kind(kind: str) -> Any:
+    """A model that adds 1 to an input of an element type."""
+    return load(
+        model([node("Add", "x one", "y")], [info("x", [2], kind)], [info("y", [2], kind)], [tensor("one", 1, kind)])
+    )
+
+
+GIVEN: dict[str, list[Any]] = {
+    "float32": [np.array([1, 2]), np.array([1, 2], np.uint8), np.array([True, False]), np.array([1, 2.0]), [1, 2]],
+    "float16": [np.array([1, 2], np.int32), np.array([1, 2], np.float32)],
+    "int64": [np.array([1, 2], np.int32), np.array([True, False]), [1, 2]],
+    "int32": [np.array([1, 2], np.int64), np.array([1, 2], np.uint8)],
+}
+REFUSED: dict[str, list[Any]] = {
+    "float32": [np.array([1j, 2]), np.array(["a", "b"]), "a", None, [[1], [2, 3]], np.array([None, 1])],
+    "int64": [np.array([1.5, 2]), [1.5, 2], np.array([1, 2], np.float32)],
+    "int32": [np.array([1, 2**40]), [1, 2**40], 2**80],
+    "bool": [np.array([1, 0]), [0.5, 1]],
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_inputs_are_cast_to_what_the_model_says(kind: str) -> None:
+    f, tanh = same_kind(kind), load(model([node("Tanh", "x", "y")], [info("x", [2])], [info("y", [2])]))
+    for x in GIVEN[kind]:
+        want = (np.asarray(x).astype(kind) + 1).astype(kind)
+        for got in (f(x), f.bind(x=x)(), compiled(lambda x: f(x), np.asarray(x)), compiled(f, np.asarray(x))):
+            np.testing.assert_array_equal(np.asarray(got), want)
+        assert f(x).dtype == want.dtype
+        if kind == "float32":
+            wanted = np.tanh(np.asarray(x, np.float32))
+            for got in (tanh(x), compiled(tanh, np.asarray(x))):
+                np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_inputs_of_another_kind_are_refused(kind: str) -> None:
+    nodes = [node("Identity", "x", "y")]
+    f = load(model(nodes, [info("x", None, kind)], [info("y", None, kind)]))
+    for x in REFUSED[kind]:
+        for call in (lambda x=x: f(x), lambda x=x: f.bind(x=x)):
+            with pytest.raises(OnnxError, match="input 'x'"):
+                call()
+    if kind == "int64":
+        with pytest.raises(OnnxError, match="input 'x' is float32: the model takes int64"):
+            compiled(lambda x: f(x), np.array([1.5, 2], np.float32))
+
+
+def test_what_export_cannot_use_is_said(tmp_path: Path) -> None:
+    traced, export = graphc.trace(np.tanh, graphc.spec((2,))), cast(Any, graphc.onnx.export)
+    named = traced.called.inputs[0]
+    for values in (3, [1], {named: "a"}, {named: [[1], [2, 3]]}, {named: ["a", "b"]}, {"other": 1}):
+        with pytest.raises(graphc.ArgumentError):
+            export(traced, values=values)
+    with pytest.raises(graphc.ArgumentError, match="name is 3"):
+        export(traced, name=3)
+    for path in (tmp_path / "no" / "m.onnx", tmp_path):
+        with pytest.raises(OnnxError, match="cannot be written"):
+            export(traced, path)
+    for text in ("", "\0"):
+        with pytest.raises(graphc.ArgumentError, match=r"onnx\.export: "):
+            export(traced, text)
+        with pytest.raises(graphc.ArgumentError, match=r"onnx\.load: "):
+            load(text)
