@@ -18,7 +18,7 @@ from graphc import tree
 from graphc.autodiff.jacobian import forward_jacobian, reverse_jacobian
 from graphc.autodiff.reverse import parted, pushforward, with_pullback
 from graphc.eager import run_now
-from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.errors import DTypeError, GraphcError, ShapeError, TraceError
 from graphc.ir.graph import Graph
 from graphc.passes.attention import raise_attention
 from graphc.tracing.core import current, is_tracer, located, require_functions
@@ -297,7 +297,10 @@ def _matched(name: str, what: str, primal: Any, other: Any, floats: bool = True)
     for leaf, x, path in zip(leaves, found, tree.paths(treedef), strict=True):
         if floats:
             require_float_argument(leaf, path[0], path[1:], name)
-        type, got = leaf_type(leaf)[0], leaf_type(x)[0]
+        try:
+            type, got = leaf_type(leaf)[0], leaf_type(x)[0]
+        except GraphcError as error:
+            raise located(error.__class__(f"{name}: the {what}{tree.format_path(path)} {error}")) from None
         if type.shape != got.shape:
             text = f"{name}: the {what}{tree.format_path(path)} is {got}, and stands for {type}: needs its shape"
             raise located(ShapeError(text))

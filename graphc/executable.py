@@ -72,6 +72,9 @@ class Executable:
     said: Sequence[np.dtype[Any] | None] = ()
     distrusts: bool = False
 
+    def __reduce__(self) -> str:
+        raise TypeError("an Executable is not pickled or copied: save(path) and graphc.load_program(path) do it")
+
     def __post_init__(self) -> None:
         self._lock = Lock()
         self._runner: Runner | None = None

@@ -151,6 +151,8 @@ class Parameters:
         """Positions and names, each parameter under both where it has both. Raises ArgumentError for unknown ones."""
         found: set[int | str] = set()
         try:
+            if isinstance(wanted, bytes | bytearray):  # whose items are numbers
+                raise TypeError
             items = (wanted,) if isinstance(wanted, int | str | np.integer) else tuple(wanted)
         except TypeError:
             raise ArgumentError(f"{what}: {wanted!r} names no argument: need a position, a name, or several") from None

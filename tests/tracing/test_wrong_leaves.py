@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -81,3 +83,37 @@ def test_astype_keeps_to_numpys_rules(x: Any, dtype: Any, casting: Any) -> None:
 def test_what_is_no_number_in_an_expression_is_named() -> None:
     with pytest.raises(TraceError, match="a str is no array or number"):
         graphc.trace(lambda x: x + "a", np.ones(2))
+
+
+@pytest.mark.parametrize(
+    "leaf", ["a", object(), np.ma.masked_array([1.0] * 3, [True] * 3)], ids=["str", "object", "masked"]
+)
+def test_tangents_and_cotangents_that_are_no_arrays_are_named(leaf: Any) -> None:
+    x = np.ones(3, np.float32)
+    _, pull = graphc.vjp(lambda x: {"y": x * 2}, x)
+    _, push = graphc.linearize(lambda x: x * 2, x)
+    calls: dict[str, Any] = {
+        r"^vjp: the cotangent\[": lambda: pull({"y": leaf}),
+        "^linearize: the tangent": lambda: push(leaf),
+    }
+    for name, call in calls.items():
+        with pytest.raises(GraphcError, match=name) as caught:
+            call()
+        assert "test_wrong_leaves.py" in str(caught.value)
+
+
+COPIES: Any = [copy.copy, copy.deepcopy, pickle.dumps]
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_an_executable_says_how_it_is_kept(copied: Any) -> None:
+    executable = graphc.compile(lambda x: x + 1, device="numpy").lower(np.ones(3))
+    with pytest.raises(TypeError, match=r"graphc\.load_program"):
+        copied(executable)
+
+
+@pytest.mark.parametrize("option", ["donate", "static"])
+def test_bytes_name_no_argument(option: str) -> None:
+    options: dict[str, Any] = {option: b"x"}
+    with pytest.raises(ArgumentError, match="names no argument"):
+        graphc.compile(lambda x: x, **options)
