@@ -6,13 +6,14 @@ the counter-based generator threefry2x32 (Salmon et al., "Parallel random number
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from typing import Any, SupportsIndex
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from graphc.errors import ArgumentError, DTypeError, GraphcError, OutOfMemoryError, ShapeError, TraceError
 from graphc.ir.types import Lengths, as_shape
 from graphc.ops import by_name
 from graphc.tracing.core import is_tracer, located
@@ -36,7 +37,9 @@ def key(seed: SupportsIndex) -> np.ndarray[Any, np.dtype[np.uint32]]:
 
 
 def split(key: Array, n: int = 2) -> Array:
-    """`n` new keys, u32[n, 2], independent of each other and of what `key` itself gives."""
+    """`n` new keys, u32[n, 2], independent of each other and of what `key` itself gives. Raises ArgumentError for 0."""
+    if _integer(n, "number of keys") == 0:
+        raise located(ArgumentError("split: n is 0: needs a key at least"))
     return bits(_checked(key) ^ _SPLIT, (n, 2))
 
 
@@ -48,6 +51,8 @@ def fold_in(key: Array, data: Array) -> Array:
     if hasattr(data, "astype"):
         if data.dtype.kind not in "iub":
             raise DTypeError(f"fold_in: the data is {data.dtype}: needs an integer")
+        if data.shape != ():
+            raise ShapeError(f"fold_in: the data has shape {data.shape}: needs a scalar; map it with graphc.vmap")
         word = data.astype(np.uint32)
     else:
         word = np.uint32(_of_bits(_integer(data, "data"), "data", 32) & 0xFFFFFFFF)
@@ -56,28 +61,46 @@ def fold_in(key: Array, data: Array) -> Array:
 
 
 def bits(key: Array, shape: Lengths = ()) -> Array:
-    """32 random bits in each element: u32 of `shape`."""
-    return apply(by_name("random_bits"), _checked(key), shape=as_shape(shape))
+    """32 random bits in each element: u32 of `shape`.
+
+    Raises ShapeError for more than 2**32 elements, whose bits would come again, OutOfMemoryError where they do not fit.
+    """
+    lengths = as_shape(shape)
+    if math.prod(lengths) > 1 << 32:
+        raise located(ShapeError(f"random numbers of shape {lengths}: needs at most 2**32 elements"))
+    try:
+        return apply(by_name("random_bits"), _checked(key), shape=lengths)
+    except MemoryError as error:
+        if isinstance(error, GraphcError):
+            raise
+        raise located(OutOfMemoryError(f"random numbers of shape {lengths}: no memory for them is left")) from None
 
 
 def uniform(key: Array, shape: Lengths = (), low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
-    """Uniform in [low, high), in steps of 2^-24 of the span (2^-53 for float64)."""
-    unit = _unit(key, as_shape(shape), dtype)
+    """Uniform in [low, high), in steps of 2^-24 of the span (2^-53 for float64).
+
+    Raises ArgumentError for ends that are no finite numbers of this element type, or in the wrong order.
+    """
+    kind, low, high = _float_type(dtype), _number(low, "uniform: low"), _number(high, "uniform: high")
+    if not low <= high or max(abs(low), abs(high), high - low) > float(np.finfo(kind).max):
+        raise located(ArgumentError(f"uniform: [{low}, {high}) has to be a finite range of {kind}, low before high"))
+    unit = _unit(key, as_shape(shape), kind)
     if (low, high) == (0.0, 1.0):
         return unit
     # Rounding could carry the sum up to `high`.
-    below = float(np.nextafter(np.asarray(high, dtype), np.asarray(low, dtype)))
+    below = float(np.nextafter(np.asarray(high, kind), np.asarray(low, kind)))
     return np.minimum(unit * (high - low) + low, max(below, low))
 
 
 def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
     """Normal with this mean and standard deviation, by the method of Box and Muller.
 
-    Raises ArgumentError for a standard deviation that is negative or NaN.
+    Raises ArgumentError for a standard deviation that is negative or NaN, and for what is no number.
     """
-    if isinstance(std, int | float | np.number) and not std >= 0:
+    mean, std = _number(mean, "normal: mean"), _number(std, "normal: std")
+    if not std >= 0:
         raise located(ArgumentError(f"normal: std is {std!r}: needs a number that is not negative"))
-    pair = _unit(key, (2, *as_shape(shape)), dtype)
+    pair = _unit(key, (2, *as_shape(shape)), _float_type(dtype))
     # 1 - u is in (0, 1], so that the logarithm is finite.
     radius = np.sqrt(-2 * np.log(1 - pair[0]))
     sample = radius * np.cos(2 * math.pi * pair[1])
@@ -113,16 +136,24 @@ def _multiply_high(a: Array, b: int) -> Array:
 
 
 def bernoulli(key: Array, p: Array = 0.5, shape: Lengths | None = None) -> Array:
-    """Bool, True with probability p; of `shape`, or of the shape of p. Raises ArgumentError for no probability."""
+    """Bool, True with probability p; of `shape`, or of the shape of p.
+
+    Raises ArgumentError for no probability, ShapeError where p cannot be broadcast to `shape`.
+    """
     known = None if is_tracer(p) or hasattr(p, "apply_op") else np.asarray(p)
     if known is not None and (known.dtype.kind not in "biuf" or not np.all((known >= 0) & (known <= 1))):
         raise located(ArgumentError(f"bernoulli: p is {p!r}: needs probabilities, from 0 to 1"))
-    return uniform(key, (p.shape if hasattr(p, "shape") else np.shape(p)) if shape is None else shape) < p
+    own = p.shape if known is None else known.shape
+    lengths = own if shape is None else as_shape(shape)
+    if len(own) > len(lengths) or any(n not in (1, m) for n, m in zip(own[::-1], lengths[::-1], strict=False)):
+        raise located(ShapeError(f"bernoulli: p of shape {own} cannot be broadcast to shape {lengths}"))
+    return uniform(key, lengths) < p
 
 
 def gumbel(key: Array, shape: Lengths = (), dtype: Any = np.float32) -> Array:
     """Standard Gumbel: -log(-log(u)), finite; half precision is drawn in single."""
-    half = np.dtype(dtype) == np.float16
+    dtype = _float_type(dtype)
+    half = dtype == np.float16
     # 23 bits and a half: u is never 0 nor 1, in float32 too.
     u = (bits(key, shape) >> np.uint32(9)).astype(np.float32 if half else dtype) * 2.0**-23 + 2.0**-24
     noise = -np.log(-np.log(u))
@@ -130,23 +161,54 @@ def gumbel(key: Array, shape: Lengths = (), dtype: Any = np.float32) -> Array:
 
 
 def categorical(key: Array, logits: Array, axis: int = -1) -> Array:
-    """i32 indices along `axis`, each drawn with probability softmax(logits). logits: [..., C] -> [...]."""
-    wide = logits.astype(np.float32) if logits.dtype == np.float16 else logits
-    return np.argmax(wide + gumbel(key, wide.shape, wide.dtype), axis=axis).astype(np.int32)
+    """i32 indices along `axis`, each drawn with probability softmax(logits). logits: [..., C] -> [...].
+
+    Raises DTypeError for what is no array of numbers, ShapeError for an axis that there is not, or of no elements.
+    """
+    if not hasattr(logits, "astype") or logits.dtype.kind not in "iuf":
+        found = getattr(logits, "dtype", type(logits).__name__)
+        raise located(DTypeError(f"categorical: the logits are a {found}: needs an array of floats"))
+    shape, place = logits.shape, _integer(axis, "axis")
+    if not -len(shape) <= place < len(shape):
+        raise located(ShapeError(f"categorical: axis {place} is out of range for logits of shape {shape}"))
+    if shape[place] == 0:
+        raise located(ShapeError(f"categorical: the logits have shape {shape}: there is nothing to draw from"))
+    wide = logits if logits.dtype.kind == "f" and logits.dtype != np.float16 else logits.astype(np.float32)
+    return np.argmax(wide + gumbel(key, shape, wide.dtype), axis=place).astype(np.int32)
 
 
-def _unit(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+def _unit(key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Uniform in [0, 1) with as many bits as the element type holds."""
-    dtype = np.dtype(dtype)
     if dtype == np.float64:
         words = bits(key, (2, *shape))
         high, low = (words[0] >> np.uint32(5)).astype(dtype), (words[1] >> np.uint32(6)).astype(dtype)
         return (high * 2.0**26 + low) * 2.0**-53
     if dtype == np.float32:
         return (bits(key, shape) >> np.uint32(8)).astype(dtype) * 2.0**-24
-    if dtype == np.float16:
-        return (bits(key, shape) >> np.uint32(21)).astype(dtype) * 2.0**-11
-    raise DTypeError(f"random numbers are float16, float32 or float64, not {dtype}")
+    return (bits(key, shape) >> np.uint32(21)).astype(dtype) * 2.0**-11
+
+
+def _float_type(dtype: Any) -> np.dtype[Any]:
+    """The element type of numbers that are drawn."""
+    found: np.dtype[Any] | None = None
+    with contextlib.suppress(TypeError, ValueError):
+        found = np.dtype(dtype)
+    if found is None or found not in (np.float16, np.float32, np.float64):
+        raise located(DTypeError(f"random numbers are float16, float32 or float64, not {found or repr(dtype)}"))
+    return found
+
+
+def _number(value: Any, what: str) -> float:
+    """A number that is known, of any kind, as Python's."""
+    if is_tracer(value):
+        raise located(TraceError(f"{what} is traced, but has to be known: multiply what is drawn, or add to it"))
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not plain and (getattr(value, "shape", None) != () or value.dtype.kind not in "iuf"):
+        raise located(ArgumentError(f"{what} is {value!r}: needs a number"))
+    try:
+        return float(value)
+    except OverflowError:
+        raise located(ArgumentError(f"{what} is an integer beyond all floats")) from None
 
 
 def _integer(value: Any, what: str) -> int:
@@ -155,10 +217,12 @@ def _integer(value: Any, what: str) -> int:
         hint = ": write graphc.random.fold_in(key, seed)" if what == "seed" else ", but has to be known"
         raise located(TraceError(f"the {what} of random numbers is traced{hint}"))
     try:
-        return operator.index(value)
+        if not isinstance(value, bool):
+            return operator.index(value)
     except TypeError:
-        kind = getattr(value, "dtype", type(value).__name__)
-        raise DTypeError(f"the {what} of random numbers is a {kind}, {value!r}: needs an integer") from None
+        pass
+    kind = getattr(value, "dtype", type(value).__name__)
+    raise located(DTypeError(f"the {what} of random numbers is a {kind}, {value!r}: needs an integer"))
 
 
 def _of_bits(number: int, what: str, bits: int) -> int:

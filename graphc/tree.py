@@ -81,9 +81,12 @@ def is_leaf(tree: Any) -> bool:
 
 
 def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
-    """The leaves of a tree, in order, and its structure."""
+    """The leaves of a tree, in order, and its structure; raises ArgumentError for a tree that holds itself."""
     found: list[Any] = []
-    return found, _flatten(tree, found)
+    try:
+        return found, _flatten(tree, found)
+    except RecursionError:
+        raise ArgumentError(f"a tree, a {type(tree).__name__}, holds itself, or is nested too deeply") from None
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -98,6 +101,7 @@ def structure(tree: Any) -> TreeDef:
 
 def children(tree: Any, treedef: TreeDef) -> list[Any] | None:
     """The children of a tree whose root is as in `treedef`; None where it differs."""
+    _require_structure("children", treedef)
     opened = _open(tree)
     if opened is None or (opened[0].kind, opened[0].node, opened[0].keys) != (treedef.kind, treedef.node, treedef.keys):
         return None
@@ -106,6 +110,9 @@ def children(tree: Any, treedef: TreeDef) -> list[Any] | None:
 
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves; raises ArgumentError for a wrong number of them."""
+    _require_structure("unflatten", treedef)
+    if not isinstance(leaves, Iterable):
+        raise ArgumentError(f"tree.unflatten: leaves is {leaves!r}: need a list of them")
     given = list(leaves)
     if len(given) != treedef.num_leaves:
         raise ArgumentError(f"the structure {treedef} has {treedef.num_leaves} leaves, got {len(given)}")
@@ -117,6 +124,8 @@ def map(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 
     Raises ArgumentError naming the structures where a tree of `rest` has another one.
     """
+    if not callable(fn):
+        raise ArgumentError(f"tree.map: fn is {fn!r}: need a function")
     first, treedef = flatten(tree)
     others = []
     for other in rest:
@@ -129,17 +138,30 @@ def map(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 
 def paths(treedef: TreeDef) -> list[Path]:
     """The path of each leaf, in order."""
+    _require_structure("paths", treedef)
     return list(_paths(treedef, ()))
 
 
 def format_path(path: Path) -> str:
     """A path as it is written in code: ["layers"][0]["w"]."""
+    _require_path("format_path", path)
     return "".join(f"[{key!r}]".replace("'", '"') if not isinstance(key, Field) else f".{key}" for key in path)
 
 
 def dotted_path(path: Path) -> str:
     """A path as short as it can be told: .layers[0].w."""
+    _require_path("dotted_path", path)
     return "".join(f".{k}" if isinstance(k, str) and k.isidentifier() else f"[{k!r}]" for k in path)
+
+
+def _require_structure(function: str, treedef: Any) -> None:
+    if not isinstance(treedef, TreeDef):
+        raise ArgumentError(f"tree.{function}: treedef is {treedef!r}: need a structure, as tree.structure gives it")
+
+
+def _require_path(function: str, path: Any) -> None:
+    if not isinstance(path, tuple | list):
+        raise ArgumentError(f"tree.{function}: path is {path!r}: need a tuple, as tree.paths gives it")
 
 
 class Field(str):

@@ -11,7 +11,7 @@ from typing import Any, Final, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from graphc.errors import DTypeError, GraphcError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError
 
 NDArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -147,8 +147,11 @@ def check_plain(value: Any, what: str = "") -> None:
     if cls is np.ndarray or cls in _PLAIN:
         return
     if cls in (list, tuple):
-        for item in value:
-            check_plain(item, what)
+        try:
+            for item in value:
+                check_plain(item, what)
+        except RecursionError:
+            raise ArgumentError(f"{what} a {cls.__name__} that holds itself is no array".strip()) from None
         return
     lost = ""
     if isinstance(value, np.ma.MaskedArray):

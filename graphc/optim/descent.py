@@ -13,9 +13,13 @@ from graphc.optim.shared import (
     Rate,
     Tree,
     bias_of,
+    chosen_by,
     like,
     rate_at,
     require,
+    require_flag,
+    require_floats,
+    require_functions,
     require_update,
     shrunk,
     wide,
@@ -35,12 +39,17 @@ def sgd(rate: Rate) -> Optimizer:
         new = tree.map(lambda p, g: like(p, wide(p) - now(p) * wide(g)), params, grads)
         return new, {"step": state["step"] + 1}
 
-    return Optimizer(lambda params: {"step": zero_step()}, update)
+    def init(params: Tree) -> Tree:
+        require_floats("sgd", params)
+        return {"step": zero_step()}
+
+    return Optimizer(init, update)
 
 
 def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer:
     """v = beta v + g; p - rate * v, or with `nesterov` p - rate * (g + beta v). Source: torch.optim.SGD."""
     require("momentum", rate=rate, beta=beta)
+    require_flag("momentum", nesterov=nesterov)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("momentum", grads, state, params, "step", "velocity")
@@ -50,7 +59,7 @@ def momentum(rate: Rate, beta: float = 0.9, nesterov: bool = False) -> Optimizer
         new = tree.map(lambda p, d: like(p, wide(p) - now(p) * d), params, direction)
         return new, {"step": state["step"] + 1, "velocity": velocity}
 
-    return Optimizer(lambda params: {"step": zero_step(), "velocity": zeros(params)}, update)
+    return Optimizer(lambda params: {"step": zero_step(), "velocity": zeros("momentum", params)}, update)
 
 
 def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimizer:
@@ -72,9 +81,10 @@ def adamw(
     Source: arXiv:1711.05101.
     """
     require("adamw", rate=rate, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    require_functions("adamw", mask=mask)
 
     def init(params: Tree) -> Tree:
-        return {"step": zero_step(), "m": zeros(params), "v": zeros(params)}
+        return {"step": zero_step(), "m": zeros("adamw", params), "v": zeros("adamw", params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("adamw", grads, state, params, "step", "m", "v")
@@ -82,7 +92,7 @@ def adamw(
         now, bias1, bias2 = rate_at(rate, state["step"]), bias_of(beta1, count), bias_of(beta2, count)
         m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * wide(g), state["m"], grads)
         v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (wide(g) * wide(g)), state["v"], grads)
-        kept = shrunk(params, now, weight_decay, mask)
+        kept = shrunk("adamw", params, now, weight_decay, mask)
         new = tree.map(
             lambda old, p, m, v: like(old, p - now(p) / bias1(p) * m / (np.sqrt(v / bias2(p)) + eps)),
             params,
@@ -108,11 +118,12 @@ def lion(
     Source: arXiv:2302.06675, defaults of optax.
     """
     require("lion", rate=rate, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
+    require_functions("lion", mask=mask)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("lion", grads, state, params, "step", "m")
         now = rate_at(rate, state["step"])
-        kept = shrunk(params, now, weight_decay, mask)
+        kept = shrunk("lion", params, now, weight_decay, mask)
         new = tree.map(
             lambda old, p, m, g: like(old, p - now(p) * np.sign(beta1 * m + (1 - beta1) * wide(g))),
             params,
@@ -123,7 +134,7 @@ def lion(
         m = tree.map(lambda m, g: beta2 * m + (1 - beta2) * wide(g), state["m"], grads)
         return new, {"step": state["step"] + 1, "m": m}
 
-    return Optimizer(lambda params: {"step": zero_step(), "m": zeros(params)}, update)
+    return Optimizer(lambda params: {"step": zero_step(), "m": zeros("lion", params)}, update)
 
 
 def lars(
@@ -145,6 +156,8 @@ def lars(
     Source: arXiv:1708.03888, as optax has it.
     """
     require("lars", rate=rate, beta=beta, weight_decay=weight_decay, trust=trust, eps=eps)
+    require_flag("lars", nesterov=nesterov)
+    require_functions("lars", mask=mask)
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("lars", grads, state, params, "step", "velocity")
@@ -160,11 +173,10 @@ def lars(
             ratio = np.where(some, trust * length / (np.where(some, other, 1.0) + eps), 1.0)
             return (now(p) * ratio).astype(p.dtype) * d
 
-        rates = mask(params) if mask else tree.map(lambda p: True, params)
-        step = tree.map(direction, params, grads, rates)
+        step = tree.map(direction, params, grads, chosen_by("lars", mask, params))
         velocity = tree.map(lambda v, d: beta * v + d, state["velocity"], step)
         moved = tree.map(lambda v, d: d + beta * v, velocity, step) if nesterov else velocity
         new = tree.map(lambda p, v: like(p, wide(p) - v), params, moved)
         return new, {"step": state["step"] + 1, "velocity": velocity}
 
-    return Optimizer(lambda params: {"step": zero_step(), "velocity": zeros(params)}, update)
+    return Optimizer(lambda params: {"step": zero_step(), "velocity": zeros("lars", params)}, update)

@@ -21,6 +21,9 @@ from graphc.optim.shared import (
     rate_at,
     require,
     require_count,
+    require_flag,
+    require_floats,
+    require_functions,
     require_update,
     shrunk,
     wide,
@@ -62,30 +65,35 @@ def muon(
     Source: Jordan, "Muon: an optimizer for hidden layers", 2024, as torch.optim.Muon has it, in float32.
     """
     require("muon", rate=rate, weight_decay=weight_decay, eps=eps)
+    require_flag("muon", nesterov=nesterov)
+    require_functions("muon", matrices=matrices)
+    if other is not None and not isinstance(other, Optimizer):
+        raise ArgumentError(f"muon: other is {other!r}: need an optimizer, or None")
     require_count("muon", steps=steps)
     share = number_of(momentum)
     if share is None or not 0 <= share < 1:
         raise ArgumentError(f"muon: momentum is {momentum!r}: need a number of at least 0 and below 1")
-    if len(coefficients) != 3 or any(number_of(c) is None for c in coefficients):
+    known = isinstance(coefficients, Sequence | np.ndarray) and len(coefficients) == 3
+    if not known or any(number_of(c) is None for c in coefficients):
         raise ArgumentError(f"muon: coefficients are {coefficients!r}: need three numbers")
-    if adjust not in ADJUSTED:
+    if not isinstance(adjust, str) or adjust not in ADJUSTED:
         raise ArgumentError(f"muon: adjust is {adjust!r}: need {' or '.join(map(repr, ADJUSTED))}")
     rest = adamw(rate, weight_decay=weight_decay) if other is None else other
 
     def chosen(params: Tree) -> list[bool]:
         leaves = tree.leaves(params)
-        flags = (
-            [p.ndim == 2 for p in leaves] if matrices is None else [bool(on) for on in tree.leaves(matrices(params))]
-        )
-        if len(flags) != len(leaves) or any(on and p.ndim < 2 for on, p in zip(flags, leaves, strict=True)):
+        flags = [p.ndim == 2 for p in leaves] if matrices is None else tree.leaves(matrices(params))
+        bools = len(flags) == len(leaves) and all(isinstance(on, bool | np.bool) for on in flags)
+        if not bools or any(on and p.ndim < 2 for on, p in zip(flags, leaves, strict=True)):
             raise ArgumentError(
                 "muon: matrices has to give a bool for each parameter, True for arrays of two axes or more"
             )
-        return flags
+        return list(map(bool, flags))
 
     def init(params: Tree) -> Tree:
+        require_floats("muon", params)
         flags = chosen(params)
-        first = zeros(_part(params, flags, True))
+        first = zeros("muon", _part(params, flags, True))
         return {"step": zero_step(), "velocity": first, "other": rest.init(_part(params, flags, False))}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
@@ -102,7 +110,7 @@ def muon(
 
         leaves, treedef = tree.flatten(ahead)
         directions = tree.unflatten(treedef, orthogonal(leaves, steps, coefficients, eps))
-        new = tree.map(moved, mine, shrunk(mine, now, weight_decay, None), directions)
+        new = tree.map(moved, mine, shrunk("muon", mine, now, weight_decay, None), directions)
         made, after = rest.update(_part(grads, flags, False), state["other"], theirs)
         state = {"step": state["step"] + 1, "velocity": velocity, "other": after}
         return _joined(params, flags, new, made), state
@@ -170,6 +178,7 @@ def adafactor(
     Source: arXiv:1804.04235, as torch.optim.Adafactor has it.
     """
     require("adafactor", rate=rate, weight_decay=weight_decay)
+    require_functions("adafactor", mask=mask)
     decay = number_of(beta2_decay)
     if decay is None or not -math.inf < decay <= 0:
         raise ArgumentError(f"adafactor: beta2_decay is {beta2_decay!r}: need a number of at most 0")
@@ -181,6 +190,7 @@ def adafactor(
     require("adafactor", **{"eps[0]": 0.0 if eps[0] is None else eps[0], "eps[1]": eps[1]})
 
     def init(params: Tree) -> Tree:
+        require_floats("adafactor", params)
         return {"step": zero_step(), "moments": tree.map(_first_moments, params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
@@ -200,7 +210,7 @@ def adafactor(
             size = np.maximum(eps[1], global_norm(wide(old)) / math.sqrt(max(old.size, 1)))
             return like(old, p - (size * np.minimum(now(p), slow)).astype(kind) * u)
 
-        kept = shrunk(params, now, weight_decay, mask)
+        kept = shrunk("adafactor", params, now, weight_decay, mask)
         new = tree.map(moved, params, kept, tree.unflatten(treedef, [u for u, _ in made]))
         return new, {"step": count, "moments": tree.unflatten(treedef, [m for _, m in made])}
 

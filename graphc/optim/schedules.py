@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError
-from graphc.optim.shared import Array, Rate, Schedule, number_of, require, schedule_of
+from graphc.optim.shared import Array, Rate, Schedule, number_at, number_of, require, schedule_of
 
 
 def constant(value: float) -> Schedule:
@@ -65,7 +65,7 @@ def one_cycle(
     """
     _require("one_cycle", value=value)
     _require_steps("one_cycle", steps=steps, div_factor=div_factor, final_div_factor=final_div_factor)
-    if anneal not in ("cosine", "linear"):
+    if not isinstance(anneal, str) or anneal not in ("cosine", "linear"):
         raise ArgumentError(f"one_cycle: anneal is {anneal!r}: need 'cosine' or 'linear'")
     share = number_of(pct_start)
     if share is None or not 0 <= share < 1:
@@ -86,7 +86,7 @@ def warmup(rate: Rate, steps: float) -> Schedule:
     require("warmup", rate=rate, steps=steps)
 
     def schedule(step: Array) -> Array:
-        after = rate(np.maximum(step - steps, 0)) if callable(rate) else rate
+        after = number_at(rate, np.maximum(step - steps, 0))
         return after * np.minimum(step / steps, 1.0)
 
     return _schedule("warmup", schedule) if steps > 0 else schedule_of(rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +40,13 @@ class Optimizer(Transform):
 
 
 def number_of(value: Any) -> float | None:
-    """A number that is known, as a float; None for what is no number."""
-    if isinstance(value, bool | int | float | np.number):
-        return float(value)
-    known = isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "biuf"
-    return float(value) if known else None
+    """A number that is known, as a float; None for what is no number, and for True and False."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    array = isinstance(value, np.ndarray | np.generic) and value.shape == () and value.dtype.kind in "iuf"
+    try:
+        return float(value) if plain or array else None
+    except OverflowError:
+        return math.inf
 
 
 def require(name: str, **settings: Any) -> None:
@@ -54,8 +57,10 @@ def require(name: str, **settings: Any) -> None:
     for setting, value in settings.items():
         number = number_of(value)
         if number is None:
-            elsewhere = not isinstance(value, np.ndarray) and getattr(value, "shape", None) == ()
-            if elsewhere or (setting == "rate" and callable(value)):
+            if _elsewhere(value):
+                continue
+            if setting == "rate" and callable(value):
+                _require_schedule(name, value)
                 continue
             need = "a number or a schedule" if setting == "rate" else "a number"
             raise ArgumentError(f"{name}: {setting} is {value!r}: need {need}")
@@ -63,6 +68,38 @@ def require(name: str, **settings: Any) -> None:
             raise ArgumentError(f"{name}: {setting} is {value}: need a number of at least 0")
         if setting.startswith(("beta", "decay")) and number >= 1:
             raise ArgumentError(f"{name}: {setting} is {value}: need a number below 1")
+
+
+def _elsewhere(value: Any) -> bool:
+    """Whether it is a scalar that is traced or on a device."""
+    return not isinstance(value, np.ndarray | np.generic) and getattr(value, "shape", None) == ()
+
+
+def _require_schedule(name: str, schedule: Callable[..., Any]) -> None:
+    """Raise ArgumentError for a function that does not take the number of updates alone."""
+    try:
+        takes = inspect.signature(schedule)
+    except (TypeError, ValueError):  # of some functions written in C nobody knows
+        return
+    try:
+        takes.bind(0)
+    except TypeError:
+        text = f"{name}: rate is a function of {takes}: a schedule takes one argument, the number of updates"
+        raise ArgumentError(text) from None
+
+
+def require_flag(name: str, **settings: Any) -> None:
+    """Raise ArgumentError for what is neither True nor False."""
+    for setting, value in settings.items():
+        if not isinstance(value, bool | np.bool):
+            raise ArgumentError(f"{name}: {setting} is {value!r}: need True or False")
+
+
+def require_functions(name: str, **settings: Any) -> None:
+    """Raise ArgumentError for what is neither None nor a function."""
+    for setting, value in settings.items():
+        if value is not None and not callable(value):
+            raise ArgumentError(f"{name}: {setting} is {value!r}: need a function, or None")
 
 
 def require_count(name: str, **settings: Any) -> None:
@@ -79,20 +116,39 @@ def require_update(name: str, grads: Tree, state: Tree, params: Tree, *keys: str
 
 
 def require_gradients(name: str, grads: Tree, params: Tree) -> None:
-    """Raise ArgumentError unless gradients are those of the parameters, ShapeError for one of another shape."""
+    """Raise ArgumentError unless gradients are those of the parameters, ShapeError for one of another shape,
+    DTypeError for a parameter that is no float."""
     leaves, treedef = tree.flatten(params)
     found, other = tree.flatten(grads)
     if other != treedef:
         text = f"{name}: the gradients are {other}, and the parameters {treedef}: call update(grads, state, params)"
         raise located(ArgumentError(text))
     for p, g, path in zip(leaves, found, tree.paths(treedef), strict=True):
-        for what, x in (("parameter", p), ("gradient", g)):
-            if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-                text = f"{name}: the {what}{tree.format_path(path)} is a {type(x).__name__}: needs an array"
-                raise located(ArgumentError(text))
+        _require_float(f"{name}: the parameter{tree.format_path(path)}", p)
+        require_array(f"{name}: the gradient{tree.format_path(path)}", g)
         if tuple(g.shape) != tuple(p.shape):
             where = f"{name}: the gradient{tree.format_path(path)} has shape {tuple(g.shape)}"
             raise located(ShapeError(f"{where}, and its parameter {tuple(p.shape)}"))
+
+
+def require_array(what: str, x: Any) -> None:
+    """Raise ArgumentError for what is no array."""
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise located(ArgumentError(f"{what} is a {type(x).__name__}: needs an array"))
+
+
+def _require_float(what: str, p: Any) -> None:
+    require_array(what, p)
+    if np.dtype(p.dtype).kind != "f":
+        text = f"{what}: an optimizer moves floats, and a parameter is {p.dtype}{list(p.shape)}"
+        raise located(DTypeError(text))
+
+
+def require_floats(name: str, params: Tree) -> None:
+    """Raise ArgumentError for a parameter that is no array, DTypeError for one that is no float."""
+    leaves, treedef = tree.flatten(params)
+    for p, path in zip(leaves, tree.paths(treedef), strict=True):
+        _require_float(f"{name}: the parameter{tree.format_path(path)}", p)
 
 
 def _require_state(name: str, state: Tree, *keys: str) -> None:
@@ -115,8 +171,18 @@ def schedule_of(rate: Rate) -> Schedule:
 
 def rate_at(rate: Rate, count: Array) -> Callable[[Array], Array]:
     """The rate at this step, in the element type in which the parameter that it is asked for is updated."""
-    value = schedule_of(rate)(count)
+    value = number_at(rate, count)
     return lambda p: value.astype(wide(p).dtype) if hasattr(value, "astype") else value
+
+
+def number_at(rate: Rate, count: Array) -> Array:
+    """The rate at this step; raises ArgumentError where a schedule gives no number."""
+    if not callable(rate):
+        return rate
+    value = rate(count)
+    if number_of(value) is None and not _elsewhere(value):
+        raise located(ArgumentError(f"the schedule of a rate gives {value!r}: need a number"))
+    return value
 
 
 def bias_of(beta: float, count: Array) -> Callable[[Array], Array]:
@@ -138,12 +204,28 @@ def like(p: Array, new: Array) -> Array:
     return new.astype(np.float16) if p.dtype == np.float16 else new
 
 
-def shrunk(params: Tree, now: Callable[[Array], Array], decay: float, mask: Callable[[Tree], Tree] | None) -> Tree:
+def chosen_by(name: str, mask: Callable[[Tree], Tree] | None, params: Tree) -> Tree:
+    """The bools that a mask gives for the parameters: all True without one. Raises ArgumentError for others."""
+    if mask is None:
+        return tree.map(lambda p: True, params)
+    flags, treedef = tree.flatten(mask(params))
+    if treedef != tree.structure(params) or not all(isinstance(on, bool | np.bool) for on in flags):
+        raise located(ArgumentError(f"{name}: the mask has to give a bool for each parameter, and gives {treedef}"))
+    return tree.unflatten(treedef, flags)
+
+
+def shrunk(
+    name: str,
+    params: Tree,
+    now: Callable[[Array], Array],
+    decay: float,
+    mask: Callable[[Tree], Tree] | None,
+) -> Tree:
     """p * (1 - decay * rate), where the mask says so, in the element type in which parameters are updated."""
     kept = tree.map(wide, params)
     if not decay:
         return kept
-    decays = mask(params) if mask else tree.map(lambda p: True, params)
+    decays = chosen_by(name, mask, params)
     return tree.map(lambda p, on: p * (1 - decay * now(p)) if on else p, kept, decays)
 
 
@@ -151,13 +233,12 @@ def zero_step() -> Array:
     return np.zeros((), dtype=np.int32)
 
 
-def zeros(params: Tree) -> Tree:
-    """Zeros for each parameter, see `zeros_of`."""
+def zeros(name: str, params: Tree) -> Tree:
+    """Zeros for each parameter, see `zeros_of`; raises what `require_floats` raises."""
+    require_floats(name, params)
     return tree.map(lambda p: zeros_of(p, p.shape), params)
 
 
 def zeros_of(p: Array, shape: tuple[int, ...]) -> Array:
-    """Zeros for a parameter; in single precision where it is in half. Raises DTypeError for what is no float."""
-    if np.dtype(p.dtype).kind != "f":
-        raise DTypeError(f"an optimizer moves floats, and a parameter is {p.dtype}{list(p.shape)}")
+    """Zeros for a parameter; in single precision where it is in half."""
     return np.zeros(shape, np.float32 if p.dtype == np.float16 else p.dtype)

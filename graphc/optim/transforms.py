@@ -6,7 +6,7 @@ import numpy as np
 
 from graphc import tree
 from graphc.errors import ArgumentError
-from graphc.optim.shared import Array, Optimizer, Transform, Tree, like, require, require_gradients, wide
+from graphc.optim.shared import Array, Optimizer, Transform, Tree, like, require, require_array, require_gradients, wide
 from graphc.tracing.core import located
 
 
@@ -37,7 +37,10 @@ def global_norm(grads: Tree) -> Array:
 
     Half precision is summed in single. The gradient at zero is 0.
     """
-    leaves = [wide(g) for g in tree.leaves(grads)]
+    found = tree.leaves(grads)
+    for g in found:
+        require_array("global_norm: a gradient", g)
+    leaves = [wide(g) for g in found]
     if not leaves:
         return np.float32(0)
 
@@ -74,6 +77,9 @@ def chain(*parts: Transform) -> Optimizer:
 
     chain(clip_by_global_norm(1.0), adam(1e-3)). Raises ValueError unless the last part, and it alone, is an Optimizer.
     """
+    for part in parts:
+        if not isinstance(part, Transform):
+            raise ArgumentError(f"chain: {part!r} is no optimizer and no change of gradients")
     if not parts or [isinstance(part, Optimizer) for part in parts] != [False] * (len(parts) - 1) + [True]:
         raise ArgumentError("chain: the last part must be an optimizer, and no other part may be one")
 

@@ -17,6 +17,7 @@ from graphc.optim.shared import (
     number_of,
     require,
     require_count,
+    require_flag,
     require_update,
     wide,
     zero_step,
@@ -35,9 +36,10 @@ def ema(optimizer: Optimizer, decay: float = 0.999, warmup: bool = False) -> Opt
     """
     _require_optimizer("ema", optimizer)
     require("ema", decay=decay)
+    require_flag("ema", warmup=warmup)
 
     def init(params: Tree) -> Tree:
-        return {"step": zero_step(), "inner": optimizer.init(params), "average": _copies(params)}
+        return {"step": zero_step(), "inner": optimizer.init(params), "average": _copies("ema", params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("ema", grads, state, params, "step", "inner", "average")
@@ -80,7 +82,7 @@ def lookahead(optimizer: Optimizer, every: int = 6, rate: float = 0.5) -> Optimi
         raise ArgumentError(f"lookahead: rate is {rate!r}: need a number above 0 and at most 1")
 
     def init(params: Tree) -> Tree:
-        return {"step": zero_step(), "inner": optimizer.init(params), "slow": _copies(params)}
+        return {"step": zero_step(), "inner": optimizer.init(params), "slow": _copies("lookahead", params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("lookahead", grads, state, params, "step", "inner", "slow")
@@ -104,7 +106,7 @@ def accumulate(optimizer: Optimizer, every: int) -> Optimizer:
     require_count("accumulate", every=every)
 
     def init(params: Tree) -> Tree:
-        return {"step": zero_step(), "inner": optimizer.init(params), "mean": zeros(params)}
+        return {"step": zero_step(), "inner": optimizer.init(params), "mean": zeros("accumulate", params)}
 
     def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         require_update("accumulate", grads, state, params, "step", "inner", "mean")
@@ -130,6 +132,8 @@ def accumulated(function: Callable[..., Any], parts: int) -> Callable[..., Any]:
     the program, in a loop (`graphc.scan`), so that there is memory for one part alone. Of a loss that is a mean over a
     batch, this is the loss and gradient of the whole. What the function gives are trees of floats. Raises ShapeError.
     """
+    if not callable(function):
+        raise ArgumentError(f"accumulated: function is {function!r}: need a function")
     require_count("accumulated", parts=parts)
 
     def mean(params: Tree, *batch: Tree) -> Tree:
@@ -162,9 +166,9 @@ def _cut(x: Array, parts: int) -> Array:
     return np.reshape(x, (parts, shape[0] // parts, *shape[1:]))
 
 
-def _copies(params: Tree) -> Tree:
+def _copies(name: str, params: Tree) -> Tree:
     """The parameters as arrays of their own, in single precision where they are in half."""
-    start = zeros(params)
+    start = zeros(name, params)
     return tree.map(lambda z, p: z + wide(p), start, params)
 
 

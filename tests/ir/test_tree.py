@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+import graphc
 from graphc import tree
 from graphc.errors import ArgumentError
 from graphc.tracing.trace import spec
@@ -118,3 +120,46 @@ def test_structures_print() -> None:
         str(tree.structure({"a": [1, (2,)], "b": None, "c": Pair(1, 2)}))
         == "{'a': [*, (*,)], 'b': None, 'c': Pair(left=*, right=*)}"
     )
+
+
+LOOSE: Any = tree
+"""The module as programs see it that are not checked."""
+
+WRONG: dict[str, Callable[[], Any]] = {
+    "map: fn is 3": lambda: LOOSE.map(3, [1]),
+    "unflatten: treedef is 3": lambda: LOOSE.unflatten(3, [1]),
+    "unflatten: leaves is 3": lambda: LOOSE.unflatten(tree.structure([1]), 3),
+    "paths: treedef is 3": lambda: LOOSE.paths(3),
+    "children: treedef is 3": lambda: LOOSE.children([1], 3),
+    "dotted_path: path is 3": lambda: LOOSE.dotted_path(3),
+    "format_path: path is 'w'": lambda: LOOSE.format_path("w"),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_no_argument_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentError, match=f"tree.{text}: need"):
+        WRONG[text]()
+
+
+def test_what_holds_itself_is_no_tree_and_no_array() -> None:
+    of_lists: list[Any] = []
+    of_lists.append(of_lists)
+    of_dicts: dict[str, Any] = {"a": 1}
+    of_dicts["b"] = (of_dicts,)
+    for ring in (of_lists, of_dicts, State(of_dicts)):
+        for call in (
+            lambda ring: tree.leaves(ring),
+            lambda ring: tree.map(str, ring),
+            lambda ring: tree.map(max, 1, ring),
+            lambda ring: graphc.compile(lambda v: v, device="numpy")(ring),
+            lambda ring: graphc.trace(lambda v: (v, ring), np.ones(2)),
+            lambda ring: graphc.grad(lambda v: v)(ring),
+            lambda ring: graphc.scan(lambda c, x: (c, x), ring, length=1),
+        ):
+            with pytest.raises(ArgumentError, match="holds itself"):
+                call(ring)
+    with pytest.raises(ArgumentError, match="holds itself"):
+        graphc.asarray(of_lists, device="numpy")
+    with pytest.raises(ArgumentError, match="holds itself"):
+        graphc.trace(lambda v: v + of_lists, np.ones(2, np.float32))
