@@ -18,15 +18,18 @@ from graphc import tree
 from graphc.analysis.intervals import allowed
 from graphc.errors import DTypeError, ShapeError, TraceError
 from graphc.ir.graph import Builder, Graph, Node, new_value
-from graphc.ir.types import TensorType, bool_
+from graphc.ir.types import TensorType, bool_, dtype_of
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND, CustomVjp, call
 from graphc.runtime import Array
-from graphc.scan import copied, scan, until
+from graphc.scan import Shapes, copied, countable, scan, until
 from graphc.tracing.core import constant, current, is_tracer, located, require_functions
 from graphc.tracing.trace import TracedFunction, inline, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 from graphc.transforms import stop_gradient
+
+_LISTED: Final = 1 << 16
+"""Turns up to which the counters of a loop are a list of which each turn takes one; of more, each makes the next."""
 
 _KINDS: Final = {"bool": 0, "uint": 1, "int": 1, "float": 2}
 
@@ -99,12 +102,11 @@ def while_loop(
     example. With no trace running it is the same on Arrays, and a Python loop on ndarrays.
 
     Raises TraceError where body_fn changes the structure of the state, ShapeError and DTypeError where it changes a
-    shape or element type, GraphError for the gradient of a loop without max_steps. Source: jax.lax.while_loop.
+    shape or element type, ArgumentError for a max_steps that 32 bits do not count, GraphError for the gradient of a
+    loop without max_steps. Source: jax.lax.while_loop.
     """
     require_functions("while_loop", cond_fn=cond_fn, body_fn=body_fn)
-    most = None if max_steps is None else _whole(max_steps, "while_loop: max_steps")
-    if most is not None and most < 0:
-        raise located(TraceError(f"while_loop: max_steps {most} is no number of turns"))
+    most = None if max_steps is None else _turns(max_steps, "while_loop: max_steps")
     if not _traced(init):
         return _while_now(cond_fn, body_fn, init, most)
 
@@ -141,24 +143,32 @@ def fori_loop(
     the program, and has a gradient. With bounds that are traced it is a `while_loop`, whose gradient needs max_steps.
     unroll: see `scan`.
 
-    Raises what `while_loop` raises, and DTypeError where a bound is no integer. Source: jax.lax.fori_loop.
+    Raises what `while_loop` raises, and DTypeError where a bound is no integer, or does not fit the element type of i,
+    which is int32. Source: jax.lax.fori_loop.
     """
     require_functions("fori_loop", body_fn=body_fn)
     bounds = [_scalar(lower, "fori_loop: lower"), _scalar(upper, "fori_loop: upper")]
     for bound, name in zip(bounds, ("lower", "upper"), strict=True):
         if bound.dtype.kind not in "iu":
             raise located(DTypeError(f"fori_loop: {name} must be an integer, got {bound.dtype}"))
-    if any(map(is_tracer, bounds)):
+    traced = any(map(is_tracer, bounds))
+    kind = np.dtype(np.int32) if traced else dtype_of(int).numpy
+    for bound, name in zip(bounds, ("lower", "upper"), strict=True):
+        if not is_tracer(bound) and not np.iinfo(kind).min <= int(bound) <= np.iinfo(kind).max:
+            text = f"fori_loop: {name} is {bound}, which does not fit {kind}, the element type of i"
+            raise located(DTypeError(text))
+    most = None if max_steps is None else _turns(max_steps, "fori_loop: max_steps")
+    if traced:
         first, end = (x.astype(np.int32) if is_tracer(x) else np.int32(int(x)) for x in bounds)
         return while_loop(
             lambda given: given[0] < end,
             lambda given: (given[0] + np.int32(1), body_fn(*given)),
             (first, init),
-            max_steps=max_steps,
+            max_steps=most,
         )[1]
     low, high = (int(x) for x in bounds)
-    if max_steps is not None:
-        high = min(high, low + _whole(max_steps, "fori_loop: max_steps"))
+    high = max(low, high if most is None else min(high, low + most))
+    countable(high - low, "fori_loop: the number of turns")
     if not _traced(init):
         return _fori_now(low, high, body_fn, init)
 
@@ -169,7 +179,13 @@ def fori_loop(
             raise located(TraceError(f"fori_loop: the state is {tree.structure(state)}, and body_fn makes it {after}"))
         return made, None
 
-    return scan(step, init, np.arange(low, max(low, high)), unroll=unroll)[0]
+    def counted(given: Any, _: None) -> tuple[Any, None]:
+        i, state = given
+        return (i + kind.type(1), step(state, i)[0]), None
+
+    if high - low > _LISTED:
+        return scan(counted, (kind.type(low), init), length=high - low, unroll=unroll)[0][1]
+    return scan(step, init, np.arange(low, high), unroll=unroll)[0]
 
 
 def _fori_now(low: int, high: int, body_fn: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -177,9 +193,10 @@ def _fori_now(low: int, high: int, body_fn: Callable[[Any, Any], Any], init: Any
         from graphc.eager import run_now
 
         return run_now(lambda state: fori_loop(low, high, body_fn, state), [init])
-    state = tree.map(copied, init)
+    state, shapes, kind = tree.map(copied, init), Shapes(init), dtype_of(int).numpy.type
     for i in range(low, high):
-        state = body_fn(np.int32(i), state)
+        state = body_fn(kind(i), state)
+        shapes.require("fori_loop: the state", "fori_loop: init", "body_fn", state)
     return state
 
 
@@ -190,12 +207,11 @@ def _while_now(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
         from graphc.eager import run_now
 
         return run_now(lambda state: while_loop(cond_fn, body_fn, state, max_steps=most), [init])
-    state, shape = tree.map(copied, init), tree.structure(init)
+    state, shapes = tree.map(copied, init), Shapes(init)
     while (most is None or done < most) and bool(_predicate(cond_fn(state), "while_loop: cond_fn(state)")):
         state = body_fn(state)
         done += 1
-        if tree.structure(state) != shape:
-            raise located(TraceError(f"while_loop: init is {shape}, and body_fn makes it {tree.structure(state)}"))
+        shapes.require("while_loop: init", "while_loop: init", "body_fn", state)
     return state
 
 
@@ -221,11 +237,15 @@ def _predicate(x: Any, what: str) -> Any:
     return found if found.dtype.kind == "b" else found != 0
 
 
-def _whole(x: Any, what: str) -> int:
+def _turns(x: Any, what: str) -> int:
+    """A number of turns that is known; raises TraceError for what is none, ArgumentError for too many."""
     try:
-        return operator.index(x)
+        found = operator.index(x)
     except TypeError:
         raise located(TraceError(f"{what} must be an integer that is known, got {type(x).__name__}")) from None
+    if isinstance(x, bool) or found < 0:
+        raise located(TraceError(f"{what} {x} is no number of turns"))
+    return countable(found, what)
 
 
 # -- branches

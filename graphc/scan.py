@@ -9,13 +9,14 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from graphc import tree
-from graphc.errors import DTypeError, ShapeError, TraceError
+from graphc.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from graphc.ir.types import TensorType
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND
 from graphc.taps import Collector, Tapped, collecting, collector
 from graphc.tracing.core import constant, current, emit_all, is_tracer, located, owner, require_functions
 from graphc.tracing.promote import converted
+from graphc.tracing.settings import true_or_false
 from graphc.tracing.trace import Spec, TracedFunction, leaf_type, trace_program
 from graphc.tracing.tracer import Tracer
 
@@ -39,15 +40,21 @@ def scan(
     around it. Gradients pass through. Called on plain arrays, with no trace running, it is a Python loop.
 
     Raises ShapeError where the first axes of xs differ, or the carry changes shape; DTypeError where it changes its
-    element type; TraceError where it changes structure, or length or unroll is no such number. Source: jax.lax.scan.
+    element type; TraceError where it changes structure, or length or unroll is no such number; ArgumentError
+    for more steps than 32 bits count. Source: jax.lax.scan.
     """
     require_functions("scan", step=step)
+    try:
+        true_or_false(reverse, "scan: reverse")
+    except TraceError as error:
+        raise located(error) from None
+    reverse = bool(reverse)
     slices, xs_tree = tree.flatten(xs)
     count = _length(slices, length)
     at_once = min(count, _at_once(unroll, count))
     first, carry_tree = tree.flatten(carry)
     if current() is None and not any(map(is_tracer, [*first, *slices])):
-        return _loop(step, carry, carry_tree, slices, xs_tree, count, reverse)
+        return _loop(step, carry, slices, xs_tree, count, reverse)
     outer = collector()
     if outer is not None:
         return _tapped(outer, step, carry, xs, count, reverse)
@@ -188,7 +195,42 @@ def _steps(length: Any) -> int:
         count = -1
     if count < 0:
         raise located(TraceError(f"scan: length {length!r} is no number of steps"))
-    return count
+    return countable(count, "scan: length")
+
+
+def countable(steps: int, what: str) -> int:
+    """So many steps of a loop; raises ArgumentError for more than 32 bits count."""
+    if steps >= NO_BOUND:
+        raise located(ArgumentError(f"{what} {steps} does not fit: a loop makes less than {NO_BOUND} steps"))
+    return steps
+
+
+class Shapes:
+    """The structure and shapes of what a loop on plain arrays carries, which no step may change."""
+
+    def __init__(self, start: Any) -> None:
+        leaves, self.treedef = tree.flatten(start)
+        self.shapes = list(map(_shape, leaves))
+
+    def require(self, what: str, leaf: str, by: str, carried: Any) -> None:
+        """Raise TraceError where a step changed the structure, ShapeError where it changed a shape.
+
+        what: names all that is carried in a message, leaf: a leaf of it, by: what made the step.
+        """
+        leaves, treedef = tree.flatten(carried)
+        if treedef != self.treedef:
+            raise located(TraceError(f"{what} is {self.treedef}, and {by} makes it {treedef}"))
+        after = list(map(_shape, leaves))
+        if after == self.shapes:
+            return
+        for old, new, path in zip(self.shapes, after, tree.paths(treedef), strict=True):
+            if old != new:
+                text = f"{leaf}{tree.format_path(path)} has shape {old}, and after a step {new}"
+                raise located(ShapeError(text))
+
+
+def _shape(leaf: Any) -> tuple[int, ...]:
+    return tuple(getattr(leaf, "shape", ()))
 
 
 def _at_once(unroll: Any, count: int) -> int:
@@ -237,7 +279,12 @@ def _stacked(rows: list[Any]) -> Any:
     for row in rows:
         if tree.structure(row) != treedef:
             raise located(TraceError(f"scan: y is {treedef} after one step, and {tree.structure(row)} after another"))
-    columns = zip(*(tree.leaves(row) for row in rows), strict=True)
+    columns = list(zip(*(tree.leaves(row) for row in rows), strict=True))
+    for column, path in zip(columns, tree.paths(treedef), strict=True):
+        for other in column:
+            if _shape(other) != _shape(column[0]):
+                text = f"has shape {_shape(column[0])} after one step, and {_shape(other)} after another"
+                raise located(ShapeError(f"scan: y{tree.format_path(path)} {text}"))
     return tree.unflatten(treedef, [np.stack(column) for column in columns])
 
 
@@ -278,7 +325,6 @@ def copied(leaf: Any) -> Any:
 def _loop(
     step: Step,
     carry: Any,
-    carry_tree: tree.TreeDef,
     slices: list[Any],
     xs_tree: tree.TreeDef,
     count: int,
@@ -289,12 +335,12 @@ def _loop(
         from graphc.eager import run_now
 
         return run_now(lambda c, x: scan(step, c, tree.unflatten(xs_tree, x), 0, reverse), [carry, slices])  # type: ignore[no-any-return]  # trees
-    rows: list[Any] = [None] * count
-    carry = tree.map(copied, carry)
+    rows: list[Any] = []
+    carry, shapes = tree.map(copied, carry), Shapes(carry)
     for i in reversed(range(count)) if reverse else range(count):
         carry, y = _pair(step(carry, tree.unflatten(xs_tree, [copied(x[i]) for x in slices])))
-        rows[i] = tree.map(copied, y)
-        after = tree.structure(carry)
-        if after != carry_tree:
-            raise located(TraceError(f"scan: the carry is {carry_tree}, and step makes it {after}"))
+        rows.append(tree.map(copied, y))
+        shapes.require("scan: the carry", "scan: carry", "step", carry)
+    if reverse:
+        rows.reverse()
     return carry, _stacked([tree.map(np.asarray, row) for row in rows])
