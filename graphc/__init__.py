@@ -11,6 +11,10 @@ if (_root / "pyproject.toml").is_file() and (_root / "passes").is_dir():
     # A source checkout: graphc.passes, graphc.kernels and graphc.models are folders beside this one.
     __path__.append(str(_root))
 
+from graphc import startup as _startup
+
+_startup.guard()  # before what takes long to import
+
 from graphc import array_api, nn, optim, passes, random, targets, tree, web
 from graphc import immediate as _immediate
 from graphc.array_api.creation import from_dlpack

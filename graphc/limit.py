@@ -8,9 +8,11 @@ the limit, so that a lower limit never gives a higher peak.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import SupportsIndex
+from decimal import Decimal
+from typing import Final, SupportsIndex
 
 from graphc.errors import ArgumentError, MemoryLimitError
 from graphc.ir.graph import Graph
@@ -98,19 +100,26 @@ def _lines(plan: Plan, dispatch: int) -> str:
     return f" from {', '.join(lines[:2])}" if lines else ""
 
 
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:e\+?[0-9]{1,2})?)\s*((?:[kmg]i?)?b|)")
+"""A number and a unit, in ASCII."""
+
+
 def parse_bytes(limit: SupportsIndex | str | None) -> int | None:
-    """Bytes of a limit such as 1000000, "512MiB" or "2GB"; raises ArgumentError for what is no size above 0."""
+    """Bytes of a limit such as 1000000, "512MiB" or "1.5 GB"; raises ArgumentError for what is no size above 0.
+
+    A text that says bytes says whole ones; of a larger unit there may be a part.
+    """
     if limit is None:
         return None
     units = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
     try:
         if isinstance(limit, str):
-            text = limit.strip().lower().replace(" ", "")
-            digits = text.rstrip("bgikm")
-            found = int(float(digits) * units[text[len(digits) :]])
+            size = _SIZE.fullmatch(limit.strip().lower())
+            number, unit = Decimal(size[1]) if size else Decimal(0), units[size[2]] if size else 1
+            found = int(number * unit) if unit > 1 or number == int(number) else 0
         else:
             found = operator.index(int(limit) if isinstance(limit, float) and limit.is_integer() else limit)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         found = 0
     if found < 1 or isinstance(limit, bool):
         raise ArgumentError(f"memory_limit {limit!r} is no size: write bytes, or a text such as '512MiB'")

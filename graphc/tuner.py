@@ -10,6 +10,7 @@ the kernels, then by kernel and class of shapes; a file that cannot be read or w
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -139,8 +140,20 @@ class Cache:
             part = self.path.with_suffix(f".{os.getpid()}.part")
             part.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")
             os.replace(part, self.path)
-        except OSError as error:
-            log.warning("tuner: %s cannot be written (%s): what was measured is forgotten", self.path, error)
+        except (OSError, ValueError) as error:
+            _say_unwritable(self.path, str(getattr(error, "strerror", None) or error))
+
+    def check(self) -> None:
+        """Say, once for each file, that nothing can be kept where it cannot be written."""
+        part = self.path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            part.touch()
+            part.unlink()
+        except (OSError, ValueError) as error:
+            _say_unwritable(self.path, str(getattr(error, "strerror", None) or error))
 
     def _all(self) -> dict[str, Any]:
         try:
@@ -148,6 +161,11 @@ class Cache:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+@cache
+def _say_unwritable(path: Path, why: str) -> None:
+    log.warning("tuner: %s cannot be written (%s): what is measured is forgotten", path, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +269,7 @@ class Tuner:
         target = self._device.target
         known: dict[str, Choice] = self._cache.read(self.key)
         if measure:
+            self._cache.check()
             found = self._search([p for p in problems(graph, target) if p.name not in known])
             if found:
                 self._cache.write(self.key, found)

@@ -6,10 +6,11 @@ A corpus is one text. Models of names take its lines as documents; models of pro
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -121,6 +122,9 @@ def load(source: str | None = None) -> Corpus:
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with "\\n" between lines. Raises DataError if it is unreadable, binary or blank."""
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a device or a pipe may never end
+            raise DataError(f"{path}: cannot be read: it is no regular file")
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -161,6 +165,16 @@ def first_names() -> list[str]:
     """5,163 first names, in lower case, sorted: those of the PyPI package "names" (US census of 1990, MIT)."""
     found: set[str] = set()
     for file in ("dist.female.first", "dist.male.first"):
-        lines = files("names").joinpath(file).read_text(encoding="ascii").splitlines()
-        found.update(line.split()[0].lower() for line in lines if line.strip())
+        found.update(line.split()[0].lower() for line in _installed(file).splitlines() if line.strip())
     return sorted(found)
+
+
+def _installed(file: str) -> str:
+    """A file of the installed package "names", which is not imported: a names.py of the user's would run instead."""
+    try:
+        return Path(str(metadata.distribution("names").locate_file(f"names/{file}"))).read_text(encoding="ascii")
+    except (metadata.PackageNotFoundError, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"the built-in names cannot be read ({type(error).__name__}): pip install --force-reinstall names, "
+            "or give a file with --data"
+        ) from error

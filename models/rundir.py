@@ -125,6 +125,22 @@ class RunDirectory:
                 what = f"{path} is {have.get(path, 'missing')}, and that of config.json needs {need.get(path, 'none')}"
                 raise CheckpointError(f"{self.checkpoints()[-1]}: holds another model: {what}")
 
+    def check_config(self, wanted: Mapping[str, Any]) -> None:
+        """Raise CheckpointError where config.json says something else than the config that is made anew."""
+        raw, need = self.read_config(), json.loads(json.dumps(dict(wanted)))
+        where = self.path / "config.json"
+        for name, value in need.items():
+            have = raw.get(name)
+            if type(have) is not type(value):
+                raise CheckpointError(f"{where}: not the config of a run: {name} is {_shown(have)}")
+            old, new = (x if isinstance(x, dict) else {"": x} for x in (have, value))
+            for key in old:
+                if key not in new or new[key] != old[key]:
+                    field, made = f"{name}.{key}".rstrip("."), _shown(new[key]) if key in new else "absent"
+                    raise CheckpointError(
+                        f"{where}: {field} is {_shown(old[key])}, and the run's settings and data make it {made}"
+                    )
+
     def close(self) -> None:
         """Close metrics.jsonl."""
         if self._metrics is not None:
@@ -138,6 +154,11 @@ class RunDirectory:
             yield
         except OSError as error:
             raise CheckpointError(f"{error.filename or self.path}: cannot be written: {error.strerror}") from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 def _shapes(tree: Any) -> dict[str, str]:

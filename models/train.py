@@ -216,7 +216,8 @@ def train(
     Ctrl-C ends the loop after the submit under way and saves; a second one stops at once. A run that is refused, or
     stopped before its first step, leaves nothing behind; one without a checkpoint begins again with `resume`. Raises
     NonFiniteError when a loss is NaN or infinite: the last checkpoint is from before. Raises OutOfMemoryError, before
-    anything is allocated, where the device cannot hold the step; CheckpointError for the parameters of another model.
+    anything is allocated, where the device cannot hold the step; CheckpointError for the config or the parameters of
+    another model.
     """
     reporter = reporter or Silent()
     model = MODELS[run.model]
@@ -229,6 +230,7 @@ def train(
         if directory.checkpoints():
             wanted = {"params": params, "state": state}
             params, state, done = directory.load_newest()
+            directory.check_config({"config": asdict(config), "vocabulary": vocabulary.characters})
             directory.check({"params": params, "state": state}, wanted)
         else:
             reporter.note(f"{directory.path} ended before its first checkpoint: it begins again")

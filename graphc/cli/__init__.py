@@ -1,4 +1,5 @@
-"""The command `graphc`. Progress goes to stderr, results to stdout; exit status 0 done, 1 failed, 2 bad usage."""
+"""The command `graphc`. Progress goes to stderr, results to stdout; exit status 0 done, 1 failed, 2 bad usage,
+130 interrupted before there was something to keep."""
 
 from __future__ import annotations
 
@@ -9,10 +10,13 @@ from importlib import metadata
 
 import click
 
+from graphc import startup
 from graphc.cli import bench, export, graph, lr_find, profile, report, sample, selftest, system, train, tune
 from graphc.errors import GraphcError
 
 DEBUG = "GRAPHC_DEBUG"
+TOO_LARGE = ("Maximum allowed size exceeded", "Maximum allowed dimension exceeded", "array is too big")
+"""How NumPy begins to say that no address space holds an array, for which it raises a plain ValueError."""
 
 
 def _version() -> str:
@@ -23,8 +27,19 @@ def _version() -> str:
         return "(a checkout)"
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C while a command runs; click would print an empty line for a KeyboardInterrupt."""
+
+
 class _InOrder(click.Group):
     """Lists its commands as they were added: what a newcomer needs first stands first."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command; raises _Interrupted at Ctrl-C."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Names of the commands."""
@@ -58,6 +73,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. With GRAPHC_DEBUG set, an error shows its traceback."""
+    startup.release()
     sys.exit(run(arguments))
 
 
@@ -70,16 +86,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.ClickException as error:
         return _failed(error.format_message(), error)
-    except (click.Abort, KeyboardInterrupt):
-        return _failed("interrupted", None)
+    except (click.Abort, KeyboardInterrupt, _Interrupted):
+        _failed("interrupted", None)
+        return startup.INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone; keep Python from writing to it once more while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except GraphcError as error:
         return _failed(str(error), error)
+    except MemoryError as error:
+        return _failed(f"there is not enough memory: {str(error) or 'smaller sizes need less'}", error)
     except OSError as error:
         return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error), error)
+    except ValueError as error:
+        if not str(error).startswith(TOO_LARGE):
+            raise
+        return _failed(f"there is not enough memory: {error}", error)
     return status if isinstance(status, int) else 0
 
 

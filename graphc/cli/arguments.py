@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -19,6 +20,12 @@ TYPES: Final = {
     **{name: name for name in ("uint8", "int8", "int16")},
 }
 """Element types by graphc's names and by NumPy's."""
+
+MOST_BYTES: Final = 2**63 - 1
+"""What an array can have at most."""
+
+DIGITS: Final = 100
+"""Of a length, far more than any has."""
 
 WORDS: Final = {"true": True, "false": False, "none": None}
 _TOKEN: Final = re.compile(r"\s*([A-Za-z_]\w*|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[\[\](){}:,<]|\S)")
@@ -113,14 +120,22 @@ class _Reader:
         if name not in TYPES:
             raise ValueError(f"{name!r} is no element type ({', '.join(dtype.name for dtype in ALL_DTYPES)})")
         shape = [self._length(n) for n in self._several("]", self._next)] if self._taken("[") else []
+        if math.prod(n or 1 for n in shape) * np.dtype(TYPES[name]).itemsize > MOST_BYTES:
+            raise ValueError(f"{name}{shape} is larger than any memory")
         known = graphc.spec(tuple(shape), TYPES[name])
-        below = self._length(self._next()) if self._taken("<") else 0
-        if below and known.dtype.kind not in "iu":
+        if not self._taken("<"):
+            return Example(known.shape, known.dtype)
+        below = self._length(self._next())
+        if known.dtype.kind not in "iu":
             raise ValueError(f"{name} has no < that says what integers are below")
+        if below == 0:
+            raise ValueError("no integer from 0 on is below 0")
+        if below > np.iinfo(known.dtype).max + 1:
+            raise ValueError(f"{known.dtype} holds integers below {np.iinfo(known.dtype).max + 1}, not {below}")
         return Example(known.shape, known.dtype, below)
 
     @staticmethod
     def _length(token: str) -> int:
-        if not token.isdecimal():
-            raise ValueError(f"{token!r} is no length")
+        if not (token.isascii() and token.isdecimal()) or len(token) > DIGITS:
+            raise ValueError(f"{token!r:.60} is no length")
         return int(token)

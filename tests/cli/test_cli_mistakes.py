@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,55 @@ def test_data_of_every_kind(command: Any, file: str, status: int, text: str) -> 
     assert Path("run").exists() == (status == 0)
     if not status:
         assert command("sample", "run", "--count", 2, *ON_HOST).status == 0
+
+
+def test_data_that_never_end_are_refused(command: Any) -> None:
+    os.mkfifo("pipe")
+    for file in ("/dev/zero", "pipe"):
+        result = command("train", "bigram", "--data", file, "--steps", 2, "--out", "run", *ON_HOST)
+        assert (result.status, result.last.endswith(f"{file}: cannot be read: it is no regular file")) == (1, True)
+
+
+def test_the_built_in_names_are_no_module_of_the_users(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("names.py").write_text("raise SystemExit('mine')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "names", raising=False)
+    assert len(data.load().documents) == 5163
+    monkeypatch.setattr(metadata, "distribution", lambda name: metadata.Distribution.from_name("is-not-there"))
+    result = command("train", "bigram", "--steps", 1, "--out", "other", *ON_HOST)
+    assert (result.status, "give a file with --data" in result.last) == (1, True)
+
+
+HUGE = str(10**11), str(10**22)
+"""More than any memory, and more than any address says."""
+
+
+@pytest.mark.parametrize("size", HUGE)
+def test_sizes_that_no_memory_holds(command: Any, trained: Any, size: str) -> None:
+    trained("run", "mlp")
+    for words in (
+        ["train", "mlp", "--data", "names.txt", "--out", "big", "--set", f"hidden={size}"],
+        ["train", "mlp", "--data", "names.txt", "--out", "big", "--batch-size", size[:15]],
+        ["lr-find", "mlp", "--data", "names.txt", "--set", f"hidden={size}"],
+        ["graph", "mlp", "--set", f"hidden={size}"],
+        ["sample", "run", "--count", size, "--length", "1"],
+    ):
+        result = command(*words, *ON_HOST)
+        said = "there is not enough memory: " in result.last or "mlp: Maximum allowed size exceeded" in result.err
+        assert (result.status, said) == (1, True), (words, result.err)
+    assert not Path("big").exists()
+
+
+@pytest.mark.parametrize("model", ["mlp", "microgpt"])
+def test_memory_that_ends_is_a_sentence(command: Any, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(source: str | None) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(data, "load", ends)
+    result = train(command, model=model)
+    assert (result.status, result.last) == (1, "graphc: error: there is not enough memory: smaller sizes need less")
 
 
 @pytest.mark.parametrize("model", ["mlp", "batchnorm_mlp", "microgpt"])
@@ -256,8 +307,8 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "no step": (lambda: graphc.save(NEWEST, {"params": {}, "state": {}}), "not a checkpoint"),
     "a folder": (lambda: folder_for_a_file(NEWEST), ""),
 }  # fmt: skip
-RESUMED_ALL_THE_SAME = {"no checkpoint", "characters that the model has not", "another size", "an unknown setting"}
-"""Config and vocabulary are made anew, of the data and the settings; without a checkpoint a run begins again."""
+RESUMED_ALL_THE_SAME = {"no checkpoint"}
+"""Without a checkpoint a run begins again, with config and vocabulary made anew."""
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -270,6 +321,16 @@ def test_runs_that_are_not_what_they_were(command: Any, trained: Any, damage: st
     assert (sampled.status, text in sampled.last) == (1, True), sampled.err
     resumed = command("train", "--resume", "run", "--steps", 3, *ON_HOST)
     assert resumed.status == (0 if damage in RESUMED_ALL_THE_SAME else 1), resumed.err
+
+
+@pytest.mark.parametrize(("field", "value"), [("hidden", 7), ("embed", 3), ("window", 4), ("std", 9.0), ("more", 1)])
+def test_a_config_that_was_changed_is_not_gone_on_with(command: Any, trained: Any, field: str, value: Any) -> None:
+    trained("run", "mlp")
+    config = json.loads(Path("run/config.json").read_text())["config"]
+    assert command("train", "--resume", "run", "--steps", 3, *ON_HOST).status == 0
+    write("config.json", {"config": {**config, field: value}})
+    result = command("train", "--resume", "run", "--steps", 4, *ON_HOST)
+    assert (result.status, f"config.{field} is {value}" in result.last) == (1, True), result.err
 
 
 METRICS: dict[str, tuple[Any, str]] = {

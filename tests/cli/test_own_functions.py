@@ -160,7 +160,9 @@ def test_what_calls_a_command_is_no_line_of_the_users(command: Command) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "f32[3", "f32[a]", "f32[-1]", "f32[3]<2", "i32[3]<", "{w f32[3]}", "{w: f32[3]", "[f32 f32]", "f32[3] 4", "%"],
+    ["", "f32[3", "f32[a]", "f32[-1]", "f32[3]<2", "i32[3]<", "{w f32[3]}", "{w: f32[3]", "[f32 f32]", "f32[3] 4", "%",
+     "i32[3]<0", "i32[3]<99999999999", "uint8[3]<99999999999", "f32[99999999999999999999]",
+     "f32[9999999999,9999999999]", "i32[" + "9" * 5000 + "]", "f32[\uff19]"],
 )  # fmt: skip
 def test_texts_that_are_no_arguments(text: str) -> None:
     with pytest.raises(click.UsageError, match="write f32"):
@@ -169,6 +171,7 @@ def test_texts_that_are_no_arguments(text: str) -> None:
 
 def test_texts_of_arguments() -> None:
     found = parse("{a: [f32[2,3], -1.5e1], b: (i32[4]<7, true, none), c: bool}")
+    assert parse("i32[3]<2147483648").below == 2**31
     arrays = graphc.tree.map(lambda x: x.filled(np.random.default_rng(0)) if isinstance(x, Example) else x, found)
     assert arrays["a"][0].shape == (2, 3)
     assert arrays["a"][1] == -15

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.limit import parse_bytes
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -189,3 +190,26 @@ def test_compiled_functions_are_copied_and_pickled_as_functions_are() -> None:
     nameless = graphc.compile(lambda x: x, device="numpy")
     with pytest.raises((pickle.PicklingError, AttributeError), match="pickle"):
         pickle.dumps(nameless)
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"),
+    [
+        (7, 7), (7.0, 7), (None, None), ("7", 7), ("1e6", 10**6), ("512MiB", 512 << 20), (" 1.5 gb ", 15 * 10**8),
+        ("1.1KiB", 1126), ("2.0", 2),
+    ],
+)  # fmt: skip
+def test_sizes_of_limits(limit: Any, found: int | None) -> None:
+    assert parse_bytes(limit) == found
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        0, -1, 1.5, True, "1.5", "1.5b", "0.5B", "\uff19MiB", "1_000", "5 12", "1e", "", "MiB", "-1MB", "nan", "inf",
+        "1e999", "0", "1kk", [7], np.inf, "\u0661",
+    ],
+)  # fmt: skip
+def test_what_is_no_size_of_a_limit(limit: Any) -> None:
+    with pytest.raises(graphc.ArgumentError, match="is no size"):
+        parse_bytes(limit)

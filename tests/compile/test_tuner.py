@@ -317,3 +317,30 @@ def test_the_command_tunes_a_model_and_keeps_what_it_found(
     assert f"0 kernels measured now, 0 better than by rule; kept in {tmp_path}" in capsys.readouterr().out
     assert cli.run(["tune", "mlp", "--device", "numpy"]) == 1
     assert "tune needs a WebGPU adapter" in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "tuned.json", tmp_path):
+        caplog.clear()
+        for _ in range(2):
+            Cache(path).check()
+            Cache(path).write("d", {"p": (1, 2)})
+        (record,) = caplog.records
+        assert record.getMessage().startswith(f"tuner: {path} cannot be written (")
+    caplog.clear()
+    Cache(tmp_path / "new" / "tuned.json").check()
+    assert not caplog.records
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_measuring_says_that_nothing_can_be_kept(device: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    nothing_to_measure = Builder()
+    x = nothing_to_measure.input(TensorType((3,), f32))
+    graph = nothing_to_measure.build([nothing_to_measure.apply(by_name("tanh"), x)])
+    unwritable = Cache(tmp_path / "file" / "tuned.json")
+    Tuner(device, unwritable).target(graph, measure=False)
+    assert not caplog.records
+    Tuner(device, unwritable).target(graph, measure=True)
+    assert "cannot be written" in caplog.text

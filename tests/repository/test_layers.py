@@ -15,7 +15,7 @@ FOLDERS = {"graphc": "graphc", "passes": "graphc.passes", "kernels": "graphc.ker
 MOST_LINES = 500
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "tree", "kernels"),
+    ("errors", "tree", "kernels", "startup"),
     ("ir",),
     ("plan",),
     ("ops",),
