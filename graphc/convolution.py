@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ops import by_name
+from graphc.tracing.operands import integer, operand, takes
 from graphc.tracing.trace import apply
 
 Array = Any
@@ -27,6 +28,7 @@ MOST: Final = 3
 """Spatial axes at most."""
 
 
+@takes(numbers="x w")
 def conv(
     x: Array,
     w: Array,
@@ -43,13 +45,15 @@ def conv(
     ceil(space / stride) results. groups: each has its part of the channels of x, and of those of the result. Raises
     ShapeError, and ArgumentError for settings that make no sense.
     """
-    x, w = array_like(x), array_like(w)
+    x, w = _of_one_kind("conv", x, w)
+    integer("conv", "groups", groups)
     axes = _axes("conv", x, w, "[O, C / groups, *kernel]")
     strides, dilations = _each("conv: stride", stride, axes, 1), _each("conv: dilation", dilation, axes, 1)
     around = _around("conv", x.shape[2:], w.shape[2:], strides, dilations, padding)
     return convolved(x, w, strides, dilations, around, [1] * axes, groups)
 
 
+@takes(numbers="x w")
 def conv_transpose(
     x: Array,
     w: Array,
@@ -67,7 +71,8 @@ def conv_transpose(
     that it is the transpose of; output_padding, less than the stride or the dilation, adds elements at the end. The
     layout of w is that of PyTorch and ONNX. Raises ShapeError, and ArgumentError for settings that make no sense.
     """
-    x, w = array_like(x), array_like(w)
+    x, w = _of_one_kind("conv_transpose", x, w)
+    integer("conv_transpose", "groups", groups)
     axes = _axes("conv_transpose", x, w, "[C, O / groups, *kernel]")
     strides = _each("conv_transpose: stride", stride, axes, 1)
     dilations = _each("conv_transpose: dilation", dilation, axes, 1)
@@ -88,6 +93,7 @@ def conv_transpose(
     return convolved(x, kernel, [1] * axes, dilations, around, strides, groups)
 
 
+@takes(numbers="x")
 def max_pool(
     x: Array,
     window: Setting,
@@ -101,8 +107,6 @@ def max_pool(
     Raises ShapeError, and ArgumentError for settings that make no sense.
     """
     x = array_like(x)
-    if x.dtype.kind not in "fiu":
-        raise DTypeError(f"max_pool: x is {x.dtype}: needs numbers")
     least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
 
     def greater(a: Array, b: Array) -> Array:
@@ -111,6 +115,7 @@ def max_pool(
     return _pooled("max_pool", x, window, stride, padding, least, greater)[0]
 
 
+@takes(floats="x")
 def avg_pool(
     x: Array,
     window: Setting,
@@ -122,8 +127,6 @@ def avg_pool(
     Half precision is summed in single. Settings and errors are those of `max_pool`; DTypeError for what is no float.
     """
     x = array_like(x)
-    if x.dtype.kind != "f":
-        raise DTypeError(f"avg_pool: x is {x.dtype}: needs floats, as x.astype(np.float32) has them")
     half = x.dtype == np.float16
     total, count = _pooled("avg_pool", x.astype(np.float32) if half else x, window, stride, padding, 0, np.add)
     mean = total * np.asarray(1 / count, total.dtype)
@@ -133,6 +136,14 @@ def avg_pool(
 def array_like(x: Any) -> Array:
     """`x` itself where it is an array of some kind, else the ndarray of a number or list."""
     return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def _of_one_kind(name: str, x: Array, w: Array) -> tuple[Array, Array]:
+    """Both as arrays; raises DTypeError where one holds floats and the other does not."""
+    x, w = array_like(x), array_like(w)
+    if x.dtype.kind != w.dtype.kind:
+        x, w = operand(name, "x", x), operand(name, "w", w)
+    return x, w
 
 
 def _axes(name: str, x: Array, w: Array, layout: str) -> int:
@@ -148,7 +159,8 @@ def _axes(name: str, x: Array, w: Array, layout: str) -> int:
 
 def _each(what: str, given: Setting, axes: int, least: int) -> list[int]:
     """A setting for each axis; raises ArgumentError where it is none."""
-    found = list(given) if isinstance(given, Sequence | np.ndarray) else [given] * axes
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    found = list(given) if isinstance(given, Sequence) else [given] * axes
     if len(found) != axes or any(not isinstance(n, int | np.integer) or n < least for n in found):
         raise ArgumentError(f"{what} {given!r}: write a number of {least} or more, or {axes} of them")
     return [int(n) for n in found]
@@ -163,7 +175,7 @@ def _around(
     padding: Setting | str,
 ) -> Around:
     """What `padding` says, for each axis."""
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         totals = [
             max((-(-size // step) - 1) * step + (taps - 1) * apart + 1 - size, 0)
             for size, taps, step, apart in zip(space, kernel, strides, dilations, strict=True)

@@ -11,12 +11,14 @@ from graphc.convolution import array_like
 from graphc.errors import ArgumentError, ShapeError
 from graphc.nn.shared import Array, shifted
 from graphc.ops import by_name
+from graphc.tracing.operands import check_axis, flag, takes
 from graphc.tracing.trace import apply
 
 Approximate = bool | Literal["none", "tanh"]
 """Whether gelu takes its tanh form, as a truth value or by PyTorch's names."""
 
 
+@takes()
 def relu(x: Array) -> Array:
     """max(x, 0) for each element; NaN stays NaN. The gradient at 0 is 0, as in PyTorch."""
     x = array_like(x)
@@ -24,37 +26,47 @@ def relu(x: Array) -> Array:
     return np.where(x <= 0, 0, x)
 
 
+@takes(floats="x")
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)) for each element, accurate for all x."""
+    """1 / (1 + exp(-x)) for each element, accurate for all x. Raises DTypeError for what is no float."""
     return apply(by_name("sigmoid"), array_like(x))
 
 
+@takes(floats="x")
 def silu(x: Array) -> Array:
     """x * sigmoid(x), also called swish. Source: arXiv:1702.03118."""
     x = array_like(x)
     return x * sigmoid(x)
 
 
+@takes()
 def gelu(x: Array, approximate: Approximate = False) -> Array:
     """x * Phi(x), with Phi the normal distribution function; `approximate` takes its tanh form.
 
     Raises ArgumentError for an approximation of another name.
     Source: arXiv:1606.08415.
     """
-    x = array_like(x)
-    if isinstance(approximate, str) and approximate not in ("none", "tanh"):
-        raise ArgumentError(f"gelu: approximate is {approximate!r}: write True or 'tanh', False or 'none'")
-    if approximate not in (False, "none"):
+    return _gelu("gelu", array_like(x), approximate)
+
+
+def _gelu(name: str, x: Array, approximate: Approximate) -> Array:
+    if not isinstance(approximate, str):
+        flag(name, "approximate", approximate)
+    elif approximate not in ("none", "tanh"):
+        raise ArgumentError(f"{name}: approximate is {approximate!r}: write True or 'tanh', False or 'none'")
+    if approximate and approximate != "none":
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + apply(by_name("erf"), x * math.sqrt(0.5)))
 
 
+@takes(numbers="x")
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)) for each element, without overflow."""
     x = array_like(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+@takes(floats="gate")
 def swiglu(gate: Array, up: Array | None = None, axis: int = -1) -> Array:
     """silu(gate) * up. Without `up`, the halves of `gate` along `axis` are both.
 
@@ -64,10 +76,11 @@ def swiglu(gate: Array, up: Array | None = None, axis: int = -1) -> Array:
     return silu(gate) * up
 
 
+@takes()
 def geglu(gate: Array, up: Array | None = None, axis: int = -1, approximate: Approximate = False) -> Array:
     """gelu(gate) * up, as `swiglu`; `approximate` takes gelu's tanh form. Source: arXiv:2002.05202."""
     gate, up = _gated("geglu", gate, up, axis)
-    return gelu(gate, approximate) * up
+    return _gelu("geglu", gate, approximate) * up
 
 
 def _gated(name: str, gate: Array, up: Array | None, axis: int) -> tuple[Array, Array]:
@@ -84,14 +97,20 @@ def _gated(name: str, gate: Array, up: Array | None, axis: int) -> tuple[Array, 
     return gate, up
 
 
+@takes(numbers="x")
 def softmax(x: Array, axis: int = -1) -> Array:
-    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    """exp(x) / sum(exp(x)) along `axis`, without overflow. Raises ShapeError for an axis that there is not."""
+    x = array_like(x)
+    check_axis("softmax", x, axis)
     weights = np.exp(shifted(x, axis))
     return weights / np.sum(weights, axis=axis, keepdims=True)
 
 
+@takes(numbers="x")
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """log(softmax(x)) along `axis`, without overflow and without losing small probabilities."""
+    """log(softmax(x)) along `axis`, without overflow and without losing small probabilities. Errors: `softmax`."""
+    x = array_like(x)
+    check_axis("log_softmax", x, axis)
     lower = shifted(x, axis)
     if not lower.shape[axis]:
         return lower

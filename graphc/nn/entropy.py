@@ -12,10 +12,12 @@ from graphc.nn.activations import softplus
 from graphc.nn.reduction import REDUCTIONS, check_reduction, counted, elementwise, operands, reduced
 from graphc.nn.shared import Array, check_integer, in_range, shifted
 from graphc.ops import by_name
+from graphc.tracing.operands import at_least, check_fits, takes
 from graphc.tracing.trace import Tracer, apply
 from graphc.transforms import custom_vjp
 
 
+@takes(floats="logits")
 def cross_entropy(
     logits: Array,
     labels: Array,
@@ -77,6 +79,7 @@ def cross_entropy(
     return _over_weights(losses, each, reduction, weights, kept, logits.dtype)
 
 
+@takes(floats="logs")
 def nll_loss(
     logs: Array,
     labels: Array,
@@ -107,11 +110,13 @@ def nll_loss(
     return _over_weights(losses * each, each, reduction, weights, kept, logs.dtype)
 
 
+@takes()
 def binary_cross_entropy(p: Array, target: Array, mask: Array | None = None, *, reduction: str = "mean") -> Array:
     """-(target * log p + (1 - target) * log(1 - p)) for each element, in nats. Logarithms are -100 at least.
 
-    p: probabilities. target: of the same shape, or a number; 0, 1 or what is between. mask, reduction and errors are
-    those of `mse_loss`. `binary_cross_entropy_with_logits` is more accurate. Source: torch.nn.functional.
+    p: probabilities. target: of the same shape, or a number; 0, 1 or what is between, and ArgumentError for
+    another number. mask, reduction and errors are those of `mse_loss` otherwise.
+    `binary_cross_entropy_with_logits` is more accurate. Source: torch.nn.functional.
     """
 
     def logs(p: Array) -> tuple[Array, Array]:
@@ -130,10 +135,12 @@ def binary_cross_entropy(p: Array, target: Array, mask: Array | None = None, *, 
     # As in torch: the gradient where p is 0 or 1 and should not be is large, not 0 times infinity.
     rule = custom_vjp(loss, lambda p, t: (loss(p, t), (p, t)), backward)
     p, target = operands("binary_cross_entropy", p, target)
+    _check_number("binary_cross_entropy", target)
     target = np.broadcast_to(target, p.shape)
     return elementwise("binary_cross_entropy", rule, [p, target], mask, reduction)
 
 
+@takes()
 def binary_cross_entropy_with_logits(
     x: Array,
     target: Array,
@@ -147,6 +154,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: what positive targets count, a number or broadcast to x; so many times as a negative one.
     """
     x, target = operands("binary_cross_entropy_with_logits", x, target)
+    _check_number("binary_cross_entropy_with_logits", target)
 
     def loss(x: Array, t: Array, *more: Array) -> Array:
         if not more:
@@ -155,11 +163,19 @@ def binary_cross_entropy_with_logits(
 
     given = [x, target]
     if pos_weight is not None:
+        check_fits(
+            "binary_cross_entropy_with_logits",
+            "pos_weight",
+            array_like(pos_weight),
+            x.shape,
+            "a number or an array like x",
+        )
         given.append(np.broadcast_to(array_like(pos_weight), x.shape))
     given = operands("binary_cross_entropy_with_logits", *given)
     return elementwise("binary_cross_entropy_with_logits", loss, given, mask, reduction)
 
 
+@takes()
 def kl_div(
     logs: Array,
     target: Array,
@@ -187,6 +203,12 @@ def kl_div(
 
     made = elementwise("kl_div", loss, [logs, target], mask, "sum" if reduction == "batchmean" else reduction)
     return made / logs.shape[0] if reduction == "batchmean" else made
+
+
+def _check_number(name: str, target: Array) -> None:
+    """Raise ArgumentError for one number for all elements that is no probability. What arrays hold is not looked at."""
+    if not target.ndim:
+        at_least(name, "target", target, 0, 1)
 
 
 def _log_softmax(logits: Array, kept: Array | None) -> Array:

@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 
 from graphc.convolution import array_like
-from graphc.errors import ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.types import as_shape
 from graphc.nn.activations import softmax
 from graphc.nn.shared import Array
+from graphc.tracing.operands import check_fits, takes
 from graphc.updates import at
 
 Cache = dict[str, Array]
 """Keys, values, and the number of positions that they are of: see `kv_cache`."""
 
 
+@takes()
 def causal_mask(queries: int, keys: int | None = None) -> Array:
     """Bool [queries, keys]: True where a query may see a key, which is not after it. The last query sees all keys."""
-    keys = queries if keys is None else keys
+    queries, keys = as_shape((queries, queries if keys is None else keys), "causal_mask: queries and keys")
     return np.tril(np.ones((queries, keys), dtype=np.bool_), k=keys - queries)
 
 
+@takes(floats="q k v")
 def attention(
     q: Array,
     k: Array,
@@ -44,9 +47,13 @@ def attention(
     Heads are along axis -3: of k and v there may be fewer, each of which serves heads next to each other
     (grouped-query attention): q [..., H, T, D], k [..., K, S, D], v [..., K, S, E], where K divides H.
     alibi_slopes: [H], one for each head: scores fall by it with each position between query and key, see
-    `graphc.nn.alibi_slopes`. Raises ShapeError. Source: arXiv:1706.03762, arXiv:2305.13245.
+    `graphc.nn.alibi_slopes`. Raises ShapeError, ArgumentError, and DTypeError for integers.
+    Source: arXiv:1706.03762, arXiv:2305.13245.
     """
+    q, k, v = map(array_like, (q, k, v))
     groups = _groups(q, k, v)
+    if mask is not None:
+        check_fits("attention", "mask", array_like(mask), (*q.shape[:-1], k.shape[-2]), "one that broadcasts")
     if groups > 1 and mask is None and alibi_slopes is None:
         # Views of what lies in memory, which kernels of attention read as they are.
         k, v, groups = _repeated(k, groups), _repeated(v, groups), 1
@@ -58,6 +65,7 @@ def attention(
     return _attended(q, k, v, groups, causal, scale, seen, bias, alibi_slopes, k.shape[-2] - q.shape[-2])
 
 
+@takes()
 def kv_cache(
     batch: int | Sequence[int],
     heads: int,
@@ -80,6 +88,7 @@ def kv_cache(
     }
 
 
+@takes(floats="q k v")
 def cached_attention(
     q: Array,
     k: Array,
@@ -96,6 +105,9 @@ def cached_attention(
     writes the new keys and values into the memory of the old cache where that is donated, or the carry of a loop.
     Raises ShapeError, and IndexRangeError when a result is read where the cache has no room left.
     """
+    if not isinstance(cache, dict) or not {"k", "v", "length"} <= cache.keys():
+        raise ArgumentError("cached_attention: cache has to be one that kv_cache made")
+    q, k, v = map(array_like, (q, k, v))
     groups = _groups(q, k, v)
     old, done = cache["k"], cache["length"]
     for name, new in (("k", k), ("v", v)):

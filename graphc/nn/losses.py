@@ -16,9 +16,11 @@ from graphc.nn.activations import relu, softplus
 from graphc.nn.reduction import elementwise, operands
 from graphc.nn.shared import Array
 from graphc.ops import by_name
+from graphc.tracing.operands import at_least, check_axis, check_fits, takes
 from graphc.tracing.trace import apply
 
 
+@takes()
 def mse_loss(x: Array, target: Array, mask: Array | None = None, *, reduction: str = "mean") -> Array:
     """(x - target)^2 for each element: the mean, the sum, or each of them ("none").
 
@@ -28,11 +30,13 @@ def mse_loss(x: Array, target: Array, mask: Array | None = None, *, reduction: s
     return elementwise("mse_loss", lambda x, t: (x - t) * (x - t), operands("mse_loss", x, target), mask, reduction)
 
 
+@takes()
 def l1_loss(x: Array, target: Array, mask: Array | None = None, *, reduction: str = "mean") -> Array:
     """|x - target| for each element, as `mse_loss`. The gradient where both are equal is 0."""
     return elementwise("l1_loss", lambda x, t: np.abs(x - t), operands("l1_loss", x, target), mask, reduction)
 
 
+@takes()
 def huber_loss(
     x: Array, target: Array, mask: Array | None = None, *, delta: float = 1.0, reduction: str = "mean"
 ) -> Array:
@@ -46,6 +50,7 @@ def huber_loss(
     return elementwise("huber_loss", loss, operands("huber_loss", x, target), mask, reduction)
 
 
+@takes()
 def smooth_l1_loss(
     x: Array, target: Array, mask: Array | None = None, *, beta: float = 1.0, reduction: str = "mean"
 ) -> Array:
@@ -61,12 +66,14 @@ def smooth_l1_loss(
     return elementwise("smooth_l1_loss", loss, operands("smooth_l1_loss", x, target), mask, reduction)
 
 
+@takes()
 def soft_margin_loss(x: Array, target: Array, mask: Array | None = None, *, reduction: str = "mean") -> Array:
     """log(1 + exp(-target * x)) for each element, without overflow; target: 1 or -1. As `mse_loss`."""
     given = operands("soft_margin_loss", x, target)
     return elementwise("soft_margin_loss", lambda x, t: softplus(-(t * x)), given, mask, reduction)
 
 
+@takes()
 def hinge_embedding_loss(
     x: Array, target: Array, mask: Array | None = None, *, margin: float = 1.0, reduction: str = "mean"
 ) -> Array:
@@ -77,6 +84,7 @@ def hinge_embedding_loss(
     )
 
 
+@takes()
 def margin_ranking_loss(
     x1: Array,
     x2: Array,
@@ -94,6 +102,7 @@ def margin_ranking_loss(
     return elementwise("margin_ranking_loss", lambda a, b, t: relu(margin - t * (a - b)), given, mask, reduction)
 
 
+@takes()
 def gaussian_nll_loss(
     x: Array,
     target: Array,
@@ -107,11 +116,13 @@ def gaussian_nll_loss(
     """(log var + (x - target)^2 / var) / 2: how unlikely targets are under a mean x and a variance, in nats.
 
     var: of the shape of x, a number, or with a last axis of 1. It is raised to `eps` at least, as if it were that for
-    the gradient. full: with the constant log(2 pi) / 2. As `mse_loss` otherwise.
+    the gradient; a number below 0 is an ArgumentError. full: with the constant log(2 pi) / 2. As `mse_loss` otherwise.
     """
     _check_positive("gaussian_nll_loss: eps", eps)
     x, target = operands("gaussian_nll_loss", x, target)
     var = array_like(var)
+    if not var.ndim:
+        at_least("gaussian_nll_loss", "var", var)
     var = np.broadcast_to(var, x.shape) if var.ndim == x.ndim and var.shape[-1:] == (1,) else var
     stop = by_name("stop_gradient")
 
@@ -123,6 +134,7 @@ def gaussian_nll_loss(
     return elementwise("gaussian_nll_loss", loss, operands("gaussian_nll_loss", x, target, var), mask, reduction)
 
 
+@takes()
 def poisson_nll_loss(
     x: Array,
     target: Array,
@@ -138,6 +150,7 @@ def poisson_nll_loss(
     log_input=False: x is the rate itself, and the loss x - target * log(x + eps). full: with Stirling's approximation
     of log(target!) where the target is above 1. As `mse_loss` otherwise.
     """
+    at_least("poisson_nll_loss", "eps", eps)
 
     def loss(x: Array, t: Array) -> Array:
         made = np.exp(x) - t * x if log_input else x - t * np.log(x + eps)
@@ -150,18 +163,24 @@ def poisson_nll_loss(
     return elementwise("poisson_nll_loss", loss, operands("poisson_nll_loss", x, target), mask, reduction)
 
 
+@takes()
 def cosine_similarity(a: Array, b: Array, axis: int = -1, eps: float = 1e-8) -> Array:
     """The cosine of the angle between a and b along an axis: sum(a b) / (max(|a|, eps) max(|b|, eps)).
 
     a, b: arrays that broadcast. Half precision is computed in single. The gradient of vectors shorter than eps is that
     of sum(a b) alone. Source: torch.nn.functional.cosine_similarity.
     """
+    at_least("cosine_similarity", "eps", eps)
+    a, b = array_like(a), array_like(b)
+    check_fits("cosine_similarity", "a", a, b.shape, "arrays that broadcast")
     a, b = operands("cosine_similarity", *np.broadcast_arrays(a, b))
+    check_axis("cosine_similarity", a, axis)
     first, second = (x.astype(np.float32) if x.dtype == np.float16 else x for x in (a, b))
     made = np.sum(first * second, axis=axis) * _over_length(first, axis, eps) * _over_length(second, axis, eps)
     return made.astype(a.dtype)
 
 
+@takes()
 def cosine_embedding_loss(
     x1: Array,
     x2: Array,
@@ -185,6 +204,7 @@ def cosine_embedding_loss(
     return elementwise("cosine_embedding_loss", loss, [x1, x2, target], mask, reduction, axes=1)
 
 
+@takes()
 def triplet_margin_loss(
     anchor: Array,
     positive: Array,

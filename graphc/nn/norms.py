@@ -10,26 +10,29 @@ from graphc.convolution import array_like
 from graphc.errors import ArgumentError, ShapeError
 from graphc.nn.shared import Array, half_again
 from graphc.ops import by_name
+from graphc.tracing.operands import at_least, check_axis, check_fits, takes
 from graphc.tracing.trace import apply
 from graphc.transforms import custom_vjp
 
 
+@takes()
 def layer_norm(x: Array, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """(x - mean) / sqrt(var + eps) * gain + bias over the last axis. x: [..., D], gain and bias: [D].
 
     Numbers may be so large that their squares overflow; half precision is computed in single.
     Source: arXiv:1607.06450.
     """
-    return _affine(_standardized(array_like(x), eps, True), gain, bias)
+    return _affine("layer_norm", _standardized(_rows("layer_norm", x, eps), eps, True), gain, bias)
 
 
+@takes()
 def rms_norm(x: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
     """x / sqrt(mean(x^2) + eps) * gain over the last axis. x: [..., D], gain: [D].
 
     Numbers may be so large that their squares overflow; half precision is computed in single.
     Source: arXiv:1910.07467.
     """
-    return _affine(_standardized(array_like(x), eps, False), gain, None)
+    return _affine("rms_norm", _standardized(_rows("rms_norm", x, eps), eps, False), gain, None)
 
 
 _LARGE = 2.0**38
@@ -75,12 +78,27 @@ def _standardized(x: Array, eps: float, centred: bool) -> Array:
     return custom_vjp(function, forward, backward)(x)
 
 
-def _affine(y: Array, gain: Array | None, bias: Array | None) -> Array:
+def _rows(name: str, x: Array, eps: float) -> Array:
+    """x as an array; raises ShapeError for a number, ArgumentError for an eps below 0."""
+    at_least(name, "eps", eps)
+    x = array_like(x)
+    if x.ndim < 1:
+        raise ShapeError(f"{name}: x is a number: need [..., D]")
+    return x
+
+
+def _affine(name: str, y: Array, gain: Array | None, bias: Array | None) -> Array:
     if gain is not None:
+        gain = array_like(gain)
+        check_fits(name, "gain", gain, y.shape, "a number for each channel")
         y = y * gain
+    if bias is not None:
+        bias = array_like(bias)
+        check_fits(name, "bias", bias, y.shape, "a number for each channel")
     return y if bias is None else y + bias
 
 
+@takes()
 def batch_norm(
     x: Array,
     gain: Array,
@@ -100,9 +118,12 @@ def batch_norm(
     unbiased, as in PyTorch); in evaluation the running ones normalise and stay. Raises ShapeError, too for a training
     batch of fewer than two rows. Source: arXiv:1502.03167.
     """
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(f"batch_norm: x has shape {x.shape}: there is no axis {axis}")
+    at_least("batch_norm", "eps", eps)
+    x, gain, bias, mean, var = map(array_like, (x, gain, bias, mean, var))
+    check_axis("batch_norm", x, axis)
     after = x.ndim - 1 - axis % x.ndim
+    for what, given in (("gain", gain), ("bias", bias), ("mean", mean), ("var", var)):
+        check_fits("batch_norm", what, given, x.shape[axis : axis + 1 or None], "a number for each channel")
 
     def spread(of_channel: Array) -> Array:
         return np.reshape(of_channel, (-1, *(1,) * after)) if after else of_channel
@@ -127,6 +148,7 @@ def batch_norm(
     return y, (new_mean, new_var)
 
 
+@takes()
 def group_norm(x: Array, groups: int, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """Normalise groups of channels of each example: (x - mean) / sqrt(var + eps) * gain + bias.
 
@@ -143,6 +165,7 @@ def group_norm(x: Array, groups: int, gain: Array | None = None, bias: Array | N
     return _grouped("group_norm", x, int(groups), gain, bias, eps)
 
 
+@takes()
 def instance_norm(x: Array, gain: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """Normalise each channel of each example over space: (x - mean) / sqrt(var + eps) * gain + bias.
 
@@ -158,11 +181,12 @@ def instance_norm(x: Array, gain: Array | None = None, bias: Array | None = None
 
 
 def _grouped(name: str, x: Array, groups: int, gain: Array | None, bias: Array | None, eps: float) -> Array:
+    at_least(name, "eps", eps)
     count, channels, *space = x.shape
     size = channels // max(groups, 1) * math.prod(space)
     rows = _standardized(np.reshape(x, (count, groups, size)), eps, True)
     y = np.reshape(rows, x.shape)
-    return _affine(y, *(_of_channels(name, x, what, given) for what, given in (("gain", gain), ("bias", bias))))
+    return _affine(name, y, *(_of_channels(name, x, what, given) for what, given in (("gain", gain), ("bias", bias))))
 
 
 def _of_channels(name: str, x: Array, what: str, given: Array | None) -> Array | None:

@@ -10,9 +10,11 @@ from graphc.convolution import array_like
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.types import as_shape
 from graphc.nn.shared import Array, half_again
+from graphc.tracing.operands import takes
 from graphc.tracing.trace import Tracer
 
 
+@takes(floats="x")
 def rotary_embedding(
     x: Array,
     positions: Array | None = None,
@@ -27,7 +29,8 @@ def rotary_embedding(
     many. Pair i turns by position * base ** (-2 i / dims). Pairs are elements i and i + dims / 2, or with `interleaved`
     2 i and 2 i + 1. dims: so many elements turn, the first ones; all of D unless given.
     Known positions are turned into sines and cosines in float64 at once, traced ones in the program in float32; half
-    precision is computed in single. Raises ShapeError and ArgumentError. Source: arXiv:2104.09864.
+    precision is computed in single. Raises ShapeError, ArgumentError, and DTypeError for integers.
+    Source: arXiv:2104.09864.
     """
     x = array_like(x)
     if x.ndim < 2:
@@ -66,6 +69,7 @@ def _partners(x: Array, interleaved: bool) -> Array:
     return np.reshape(np.flip(pairs, -1), x.shape)
 
 
+@takes()
 def alibi_slopes(heads: int) -> Array:
     """By how much the scores of each head fall with each position of distance: f32 [heads], for `attention`.
 
@@ -81,6 +85,7 @@ def alibi_slopes(heads: int) -> Array:
     return np.concatenate([slopes, more])[:count].astype(np.float32)
 
 
+@takes()
 def alibi(heads: int, queries: int, keys: int | None = None) -> Array:
     """What attention with linear biases adds to scores: f32 [heads, queries, keys], -slope * |distance|.
 

@@ -16,12 +16,14 @@ from graphc.errors import ShapeError
 from graphc.nn.activations import sigmoid
 from graphc.nn.shared import Array
 from graphc.scan import scan
+from graphc.tracing.operands import operand, takes
 from graphc.tree import map as map_tree
 
 LstmState = tuple[Array, Array]
 """(h, c) of an LSTM."""
 
 
+@takes(floats="x h w_ih w_hh b_ih b_hh")
 def gru_cell(
     x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None, b_hh: Array | None = None
 ) -> Array:
@@ -31,13 +33,15 @@ def gru_cell(
         n = tanh(a_n + r * b_n)
 
     x: [..., I], h: [..., H], w_ih: [I, 3 H], w_hh: [H, 3 H], biases: [3 H] -> [..., H]; a and b hold r, z and n in
-    this order. Raises ShapeError. Source: arXiv:1406.1078, as torch.nn.GRUCell has it.
+    this order. All are floats. Raises ShapeError and DTypeError. Source: arXiv:1406.1078, as torch.nn.GRUCell has it.
     """
-    x, h = array_like(x), array_like(h)
+    x, h, w_ih, w_hh = map(array_like, (x, h, w_ih, w_hh))
+    b_ih, b_hh = _biases(b_ih, b_hh)
     _check("gru_cell", 3, x.shape, h.shape, w_ih, w_hh, b_ih, b_hh)
     return _gru(_gates(x, w_ih, b_ih), h, w_hh, b_hh)
 
 
+@takes(floats="x w_ih w_hh b_ih b_hh")
 def lstm_cell(
     x: Array, state: LstmState, w_ih: Array, w_hh: Array, b_ih: Array | None = None, b_hh: Array | None = None
 ) -> LstmState:
@@ -49,11 +53,13 @@ def lstm_cell(
     x: [..., I], h and c: [..., H], w_ih: [I, 4 H], w_hh: [H, 4 H], biases: [4 H]. Raises ShapeError. Source: Hochreiter
     and Schmidhuber, 1997, as torch.nn.LSTMCell has it.
     """
-    x, h, c = array_like(x), *_pair("lstm_cell", state)
+    x, w_ih, w_hh = map(array_like, (x, w_ih, w_hh))
+    (h, c), (b_ih, b_hh) = _pair("lstm_cell", state), _biases(b_ih, b_hh)
     _check("lstm_cell", 4, x.shape, h.shape, w_ih, w_hh, b_ih, b_hh)
     return _lstm(_gates(x, w_ih, b_ih), (h, c), w_hh, b_hh)
 
 
+@takes(floats="xs h w_ih w_hh b_ih b_hh")
 def gru(
     xs: Array,
     h: Array | None,
@@ -73,11 +79,13 @@ def gru(
     state stands where its x does. unroll: see graphc.scan, which is the loop. The products with w_ih are one, before
     it. Raises ShapeError.
     """
-    xs = array_like(xs)
+    xs, w_ih, w_hh = map(array_like, (xs, w_ih, w_hh))
+    b_ih, b_hh = _biases(b_ih, b_hh)
     state = _checked_start("gru", 3, xs, None if h is None else array_like(h), w_ih, w_hh, b_ih, b_hh)
     return _over(lambda x, h: _gru(x, h, w_hh, b_hh), xs, w_ih, b_ih, state, mask, reverse, unroll)
 
 
+@takes(floats="xs w_ih w_hh b_ih b_hh")
 def lstm(
     xs: Array,
     state: LstmState | None,
@@ -94,7 +102,8 @@ def lstm(
 
     As `gru` otherwise.
     """
-    xs = array_like(xs)
+    xs, w_ih, w_hh = map(array_like, (xs, w_ih, w_hh))
+    b_ih, b_hh = _biases(b_ih, b_hh)
     h, c = (None, None) if state is None else _pair("lstm", state)
     h = _checked_start("lstm", 4, xs, h, w_ih, w_hh, b_ih, b_hh)
     start = (h, np.zeros_like(h) if c is None else c)
@@ -149,10 +158,14 @@ def _over(
     return ys, last
 
 
+def _biases(*given: Array | None) -> tuple[Array | None, ...]:
+    return tuple(None if bias is None else array_like(bias) for bias in given)
+
+
 def _pair(name: str, state: LstmState) -> LstmState:
     if not isinstance(state, tuple | list) or len(state) != 2:
         raise ShapeError(f"{name}: the state is a {type(state).__name__}: need a pair (h, c)")
-    h, c = map(array_like, state)
+    h, c = operand(name, "h", state[0]), operand(name, "c", state[1])
     if h.shape != c.shape:
         raise ShapeError(f"{name}: h has shape {h.shape} and c {c.shape}: need the same")
     return h, c

@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 
 from graphc.convolution import array_like
-from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.nn.shared import Array, half_again
+from graphc.tracing.operands import operand
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
 def check_reduction(name: str, reduction: Any, known: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise ArgumentError for a reduction that there is not."""
-    if reduction not in known:
+    if not isinstance(reduction, str) or reduction not in known:
         names = [repr(one) for one in known]
         raise ArgumentError(f"{name}: reduction is {reduction!r}: need {', '.join(names[:-1])} or {names[-1]}")
 
 
 def counted(name: str, mask: Array | None, shape: tuple[int, ...]) -> tuple[Array | None, Array | None]:
-    """What each loss counts (None: 1), and where that is not 0. Raises ShapeError for a mask of another shape."""
+    """What each loss counts (None: 1), and where that is not 0. Raises ShapeError for a mask of another shape,
+    ArgumentError for weights below 0 where they are known."""
     if mask is None:
         return None, None
     weights = array_like(mask)
@@ -34,6 +36,8 @@ def counted(name: str, mask: Array | None, shape: tuple[int, ...]) -> tuple[Arra
         if not fits:
             raise ShapeError(f"{name}: the mask has shape {weights.shape}, and the losses {shape}")
         weights = np.broadcast_to(weights, shape)
+    if isinstance(weights, np.ndarray | np.generic) and weights.size and weights.min() < 0:
+        raise ArgumentError(f"{name}: the mask holds {weights.min()}: needs bools, or weights of 0 or more")
     return weights, weights if weights.dtype.kind == "b" else weights != 0
 
 
@@ -65,9 +69,7 @@ def operands(name: str, *arrays: Array) -> list[Array]:
     differ: (N, 1) beside (N,) would give the losses of all pairs.
     """
     found = [array_like(array) for array in arrays]
-    first = found[0]
-    if first.dtype.kind != "f":
-        raise DTypeError(f"{name}: the first operand is {first.dtype}: needs floats, as x.astype(np.float32) has them")
+    first = operand(name, "the first operand", found[0])
     if any(array.shape not in (first.shape, ()) for array in found):
         shapes = " and ".join(str(array.shape) for array in found)
         raise ShapeError(f"{name}: the operands have shapes {shapes}: need the same, or numbers")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.convolution import array_like
 from graphc.errors import DTypeError, IndexRangeError
 from graphc.ops import by_name
 from graphc.plan.plan import range_message
@@ -18,7 +17,6 @@ Array = Any
 
 def shifted(x: Array, axis: int) -> Array:
     """x less its maximum along `axis`. The result of either softmax does not depend on the shift, nor its gradient."""
-    x = array_like(x)
     if not x.shape[axis]:  # there is no maximum, and nothing to shift
         return x
     return x - apply(by_name("stop_gradient"), np.max(x, axis=axis, keepdims=True))
