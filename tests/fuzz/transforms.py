@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.fuzz.grow import Grower, Rejected, kind
+from tests.fuzz.grow import Grower, Rejected, Slot, kind
+
+STEPS: Final = 64
+"""The longest axis that a function loops over."""
 
 ROWS: Final = (
     "np.sum(np.tanh(t), -1)",
@@ -39,12 +42,20 @@ WHOLE: Final = (
 """Smooth functions of an array that has an axis at least, linear or not."""
 
 
+def body_of(g: Grower, bodies: tuple[str, ...], a: Slot) -> str:
+    """One of the functions; none that loops over a long axis, a launch or more an element."""
+    body = g.source.pick(bodies)
+    if "scan" in body and max(a.shape) > STEPS:
+        raise Rejected
+    return body
+
+
 @kind("batched", 4)
 def batched(g: Grower) -> None:
     a = g.floats(lambda s: s.rank >= 2 and s.size > 0 and s.dtype == "float32")
     axis = g.axis(a)
     out = g.source.pick(("", ", out_axes=0", ", out_axes=-1"))
-    body = g.source.pick(ROWS)
+    body = body_of(g, ROWS, a)
     if "out_axes=-1" in out and "np.sum(" in body:
         out = ""
     g.add(f"graphc.vmap(lambda t: {body}, in_axes={axis}{out})({a})")
@@ -63,7 +74,7 @@ def batched_pair(g: Grower) -> None:
 @kind("twice batched", 1)
 def twice_batched(g: Grower) -> None:
     a = g.floats(lambda s: s.rank >= 3 and s.size > 0 and s.dtype == "float32")
-    g.add(f"graphc.vmap(graphc.vmap(lambda t: {g.source.pick(ROWS)}, in_axes=-1))({a})")
+    g.add(f"graphc.vmap(graphc.vmap(lambda t: {body_of(g, ROWS, a)}, in_axes=-1))({a})")
 
 
 @kind("gradient of each", 2)
@@ -78,7 +89,7 @@ def per_example(g: Grower) -> None:
 def forward_derivative(g: Grower) -> None:
     a = g.floats(lambda s: s.rank > 0 and s.size > 0 and s.dtype == "float32")
     b = g.like(a)
-    f = f"lambda t: {g.source.pick(WHOLE)}"
+    f = f"lambda t: {body_of(g, WHOLE, a)}"
     if g.source.below(2):
         g.add(f"graphc.jvp({f}, ({a},), ({b},))", 2)
     else:
@@ -89,7 +100,7 @@ def forward_derivative(g: Grower) -> None:
 def jacobian(g: Grower) -> None:
     a = g.floats(lambda s: s.rank > 0 and 0 < s.size <= 9 and s.dtype == "float32")
     name = g.source.pick(("jacrev", "jacfwd"))
-    g.add(f"graphc.{name}(lambda t: {g.source.pick(WHOLE)})({a})")
+    g.add(f"graphc.{name}(lambda t: {body_of(g, WHOLE, a)})({a})")
 
 
 WRITES: Final = (
