@@ -30,6 +30,7 @@ OP_NAMES = {
     "graphc/tracing/methods.py": "a method of ndarray",
     "graphc/ops/attention.py": "the record of the op",
     "graphc/convolution.py": "applies the op",
+    "graphc/nn/heads.py": "says which function refuses an argument",
     "graphc/ordering.py": "applies the op",
     "graphc/updates.py": "applies the op",
     "graphc/ops/order.py": "the record of the op",
