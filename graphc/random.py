@@ -82,14 +82,16 @@ def uniform(key: Array, shape: Lengths = (), low: float = 0.0, high: float = 1.0
     Raises ArgumentError for ends that are no finite numbers of this element type, or in the wrong order.
     """
     kind, low, high = _float_type(dtype), _number(low, "uniform: low"), _number(high, "uniform: high")
-    if not low <= high or max(abs(low), abs(high), high - low) > float(np.finfo(kind).max):
+    most = float(np.finfo(kind).max)
+    if not low <= high or max(abs(low), abs(high)) > most:
         raise located(ArgumentError(f"uniform: [{low}, {high}) has to be a finite range of {kind}, low before high"))
     unit = _unit(key, as_shape(shape), kind)
     if (low, high) == (0.0, 1.0):
         return unit
     # Rounding could carry the sum up to `high`.
     below = float(np.nextafter(np.asarray(high, kind), np.asarray(low, kind)))
-    return np.minimum(unit * (high - low) + low, max(below, low))
+    place = unit * (high - low) + low if high - low <= most else unit * high + (1 - unit) * low
+    return np.minimum(place, max(below, low))
 
 
 def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
