@@ -343,9 +343,9 @@ class Index:
         """
         found = () if self._before is None else self._before.claims
         if self._dims is not None:
-            found += tuple(_claim(d, n) for d, n in zip(self._dims, self.shape, strict=True))
-        elif self._flat is not None:
-            found += (_claim(self._flat, math.prod(self.shape)),)
+            found += tuple(claim for d, n in zip(self._dims, self.shape, strict=True) for claim in _claims(d, n))
+        if self._flat is not None:
+            found += _claims(self._flat, math.prod(self.shape))
         return found if any(found) else ()
 
     def map(self, change: Callable[[Idx], Idx]) -> Index:
@@ -397,11 +397,14 @@ def _around(idx: Idx, first: Idx, stride: int) -> int:
     return n if (offset, apart) == (first, stride) and whole else 0
 
 
-def _claim(idx: Idx, n: int) -> int:
-    """What is known of an index beyond that it lies below n; 0 for nothing."""
+def _claims(idx: Idx, n: int) -> tuple[int, ...]:
+    """What is known of an index beyond that it lies below n, 0 for nothing, and of those that it is made of: moved
+    back, or put together again, it is one of them."""
+    own = idx.bound if idx.bound < n else 0
     if idx.const is not None:
-        return -1 - idx.const if n > 1 else 0
-    return idx.bound if idx.bound < n else 0
+        own = -1 - idx.const if n > 1 else 0
+    behind = (idx.origin, idx.axis and idx.axis[0], idx.mirror and idx.mirror[0])
+    return own, *(known for other in behind if other is not None for known in _claims(other, 1 << 32))
 
 
 def _regrouped(dims: Sequence[Idx], old: Shape, new: Shape) -> tuple[Idx, ...]:

@@ -93,6 +93,12 @@ FOUND = {
         "gradient",
         "quick",
     ),
+    "a value of the first place was taken for that of another": (
+        "np.logaddexp.accumulate(graphc.segment_mean(x0, (x0 * 0).astype(i32) + 2, 3), axis=-1)",
+        ("np.array([1.40625], f32)",),
+        "gradient",
+        "",
+    ),
     "arcsinh has the slope 1 at 0": ("np.arcsinh(x0)", ("np.zeros((2, 2), f32)",), "gradient", "unfused"),
 }
 """What was wrong: the result, its inputs, how it was run."""

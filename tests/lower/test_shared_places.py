@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.ir import index as ix
+from graphc.ir.index import Idx, Index
 
 
 def _window(random: np.random.Generator, x: Any) -> Any:
@@ -105,3 +107,36 @@ def test_strides_pads_and_flips(seed: int) -> None:
     want = graphc.compile(program, passes=(), device="numpy")(x)
     for got, numbers in zip(graphc.compile(program)(x), want, strict=True):
         np.testing.assert_allclose(np.asarray(got), np.asarray(numbers), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("ufunc", [np.logaddexp, np.multiply, np.maximum, np.hypot])
+@pytest.mark.parametrize("n", [2, 3, 5, 6])
+def test_what_was_read_where_it_is_the_first_is_not_read_where_it_is_another(ufunc: Any, n: int, device: Any) -> None:
+    """Pads and joins of places that are moved there and back, at an index that only the data say."""
+    weights = np.cos(np.arange(n)).astype(np.float32)
+
+    def program(x: Any, k: Any) -> Any:
+        def loss(x: Any) -> Any:
+            return np.sum(ufunc.accumulate(graphc.segment_sum(x, k, n) + 0.25) * weights)
+
+        return graphc.value_and_grad(loss)(x)
+
+    x = np.array([0.875], np.float32)
+    fused = graphc.compile(program, device=device)
+    plain = graphc.compile(program, device="numpy", passes=())
+    for k in range(n):
+        for got, want in zip(fused(x, np.array([k])), plain(x, np.array([k])), strict=True):
+            np.testing.assert_allclose(np.asarray(got), np.asarray(want), rtol=1e-5, atol=1e-6)
+
+
+def test_bounds_of_what_an_index_is_made_of_are_claims() -> None:
+    """Moved back it is the index that it came from, and what is known of that one drops conditions."""
+    shape = (3,)
+    for bound in (1, 2):
+        near, far = (Index(shape, [ix.moved(Idx("i", bound=n), -2, 3)]) for n in (bound, 3))
+        assert near.key == far.key
+        assert near.claims != far.claims
+    mirrored = [Index(shape, [ix.reverse(Idx("i", 1, bound=n), 3)]) for n in (1, 3)]
+    assert mirrored[0].claims != mirrored[1].claims
+    joined = [Index((2, 3), Index((6,), flat=Idx("i", bound=n)).reshaped((2, 3)).dims) for n in (5, 6)]
+    assert joined[0].claims != joined[1].claims
