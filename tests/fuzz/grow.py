@@ -197,9 +197,9 @@ class Grower:
         return sum(len(s.outs) for s in self.statements)
 
     def _narrow(self, made: Any) -> Any:
-        array = np.asarray(made)
-        if array.size > self.most:
+        if np.size(made) > self.most:  # before it is copied
             raise Rejected
+        array = np.asarray(made)
         if array.dtype.kind not in "fiub" or (array.dtype.itemsize < 2 and array.dtype.kind != "b"):
             raise Rejected
         with np.errstate(all="ignore"):
