@@ -167,7 +167,7 @@ class TracerMethods:
 
         Integers of 8 and 16 bits are held in 32: the result is int32, with the values that theirs would be.
         """
-        if order not in ("C", "F", "A", "K"):
+        if order not in tuple("CFAKcfak"):
             raise located(ArgumentError(f"astype: order {order!r}: need 'C', 'F', 'A' or 'K'"))
         if casting not in ("no", "equiv", "safe", "same_kind", "unsafe"):
             raise located(ArgumentError(f"astype: casting {casting!r}: need one of NumPy's rules, such as 'safe'"))

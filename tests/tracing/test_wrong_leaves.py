@@ -78,6 +78,8 @@ def test_astype_keeps_to_numpys_rules(x: Any, dtype: Any, casting: Any) -> None:
         assert found.dtype == want.dtype
     with pytest.raises(ArgumentError, match="order"):
         graphc.trace(lambda x: x.astype(dtype, order="Q"), x)
+    for order in "CFAKcfak":
+        assert graphc.trace(lambda x, order=order: x.astype(dtype, order=order), x).outputs
 
 
 def test_what_is_no_number_in_an_expression_is_named() -> None:
