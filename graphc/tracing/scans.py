@@ -162,10 +162,12 @@ def _operand(ufunc: np.ufunc, array: Any, dtype: Any) -> Tracer:
         none = part(ravel(x), 0, 0, 0)
         return traced(ufunc(none, none)).value.type.dtype
 
-    wanted = requested(dtype, of_results(x))
-    if (own := of_results(cast(x, wanted))) != wanted:
-        raise DTypeError(f"{ufunc.__name__} of {wanted} is {own}, so that its results cannot be of dtype {wanted}")
-    return cast(x, wanted)
+    if dtype is None:
+        return cast(x, of_results(x))
+    wanted = cast(x, dtype := requested(dtype, x.value.type.dtype))
+    if (own := of_results(wanted)) != dtype:
+        raise DTypeError(f"{ufunc.__name__} of {dtype} is {own}, so that its results cannot be of dtype {dtype}")
+    return wanted
 
 
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Tracer:

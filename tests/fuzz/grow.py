@@ -20,6 +20,8 @@ MOST: Final = 600
 """Elements of a tensor, except in programs of long axes."""
 
 NARROW: Final = {"float64": np.float32, "int64": np.int32, "uint64": np.uint32}
+REFUSALS: Final = (ValueError, TypeError, IndexError, ArithmeticError, AttributeError, MemoryError)
+"""What NumPy raises for what it does not compute."""
 LIMITS: Final = {"float32": 1e4, "float16": 64.0}
 """Beyond this size floats are scaled down, unless the program is a wild one."""
 
@@ -169,9 +171,7 @@ class Grower:
             with quietly():
                 exec(prelude, space)
                 return eval(text, space)
-        except (ValueError, TypeError, IndexError, ArithmeticError, AttributeError, graphc.GraphcError) as error:
-            raise Rejected from error
-        except MemoryError as error:
+        except (*REFUSALS, graphc.GraphcError) as error:
             raise Rejected from error
 
     def add(self, text: str, count: int = 1, prelude: str = "") -> None:
