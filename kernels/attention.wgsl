@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% end %}
 {% for name, weight, loaded, pieces in sums %}
 {% for r in each_row %}
-{% for p, v0, v1, v2, v3 in pieces %}
+{% for p, apart, v0, v1, v2, v3 in pieces %}
   var {{name}}{{r}}_{{p}} = vec4<f32>();
 {% end %}
 {% end %}
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // Scores: a row's stay in registers while its terms are added, all columns first, then row by row.
 {% for name, parts in products %}
 {% for r in each_row %}
-    var {{name}}{{r}} = vec4<f32>();
+    var {{name}}{{r}} = {{zero}};
 {% end %}
 {% for head, loaded, of_columns, of_rows in parts %}
     {{head}}{
@@ -132,8 +132,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast({{weight}}{{r}}.x, 1u);
         let x2 = subgroupBroadcast({{weight}}{{r}}.x, 2u);
         let x3 = subgroupBroadcast({{weight}}{{r}}.x, 3u);
-{% for p, v0, v1, v2, v3 in pieces %}
-        {{name}}{{r}}_{{p}} += (x0 * {{v0}} + x1 * {{v1}}) + (x2 * {{v2}} + x3 * {{v3}});
+{% for p, apart, v0, v1, v2, v3 in pieces %}
+        {{name}}{{r}}_{{p}} += (x0 * {{v0}} + {{apart}}(x1 * {{v1}})) + (x2 * {{v2}} + {{apart}}(x3 * {{v3}}));
 {% end %}
       }
 {% end %}

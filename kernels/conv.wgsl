@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let top = {{top}};  // of the first tap in x, zeros counted; below zero it wraps around
   let left = {{left}};
 {% for t in each_channel %}
-  var c{{t}} = {{type}}();
+  var c{{t}} = {{zero}};
 {% end %}
   for (var r = part * {{rows}}u; r < min((part + 1u) * {{rows}}u, {{rows_all}}u); r++) {  // at most {{rows}} turns
     let tap = r % {{high}}u;

@@ -49,13 +49,26 @@ fn gc_sign64{{S}}(x: {{D}}) -> {{D}} {
   return select(sign(x), x, gc_isnan64{{S}}(x));
 }
 
+fn gc_floor64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_copysign64{{S}}(floor(x), x);
+}
+
+fn gc_ceil64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_copysign64{{S}}(ceil(x), x);
+}
+
+// Some drivers leave large doubles as they are (llvmpipe of 512 bits), and round them down and up rightly.
+fn gc_trunc64{{S}}(x: {{D}}) -> {{D}} {
+  return gc_copysign64{{S}}(select(floor(x), ceil(x), x < {{D}}(0.0)), x);
+}
+
 // Half to even, by floor: some drivers round doubles otherwise (llvmpipe of 512 bits rounds 1.5 to 1).
 fn gc_round64{{S}}(x: {{D}}) -> {{D}} {
   let below = floor(x);
   let part = x - below;
   let half = {{D}}(0.5);
   let odd = floor(below * half) * {{D}}(2.0) != below;
-  return select(below, below + {{D}}(1.0), (part > half) | ((part == half) & odd));
+  return gc_copysign64{{S}}(select(below, below + {{D}}(1.0), (part > half) | ((part == half) & odd)), x);
 }
 
 // x * 2^n for n in [-2044, 2046], in two steps so that neither factor leaves the range of f64.

@@ -55,9 +55,30 @@ fn gc_sign{{S}}(x: {{F}}) -> {{F}} {
   return select(sign(x), x, gc_isnan{{S}}(x));
 }
 
-// np.rint: half to even.
+// y with the sign of x, of which it is the whole part, rounded somehow. Where processors do not round, drivers do it by
+// way of integers, which have no -0 (llvmpipe of 512 bits).
+fn gc_whole{{S}}(x: {{F}}, y: {{F}}) -> {{F}} {
+  return bitcast<{{F}}>(bitcast<{{U}}>(y) | (bitcast<{{U}}>(x) & {{U}}(0x80000000u)));
+}
+
+fn gc_floor{{S}}(x: {{F}}) -> {{F}} {
+  return gc_whole{{S}}(x, floor(x));
+}
+
+fn gc_ceil{{S}}(x: {{F}}) -> {{F}} {
+  return gc_whole{{S}}(x, ceil(x));
+}
+
+fn gc_trunc{{S}}(x: {{F}}) -> {{F}} {
+  return gc_whole{{S}}(x, trunc(x));
+}
+
+// np.rint: half to even, as sums are rounded: of 2^23 and more only whole numbers are known. The same drivers' `round`
+// rounds halves up.
 fn gc_round{{S}}(x: {{F}}) -> {{F}} {
-  return round(x);
+  let size = abs(x);
+  let nearest = gc_hold{{S}}(size + 8388608.0) - 8388608.0;
+  return gc_whole{{S}}(x, select(size, nearest, size < {{F}}(8388608.0)));
 }
 
 // A NaN, and positive infinity: made from the bits of a value, since constant expressions may not be either.

@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {{start}}
 {% for r in each_row %}
 {% for j in each_column %}
-  var c{{r}}_{{j}} = {{type}}();
+  var c{{r}}_{{j}} = {{zero}};
 {% end %}
 {% end %}
   let k_end = min((part + 1u) * {{part_length}}u, {{k_whole}}u);

@@ -268,6 +268,19 @@ class Emitter:
         self._scopes[-1].terms[key] = result
         return result
 
+    def no_sum(self, width: int, dtype: DType) -> str:
+        """The zero at which a sum of products starts: without it, compilers make x * a + x * b to x * (a + b)."""
+        zero = Term(f"{Lanes(width)(dtype)}()", width, dtype)
+        if dtype.kind != "float":
+            return zero.text
+        self.line(f"let zero = {hold(zero)};")
+        return "zero"
+
+    def apart(self, name: str, *terms: Term) -> list[Term]:
+        """Two partial results that a reduction joins by the operation `name`, so that compilers keep them apart."""
+        hidden = self._origins.between(name, terms)
+        return [self.held(term) if n in hidden else term for n, term in enumerate(terms)]
+
     def _bind_literal(self, term: Term) -> Term:
         if not _is_literal(term):
             return term

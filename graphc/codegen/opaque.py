@@ -113,6 +113,19 @@ class Origins:
             return frozenset((0,)) if computed or (name == "neg" and made in ("add", "sub")) else frozenset()
         return self._pair(name, terms, *origins)
 
+    def between(self, name: str, terms: Sequence[Term]) -> frozenset[int]:
+        """Of two partial results that a reduction joins by the operation `name`, those that have to be hidden.
+
+        The elements of a reduction are one expression at different places: what they have in common stands in each.
+        """
+        a, b = map(self.of, terms)
+        chained = CHAINED.get(name, ())
+        found = {n for n, o in enumerate((a, b)) if o.numbers and o.by in chained}
+        computed = [n for n, o in ((1, b), (0, a)) if o.by not in ("", "number")]
+        if computed and a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
+            found.add(computed[0])
+        return frozenset(found)
+
     def hide(self, term: Term, result: Term) -> None:
         """Note that `result` is `term`, hidden. Compilers know that it is what is hidden elsewhere."""
         self._found[result.text] = Origin(frozenset((self._hidden_leaf(term),)), product=True)

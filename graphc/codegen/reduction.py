@@ -13,6 +13,9 @@ from graphc.ir.types import DType, f32, i32, u32
 SHORT = 64
 """Most turns of a loop that a compiler may write out."""
 
+JOINED = {"subgroupAdd": "add", "subgroupMul": "mul"}
+"""The operations that join partial results, by the built-in that joins lanes: those that compilers reorder."""
+
 NO_POSITION = "0xffffffffu"
 """Position of an element that is not there: every real one is lower."""
 
@@ -51,7 +54,7 @@ class Accumulator:
         if inside is None:
             return Partial(value, position)
         none = self.neutral(width)
-        value = emitter.name(Term(f"select({none.value.text}, {value.text}, {inside})", width, self.dtype))
+        value = emitter.call(lambda v: f"select({none.value.text}, {v}, {inside})", (value,), self.dtype)
         if position is not None and none.position is not None:
             position = Term(f"select({none.position.text}, {position.text}, {inside})", width, u32)
         return Partial(value, position)
@@ -86,6 +89,8 @@ class Accumulator:
         width, emitter = a.value.width, self.emitter
         kind = Lanes(width)
         x, y = emitter.name(a.value), emitter.name(b.value)
+        if self.dtype.kind == "float" and self.rule.subgroup in JOINED:
+            x, y = emitter.apart(JOINED[self.rule.subgroup], x, y)
         if a.position is None or b.position is None:
             return Partial(emitter.name(Term(self.rule.combine(kind, self.dtype, x.text, y.text), width, self.dtype)))
         better = self.rule.better

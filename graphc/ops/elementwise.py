@@ -368,15 +368,9 @@ sign: Final = unary(
 )
 
 
-def _wgsl_trunc(w: Width, node: Any, x: str) -> str:
-    dtype = _dtype(node)
-    # Some drivers leave large doubles as they are (llvmpipe of 512 bits), and round them down and up rightly.
-    return f"select(floor({x}), ceil({x}), {x} < {w(dtype)}(0))" if dtype == f64 else f"trunc({x})"
-
-
-floor: Final = unary("floor", np.floor, STEP, lambda w, node, x: f"floor({x})", "x rounded down")
-ceil: Final = unary("ceil", np.ceil, STEP, lambda w, node, x: f"ceil({x})", "x rounded up")
-trunc: Final = unary("trunc", np.trunc, STEP, _wgsl_trunc, "x rounded towards zero")
+floor: Final = unary("floor", np.floor, STEP, library("gc_floor"), "x rounded down")
+ceil: Final = unary("ceil", np.ceil, STEP, library("gc_ceil"), "x rounded up")
+trunc: Final = unary("trunc", np.trunc, STEP, library("gc_trunc"), "x rounded towards zero")
 round_: Final = unary("round", np.rint, STEP, library("gc_round"), "x rounded to the nearest integer, half to even")
 
 stop_gradient: Final = unary(

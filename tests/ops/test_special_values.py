@@ -23,6 +23,13 @@ def test_common_functions_of_two_operands_and_chains(driver: str) -> None:
     assert report["wrong"] == []
 
 
+@pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
+def test_sums_of_products_that_share_a_factor(driver: str) -> None:
+    report = json.loads(run_on(driver, "tests.support.special_sums"))
+    assert report["compared"] > 20_000
+    assert report["wrong"] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_all_functions_of_two_operands(driver: str) -> None:
@@ -54,3 +61,12 @@ def test_truths_of_four_lanes_are_hidden_as_single_ones_are() -> None:
     assert "gc_hold_v4(vec4<f32>(" in wgsl(lambda x, y: x * (y > 0))
     assert "gc_hold_bool_v4(" in wgsl(lambda x, y: ~(x < y))
     assert "gc_hold" not in wgsl(lambda x, y: ~(x == y))
+
+
+def test_sums_hide_what_their_elements_share_and_no_more() -> None:
+    def holds(fn: Any, x: Any = X) -> int:
+        return sum(k.wgsl.count("= gc_hold") for k in graphc.compile(fn).lower(x).plan.kernels)
+
+    rows = np.ones((8, 16), np.float32)
+    assert holds(lambda x: np.sum(x * x[:, :1], axis=1), rows) > 0
+    assert holds(lambda x: np.sum(np.exp(x), axis=1), rows) == holds(lambda x: np.sum(x, axis=1), rows) == 0

@@ -18,6 +18,8 @@ from graphc.families.attention.base import LOWEST, WHAT, AttentionKernel, Part, 
 from graphc.families.attention.tile import Tile, smallest
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, variable
+from graphc.ir.op import Term
+from graphc.ir.types import f32
 from graphc.kernels import render
 from graphc.kernels.code import Code
 
@@ -73,6 +75,7 @@ class RowKernel(AttentionKernel):
         """The finished source."""
         emitter, ends = self.emitter, not (self.part and self.part.after)
         with emitter.scope() as start:
+            zero = emitter.no_sum(LANES, f32)
             self.begin_batch()
             for load in self.loads() if self.row_count > 1 else ():
                 last = self.row_count - 1
@@ -123,6 +126,7 @@ class RowKernel(AttentionKernel):
             columns=workgroups[0],
             blocks=blocks,
             start="\n".join(start),
+            zero=zero,
             taken_up="\n".join(taken_up),
             begin=begin,
             end=end,
@@ -210,13 +214,21 @@ class RowKernel(AttentionKernel):
         return "\n".join(loaded), columns, rows
 
     def _weighted(self, item: Sum, lines: list[str]) -> tuple[object, ...]:
-        """A sum: its name, that of its weights, the loads of four rows, and the names of their vectors."""
+        """A sum: its name, that of its weights, the loads of four rows, and the names of their vectors.
+
+        Past the last row are zeros: its weight there is 0, and 0 times infinity is NaN. Where the rows are one, what a
+        weight makes of it is hidden from compilers, which would add the weights first.
+        """
         rows = [variable(f"m{c}", self.column_count) for c in range(LANES)]
         start = len(lines)
-        pieces = [
-            (p, *(self.read(item.value, row, self.piece(item.width, p)) for row in rows))
-            for p in range(item.pieces(self.lanes))
-        ]
+        pieces = []
+        for p in range(item.pieces(self.lanes)):
+            names = [self.read(item.value, row, self.piece(item.width, p)) for row in rows]
+            apart = "gc_hold_v4" if len(set(names)) < len(names) else ""
+            for c in range(1, LANES) if self.column_count % LANES else ():
+                inside = Term(f"select(vec4<f32>(), {names[c]}, j + {c}u < {self.column_count}u)", LANES, f32)
+                names[c] = self.emitter.name(inside).text
+            pieces.append((p, apart, *names))
         return item.name, item.weight, "\n".join(lines[start:]), pieces
 
 

@@ -117,6 +117,7 @@ class _Direct:
         s, emitter = self.shape, self.emitter
         blocks_group = -(-s.outs // self.channels)
         with emitter.scope() as start:
+            zero = emitter.no_sum(self.lanes, self.acc)
             top, left = self._corners()
         with emitter.scope(), emitter.scope(), emitter.scope() as lines:
             seen = self._element() if s.terms else ""
@@ -146,7 +147,7 @@ class _Direct:
             "top": top,
             "left": left,
             "each_channel": range(self.channels),
-            "type": Lanes(self.lanes)(self.acc),
+            "zero": zero,
             "down": self._moved("tap", 0),
             "aside": self._moved("b", 1),
             "element": element,

@@ -251,6 +251,7 @@ class Tiled:
             rows = self._load_rows()
             last = size.n - 1 if self.width == 1 else (size.n - 1) // LANES * LANES
             columns = [self.clamped(f"n{j}", self.column(j), last, self.guard_columns) for j in range(tile.columns)]
+            zero = self.emitter.no_sum(self.width, self.problem.acc)
             self.begin(rows, columns)
         whole, steps, rest = size.k // LANES * LANES, _NOTHING, _NOTHING
         with self.emitter.scope(), self.emitter.scope() as loaded:
@@ -262,7 +263,7 @@ class Tiled:
         holes: dict[str, object] = {
             "tiles_wide": tile.across(size)[0],
             "width": self.width,
-            "type": Lanes(self.width)(self.problem.acc),
+            "zero": zero,
             "k_whole": whole,
             "k_turns": -(-tile.part_length(size) // (LANES * tile.team)),
             "start": "\n".join(start),
@@ -273,7 +274,8 @@ class Tiled:
             "rest": rest,
         }
         if tile.team > 1:
-            return holes | {"team": tile.team, "stride": LANES * tile.team, "columns": tile.columns}
+            kind = Lanes(self.width)(self.problem.acc)
+            return holes | {"team": tile.team, "stride": LANES * tile.team, "columns": tile.columns, "type": kind}
         below = f" + local / {tile.lanes}u * {tile.rows}u" if tile.groups > 1 else ""
         return holes | {"row_of_group": below, "groups": tile.groups}
 

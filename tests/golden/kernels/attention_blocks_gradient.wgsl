@@ -372,27 +372,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let v8 = (v6 + v7);
   let v9 = gc_hold_v4(v8);
   let v10 = (v9 * v6);
-  let v11 = (v5 + v10);
-  let v12 = y0[((row * 16u) + 8u) / 4u];
-  let v13 = gc_hold_v4(v12);
-  let v14 = (v12 + v13);
-  let v15 = gc_hold_v4(v14);
-  let v16 = (v15 * v12);
-  let v17 = (v11 + v16);
-  let v18 = y0[((row * 16u) + 12u) / 4u];
-  let v19 = gc_hold_v4(v18);
-  let v20 = (v18 + v19);
-  let v21 = gc_hold_v4(v20);
-  let v22 = (v21 * v18);
-  let v23 = (v17 + v22);
-  let v24 = (v23.x + v23.y);
-  let v25 = (v23.z + v23.w);
-  let v26 = (v24 + v25);
+  let v11 = gc_hold_v4(v10);
+  let v12 = (v5 + v11);
+  let v13 = y0[((row * 16u) + 8u) / 4u];
+  let v14 = gc_hold_v4(v13);
+  let v15 = (v13 + v14);
+  let v16 = gc_hold_v4(v15);
+  let v17 = (v16 * v13);
+  let v18 = (v12 + v17);
+  let v19 = y0[((row * 16u) + 12u) / 4u];
+  let v20 = gc_hold_v4(v19);
+  let v21 = (v19 + v20);
+  let v22 = gc_hold_v4(v21);
+  let v23 = (v22 * v19);
+  let v24 = (v18 + v23);
+  let v25 = (v24.x + v24.y);
+  let v26 = (v24.z + v24.w);
+  let v27 = (v25 + v26);
   y0[((row * 16u) + 0u) / 4u] = v3;
   y0[((row * 16u) + 4u) / 4u] = v8;
-  y0[((row * 16u) + 8u) / 4u] = v14;
-  y0[((row * 16u) + 12u) / 4u] = v20;
-  y1[row] = v26;
+  y0[((row * 16u) + 8u) / 4u] = v15;
+  y0[((row * 16u) + 12u) / 4u] = v21;
+  y1[row] = v27;
 }
 
 // attention_queries: workgroups [(12, 1, 1)], binds read_write, read_write, read, read, read_write, read, read_write

@@ -4,6 +4,12 @@
 @group(0) @binding(2) var<storage, read> x2: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y0: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
@@ -30,6 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let batch = block / 2u;
   let first = block % 2u * 20u;
   let four_on = (lane + 4u) % 8u;
+  let zero = gc_hold_v4(vec4<f32>());
   let at1 = (batch / 3u);
   let at2 = (batch % 3u);
   let e16_0 = min((lane + 0u) * 4u, 12u);
@@ -104,26 +111,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let n2 = min(at.z, 39u);
     let n3 = min(at.w, 39u);
     // Scores: a row's stay in registers while its terms are added, all columns first, then row by row.
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var s2 = vec4<f32>();
-    var s3 = vec4<f32>();
-    var s4 = vec4<f32>();
-    var s5 = vec4<f32>();
-    var s6 = vec4<f32>();
-    var s7 = vec4<f32>();
-    var s8 = vec4<f32>();
-    var s9 = vec4<f32>();
-    var s10 = vec4<f32>();
-    var s11 = vec4<f32>();
-    var s12 = vec4<f32>();
-    var s13 = vec4<f32>();
-    var s14 = vec4<f32>();
-    var s15 = vec4<f32>();
-    var s16 = vec4<f32>();
-    var s17 = vec4<f32>();
-    var s18 = vec4<f32>();
-    var s19 = vec4<f32>();
+    var s0 = zero;
+    var s1 = zero;
+    var s2 = zero;
+    var s3 = zero;
+    var s4 = zero;
+    var s5 = zero;
+    var s6 = zero;
+    var s7 = zero;
+    var s8 = zero;
+    var s9 = zero;
+    var s10 = zero;
+    var s11 = zero;
+    var s12 = zero;
+    var s13 = zero;
+    var s14 = zero;
+    var s15 = zero;
+    var s16 = zero;
+    var s17 = zero;
+    var s18 = zero;
+    var s19 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v4 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v5 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -454,140 +461,140 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast(s0.x, 1u);
         let x2 = subgroupBroadcast(s0.x, 2u);
         let x3 = subgroupBroadcast(s0.x, 3u);
-        o0_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o0_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s1.x, 0u);
         let x1 = subgroupBroadcast(s1.x, 1u);
         let x2 = subgroupBroadcast(s1.x, 2u);
         let x3 = subgroupBroadcast(s1.x, 3u);
-        o1_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o1_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s2.x, 0u);
         let x1 = subgroupBroadcast(s2.x, 1u);
         let x2 = subgroupBroadcast(s2.x, 2u);
         let x3 = subgroupBroadcast(s2.x, 3u);
-        o2_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o2_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s3.x, 0u);
         let x1 = subgroupBroadcast(s3.x, 1u);
         let x2 = subgroupBroadcast(s3.x, 2u);
         let x3 = subgroupBroadcast(s3.x, 3u);
-        o3_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o3_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s4.x, 0u);
         let x1 = subgroupBroadcast(s4.x, 1u);
         let x2 = subgroupBroadcast(s4.x, 2u);
         let x3 = subgroupBroadcast(s4.x, 3u);
-        o4_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o4_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s5.x, 0u);
         let x1 = subgroupBroadcast(s5.x, 1u);
         let x2 = subgroupBroadcast(s5.x, 2u);
         let x3 = subgroupBroadcast(s5.x, 3u);
-        o5_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o5_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s6.x, 0u);
         let x1 = subgroupBroadcast(s6.x, 1u);
         let x2 = subgroupBroadcast(s6.x, 2u);
         let x3 = subgroupBroadcast(s6.x, 3u);
-        o6_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o6_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s7.x, 0u);
         let x1 = subgroupBroadcast(s7.x, 1u);
         let x2 = subgroupBroadcast(s7.x, 2u);
         let x3 = subgroupBroadcast(s7.x, 3u);
-        o7_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o7_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s8.x, 0u);
         let x1 = subgroupBroadcast(s8.x, 1u);
         let x2 = subgroupBroadcast(s8.x, 2u);
         let x3 = subgroupBroadcast(s8.x, 3u);
-        o8_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o8_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s9.x, 0u);
         let x1 = subgroupBroadcast(s9.x, 1u);
         let x2 = subgroupBroadcast(s9.x, 2u);
         let x3 = subgroupBroadcast(s9.x, 3u);
-        o9_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o9_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s10.x, 0u);
         let x1 = subgroupBroadcast(s10.x, 1u);
         let x2 = subgroupBroadcast(s10.x, 2u);
         let x3 = subgroupBroadcast(s10.x, 3u);
-        o10_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o10_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s11.x, 0u);
         let x1 = subgroupBroadcast(s11.x, 1u);
         let x2 = subgroupBroadcast(s11.x, 2u);
         let x3 = subgroupBroadcast(s11.x, 3u);
-        o11_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o11_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s12.x, 0u);
         let x1 = subgroupBroadcast(s12.x, 1u);
         let x2 = subgroupBroadcast(s12.x, 2u);
         let x3 = subgroupBroadcast(s12.x, 3u);
-        o12_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o12_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s13.x, 0u);
         let x1 = subgroupBroadcast(s13.x, 1u);
         let x2 = subgroupBroadcast(s13.x, 2u);
         let x3 = subgroupBroadcast(s13.x, 3u);
-        o13_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o13_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s14.x, 0u);
         let x1 = subgroupBroadcast(s14.x, 1u);
         let x2 = subgroupBroadcast(s14.x, 2u);
         let x3 = subgroupBroadcast(s14.x, 3u);
-        o14_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o14_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s15.x, 0u);
         let x1 = subgroupBroadcast(s15.x, 1u);
         let x2 = subgroupBroadcast(s15.x, 2u);
         let x3 = subgroupBroadcast(s15.x, 3u);
-        o15_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o15_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s16.x, 0u);
         let x1 = subgroupBroadcast(s16.x, 1u);
         let x2 = subgroupBroadcast(s16.x, 2u);
         let x3 = subgroupBroadcast(s16.x, 3u);
-        o16_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o16_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s17.x, 0u);
         let x1 = subgroupBroadcast(s17.x, 1u);
         let x2 = subgroupBroadcast(s17.x, 2u);
         let x3 = subgroupBroadcast(s17.x, 3u);
-        o17_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o17_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s18.x, 0u);
         let x1 = subgroupBroadcast(s18.x, 1u);
         let x2 = subgroupBroadcast(s18.x, 2u);
         let x3 = subgroupBroadcast(s18.x, 3u);
-        o18_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o18_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s19.x, 0u);
         let x1 = subgroupBroadcast(s19.x, 1u);
         let x2 = subgroupBroadcast(s19.x, 2u);
         let x3 = subgroupBroadcast(s19.x, 3u);
-        o19_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o19_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       s0 = vec4<f32>(s0.yzw, subgroupShuffle(s0.x, four_on));
       s1 = vec4<f32>(s1.yzw, subgroupShuffle(s1.x, four_on));

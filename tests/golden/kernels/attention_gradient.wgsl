@@ -5,6 +5,12 @@
 @group(0) @binding(3) var<storage, read_write> y0: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y1: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan(x: f32) -> bool {
   return (bitcast<u32>(x) & u32(0x7fffffffu)) > u32(0x7f800000u);
 }
@@ -66,6 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let batch = block / 2u;
   let first = block % 2u * 20u;
   let four_on = (lane + 4u) % 8u;
+  let zero = gc_hold_v4(vec4<f32>());
   let at1 = (batch / 3u);
   let at2 = (batch % 3u);
   let e16_0 = min((lane + 0u) * 4u, 12u);
@@ -140,26 +147,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let n2 = min(at.z, 39u);
     let n3 = min(at.w, 39u);
     // Scores: a row's stay in registers while its terms are added, all columns first, then row by row.
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var s2 = vec4<f32>();
-    var s3 = vec4<f32>();
-    var s4 = vec4<f32>();
-    var s5 = vec4<f32>();
-    var s6 = vec4<f32>();
-    var s7 = vec4<f32>();
-    var s8 = vec4<f32>();
-    var s9 = vec4<f32>();
-    var s10 = vec4<f32>();
-    var s11 = vec4<f32>();
-    var s12 = vec4<f32>();
-    var s13 = vec4<f32>();
-    var s14 = vec4<f32>();
-    var s15 = vec4<f32>();
-    var s16 = vec4<f32>();
-    var s17 = vec4<f32>();
-    var s18 = vec4<f32>();
-    var s19 = vec4<f32>();
+    var s0 = zero;
+    var s1 = zero;
+    var s2 = zero;
+    var s3 = zero;
+    var s4 = zero;
+    var s5 = zero;
+    var s6 = zero;
+    var s7 = zero;
+    var s8 = zero;
+    var s9 = zero;
+    var s10 = zero;
+    var s11 = zero;
+    var s12 = zero;
+    var s13 = zero;
+    var s14 = zero;
+    var s15 = zero;
+    var s16 = zero;
+    var s17 = zero;
+    var s18 = zero;
+    var s19 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v4 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v5 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -490,140 +497,140 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast(s0.x, 1u);
         let x2 = subgroupBroadcast(s0.x, 2u);
         let x3 = subgroupBroadcast(s0.x, 3u);
-        o0_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o0_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s1.x, 0u);
         let x1 = subgroupBroadcast(s1.x, 1u);
         let x2 = subgroupBroadcast(s1.x, 2u);
         let x3 = subgroupBroadcast(s1.x, 3u);
-        o1_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o1_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s2.x, 0u);
         let x1 = subgroupBroadcast(s2.x, 1u);
         let x2 = subgroupBroadcast(s2.x, 2u);
         let x3 = subgroupBroadcast(s2.x, 3u);
-        o2_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o2_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s3.x, 0u);
         let x1 = subgroupBroadcast(s3.x, 1u);
         let x2 = subgroupBroadcast(s3.x, 2u);
         let x3 = subgroupBroadcast(s3.x, 3u);
-        o3_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o3_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s4.x, 0u);
         let x1 = subgroupBroadcast(s4.x, 1u);
         let x2 = subgroupBroadcast(s4.x, 2u);
         let x3 = subgroupBroadcast(s4.x, 3u);
-        o4_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o4_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s5.x, 0u);
         let x1 = subgroupBroadcast(s5.x, 1u);
         let x2 = subgroupBroadcast(s5.x, 2u);
         let x3 = subgroupBroadcast(s5.x, 3u);
-        o5_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o5_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s6.x, 0u);
         let x1 = subgroupBroadcast(s6.x, 1u);
         let x2 = subgroupBroadcast(s6.x, 2u);
         let x3 = subgroupBroadcast(s6.x, 3u);
-        o6_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o6_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s7.x, 0u);
         let x1 = subgroupBroadcast(s7.x, 1u);
         let x2 = subgroupBroadcast(s7.x, 2u);
         let x3 = subgroupBroadcast(s7.x, 3u);
-        o7_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o7_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s8.x, 0u);
         let x1 = subgroupBroadcast(s8.x, 1u);
         let x2 = subgroupBroadcast(s8.x, 2u);
         let x3 = subgroupBroadcast(s8.x, 3u);
-        o8_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o8_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s9.x, 0u);
         let x1 = subgroupBroadcast(s9.x, 1u);
         let x2 = subgroupBroadcast(s9.x, 2u);
         let x3 = subgroupBroadcast(s9.x, 3u);
-        o9_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o9_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s10.x, 0u);
         let x1 = subgroupBroadcast(s10.x, 1u);
         let x2 = subgroupBroadcast(s10.x, 2u);
         let x3 = subgroupBroadcast(s10.x, 3u);
-        o10_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o10_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s11.x, 0u);
         let x1 = subgroupBroadcast(s11.x, 1u);
         let x2 = subgroupBroadcast(s11.x, 2u);
         let x3 = subgroupBroadcast(s11.x, 3u);
-        o11_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o11_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s12.x, 0u);
         let x1 = subgroupBroadcast(s12.x, 1u);
         let x2 = subgroupBroadcast(s12.x, 2u);
         let x3 = subgroupBroadcast(s12.x, 3u);
-        o12_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o12_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s13.x, 0u);
         let x1 = subgroupBroadcast(s13.x, 1u);
         let x2 = subgroupBroadcast(s13.x, 2u);
         let x3 = subgroupBroadcast(s13.x, 3u);
-        o13_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o13_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s14.x, 0u);
         let x1 = subgroupBroadcast(s14.x, 1u);
         let x2 = subgroupBroadcast(s14.x, 2u);
         let x3 = subgroupBroadcast(s14.x, 3u);
-        o14_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o14_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s15.x, 0u);
         let x1 = subgroupBroadcast(s15.x, 1u);
         let x2 = subgroupBroadcast(s15.x, 2u);
         let x3 = subgroupBroadcast(s15.x, 3u);
-        o15_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o15_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s16.x, 0u);
         let x1 = subgroupBroadcast(s16.x, 1u);
         let x2 = subgroupBroadcast(s16.x, 2u);
         let x3 = subgroupBroadcast(s16.x, 3u);
-        o16_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o16_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s17.x, 0u);
         let x1 = subgroupBroadcast(s17.x, 1u);
         let x2 = subgroupBroadcast(s17.x, 2u);
         let x3 = subgroupBroadcast(s17.x, 3u);
-        o17_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o17_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s18.x, 0u);
         let x1 = subgroupBroadcast(s18.x, 1u);
         let x2 = subgroupBroadcast(s18.x, 2u);
         let x3 = subgroupBroadcast(s18.x, 3u);
-        o18_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o18_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       {
         let x0 = subgroupBroadcast(s19.x, 0u);
         let x1 = subgroupBroadcast(s19.x, 1u);
         let x2 = subgroupBroadcast(s19.x, 2u);
         let x3 = subgroupBroadcast(s19.x, 3u);
-        o19_0 += (x0 * v12 + x1 * v13) + (x2 * v14 + x3 * v15);
+        o19_0 += (x0 * v12 + (x1 * v13)) + (x2 * v14 + (x3 * v15));
       }
       s0 = vec4<f32>(s0.yzw, subgroupShuffle(s0.x, four_on));
       s1 = vec4<f32>(s1.yzw, subgroupShuffle(s1.x, four_on));
@@ -815,27 +822,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let v8 = (v6 + v7);
   let v9 = gc_hold_v4(v8);
   let v10 = (v9 * v6);
-  let v11 = (v5 + v10);
-  let v12 = y0[((row * 16u) + 8u) / 4u];
-  let v13 = gc_hold_v4(v12);
-  let v14 = (v12 + v13);
-  let v15 = gc_hold_v4(v14);
-  let v16 = (v15 * v12);
-  let v17 = (v11 + v16);
-  let v18 = y0[((row * 16u) + 12u) / 4u];
-  let v19 = gc_hold_v4(v18);
-  let v20 = (v18 + v19);
-  let v21 = gc_hold_v4(v20);
-  let v22 = (v21 * v18);
-  let v23 = (v17 + v22);
-  let v24 = (v23.x + v23.y);
-  let v25 = (v23.z + v23.w);
-  let v26 = (v24 + v25);
+  let v11 = gc_hold_v4(v10);
+  let v12 = (v5 + v11);
+  let v13 = y0[((row * 16u) + 8u) / 4u];
+  let v14 = gc_hold_v4(v13);
+  let v15 = (v13 + v14);
+  let v16 = gc_hold_v4(v15);
+  let v17 = (v16 * v13);
+  let v18 = (v12 + v17);
+  let v19 = y0[((row * 16u) + 12u) / 4u];
+  let v20 = gc_hold_v4(v19);
+  let v21 = (v19 + v20);
+  let v22 = gc_hold_v4(v21);
+  let v23 = (v22 * v19);
+  let v24 = (v18 + v23);
+  let v25 = (v24.x + v24.y);
+  let v26 = (v24.z + v24.w);
+  let v27 = (v25 + v26);
   y0[((row * 16u) + 0u) / 4u] = v3;
   y0[((row * 16u) + 4u) / 4u] = v8;
-  y0[((row * 16u) + 8u) / 4u] = v14;
-  y0[((row * 16u) + 12u) / 4u] = v20;
-  y1[row] = v26;
+  y0[((row * 16u) + 8u) / 4u] = v15;
+  y0[((row * 16u) + 12u) / 4u] = v21;
+  y1[row] = v27;
 }
 
 // attention_queries: workgroups [(12, 1, 1)], binds read_write, read_write, read, read, read_write, read, read_write, needs subgroup
@@ -847,6 +855,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 @group(0) @binding(5) var<storage, read> x5: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y0: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
@@ -873,6 +887,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let batch = block / 2u;
   let first = block % 2u * 20u;
   let four_on = (lane + 4u) % 8u;
+  let zero = gc_hold_v4(vec4<f32>());
   let at1 = (batch / 3u);
   let at2 = (batch % 3u);
   let e16_0 = min((lane + 0u) * 4u, 12u);
@@ -913,26 +928,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let n2 = min(at.z, 39u);
     let n3 = min(at.w, 39u);
     // Scores: a row's stay in registers while its terms are added, all columns first, then row by row.
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var s2 = vec4<f32>();
-    var s3 = vec4<f32>();
-    var s4 = vec4<f32>();
-    var s5 = vec4<f32>();
-    var s6 = vec4<f32>();
-    var s7 = vec4<f32>();
-    var s8 = vec4<f32>();
-    var s9 = vec4<f32>();
-    var s10 = vec4<f32>();
-    var s11 = vec4<f32>();
-    var s12 = vec4<f32>();
-    var s13 = vec4<f32>();
-    var s14 = vec4<f32>();
-    var s15 = vec4<f32>();
-    var s16 = vec4<f32>();
-    var s17 = vec4<f32>();
-    var s18 = vec4<f32>();
-    var s19 = vec4<f32>();
+    var s0 = zero;
+    var s1 = zero;
+    var s2 = zero;
+    var s3 = zero;
+    var s4 = zero;
+    var s5 = zero;
+    var s6 = zero;
+    var s7 = zero;
+    var s8 = zero;
+    var s9 = zero;
+    var s10 = zero;
+    var s11 = zero;
+    var s12 = zero;
+    var s13 = zero;
+    var s14 = zero;
+    var s15 = zero;
+    var s16 = zero;
+    var s17 = zero;
+    var s18 = zero;
+    var s19 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v10 = x2[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v11 = x2[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -1026,26 +1041,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       s19 += subgroupBroadcast(v12.z, 3u) * c2;
       s19 += subgroupBroadcast(v12.w, 3u) * c3;
     }
-    var g0 = vec4<f32>();
-    var g1 = vec4<f32>();
-    var g2 = vec4<f32>();
-    var g3 = vec4<f32>();
-    var g4 = vec4<f32>();
-    var g5 = vec4<f32>();
-    var g6 = vec4<f32>();
-    var g7 = vec4<f32>();
-    var g8 = vec4<f32>();
-    var g9 = vec4<f32>();
-    var g10 = vec4<f32>();
-    var g11 = vec4<f32>();
-    var g12 = vec4<f32>();
-    var g13 = vec4<f32>();
-    var g14 = vec4<f32>();
-    var g15 = vec4<f32>();
-    var g16 = vec4<f32>();
-    var g17 = vec4<f32>();
-    var g18 = vec4<f32>();
-    var g19 = vec4<f32>();
+    var g0 = zero;
+    var g1 = zero;
+    var g2 = zero;
+    var g3 = zero;
+    var g4 = zero;
+    var g5 = zero;
+    var g6 = zero;
+    var g7 = zero;
+    var g8 = zero;
+    var g9 = zero;
+    var g10 = zero;
+    var g11 = zero;
+    var g12 = zero;
+    var g13 = zero;
+    var g14 = zero;
+    var g15 = zero;
+    var g16 = zero;
+    var g17 = zero;
+    var g18 = zero;
+    var g19 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v18 = x4[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v19 = x4[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -1196,140 +1211,140 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast(g0.x, 1u);
         let x2 = subgroupBroadcast(g0.x, 2u);
         let x3 = subgroupBroadcast(g0.x, 3u);
-        o0_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o0_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g1.x, 0u);
         let x1 = subgroupBroadcast(g1.x, 1u);
         let x2 = subgroupBroadcast(g1.x, 2u);
         let x3 = subgroupBroadcast(g1.x, 3u);
-        o1_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o1_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g2.x, 0u);
         let x1 = subgroupBroadcast(g2.x, 1u);
         let x2 = subgroupBroadcast(g2.x, 2u);
         let x3 = subgroupBroadcast(g2.x, 3u);
-        o2_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o2_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g3.x, 0u);
         let x1 = subgroupBroadcast(g3.x, 1u);
         let x2 = subgroupBroadcast(g3.x, 2u);
         let x3 = subgroupBroadcast(g3.x, 3u);
-        o3_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o3_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g4.x, 0u);
         let x1 = subgroupBroadcast(g4.x, 1u);
         let x2 = subgroupBroadcast(g4.x, 2u);
         let x3 = subgroupBroadcast(g4.x, 3u);
-        o4_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o4_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g5.x, 0u);
         let x1 = subgroupBroadcast(g5.x, 1u);
         let x2 = subgroupBroadcast(g5.x, 2u);
         let x3 = subgroupBroadcast(g5.x, 3u);
-        o5_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o5_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g6.x, 0u);
         let x1 = subgroupBroadcast(g6.x, 1u);
         let x2 = subgroupBroadcast(g6.x, 2u);
         let x3 = subgroupBroadcast(g6.x, 3u);
-        o6_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o6_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g7.x, 0u);
         let x1 = subgroupBroadcast(g7.x, 1u);
         let x2 = subgroupBroadcast(g7.x, 2u);
         let x3 = subgroupBroadcast(g7.x, 3u);
-        o7_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o7_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g8.x, 0u);
         let x1 = subgroupBroadcast(g8.x, 1u);
         let x2 = subgroupBroadcast(g8.x, 2u);
         let x3 = subgroupBroadcast(g8.x, 3u);
-        o8_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o8_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g9.x, 0u);
         let x1 = subgroupBroadcast(g9.x, 1u);
         let x2 = subgroupBroadcast(g9.x, 2u);
         let x3 = subgroupBroadcast(g9.x, 3u);
-        o9_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o9_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g10.x, 0u);
         let x1 = subgroupBroadcast(g10.x, 1u);
         let x2 = subgroupBroadcast(g10.x, 2u);
         let x3 = subgroupBroadcast(g10.x, 3u);
-        o10_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o10_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g11.x, 0u);
         let x1 = subgroupBroadcast(g11.x, 1u);
         let x2 = subgroupBroadcast(g11.x, 2u);
         let x3 = subgroupBroadcast(g11.x, 3u);
-        o11_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o11_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g12.x, 0u);
         let x1 = subgroupBroadcast(g12.x, 1u);
         let x2 = subgroupBroadcast(g12.x, 2u);
         let x3 = subgroupBroadcast(g12.x, 3u);
-        o12_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o12_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g13.x, 0u);
         let x1 = subgroupBroadcast(g13.x, 1u);
         let x2 = subgroupBroadcast(g13.x, 2u);
         let x3 = subgroupBroadcast(g13.x, 3u);
-        o13_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o13_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g14.x, 0u);
         let x1 = subgroupBroadcast(g14.x, 1u);
         let x2 = subgroupBroadcast(g14.x, 2u);
         let x3 = subgroupBroadcast(g14.x, 3u);
-        o14_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o14_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g15.x, 0u);
         let x1 = subgroupBroadcast(g15.x, 1u);
         let x2 = subgroupBroadcast(g15.x, 2u);
         let x3 = subgroupBroadcast(g15.x, 3u);
-        o15_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o15_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g16.x, 0u);
         let x1 = subgroupBroadcast(g16.x, 1u);
         let x2 = subgroupBroadcast(g16.x, 2u);
         let x3 = subgroupBroadcast(g16.x, 3u);
-        o16_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o16_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g17.x, 0u);
         let x1 = subgroupBroadcast(g17.x, 1u);
         let x2 = subgroupBroadcast(g17.x, 2u);
         let x3 = subgroupBroadcast(g17.x, 3u);
-        o17_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o17_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g18.x, 0u);
         let x1 = subgroupBroadcast(g18.x, 1u);
         let x2 = subgroupBroadcast(g18.x, 2u);
         let x3 = subgroupBroadcast(g18.x, 3u);
-        o18_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o18_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(g19.x, 0u);
         let x1 = subgroupBroadcast(g19.x, 1u);
         let x2 = subgroupBroadcast(g19.x, 2u);
         let x3 = subgroupBroadcast(g19.x, 3u);
-        o19_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        o19_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       g0 = vec4<f32>(g0.yzw, subgroupShuffle(g0.x, four_on));
       g1 = vec4<f32>(g1.yzw, subgroupShuffle(g1.x, four_on));
@@ -1425,6 +1440,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 @group(0) @binding(6) var<storage, read_write> y0: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> y1: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan_v4(x: vec4<f32>) -> vec4<bool> {
   return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
@@ -1451,6 +1472,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let batch = block / 3u;
   let first = block % 3u * 14u;
   let four_on = (lane + 4u) % 8u;
+  let zero = gc_hold_v4(vec4<f32>());
   let at1 = (batch / 3u);
   let at2 = (batch % 3u);
   let e16_0 = min((lane + 0u) * 4u, 12u);
@@ -1492,20 +1514,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let n2 = min(at.z, 39u);
     let n3 = min(at.w, 39u);
     // Scores: a row's stay in registers while its terms are added, all columns first, then row by row.
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var s2 = vec4<f32>();
-    var s3 = vec4<f32>();
-    var s4 = vec4<f32>();
-    var s5 = vec4<f32>();
-    var s6 = vec4<f32>();
-    var s7 = vec4<f32>();
-    var s8 = vec4<f32>();
-    var s9 = vec4<f32>();
-    var s10 = vec4<f32>();
-    var s11 = vec4<f32>();
-    var s12 = vec4<f32>();
-    var s13 = vec4<f32>();
+    var s0 = zero;
+    var s1 = zero;
+    var s2 = zero;
+    var s3 = zero;
+    var s4 = zero;
+    var s5 = zero;
+    var s6 = zero;
+    var s7 = zero;
+    var s8 = zero;
+    var s9 = zero;
+    var s10 = zero;
+    var s11 = zero;
+    var s12 = zero;
+    var s13 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v4 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v5 = x0[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -1574,20 +1596,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       s13 += subgroupBroadcast(v5.z, 5u) * c2;
       s13 += subgroupBroadcast(v5.w, 5u) * c3;
     }
-    var g0 = vec4<f32>();
-    var g1 = vec4<f32>();
-    var g2 = vec4<f32>();
-    var g3 = vec4<f32>();
-    var g4 = vec4<f32>();
-    var g5 = vec4<f32>();
-    var g6 = vec4<f32>();
-    var g7 = vec4<f32>();
-    var g8 = vec4<f32>();
-    var g9 = vec4<f32>();
-    var g10 = vec4<f32>();
-    var g11 = vec4<f32>();
-    var g12 = vec4<f32>();
-    var g13 = vec4<f32>();
+    var g0 = zero;
+    var g1 = zero;
+    var g2 = zero;
+    var g3 = zero;
+    var g4 = zero;
+    var g5 = zero;
+    var g6 = zero;
+    var g7 = zero;
+    var g8 = zero;
+    var g9 = zero;
+    var g10 = zero;
+    var g11 = zero;
+    var g12 = zero;
+    var g13 = zero;
     for (var d = 0u; d < 16u; d += 4u) {
       let v11 = x2[((((at1 * 1920u) + (at2 * 640u)) + (r0 * 16u)) + d) / 4u];
       let v12 = x2[((((at1 * 1920u) + (at2 * 640u)) + (r1 * 16u)) + d) / 4u];
@@ -1711,98 +1733,98 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast(s0.x, 1u);
         let x2 = subgroupBroadcast(s0.x, 2u);
         let x3 = subgroupBroadcast(s0.x, 3u);
-        dv0_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv0_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s1.x, 0u);
         let x1 = subgroupBroadcast(s1.x, 1u);
         let x2 = subgroupBroadcast(s1.x, 2u);
         let x3 = subgroupBroadcast(s1.x, 3u);
-        dv1_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv1_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s2.x, 0u);
         let x1 = subgroupBroadcast(s2.x, 1u);
         let x2 = subgroupBroadcast(s2.x, 2u);
         let x3 = subgroupBroadcast(s2.x, 3u);
-        dv2_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv2_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s3.x, 0u);
         let x1 = subgroupBroadcast(s3.x, 1u);
         let x2 = subgroupBroadcast(s3.x, 2u);
         let x3 = subgroupBroadcast(s3.x, 3u);
-        dv3_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv3_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s4.x, 0u);
         let x1 = subgroupBroadcast(s4.x, 1u);
         let x2 = subgroupBroadcast(s4.x, 2u);
         let x3 = subgroupBroadcast(s4.x, 3u);
-        dv4_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv4_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s5.x, 0u);
         let x1 = subgroupBroadcast(s5.x, 1u);
         let x2 = subgroupBroadcast(s5.x, 2u);
         let x3 = subgroupBroadcast(s5.x, 3u);
-        dv5_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv5_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s6.x, 0u);
         let x1 = subgroupBroadcast(s6.x, 1u);
         let x2 = subgroupBroadcast(s6.x, 2u);
         let x3 = subgroupBroadcast(s6.x, 3u);
-        dv6_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv6_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s7.x, 0u);
         let x1 = subgroupBroadcast(s7.x, 1u);
         let x2 = subgroupBroadcast(s7.x, 2u);
         let x3 = subgroupBroadcast(s7.x, 3u);
-        dv7_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv7_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s8.x, 0u);
         let x1 = subgroupBroadcast(s8.x, 1u);
         let x2 = subgroupBroadcast(s8.x, 2u);
         let x3 = subgroupBroadcast(s8.x, 3u);
-        dv8_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv8_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s9.x, 0u);
         let x1 = subgroupBroadcast(s9.x, 1u);
         let x2 = subgroupBroadcast(s9.x, 2u);
         let x3 = subgroupBroadcast(s9.x, 3u);
-        dv9_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv9_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s10.x, 0u);
         let x1 = subgroupBroadcast(s10.x, 1u);
         let x2 = subgroupBroadcast(s10.x, 2u);
         let x3 = subgroupBroadcast(s10.x, 3u);
-        dv10_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv10_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s11.x, 0u);
         let x1 = subgroupBroadcast(s11.x, 1u);
         let x2 = subgroupBroadcast(s11.x, 2u);
         let x3 = subgroupBroadcast(s11.x, 3u);
-        dv11_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv11_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s12.x, 0u);
         let x1 = subgroupBroadcast(s12.x, 1u);
         let x2 = subgroupBroadcast(s12.x, 2u);
         let x3 = subgroupBroadcast(s12.x, 3u);
-        dv12_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv12_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       {
         let x0 = subgroupBroadcast(s13.x, 0u);
         let x1 = subgroupBroadcast(s13.x, 1u);
         let x2 = subgroupBroadcast(s13.x, 2u);
         let x3 = subgroupBroadcast(s13.x, 3u);
-        dv13_0 += (x0 * v26 + x1 * v27) + (x2 * v28 + x3 * v29);
+        dv13_0 += (x0 * v26 + (x1 * v27)) + (x2 * v28 + (x3 * v29));
       }
       let v30 = x1[((((at1 * 1920u) + (at2 * 640u)) + (m0 * 16u)) + e16_0) / 4u];
       let v31 = x1[((((at1 * 1920u) + (at2 * 640u)) + (m1 * 16u)) + e16_0) / 4u];
@@ -1813,98 +1835,98 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let x1 = subgroupBroadcast(g0.x, 1u);
         let x2 = subgroupBroadcast(g0.x, 2u);
         let x3 = subgroupBroadcast(g0.x, 3u);
-        dk0_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk0_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g1.x, 0u);
         let x1 = subgroupBroadcast(g1.x, 1u);
         let x2 = subgroupBroadcast(g1.x, 2u);
         let x3 = subgroupBroadcast(g1.x, 3u);
-        dk1_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk1_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g2.x, 0u);
         let x1 = subgroupBroadcast(g2.x, 1u);
         let x2 = subgroupBroadcast(g2.x, 2u);
         let x3 = subgroupBroadcast(g2.x, 3u);
-        dk2_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk2_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g3.x, 0u);
         let x1 = subgroupBroadcast(g3.x, 1u);
         let x2 = subgroupBroadcast(g3.x, 2u);
         let x3 = subgroupBroadcast(g3.x, 3u);
-        dk3_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk3_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g4.x, 0u);
         let x1 = subgroupBroadcast(g4.x, 1u);
         let x2 = subgroupBroadcast(g4.x, 2u);
         let x3 = subgroupBroadcast(g4.x, 3u);
-        dk4_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk4_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g5.x, 0u);
         let x1 = subgroupBroadcast(g5.x, 1u);
         let x2 = subgroupBroadcast(g5.x, 2u);
         let x3 = subgroupBroadcast(g5.x, 3u);
-        dk5_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk5_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g6.x, 0u);
         let x1 = subgroupBroadcast(g6.x, 1u);
         let x2 = subgroupBroadcast(g6.x, 2u);
         let x3 = subgroupBroadcast(g6.x, 3u);
-        dk6_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk6_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g7.x, 0u);
         let x1 = subgroupBroadcast(g7.x, 1u);
         let x2 = subgroupBroadcast(g7.x, 2u);
         let x3 = subgroupBroadcast(g7.x, 3u);
-        dk7_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk7_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g8.x, 0u);
         let x1 = subgroupBroadcast(g8.x, 1u);
         let x2 = subgroupBroadcast(g8.x, 2u);
         let x3 = subgroupBroadcast(g8.x, 3u);
-        dk8_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk8_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g9.x, 0u);
         let x1 = subgroupBroadcast(g9.x, 1u);
         let x2 = subgroupBroadcast(g9.x, 2u);
         let x3 = subgroupBroadcast(g9.x, 3u);
-        dk9_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk9_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g10.x, 0u);
         let x1 = subgroupBroadcast(g10.x, 1u);
         let x2 = subgroupBroadcast(g10.x, 2u);
         let x3 = subgroupBroadcast(g10.x, 3u);
-        dk10_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk10_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g11.x, 0u);
         let x1 = subgroupBroadcast(g11.x, 1u);
         let x2 = subgroupBroadcast(g11.x, 2u);
         let x3 = subgroupBroadcast(g11.x, 3u);
-        dk11_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk11_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g12.x, 0u);
         let x1 = subgroupBroadcast(g12.x, 1u);
         let x2 = subgroupBroadcast(g12.x, 2u);
         let x3 = subgroupBroadcast(g12.x, 3u);
-        dk12_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk12_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       {
         let x0 = subgroupBroadcast(g13.x, 0u);
         let x1 = subgroupBroadcast(g13.x, 1u);
         let x2 = subgroupBroadcast(g13.x, 2u);
         let x3 = subgroupBroadcast(g13.x, 3u);
-        dk13_0 += (x0 * v30 + x1 * v31) + (x2 * v32 + x3 * v33);
+        dk13_0 += (x0 * v30 + (x1 * v31)) + (x2 * v32 + (x3 * v33));
       }
       s0 = vec4<f32>(s0.yzw, subgroupShuffle(s0.x, four_on));
       s1 = vec4<f32>(s1.yzw, subgroupShuffle(s1.x, four_on));

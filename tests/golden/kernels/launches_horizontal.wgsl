@@ -54,6 +54,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 @group(0) @binding(3) var<storage, read_write> y_2: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y_4: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x_0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
+
 // horizontal: independent kernels in one launch; the first workgroups run the first one, and so on
 // grid: the workgroups of all kernels, in a row
 // matmul: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]); matmul
@@ -69,14 +76,15 @@ fn part0(group: vec3<u32>, local: u32) {
   let column = tile % 1u * 32u + lane * 4u;
   let m0 = min(row + lane, 11u);
   let n0 = min(column, 12u);
-  var c0_0 = vec4<f32>();
-  var c1_0 = vec4<f32>();
-  var c2_0 = vec4<f32>();
-  var c3_0 = vec4<f32>();
-  var c4_0 = vec4<f32>();
-  var c5_0 = vec4<f32>();
-  var c6_0 = vec4<f32>();
-  var c7_0 = vec4<f32>();
+  let zero = gc_hold_v4(vec4<f32>());
+  var c0_0 = zero;
+  var c1_0 = zero;
+  var c2_0 = zero;
+  var c3_0 = zero;
+  var c4_0 = zero;
+  var c5_0 = zero;
+  var c6_0 = zero;
+  var c7_0 = zero;
   let k_end = min((part + 1u) * 8u, 8u);
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     // What is needed of the operands comes first, then one row after another with all its terms, so that a driver can
@@ -189,14 +197,15 @@ fn part1(group: vec3<u32>, local: u32) {
   let column = tile % 1u * 32u + lane * 4u;
   let m0 = min(row + lane, 11u);
   let n0 = min(column, 12u);
-  var c0_0 = vec4<f32>();
-  var c1_0 = vec4<f32>();
-  var c2_0 = vec4<f32>();
-  var c3_0 = vec4<f32>();
-  var c4_0 = vec4<f32>();
-  var c5_0 = vec4<f32>();
-  var c6_0 = vec4<f32>();
-  var c7_0 = vec4<f32>();
+  let zero = gc_hold_v4(vec4<f32>());
+  var c0_0 = zero;
+  var c1_0 = zero;
+  var c2_0 = zero;
+  var c3_0 = zero;
+  var c4_0 = zero;
+  var c5_0 = zero;
+  var c6_0 = zero;
+  var c7_0 = zero;
   let k_end = min((part + 1u) * 8u, 8u);
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     // What is needed of the operands comes first, then one row after another with all its terms, so that a driver can

@@ -10,6 +10,9 @@ fn gc_unknown() -> u32 {
 fn gc_hold(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) + u32(gc_unknown()));
 }
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
 fn gc_isnan(x: f32) -> bool {
   return (bitcast<u32>(x) & u32(0x7fffffffu)) > u32(0x7f800000u);
 }
@@ -60,14 +63,15 @@ fn stage0(group: vec3<u32>, local: u32) {
   let column = tile % 1u * 32u + lane * 4u;
   let m0 = min(row + lane, 3u);
   let n0 = min(column, 4u);
-  var c0_0 = vec4<f32>();
-  var c1_0 = vec4<f32>();
-  var c2_0 = vec4<f32>();
-  var c3_0 = vec4<f32>();
-  var c4_0 = vec4<f32>();
-  var c5_0 = vec4<f32>();
-  var c6_0 = vec4<f32>();
-  var c7_0 = vec4<f32>();
+  let zero = gc_hold_v4(vec4<f32>());
+  var c0_0 = zero;
+  var c1_0 = zero;
+  var c2_0 = zero;
+  var c3_0 = zero;
+  var c4_0 = zero;
+  var c5_0 = zero;
+  var c6_0 = zero;
+  var c7_0 = zero;
   let k_end = min((part + 1u) * 8u, 8u);
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     // What is needed of the operands comes first, then one row after another with all its terms, so that a driver can
@@ -174,14 +178,15 @@ fn stage1(group: vec3<u32>, local: u32) {
   let column = tile % 1u * 32u + lane * 4u;
   let m0 = min(row + lane, 3u);
   let n0 = min(column, 4u);
-  var c0_0 = vec4<f32>();
-  var c1_0 = vec4<f32>();
-  var c2_0 = vec4<f32>();
-  var c3_0 = vec4<f32>();
-  var c4_0 = vec4<f32>();
-  var c5_0 = vec4<f32>();
-  var c6_0 = vec4<f32>();
-  var c7_0 = vec4<f32>();
+  let zero = gc_hold_v4(vec4<f32>());
+  var c0_0 = zero;
+  var c1_0 = zero;
+  var c2_0 = zero;
+  var c3_0 = zero;
+  var c4_0 = zero;
+  var c5_0 = zero;
+  var c6_0 = zero;
+  var c7_0 = zero;
   let k_end = min((part + 1u) * 8u, 8u);
   for (var k = part * 8u; k < k_end; k += 4u) {  // at most 2 turns
     // What is needed of the operands comes first, then one row after another with all its terms, so that a driver can

@@ -4,6 +4,13 @@
 @group(0) @binding(2) var<storage, read> x2: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y0: array<vec4<f32>>;
 
+fn gc_unknown() -> u32 {
+  return select(0u, 1u, arrayLength(&x0) == 0u);
+}
+fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
+  return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
+}
+
 // matmul_thin: C[b, m, n] = epilogue(sum over k of A[b, m, k] B[b, k, n]), of few results; matmul_add
 // grid: one workgroup a tile of 3 x 64, tiles of one row of tiles side by side, then down, then
 // 1 part(s) of the sum, then the batch; folded into y. Workgroup: 16 shares of each sum, of 16 lanes along N.
@@ -24,9 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let m1 = row + 1u;
   let m2 = row + 2u;
   let n0 = min(column, 92u);
-  var c0_0 = vec4<f32>();
-  var c1_0 = vec4<f32>();
-  var c2_0 = vec4<f32>();
+  let zero = gc_hold_v4(vec4<f32>());
+  var c0_0 = zero;
+  var c1_0 = zero;
+  var c2_0 = zero;
   let k_end = min((part + 1u) * 384u, 384u);
   for (var k = part * 384u + share * 4u; k < k_end; k += 64u) {  // at most 6 turns
     let v1 = x0[((m0 * 384u) + k) / 4u];
