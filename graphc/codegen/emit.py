@@ -16,12 +16,12 @@ import numpy as np
 from graphc.codegen.kernel import Bindings, Operand
 from graphc.codegen.literals import literal_bits, literal_text
 from graphc.codegen.opaque import Origins, hold, is_number, special
-from graphc.codegen.texts import is_atom, number_of, plus, quarter, swizzled
+from graphc.codegen.texts import is_atom, narrowed, number_of, plus, quarter, swizzled
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node, Value
 from graphc.ir.index import LANES, Idx, Index, clamp, moved
 from graphc.ir.op import Indexed, Lanes, Pointwise, Term
-from graphc.ir.types import DType, bool_, i32, u32
+from graphc.ir.types import DType, bool_, u32
 from graphc.plan.plan import Touch
 
 Reader = Callable[[Index], Term]
@@ -451,7 +451,7 @@ class Emitter:
         operand, word = self.bindings.report(node)
         with self.block(f"if (any({bad}))" if width > 1 else f"if ({bad})"):
             inside = [f"({idx.vector if width > 1 else idx.text} < {kind(u32)}({n}u))" for idx, n in limits]
-            bits = ids.text if dtype.kind == "uint" else f"bitcast<{kind(u32)}>({_narrowed(ids, width)})"
+            bits = ids.text if dtype.kind == "uint" else f"bitcast<{kind(u32)}>({narrowed(ids, width)})"
             found = self.name(Term(f"select({kind(u32)}(), {bits}, {' & '.join([bad, *inside])})", width, u32), "found")
             most = found.text
             if width > 1:
@@ -491,14 +491,6 @@ class Emitter:
         if term.width == width:
             return term
         return Term(f"vec4<{term.dtype.wgsl}>({term.text})", LANES, term.dtype)
-
-
-def _narrowed(ids: Term, width: int) -> str:
-    """Signed indices in 32 bits: what is too large stays out of range."""
-    if ids.dtype.wgsl != "i64":
-        return ids.text
-    wide, narrow = Lanes(width)(ids.dtype), Lanes(width)(i32)
-    return f"{narrow}(clamp({ids.text}, {wide}({-(2**31)}li), {wide}({2**31 - 1}li)))"
 
 
 def _is_literal(term: Term) -> bool:

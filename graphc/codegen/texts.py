@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir.index import LANES, Idx
+from graphc.ir.op import Lanes, Term
+from graphc.ir.types import i32
 
 
 def quarter(flat: Idx) -> str:
@@ -47,3 +49,11 @@ def is_atom(text: str) -> bool:
     if inner[1] and inner[0].startswith("vec4<") and text.endswith(")") and "(" not in inner[2]:
         text = inner[2][:-1]
     return text.replace("_", "").replace(".", "", 1).lstrip("-").isalnum()
+
+
+def narrowed(ids: Term, width: int) -> str:
+    """Signed indices in 32 bits: what is too large stays out of range."""
+    if ids.dtype.wgsl != "i64":
+        return ids.text
+    wide, narrow = Lanes(width)(ids.dtype), Lanes(width)(i32)
+    return f"{narrow}(clamp({ids.text}, {wide}({-(2**31)}li), {wide}({2**31 - 1}li)))"
