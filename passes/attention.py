@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.families.registry import family_of
-from graphc.ir.graph import Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed, rewrite, run_node
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, prune, renamed, run_node
+from graphc.ir.rewriting import inline_bodies, map_nodes, rewrite
 from graphc.ir.types import NDArray, f16, f32
 from graphc.ops import by_name
 from graphc.ops.attention import MAX_HEAD, attend, attend_backward
@@ -45,10 +46,7 @@ class Attention:
 
     def __call__(self, graph: Graph) -> Graph:
         raised = raise_attention(inline_bodies(graph, lambda node: node.op.inlined))
-        nodes = tuple(self._claimed(node) if _is_attention(node) else node for node in raised.nodes)
-        if all(new is old for new, old in zip(nodes, raised.nodes, strict=True)):
-            return raised
-        return Graph(raised.inputs, raised.constants, nodes, raised.outputs)
+        return map_nodes(raised, lambda node: self._claimed(node) if _is_attention(node) else node)
 
     def _claimed(self, node: Node) -> Node:
         claimed = self.target is None or runs(node, self.target)

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed, rewrite
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed
+from graphc.ir.rewriting import rewrite
 from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType, i32
 from graphc.ops import by_name

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.rewriting import rewrite
 from graphc.ir.types import DType, TensorType, f16, f32, i32
 from graphc.ops import by_name
 

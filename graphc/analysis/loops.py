@@ -67,8 +67,7 @@ def passed_through(node: Node) -> Iterator[tuple[Value, Value]]:
 
 class _Flattener:
     def __init__(self, graph: Graph) -> None:
-        self.builder = Builder()
-        self.builder.inputs, self.builder.constants = list(graph.inputs), dict(graph.constants)
+        self.builder = Builder.of(graph)
         self.loops: list[Region] = []
         self.env: dict[Value, Value] = {}
         self.seen: set[Value] = set(graph.values())

@@ -6,15 +6,16 @@ rule of each op gives its nodes (`graphc/ops/batching.py`); an op without one ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir.graph import Builder, Graph, Node, Value, inline_bodies, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, renamed
 from graphc.ir.op import Op, Shared
+from graphc.ir.rewriting import inline_bodies, rewrite_into
 from graphc.ir.scan import Scan
 from graphc.ir.types import TensorType
 from graphc.ops import by_name
@@ -32,35 +33,24 @@ def batched(
     graph that is already fused.
     """
     graph = inline_bodies(graph, lambda node: node.op is call and node.attrs.get("rule") is None)
-    builder = Builder()
-    builder.constants = dict(graph.constants)
-    env: dict[Value, Value] = {}
-    found: set[Value] = set()
-    for value, is_mapped in zip(graph.inputs, mapped, strict=True):
-        if is_mapped:
-            env[value] = builder.input(_of_examples(value.type, size), value.hint)
-            found.add(value)
-        else:
-            builder.inputs.append(value)
-    for node in graph.nodes:
+    found = {value for value, is_mapped in zip(graph.inputs, mapped, strict=True) if is_mapped}
+    env = {value: new_value(_of_examples(value.type, size), value.hint) for value in graph.inputs if value in found}
+    builder = Builder.of(replace(graph, inputs=renamed(graph.inputs, env)))
+
+    def for_all(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if found.isdisjoint(node.inputs):
-            builder.copy(node, env)
-            continue
-        with builder.at(node.source):
-            results = _applied(builder, node, size, env, found)
-        for output, result in zip(node.outputs, results, strict=True):
-            env[output] = result.x if isinstance(result, Shared) else result
-            if not isinstance(result, Shared):
-                found.add(output)
-    outputs = []
+            return None
+        results = _applied(builder, node, size, env, found)
+        found.update(v for v, made in zip(node.outputs, results, strict=True) if not isinstance(made, Shared))
+        return [made.x if isinstance(made, Shared) else made for made in results]
+
+    outputs = list(rewrite_into(builder, graph, for_all, env))
+    flags = [value in found for value in graph.outputs]
     for i, value in enumerate(graph.outputs):
-        here = env.get(value, value)
-        if every is not None and every[i] and value not in found:
-            here = builder.apply(by_name("broadcast_to"), here, shape=(size, *value.type.shape))
-            outputs.append((here, True))
-        else:
-            outputs.append((here, value in found))
-    return builder.build([value for value, _ in outputs]), tuple(flag for _, flag in outputs)
+        if every is not None and every[i] and not flags[i]:
+            outputs[i] = builder.apply(by_name("broadcast_to"), outputs[i], shape=(size, *value.type.shape))
+            flags[i] = True
+    return builder.build(outputs), tuple(flags)
 
 
 def _of_examples(type: TensorType, size: int) -> TensorType:
@@ -91,7 +81,7 @@ class _Batch:
         return builder.build(sums)
 
 
-def _applied(builder: Builder, node: Node, size: int, env: dict[Value, Value], found: set[Value]) -> list[Any]:
+def _applied(builder: Builder, node: Node, size: int, env: Mapping[Value, Value], found: set[Value]) -> list[Any]:
     """The outputs of a node for all examples: values, or `Shared` values."""
     if node.op is fused:
         raise GraphError("vmap: the graph is already fused; map it before the passes run")

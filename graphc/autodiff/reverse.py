@@ -7,7 +7,7 @@ graphs are no trouble; the result is a plain graph and can be differentiated aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,8 +18,9 @@ from graphc.analysis.loops import is_loop, trim
 from graphc.autodiff.cotangent_masks import Kept, kept_by
 from graphc.autodiff.linearize import Reverse, back_from, ends_early, linearize, with_flags
 from graphc.errors import DTypeError, GraphError, ShapeError
-from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Source, Value, inline_bodies, prune, renamed
+from graphc.ir.graph import BACKWARD, Builder, Graph, Node, Source, Value, prune, renamed
 from graphc.ir.op import NotDifferentiable
+from graphc.ir.rewriting import inline_bodies, rewrite_into
 from graphc.ir.scan import Scan
 from graphc.ir.types import DType, TensorType
 from graphc.ops import by_name
@@ -131,9 +132,7 @@ class _Sweep:
 
     def __init__(self, graph: Graph, wrt: Sequence[int], roots: Sequence[int]) -> None:
         self.graph = inline_bodies(graph, lambda node: node.op is call and node.attrs.get("rule") is None)
-        self.builder = Builder()
-        self.builder.inputs = list(self.graph.inputs)
-        self.builder.constants = dict(self.graph.constants)
+        self.builder = Builder.of(self.graph)
         self.env: dict[Value, Value] = {}
         self.residuals: dict[Node, list[Value]] = {}
         self.reverses: dict[Node, Reverse] = {}
@@ -152,24 +151,24 @@ class _Sweep:
         return list(renamed(self.graph.outputs, self.env))
 
     def _forward(self, useful: set[Node]) -> None:
-        """Copy the nodes, and note those to differentiate: they depend on the inputs asked for and reach a root."""
-        for node in self.graph.nodes:
+        """Add the nodes, and note those to differentiate: they depend on the inputs asked for and reach a root."""
+
+        def noted(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
             if node not in useful or self.active.isdisjoint(node.inputs) or not _differentiable(node):
-                self.builder.copy(node, self.env)
-                continue
+                return None
             self.tape.append(node)
             self.active.update(v for v in node.outputs if _is_float(v.type))
-            rule = node.attrs.get("rule") if node.op is call else None
-            arguments = renamed(node.inputs, self.env)
+            rule, arguments = node.attrs.get("rule") if node.op is call else None, renamed(node.inputs, env)
             if is_loop(node):
-                self._forward_loop(node, arguments)
-                continue
-            if not isinstance(rule, CustomVjp):
-                self.builder.copy(node, self.env)
-                continue
-            results = self.builder.inline(rule.fwd, arguments, partial(_or_else, node.source))
-            self.env.update(zip(node.outputs, results, strict=False))
-            self.residuals[node] = results[len(node.outputs) :]
+                results = self._forward_loop(node, arguments)
+            elif isinstance(rule, CustomVjp):
+                results = builder.inline(rule.fwd, arguments, partial(_or_else, node.source))
+            else:
+                return None
+            self.residuals[node] = list(results[len(node.outputs) :])
+            return results[: len(node.outputs)]
+
+        rewrite_into(self.builder, self.graph, noted, self.env)
 
     def backward(self) -> None:
         """Walk the tape in reverse, from the cotangents contributed so far."""
@@ -229,8 +228,8 @@ class _Sweep:
             gradients[i] = value
         return gradients
 
-    def _forward_loop(self, node: Node, arguments: tuple[Value, ...]) -> None:
-        """A loop that also stacks what its gradient needs."""
+    def _forward_loop(self, node: Node, arguments: Sequence[Value]) -> Sequence[Value]:
+        """The results of a loop that also stacks what its gradient needs."""
         if node.attrs["length"] == NO_BOUND:
             what = "the gradient of a while_loop needs to know how many turns there are at most: give max_steps=..."
             raise GraphError(f"{what}{node.source.at}")
@@ -243,11 +242,7 @@ class _Sweep:
         ]
         joint = with_pullback(body, wanted)
         reverse = self.reverses[node] = linearize(node, joint, wanted)
-        with self.builder.at(node.source):
-            forward = with_flags(node, reverse.forward)
-            results = self.builder.add(node.op, *arguments, **{**node.attrs, "body": forward})
-        self.env.update(zip(node.outputs, results, strict=False))
-        self.residuals[node] = list(results[len(node.outputs) :])
+        return self.builder.add(node.op, *arguments, **{**node.attrs, "body": with_flags(node, reverse.forward)})
 
     def _pull_loop(self, node: Node) -> list[Value | None]:
         """The loop that goes back over the steps: it carries the cotangent of the carry, and sums those of consts."""

@@ -46,12 +46,10 @@ __all__ = [
     "format_graph",
     "format_node",
     "infer_types",
-    "inline_bodies",
     "new_value",
     "prune",
     "renamed",
     "reports",
-    "rewrite",
     "run_node",
     "value_names",
 ]
@@ -317,50 +315,6 @@ def prune(graph: Graph) -> Graph:
     return Graph(graph.inputs, constants, tuple(reversed(kept)), graph.outputs)
 
 
-def inline_bodies(graph: Graph, chosen: Callable[[Node], bool]) -> Graph:
-    """Put attrs["body"] in the place of each chosen node, also within bodies (it recurs only as deep as these nest).
-
-    The nodes of a body keep their own source lines and take the phase of the node that they replace.
-    """
-
-    def opened(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
-        if not chosen(node):
-            return None
-
-        def located(source: Source) -> Source:
-            phase = node.source.phase if source.phase == FORWARD else source.phase
-            return replace(source, lines=source.lines or node.source.lines, phase=phase)
-
-        return builder.inline(inline_bodies(node.attrs["body"], chosen), renamed(node.inputs, env), located)
-
-    return rewrite(graph, opened)
-
-
-Replacement = Callable[["Builder", Node, Mapping[Value, Value]], "Sequence[Value] | None"]
-"""`replacement(builder, node, env)`: adds nodes to the builder, and gives a value for each output of `node`; None: the
-node stays, and nothing was added. env: what has taken the place of values so far."""
-
-
-def rewrite(graph: Graph, replacement: Replacement) -> Graph:
-    """The graph with other values in the place of what some nodes make; itself where all nodes stay.
-
-    What is added has the source of the node that it is for.
-    """
-    builder = Builder()
-    builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
-    env: dict[Value, Value] = {}
-    changed = False
-    for node in graph.nodes:
-        builder.source = node.source
-        found = replacement(builder, node, env)
-        if found is None:
-            builder.copy(node, env)
-        else:
-            env.update(zip(node.outputs, found, strict=True))
-            changed = True
-    return builder.build(renamed(graph.outputs, env)) if changed else graph
-
-
 class Builder:
     """Makes a Graph, node by node. Shape rules run as nodes are added, and their errors name op, types and source."""
 
@@ -398,10 +352,18 @@ class Builder:
         """Apply an op that has one output."""
         return self.add(op, *inputs, **attrs)[0]
 
-    def copy(self, node: Node, env: Mapping[Value, Value]) -> None:
-        """Add `node` with its inputs renamed by `env`, keeping its outputs (so values stay the same objects)."""
+    @classmethod
+    def of(cls, graph: Graph) -> Builder:
+        """A builder that holds the inputs and constants of a graph already."""
+        builder = cls()
+        builder.inputs, builder.constants = list(graph.inputs), dict(graph.constants)
+        return builder
+
+    def copy(self, node: Node, env: Mapping[Value, Value]) -> tuple[Value, ...]:
+        """Add `node` with its inputs renamed by `env`; returns its outputs, which stay the same objects."""
         inputs = renamed(node.inputs, env)
         self.nodes.append(node if inputs == node.inputs else replace(node, inputs=inputs))
+        return node.outputs
 
     def inline(
         self, graph: Graph, arguments: Sequence[Value], source: Callable[[Source], Source] | None = None

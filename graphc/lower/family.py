@@ -170,9 +170,8 @@ def _distinct(graph: Graph) -> Graph:
         for value, source in passed_through(node):
             sources[value] = sources.get(source, source)
     taken: set[Value] = {*graph.inputs, *graph.constants}
-    builder = Builder()
-    builder.inputs, builder.constants, builder.nodes = list(graph.inputs), dict(graph.constants), list(graph.nodes)
-    outputs = []
+    builder, outputs = Builder.of(graph), []
+    builder.nodes = list(graph.nodes)
     for value in graph.outputs:
         source = sources.get(value, value)
         outputs.append(builder.apply(barrier, value) if source in taken else value)

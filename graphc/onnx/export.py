@@ -14,7 +14,8 @@ from onnx import helper, numpy_helper
 from graphc import tree
 from graphc.errors import ArgumentError, GraphcError, TraceError, path_of
 from graphc.executable import Executable
-from graphc.ir.graph import Graph, inline_bodies, prune
+from graphc.ir.graph import Graph, prune
+from graphc.ir.rewriting import inline_bodies
 from graphc.ir.types import NDArray, TensorType
 from graphc.onnx import exporters
 from graphc.onnx.errors import OnnxError

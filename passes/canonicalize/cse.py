@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Source, Value, renamed, rewrite
+from graphc.ir.graph import Builder, Graph, Node, Source, Value, renamed
+from graphc.ir.rewriting import map_nodes, rewrite, rewrite_into
 from graphc.ir.types import NDArray
 
 
@@ -21,23 +22,26 @@ def cse(graph: Graph) -> Graph:
     A `barrier` is never merged: it keeps what checkpoint recomputes apart from what was computed before. Its work is
     then done, so barriers are dropped at the end.
     """
-    constants, env = _merge_constants(graph.constants)
-    first: dict[Hashable, int] = {}
-    kept: list[Node] = []
-    sources: dict[int, list[Source]] = {}
-    for node in graph.nodes:
-        inputs = renamed(node.inputs, env)
-        key = None if "barrier" in node.op.traits else node_key(node, inputs)
-        position = len(kept) if key is None else first.setdefault(key, len(kept))
-        if position == len(kept):
-            kept.append(node if inputs == node.inputs else replace(node, inputs=inputs))
-            continue
-        env.update(zip(node.outputs, kept[position].outputs, strict=True))
-        sources.setdefault(position, []).append(node.source)
-    for position, others in sources.items():
-        kept[position] = replace(kept[position], source=kept[position].source.merged(others))
-    outputs = renamed(graph.outputs, env)
-    return drop_barriers(Graph(graph.inputs, constants, tuple(kept), outputs))
+    constants, same = _merge_constants(graph.constants)
+    first: dict[Hashable, tuple[Value, ...]] = {}
+    sources: dict[tuple[Value, ...], list[Source]] = {}
+
+    def merged(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        if "barrier" in node.op.traits:
+            return None
+        found = first.setdefault(node_key(node, renamed(node.inputs, env)), node.outputs)
+        if found is node.outputs:
+            return None
+        sources.setdefault(found, []).append(node.source)
+        return found
+
+    def located(node: Node) -> Node:
+        others = sources.get(node.outputs)
+        return node if others is None else replace(node, source=node.source.merged(others))
+
+    builder = Builder.of(replace(graph, constants=constants))
+    outputs = rewrite_into(builder, graph, merged, same)
+    return drop_barriers(map_nodes(builder.build(outputs), located))
 
 
 def drop_barriers(graph: Graph) -> Graph:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed, rewrite, run_node
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value, prune, renamed, run_node
+from graphc.ir.rewriting import rewrite
 from graphc.ir.types import TensorType
 from graphc.ops import by_name
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import Graph, inline_bodies
+from graphc.ir.graph import Graph
+from graphc.ir.rewriting import inline_bodies
 from graphc.passes.attention import expand
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.rewriting import rewrite
 from graphc.ops.movement import concatenate
 from graphc.plan.plan import Target
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from graphc.analysis.loops import is_loop, passed_through
-from graphc.ir.graph import Builder, Graph, Node, Value, renamed, rewrite
+from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.rewriting import rewrite
 from graphc.ir.scan import Scan
 from graphc.ops.structured import dynamic_update_slice, scan
 
@@ -59,8 +60,9 @@ def _updates(node: Node) -> bool:
 
 def _twice(loop: Scan) -> Graph:
     """Two steps of a loop as one."""
-    builder, body = Builder(), loop.body
-    builder.inputs, builder.constants, builder.nodes = list(body.inputs), dict(body.constants), list(body.nodes)
+    body = loop.body
+    builder = Builder.of(body)
+    builder.nodes = list(body.nodes)
     return builder.build(builder.inline(body, (*loop.operands(body.inputs).constants, *body.outputs)))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.graph import Builder, Graph, inline_bodies
+from graphc.ir.graph import Builder, Graph
 from graphc.ir.op import Op
+from graphc.ir.rewriting import inline_bodies
 from graphc.ir.types import type_of
 from graphc.lower import lower
 from graphc.ops.structured import fused
