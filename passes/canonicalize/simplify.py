@@ -30,10 +30,7 @@ def simplify(graph: Graph) -> Graph:
     One sweep may leave a value with a single reader where it had two, and with that open the way for another rule.
     """
     for _ in range(SWEEPS):
-        rewriter = Rewriter(graph, RULES)
-        for node in graph.nodes:
-            rewriter.visit(node)
-        before, graph = graph, rewriter.finish()
+        before, graph = graph, Rewriter(graph, RULES).run()
         if graph is before:
             break
     return graph
