@@ -7,12 +7,13 @@ are trusted, where it depends on arguments alone, in a way that can be looked at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from graphc.analysis.intervals import Interval, Intervals, allowed, counts
 from graphc.ir.graph import Builder, Graph, Node, Value, renamed
+from graphc.ir.rewriting import rewrite
 from graphc.ir.scan import Scan
 from graphc.ops import by_name
 
@@ -198,36 +199,22 @@ class _Rewrite:
 
     def graph(self, graph: Graph) -> Graph:
         """The graph itself where nothing changes."""
-        if graph in self._done:
-            return self._done[graph]
-        builder, env, changed = Builder(), dict[Value, Value](), False
-        for node in graph.nodes:
-            body = node.attrs.get("body")
-            if isinstance(body, Graph) and (node.op.inlined or node.op.repeats):
-                after = self.graph(body)
-                if after is not body:
-                    node, changed = replace(node, attrs={**node.attrs, "body": after}), True
-            elif "reports" in node.op.traits and node in self.sites and node not in self.wanted:
-                env[node.out] = env.get(node.inputs[0], node.inputs[0])
-                changed = True
-                continue
-            elif node in self.wanted and "reports" not in node.op.traits:
-                self._check(builder, node, env)
-                changed = True
-            builder.copy(node, env)
-        if changed:
-            outputs = renamed(graph.outputs, env)
-            made = Graph(graph.inputs, graph.constants, tuple(builder.nodes), outputs)
-        else:
-            made = graph
-        self._done[graph] = made
-        return made
+        if graph not in self._done:
+            self._done[graph] = rewrite(graph, self._checked)
+        return self._done[graph]
 
-    def _check(self, builder: Builder, node: Node, env: dict[Value, Value]) -> None:
-        """Check the indices of a node, which all that follows then reads as they are checked."""
-        limit = allowed(node)
-        assert limit is not None
-        ids, (low, high) = limit
-        with builder.at(node.source):
-            given = env.get(ids, ids)
+    def _checked(self, builder: Builder, node: Node, env: dict[Value, Value]) -> Sequence[Value] | None:
+        body, checks = node.attrs.get("body"), "reports" in node.op.traits
+        if isinstance(body, Graph) and (node.op.inlined or node.op.repeats):
+            after = self.graph(body)
+            return None if after is body else builder.copy(replace(node, attrs={**node.attrs, "body": after}), env)
+        if checks and node in self.sites and node not in self.wanted:
+            return renamed(node.inputs[:1], env)
+        if not checks and node in self.wanted:
+            limit = allowed(node)
+            assert limit is not None
+            ids, (low, high) = limit
+            given = env.get(ids, ids)  # all that follows reads it as it is checked
             env[ids] = builder.apply(by_name("checked"), given, low=low, high=high, what=node.op.name)
+            return builder.copy(node, env)
+        return None

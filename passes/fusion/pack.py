@@ -6,9 +6,11 @@ every parameter. Each costs a buffer binding there; together they cost one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graphc.ir.graph import Builder, Graph, Node, Source, Value, renamed
+from graphc.ir.graph import Builder, Graph, Node, Value
+from graphc.ir.rewriting import rewrite
 from graphc.ir.types import DType
 from graphc.ops.movement import concatenate, reshape, slice_
 
@@ -22,15 +24,16 @@ def pack_scalars(graph: Graph) -> Graph:
     if not packs:
         return graph
     last = {values[-1]: values for values in packs.values()}
-    env: dict[Value, Value] = {}
-    builder, waiting = Builder(), {v for values in packs.values() for v in values}
-    for node in _scalars_first(graph, waiting):
-        if node.out.type.size > 1 and not env.keys().isdisjoint(node.inputs):
-            node = replace(node, inputs=renamed(node.inputs, env))
-        builder.nodes.append(node)
+    views: dict[Value, Value] = {}
+
+    def packed(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value]:
+        builder.copy(node, views if node.out.type.size > 1 else {})
         for values in (last[v] for v in node.outputs if v in last):
-            env.update(_pack(builder, values, node.source))
-    return Graph(graph.inputs, graph.constants, tuple(builder.nodes), graph.outputs)
+            views.update(_pack(builder, values))
+        return node.outputs
+
+    waiting = {v for values in packs.values() for v in values}
+    return rewrite(replace(graph, nodes=_scalars_first(graph, waiting)), packed)
 
 
 def _scalars(graph: Graph) -> dict[DType, list[Value]]:
@@ -53,7 +56,7 @@ def _scalars(graph: Graph) -> dict[DType, list[Value]]:
     return found
 
 
-def _scalars_first(graph: Graph, packed: set[Value]) -> list[Node]:
+def _scalars_first(graph: Graph, packed: set[Value]) -> tuple[Node, ...]:
     """The nodes in an order where what the packed scalars depend on stands before everything else."""
     needed = set(packed)
     early: set[Node] = set()
@@ -61,16 +64,15 @@ def _scalars_first(graph: Graph, packed: set[Value]) -> list[Node]:
         if not needed.isdisjoint(node.outputs):
             early.add(node)
             needed.update(node.inputs)
-    return [n for n in graph.nodes if n in early] + [n for n in graph.nodes if n not in early]
+    return tuple(sorted(graph.nodes, key=lambda node: node not in early))
 
 
-def _pack(builder: Builder, values: list[Value], source: Source) -> dict[Value, Value]:
+def _pack(builder: Builder, values: list[Value]) -> dict[Value, Value]:
     """Add the tensor of these scalars, and a view of it for each."""
-    with builder.at(source):
-        rows = [builder.apply(reshape, v, shape=(1,)) for v in values]
-        packed = builder.apply(concatenate, *rows, axis=0)
-        found = {}
-        for k, value in enumerate(values):
-            part = builder.apply(slice_, packed, start=(k,), stop=(k + 1,), step=(1,))
-            found[value] = builder.apply(reshape, part, shape=value.type.shape)
-        return found
+    rows = [builder.apply(reshape, v, shape=(1,)) for v in values]
+    packed = builder.apply(concatenate, *rows, axis=0)
+    found = {}
+    for k, value in enumerate(values):
+        part = builder.apply(slice_, packed, start=(k,), stop=(k + 1,), step=(1,))
+        found[value] = builder.apply(reshape, part, shape=value.type.shape)
+    return found

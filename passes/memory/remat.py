@@ -13,13 +13,14 @@ breaking the memory wall with optimal tensor rematerialization", 2020.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from graphc.families.registry import family_of
-from graphc.ir.graph import BACKWARD, FORWARD, Graph, Node, Value, new_value
+from graphc.ir.graph import BACKWARD, FORWARD, Builder, Graph, Node, Value, new_value
+from graphc.ir.rewriting import rewrite
 from graphc.passes.fusion.facts import expensive
 from graphc.passes.fusion.fuse import Fuse
 from graphc.passes.fusion.group import Group
@@ -264,41 +265,36 @@ class Rewrite:
                 through = value not in ladder.stored and not self.spoiled.isdisjoint(node.inputs)
                 if value in dropped or (value in ladder.forward and through):
                     self.spoiled.add(value)
-        self.env: dict[Value, Value] = {}
-        self.nodes: list[Node] = []
+        self.copies: dict[Value, Value] = {}
 
     def run(self) -> Graph:
         """The whole graph."""
-        graph = self.ladder.graph
-        if not self.spoiled:
-            return graph
-        for node in graph.nodes:
-            if node.outputs[0] in self.ladder.late and not self.spoiled.isdisjoint(node.inputs):
-                for value in node.inputs:
-                    if value in self.spoiled:
-                        self._copy(value)
-                inputs = tuple(self.env[v] if v in self.spoiled else v for v in node.inputs)
-                node = replace(node, inputs=inputs)
-            self.nodes.append(node)
-        return Graph(graph.inputs, graph.constants, tuple(self.nodes), graph.outputs)
+        return rewrite(self.ladder.graph, self._again)
 
-    def _copy(self, value: Value) -> None:
+    def _again(self, builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        if node.outputs[0] not in self.ladder.late:
+            return None
+        gone = [v for v in node.inputs if v in self.spoiled]
+        for value in gone:
+            self._copy(builder, value)
+        return builder.copy(node, {v: self.copies[v] for v in gone})
+
+    def _copy(self, builder: Builder, value: Value) -> None:
         stack = [value]
         while stack:
-            if stack[-1] in self.env:
+            if stack[-1] in self.copies:
                 stack.pop()
                 continue
             node = self.ladder.maker[stack[-1]]
-            missing = [v for v in node.inputs if self._is_gone(v) and v not in self.env]
+            missing = [v for v in node.inputs if self._is_gone(v) and v not in self.copies]
             if missing:
                 stack += missing
                 continue
             outputs = tuple(new_value(v.type, v.hint) for v in node.outputs)
-            inputs = tuple(self.env.get(v, v) if self._is_gone(v) else v for v in node.inputs)
-            self.env.update(zip(node.outputs, outputs, strict=True))
-            self.nodes.append(
-                replace(node, inputs=inputs, outputs=outputs, source=replace(node.source, phase=BACKWARD))
-            )
+            inputs = tuple(self.copies.get(v, v) if self._is_gone(v) else v for v in node.inputs)
+            self.copies.update(zip(node.outputs, outputs, strict=True))
+            source = replace(node.source, phase=BACKWARD)
+            builder.nodes.append(replace(node, inputs=inputs, outputs=outputs, source=source))
 
     def _is_gone(self, value: Value) -> bool:
         """Whether the backward pass cannot read a value: the forward pass made it, and it is not kept."""

@@ -8,10 +8,12 @@ layer norm beside the rows themselves. Without a backward pass nothing changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphc.ir.graph import BACKWARD, FORWARD, Graph, Node, Value, new_value, renamed
+from graphc.ir.graph import BACKWARD, FORWARD, Builder, Graph, Node, Value
+from graphc.ir.rewriting import rewrite
 from graphc.passes.fusion.fuse import Fuse, fuse
 from graphc.passes.memory.remat import Ladder, Rewrite
 
@@ -56,15 +58,15 @@ def masks_from_results(graph: Graph) -> Graph:
             continue
         if is_zero(small) and node.out.type == x.type:
             results[mask] = node.out, test.inputs[1]
-    nodes: list[Node] = []
     again: dict[Value, Value] = {}
-    for node in graph.nodes:
-        if node.source.phase == BACKWARD and not results.keys().isdisjoint(node.inputs):
-            for mask in node.inputs:
-                if mask in results and mask not in again:
-                    again[mask] = new_value(mask.type)
-                    source = replace(node.source, lines=maker[mask].source.lines)
-                    nodes.append(Node(maker[mask].op, results[mask], (again[mask],), maker[mask].attrs, source))
-            node = replace(node, inputs=renamed(node.inputs, again))
-        nodes.append(node)
-    return Graph(graph.inputs, graph.constants, tuple(nodes), graph.outputs) if again else graph
+
+    def from_result(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
+        if node.source.phase != BACKWARD or results.keys().isdisjoint(node.inputs):
+            return None
+        for mask in node.inputs:
+            if mask in results and mask not in again:
+                with builder.at(replace(node.source, lines=maker[mask].source.lines)):
+                    again[mask] = builder.apply(maker[mask].op, *results[mask], **maker[mask].attrs)
+        return builder.copy(node, again)
+
+    return rewrite(graph, from_result)
