@@ -17,7 +17,8 @@ import numpy as np
 from graphc import tree
 from graphc.analysis.intervals import allowed
 from graphc.errors import DTypeError, ShapeError, TraceError
-from graphc.ir.graph import Builder, Graph, Node, new_value
+from graphc.ir.graph import Builder, Graph, Node, Value, new_value
+from graphc.ir.rewriting import rewrite_into
 from graphc.ir.types import TensorType, bool_, dtype_of
 from graphc.ops import by_name
 from graphc.ops.structured import NO_BOUND, CustomVjp, call
@@ -325,23 +326,20 @@ def _typed(x: Tracer, type: TensorType, weak: bool) -> Any:
 
 def guarded(graph: Graph) -> Graph:
     """`graph` with one more input, the first: whether its indices count. Where it is false they all are in range."""
-    active = new_value(TensorType((), bool_), "active")
-    builder = Builder()
-    builder.inputs = [active, *graph.inputs]
-    builder.constants = dict(graph.constants)
-    for node in graph.nodes:
-        inputs = list(node.inputs)
-        limit = allowed(node)
-        if limit is not None and limit[1][0] <= limit[1][1]:
-            ids, (low, high) = limit
-            with builder.at(node.source):
-                inside = builder.constant(np.asarray(min(max(0, low), high), ids.type.dtype.numpy))
-                inputs = [builder.apply(by_name("where"), active, v, inside) if v is ids else v for v in inputs]
-        attrs: Mapping[str, Any] = node.attrs
+    active, builder = new_value(TensorType((), bool_), "active"), Builder.of(graph)
+    builder.inputs.insert(0, active)
+
+    def inside(builder: Builder, node: Node, env: Mapping[Value, Value]) -> Sequence[Value] | None:
         if node.op.name == "scan" or (node.op is call and not isinstance(node.attrs.get("rule"), CustomVjp)):
-            attrs = {**attrs, "body": guarded(node.attrs["body"])}
+            attrs = {**node.attrs, "body": guarded(node.attrs["body"])}
             if node.op.name == "scan":
                 attrs["consts"] += 1
-            inputs = [active, *inputs]
-        builder.nodes.append(Node(node.op, tuple(inputs), node.outputs, attrs, node.source))
-    return builder.build(graph.outputs)
+            return builder.copy(replace(node, inputs=(active, *node.inputs), attrs=attrs), env)
+        limit = allowed(node)
+        if limit is None or limit[1][0] > limit[1][1]:
+            return None
+        ids, (low, high) = limit
+        some = builder.constant(np.asarray(min(max(0, low), high), ids.type.dtype.numpy))
+        return builder.copy(node, {ids: builder.apply(by_name("where"), active, ids, some)})
+
+    return builder.build(rewrite_into(builder, graph, inside, {}))
