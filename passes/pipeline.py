@@ -9,6 +9,7 @@ from typing import Final
 from graphc.analysis.loops import is_loop
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, Node
+from graphc.ir.rewriting import map_nodes
 from graphc.passes.attention import Attention, attention
 from graphc.passes.canonicalize.cse import cse, drop_barriers
 from graphc.passes.canonicalize.dce import dce
@@ -113,18 +114,19 @@ def _bodies(graph: Graph, graph_pass: GraphPass, inferred: set[Node]) -> Graph:
     """The graph with the pass applied to the bodies of its loops, inner ones first."""
     if isinstance(graph_pass, Ranges) or not any(map(is_loop, graph.nodes)):
         return graph  # of a body alone, Ranges could not say what is in range
-    nodes = []
     if isinstance(graph_pass, Fuse) and graph_pass.donated:
         graph_pass = replace(graph_pass, donated=frozenset())  # those are inputs of the program, not of a step
-    for node in graph.nodes:
-        if is_loop(node):
-            body = node.attrs["body"]
-            after = graph_pass(_bodies(body, graph_pass, inferred))
-            after.verify(inferred)
-            _same_interface(body, after)
-            node = node if after is body else replace(node, attrs={**node.attrs, "body": after})
-        nodes.append(node)
-    return Graph(graph.inputs, graph.constants, tuple(nodes), graph.outputs)
+
+    def passed(node: Node) -> Node:
+        if not is_loop(node):
+            return node
+        body = node.attrs["body"]
+        after = graph_pass(_bodies(body, graph_pass, inferred))
+        after.verify(inferred)
+        _same_interface(body, after)
+        return node if after is body else replace(node, attrs={**node.attrs, "body": after})
+
+    return map_nodes(graph, passed)
 
 
 def _same_interface(before: Graph, after: Graph) -> None:

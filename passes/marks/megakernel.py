@@ -13,6 +13,7 @@ from typing import Final
 from graphc.families.record import touched
 from graphc.families.registry import family_of
 from graphc.ir.graph import Graph, Node
+from graphc.ir.rewriting import map_nodes
 from graphc.ops.structured import fused
 
 WORK: Final = 1 << 16
@@ -21,8 +22,7 @@ WORK: Final = 1 << 16
 
 def megakernel(graph: Graph) -> Graph:
     """Mark each fused kernel that is small enough: attrs["megakernel"] is True, and attrs["why"] gets the reason."""
-    nodes = tuple(map(_marked, graph.nodes))
-    return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
+    return map_nodes(graph, _marked)
 
 
 def small(node: Node) -> bool:

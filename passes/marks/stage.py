@@ -13,6 +13,7 @@ from typing import Final
 
 from graphc.families.registry import kernel_family
 from graphc.ir.graph import Graph, Node
+from graphc.ir.rewriting import map_nodes
 from graphc.ops.structured import fused
 from graphc.passes.marks.megakernel import operations
 
@@ -26,8 +27,7 @@ def stage(graph: Graph) -> Graph:
 
     One that was not fused becomes a kernel of one op, to hold the mark. Attrs["why"] gets the reason.
     """
-    nodes = tuple(map(_marked, graph.nodes))
-    return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
+    return map_nodes(graph, _marked)
 
 
 def staged(node: Node) -> frozenset[Node]:
@@ -38,8 +38,8 @@ def staged(node: Node) -> frozenset[Node]:
 def _marked(node: Node) -> Node:
     if (family := kernel_family(node)) is not None and family.launches:
         body = node.attrs["body"]
-        parts = tuple(map(_marked, body.nodes))
-        return node if parts == body.nodes else replace(node, attrs={**node.attrs, "body": replace(body, nodes=parts)})
+        marked = map_nodes(body, _marked)
+        return node if marked is body else replace(node, attrs={**node.attrs, "body": marked})
     kernel = node if node.op is fused else _alone(node)
     body = kernel.attrs["body"]
     large = tuple(i for i, op in enumerate(body.nodes) if _large(op))
