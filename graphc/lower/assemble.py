@@ -18,7 +18,7 @@ from graphc.lower.loop_carried import gathers, init_in_place, yield_in_place
 from graphc.lower.lowering import Lowering, Step
 from graphc.lower.megakernel import megakernels, words
 from graphc.lower.quick import quick
-from graphc.lower.stage import Textures
+from graphc.lower.textures import Textures
 from graphc.ops.structured import dynamic_update_slice, loop_init, loop_yield
 from graphc.plan.limits import check_limits
 from graphc.plan.plan import Plan, Target
@@ -105,7 +105,7 @@ def _settle_outputs(lowering: Lowering) -> None:
 
 
 def _plan(lowering: Lowering, assignment: BufferAssignment) -> Plan:
-    staged, parts = Textures(), list[Part]()
+    textures, parts = Textures(), list[Part]()
     soon: list[list[Part]] = []
     edges = {n for loop in lowering.loops for n in (loop.first, loop.last + 1)}
     for number, step in enumerate(lowering.steps):
@@ -115,16 +115,16 @@ def _plan(lowering: Lowering, assignment: BufferAssignment) -> Plan:
             check_bindings(source, lowering.graph.nodes[step.position], lowering.target)
             check_turns(source, lowering.graph.nodes[step.position])
         if number in edges:
-            staged.edge(number)
-        staged.bring(number, source.operands, assignment)
-        part = part_of(number, source, assignment, lowering.target, staged)
+            textures.edge(number)
+        textures.bring(number, source.operands, assignment)
+        part = part_of(number, source, assignment, lowering.target, textures)
         if lowering.target.software:
             others = share_quick(step.source, merged)
-            soon.append([part_of(number, other, assignment, lowering.target, staged) for other in others])
-        staged.launched(number, part.bindings)
+            soon.append([part_of(number, other, assignment, lowering.target, textures) for other in others])
+        textures.launched(number, part.bindings)
         parts.append(part)
-    runs = megakernels(lowering, assignment, [part.source for part in parts], edges.union(staged.copies))
-    launches = Launches(lowering, assignment, staged.copies)
+    runs = megakernels(lowering, assignment, [part.source for part in parts], edges.union(textures.copies))
+    launches = Launches(lowering, assignment, textures.copies)
     made = launches.of([[parts[n] for n in run] for run in runs])
     plan = Plan(
         buffers=assignment.buffers,
@@ -135,8 +135,8 @@ def _plan(lowering: Lowering, assignment: BufferAssignment) -> Plan:
         outputs=tuple(assignment.number[v] for v in lowering.shown),
         constants=tuple(assignment.number[v] for v in lowering.graph.constants),
         donated=assignment.donated,
-        memory={**assignment.memory, "texture_bytes": sum(t.nbytes for t in staged.textures)},
-        textures=tuple(staged.textures),
+        memory={**assignment.memory, "texture_bytes": sum(t.nbytes for t in textures.textures)},
+        textures=tuple(textures.textures),
         loops=made.loops,
         checks=lowering.faults.checks,
         target=str(lowering.target),

@@ -17,7 +17,7 @@ from graphc.lower.buffers import BufferAssignment
 from graphc.lower.declare import module
 from graphc.lower.lowering import Lowering, Step
 from graphc.lower.megakernel import Megakernel, join
-from graphc.lower.stage import Textures
+from graphc.lower.textures import Textures
 from graphc.plan.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
 
 
@@ -35,9 +35,11 @@ class Part:
     taken: tuple[TakeOver, ...]
 
 
-def part_of(number: int, source: KernelSource, assignment: BufferAssignment, target: Target, staged: Textures) -> Part:
+def part_of(
+    number: int, source: KernelSource, assignment: BufferAssignment, target: Target, textures: Textures
+) -> Part:
     """A kernel of step `number`, bound to where its tensors lie."""
-    bindings = tuple(b for o in source.operands for b in _bind(o, assignment, target, staged))
+    bindings = tuple(b for o in source.operands for b in _bind(o, assignment, target, textures))
     return Part(number, source, _alone(source, assignment), bindings, _taken(source, assignment))
 
 
@@ -137,12 +139,12 @@ class _Kernels:
         return tuple(named)
 
 
-def _bind(operand: Operand, assignment: BufferAssignment, target: Target, staged: Textures) -> list[Binding]:
+def _bind(operand: Operand, assignment: BufferAssignment, target: Target, textures: Textures) -> list[Binding]:
     tensor = assignment.number[operand.value]
     spot = assignment.tensors[tensor]
     size, access = spot.padded_bytes, assignment.access(operand)
     if operand.texture:
-        return [Binding(tensor, spot.buffer, spot.offset, size, access, staged.holding(tensor))]
+        return [Binding(tensor, spot.buffer, spot.offset, size, access, textures.holding(tensor))]
     if operand.windows == 1:
         start = operand.start * operand.dtype.itemsize
         return [Binding(tensor, spot.buffer, spot.offset + start, size - start, access)]
