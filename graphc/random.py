@@ -17,6 +17,7 @@ from graphc.errors import ArgumentError, DTypeError, GraphcError, OutOfMemoryErr
 from graphc.ir.types import Lengths, as_shape
 from graphc.ops import by_name
 from graphc.tracing.core import is_tracer, located
+from graphc.tracing.settings import is_number
 from graphc.tracing.trace import apply
 
 Array = Any
@@ -204,8 +205,7 @@ def _number(value: Any, what: str) -> float:
     """A number that is known, of any kind, as Python's."""
     if is_tracer(value):
         raise located(TraceError(f"{what} is traced, but has to be known: multiply what is drawn, or add to it"))
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if not plain and (getattr(value, "shape", None) != () or value.dtype.kind not in "iuf"):
+    if not is_number(value):
         raise located(ArgumentError(f"{what} is {value!r}: needs a number"))
     try:
         return float(value)

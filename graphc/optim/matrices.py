@@ -32,6 +32,7 @@ from graphc.optim.shared import (
     zeros_of,
 )
 from graphc.optim.transforms import global_norm
+from graphc.tracing.settings import is_flag
 
 ADJUSTED: dict[str, Callable[[int, int], float]] = {
     "original": lambda rows, columns: math.sqrt(max(1.0, rows / columns)),
@@ -83,7 +84,7 @@ def muon(
     def chosen(params: Tree) -> list[bool]:
         leaves = tree.leaves(params)
         flags = [p.ndim == 2 for p in leaves] if matrices is None else tree.leaves(matrices(params))
-        bools = len(flags) == len(leaves) and all(isinstance(on, bool | np.bool) for on in flags)
+        bools = len(flags) == len(leaves) and all(map(is_flag, flags))
         if not bools or any(on and p.ndim < 2 for on, p in zip(flags, leaves, strict=True)):
             raise ArgumentError(
                 "muon: matrices has to give a bool for each parameter, True for arrays of two axes or more"

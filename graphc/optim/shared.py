@@ -13,6 +13,7 @@ import numpy as np
 from graphc import tree
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.tracing.core import located
+from graphc.tracing.settings import is_flag, is_number
 
 Array = Any
 
@@ -41,10 +42,8 @@ class Optimizer(Transform):
 
 def number_of(value: Any) -> float | None:
     """A number that is known, as a float; None for what is no number, and for True and False."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    array = isinstance(value, np.ndarray | np.generic) and value.shape == () and value.dtype.kind in "iuf"
     try:
-        return float(value) if plain or array else None
+        return float(value) if is_number(value) and not _elsewhere(value) else None
     except OverflowError:
         return math.inf
 
@@ -91,7 +90,7 @@ def _require_schedule(name: str, schedule: Callable[..., Any]) -> None:
 def require_flag(name: str, **settings: Any) -> None:
     """Raise ArgumentError for what is neither True nor False."""
     for setting, value in settings.items():
-        if not isinstance(value, bool | np.bool):
+        if not is_flag(value):
             raise ArgumentError(f"{name}: {setting} is {value!r}: need True or False")
 
 
@@ -209,7 +208,7 @@ def chosen_by(name: str, mask: Callable[[Tree], Tree] | None, params: Tree) -> T
     if mask is None:
         return tree.map(lambda p: True, params)
     flags, treedef = tree.flatten(mask(params))
-    if treedef != tree.structure(params) or not all(isinstance(on, bool | np.bool) for on in flags):
+    if treedef != tree.structure(params) or not all(map(is_flag, flags)):
         raise located(ArgumentError(f"{name}: the mask has to give a bool for each parameter, and gives {treedef}"))
     return tree.unflatten(treedef, flags)
 

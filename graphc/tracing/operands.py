@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError, GraphcError, ShapeError
 from graphc.tracing.core import is_tracer
-from graphc.tracing.settings import known
+from graphc.tracing.settings import is_flag, kind_of, known
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +76,7 @@ def _rule(name: str, key: str, written: str, kinds: str) -> Callable[[Any], Any]
 def operand(name: str, what: str, value: Any, kinds: str = FLOATS) -> Any:
     """An operand as an array; raises DTypeError where it is not of these kinds: `FLOATS`, `NUMBERS` or `ANY`."""
     x = _array(value)
-    kind = _kind(x)
+    kind = kind_of(x)
     if kind in kinds:
         return x
     if kind in ANY:
@@ -87,14 +87,14 @@ def operand(name: str, what: str, value: Any, kinds: str = FLOATS) -> Any:
 def flag(name: str, what: str, value: Any) -> None:
     """Raise ArgumentError for what is neither True nor False, TraceError where it is traced."""
     known(value, f"{name}: {what}")
-    if not isinstance(value, bool | np.bool):
+    if not is_flag(value):
         raise ArgumentError(f"{name}: {what} is {_shown(value)}: needs True or False")
 
 
 def number(name: str, what: str, value: Any) -> None:
     """Raise ArgumentError for what is no number; it may be traced."""
     x = _array(value)
-    if _kind(x) not in NUMBERS or x.ndim:
+    if kind_of(x) not in NUMBERS or x.ndim:
         raise ArgumentError(f"{name}: {what} is {_shown(value)}: needs a number")
 
 
@@ -140,11 +140,6 @@ def _array(value: Any) -> Any:
         raise
     except (TypeError, ValueError):
         return None
-
-
-def _kind(x: Any) -> str:
-    """The kind of elements, by NumPy's letter; "?" for what has none."""
-    return str(getattr(getattr(x, "dtype", None), "kind", "?"))
 
 
 def _shown(value: Any) -> str:

@@ -107,6 +107,22 @@ def _or_none(one: Check, value: Any, what: str) -> None:
         one(value, what)
 
 
+def is_flag(value: Any) -> bool:
+    """Whether a value is True or False, Python's or NumPy's. NumPy itself takes more for one: see `true_or_false`."""
+    return isinstance(value, bool | np.bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is one number, Python's or an array's, and no bool; it may be traced, or on a device."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain or (getattr(value, "shape", None) == () and kind_of(value) in "iuf")
+
+
+def kind_of(value: Any) -> str:
+    """The kind of an array's elements, by NumPy's letter; "?" for what has none."""
+    return str(getattr(getattr(value, "dtype", None), "kind", "?"))
+
+
 def _number(value: Any, what: str) -> None:
     if is_tracer(value):
         if value.ndim:
@@ -121,7 +137,7 @@ def _known_number(value: Any, what: str) -> None:
 
 
 def true_or_false(value: Any, what: str) -> None:
-    """Raise TraceError for what is neither True nor False."""
+    """Raise TraceError for what is neither True nor False, nor an integer, of which NumPy takes the truth."""
     known(value, what)
     if not isinstance(value, bool | int | np.bool | np.integer):
         raise TraceError(f"{what} is {value!r}: needs True or False")
