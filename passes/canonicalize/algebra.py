@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir.graph import Node, Value
-from graphc.passes.canonicalize.rewriting import Rewriter, Rule
+from graphc.passes.canonicalize.rules import Rewriter, Rule
 
 
 def _is(number: Any, wanted: float) -> bool:

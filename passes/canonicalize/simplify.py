@@ -11,7 +11,7 @@ from typing import Final
 
 from graphc.ir.graph import Graph
 from graphc.passes.canonicalize import algebra, views
-from graphc.passes.canonicalize.rewriting import Rewriter, Rule
+from graphc.passes.canonicalize.rules import Rewriter, Rule
 
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     name: (*views.RULES.get(name, ()), *algebra.RULES.get(name, ()))

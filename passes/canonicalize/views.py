@@ -7,7 +7,7 @@ from typing import Final
 
 from graphc.ir.graph import Node, Value
 from graphc.ir.types import DType, broadcast_shapes
-from graphc.passes.canonicalize.rewriting import Rewriter, Rule
+from graphc.passes.canonicalize.rules import Rewriter, Rule
 
 
 def same_type(rw: Rewriter, node: Node) -> Value | None:

@@ -26,7 +26,7 @@ BY_NAME = {
     "passes/canonicalize/algebra.py": (1, "rules over ops: x & True, x | True"),
     "passes/canonicalize/empty.py": (1, "an update by nothing"),
     "passes/canonicalize/fold.py": (1, "a constant that is broadcast stays small"),
-    "passes/canonicalize/rewriting.py": (1, "rules ask for the op that made an operand by its name"),
+    "passes/canonicalize/rules.py": (1, "rules ask for the op that made an operand by its name"),
     "passes/memory/residuals.py": (3, "a pattern: relu, whose mask is kept"),
     "passes/ranges.py": (2, "rules over ops: where indices come through unchanged"),
     "passes/split.py": (3, "rules over ops: which sums are made in parts"),
