@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.codegen.emit import Emitter
 from graphc.ir.graph import Node
@@ -15,6 +15,12 @@ SHORT = 64
 
 JOINED = {"subgroupAdd": "add", "subgroupMul": "mul"}
 """The operations that join partial results, by the built-in that joins lanes: those that compilers reorder."""
+
+BLOCK = 16
+"""Turns of a long loop whose elements are summed by themselves: sums of sums lose fewer digits than one long chain."""
+
+LONG = 2 * BLOCK
+"""Turns of a loop above which it is long: so many are one chain, in the order in which they would be written out."""
 
 NO_POSITION = "0xffffffffu"
 """Position of an element that is not there: every real one is lower."""
@@ -39,6 +45,11 @@ class Accumulator:
         kind = self.input.type.dtype
         # bool is accumulated as 0 and 1, and half precision in single.
         self.dtype: DType = {"bool": u32, "f16": f32}.get(kind.name, kind)
+
+    @property
+    def sums_floats(self) -> bool:
+        """Whether this is a sum whose additions are rounded."""
+        return self.rule.subgroup == "subgroupAdd" and self.dtype.kind == "float"
 
     def neutral(self, width: int) -> Partial:
         """The partial result of no element."""
@@ -67,7 +78,7 @@ class Accumulator:
         none, emitter = self.neutral(width), self.emitter
         names = [emitter.fresh("acc") for _ in range(2 if none.position else 1)]
         first = none.value
-        if self.rule.subgroup == "subgroupAdd" and self.dtype.kind == "float":
+        if self.sums_floats:
             # Where a compiler writes out a loop, it drops 0 + x, and a sum of -0 would be -0: NumPy's is 0.
             kind = Lanes(width)(self.dtype)
             first = emitter.held(Term(f"{kind}(-0.0)", width, self.dtype) if from_first else first)
@@ -77,6 +88,19 @@ class Accumulator:
             return Partial(value)
         emitter.line(f"var {names[1]} = {none.position.text};")
         return Partial(value, Term(names[1], width, u32))
+
+    def block(self, total: Partial) -> Partial:
+        """A partial result of the next elements in a `var`, for `end_block`; no sum of floats: the total itself."""
+        if not self.sums_floats:
+            return total
+        none, name = self.neutral(total.value.width).value, self.emitter.fresh("block")
+        self.emitter.line(f"var {name} = {none.text};")
+        return Partial(replace(none, text=name))
+
+    def end_block(self, total: Partial, block: Partial) -> None:
+        """Add the partial result of a block to that of all before."""
+        if block is not total:
+            self.assign(total, self.join(total, block))
 
     def assign(self, variable: Partial, value: Partial) -> None:
         """Store a partial result in `var`s."""

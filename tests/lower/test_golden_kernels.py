@@ -58,9 +58,11 @@ CASES: Final[Mapping[str, Case]] = {
     "row_layer_norm_long": Case(
         lambda x, g, b: nn.layer_norm(x, g, b), (spec((3, 5000)), spec((5000,)), spec((5000,)))
     ),
+    "row_sum_long": Case(lambda x: np.sum(x, axis=-1), (spec((12, 4000)),), SOFTWARE),
     "row_argmax": Case(lambda x: np.argmax(x, axis=-1), (spec((12, 256)),)),
     "column_sum": Case(lambda x: np.sum(x, axis=0), (spec((64, 96)),)),
     "column_sum_long": Case(lambda x: np.sum(x, axis=0), (spec((9000, 96)),)),
+    "column_sum_alone": Case(lambda x: np.sum(x, axis=0), (spec((1000, 8)),), SOFTWARE),
     "matmul_bias_gelu": Case(
         lambda x, w, b: nn.gelu(x @ w + b), (spec((64, 48)), spec((48, 80)), spec((80,))), SOFTWARE
     ),

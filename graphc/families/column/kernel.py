@@ -20,7 +20,7 @@ from graphc.codegen.kernel import (
     settle,
     size_class,
 )
-from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
+from graphc.codegen.reduction import BLOCK, LONG, Accumulator, Partial, SharedMemory
 from graphc.codegen.rules import rules_of
 from graphc.families.bodies import column_space, reductions
 from graphc.ir.graph import Graph
@@ -181,12 +181,19 @@ class _Column:
         count = self.count // down  # whole rounds: every invocation has a term
         chains = CHAINS if count >= 4 * CHAINS and len(self.body.nodes) <= 24 else 1
         partials = [[a.variable(lanes) for _ in range(chains)] for a in accumulators]
-        if count // chains:
-            with emitter.block(f"for (var k = 0u; k < {count // chains}u; k++)"):
-                step = multiply(variable("k", count // chains), chains)
-                for chain in range(chains):
-                    position = self._term(add(step, constant(chain)))
-                    self._take(accumulators, [p[chain] for p in partials], kept, position, None)
+        rounds = count // chains
+        if rounds > LONG and any(a.sums_floats for a in accumulators):
+            with emitter.block(f"for (var start = 0u; start < {rounds}u; start += {BLOCK}u)"):
+                blocks = [[a.block(p) for p in chained] for a, chained in zip(accumulators, partials, strict=True)]
+                head = f"for (var k = start; k < min(start + {BLOCK}u, {rounds}u); k++)"
+                with emitter.block(head, BLOCK):
+                    self._turn(accumulators, blocks, kept, rounds)
+                for accumulator, chained, parts in zip(accumulators, partials, blocks, strict=True):
+                    for total, part in zip(chained, parts, strict=True):
+                        accumulator.end_block(total, part)
+        elif rounds:
+            with emitter.block(f"for (var k = 0u; k < {rounds}u; k++)"):
+                self._turn(accumulators, partials, kept, rounds)
         for round in range(count // chains * chains, -(-self.count // down)):
             position = self._term(constant(round))
             inside = f"{position.text} < {self.count}u" if (round + 1) * down > self.count else None
@@ -196,6 +203,14 @@ class _Column:
                 parts = [accumulator.join(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
             total = parts[0] if down == 1 else self.shared.join(accumulator, parts[0])
             emitter.bind_term(accumulator.node.out, accumulator.finished(total, self.count))
+
+    def _turn(self, accumulators: list[Accumulator], partials: list[list[Partial]], kept: Index, count: int) -> None:
+        """Turn `k` of `count` of the loop: a term for each chain of each reduction."""
+        chains = len(partials[0])
+        step = multiply(variable("k", count), chains)
+        for chain in range(chains):
+            position = self._term(add(step, constant(chain)))
+            self._take(accumulators, [p[chain] for p in partials], kept, position, None)
 
     def _term(self, round: Idx) -> Idx:
         """The reduced position that this invocation takes in a round."""

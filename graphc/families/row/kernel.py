@@ -25,7 +25,7 @@ from graphc.codegen.kernel import (
     settle,
     size_class,
 )
-from graphc.codegen.reduction import Accumulator, Partial, SharedMemory
+from graphc.codegen.reduction import BLOCK, LONG, Accumulator, Partial, SharedMemory
 from graphc.codegen.rules import rules_of
 from graphc.families.bodies import reductions, row_space
 from graphc.ir.graph import Graph, Node, Value
@@ -291,10 +291,11 @@ class _Row:
         self.columns[item] = found
         return found
 
-    def _items(self) -> Iterator[tuple[Idx, str | None]]:
+    def _items(self, block: bool = False) -> Iterator[tuple[Idx, str | None]]:
         """For each item of this lane its first column, and the condition that it lies in the row (None: always).
 
-        An item that is not unrolled is the body of a loop: the caller's code runs in its scope.
+        An item that is not unrolled is the body of a loop: the caller's code runs in its scope. block: only for those
+        of the block that begins at `start`.
         """
         layout = self.layout
         if layout.unrolled:
@@ -305,7 +306,9 @@ class _Row:
         # A quick kernel keeps results in the bytes of operands, as the one does that it stands in for: one name in all
         # sweeps tells that each of them reads, in the same turn, the place that the last one writes.
         quick = self.context.quick
-        with self.emitter.block(f"for (var item = 0u; item < {layout.items}u; item++)", again=quick):
+        first, last = ("start", f"min(start + {BLOCK}u, {layout.items}u)") if block else ("0u", f"{layout.items}u")
+        head = f"for (var item = {first}; item < {last}; item++)"
+        with self.emitter.block(head, BLOCK if block else None, again=quick):
             name = "c" if quick else self.emitter.fresh("c")
             scale = "" if layout.width == 1 else f" * {layout.width}u"
             self.emitter.line(f"let {name} = (item * {layout.lanes}u + lane){scale};")
@@ -329,11 +332,29 @@ class _Row:
 
     def _reduce(self, accumulators: list[Accumulator]) -> None:
         """Compute some reductions in one sweep over the row, and bind their results."""
+        layout, partials = self.layout, list[Partial | None]([None] * len(accumulators))
+        if layout.unrolled:
+            self._take(accumulators, partials)
+        else:
+            totals = [a.variable(layout.width, from_first=self.context.quick) for a in accumulators]
+            partials = [*totals]
+            if layout.items <= LONG or not any(a.sums_floats for a in accumulators):
+                self._take(accumulators, partials)
+            else:
+                with self.emitter.block(f"for (var start = 0u; start < {layout.items}u; start += {BLOCK}u)"):
+                    parts = [a.block(total) for a, total in zip(accumulators, totals, strict=True)]
+                    self._take(accumulators, [*parts], block=True)
+                    for accumulator, total, part in zip(accumulators, totals, parts, strict=True):
+                        accumulator.end_block(total, part)
+        for accumulator, mine in zip(accumulators, partials, strict=True):
+            result = accumulator.finished(self._joined(accumulator, mine), self.length)
+            self.emitter.bind_term(accumulator.node.out, result)
+
+    def _take(self, accumulators: list[Accumulator], partials: list[Partial | None], block: bool = False) -> None:
+        """Take this lane's items into the partial results: names in place of those before, or assigned where these are
+        in `var`s. block: those of one block."""
         width, emitter = self.layout.width, self.emitter
-        partials: list[Partial | None] = [None] * len(accumulators)
-        if not self.layout.unrolled:
-            partials = [a.variable(width, from_first=self.context.quick) for a in accumulators]
-        for column, inside in self._items():
+        for column, inside in self._items(block):
             condition = emitter.cond(inside, 1).text if inside else None
             for n, accumulator in enumerate(accumulators):
                 term = emitter.read(accumulator.input, self._at(accumulator.input.type.shape, column))
@@ -344,9 +365,6 @@ class _Row:
                     partials[n] = joined
                 elif before is not None:
                     accumulator.assign(before, joined)
-        for accumulator, mine in zip(accumulators, partials, strict=True):
-            result = accumulator.finished(self._joined(accumulator, mine), self.length)
-            emitter.bind_term(accumulator.node.out, result)
 
     def _joined(self, accumulator: Accumulator, partial: Partial | None) -> Partial:
         """The partial results of all lanes of the row as one, known to every lane."""
