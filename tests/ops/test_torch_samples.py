@@ -34,6 +34,11 @@ def test_each_operator_has_samples() -> None:
     assert set(BY_NAME) == set(CALLS) - {"slice_scatter"}  # whose samples are too large for the file
 
 
+def test_samples_of_each_operator_hold_numbers() -> None:
+    without = {name for name, samples in BY_NAME.items() if not any(sample.holds_numbers for sample in samples)}
+    assert without == set()
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_results_and_gradients_are_pytorchs(part: int) -> None:
     samples = [sample for name in sorted(BY_NAME)[part::PARTS] for sample in BY_NAME[name]]

@@ -211,10 +211,13 @@ def vander(x: Any, *, N: Any = None) -> Any:
     return np.vander(x, N, increasing=True)
 
 
-def pinv(a: Any, rtol: Any = None, *, atol: Any = None, hermitian: bool = False) -> Any:
+def pinv(a: Any, b: Any = None, *, rtol: Any = None, atol: Any = None, hermitian: bool = False) -> Any:
+    """Samples of two arrays are those of the product of the first and the second one turned, which has no full rank."""
     if atol is not None or hasattr(rtol, "shape"):
         raise Without("limits that are no parts, or traced")
-    return np.linalg.pinv(a, rtol=rtol, hermitian=hermitian)
+    a = a if b is None else a @ b.mT
+    # The samples are no symmetric matrices, and PyTorch's gradient is that of one: its own tests of it make them so.
+    return np.linalg.pinv(a + a.mT if hermitian else a, rtol=rtol, hermitian=hermitian)
 
 
 def rank_of(a: Any, hermitian: bool, tol: Any, rtol: Any) -> Any:

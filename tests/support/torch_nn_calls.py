@@ -115,6 +115,8 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     pairs += [(pad[k], pad[k + 1]) for k in range(len(pad) - 2, -1, -2)]
     x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pairs, strict=True))]
     more = [(max(a, 0), max(b, 0)) for a, b in pairs]
+    if mode != "constant" and any(n == 0 and max(m) for n, m in zip(x.shape, more, strict=True)):
+        raise Without("the edge of what was cut away")
     return np.pad(x, more, MODES[mode], **({"constant_values": value or 0} if mode == "constant" else {}))
 
 
@@ -229,16 +231,22 @@ def affine(y: Any, w: Any, b: Any, axis: int = 1) -> Any:
     return y if b is None else y + along(y, b, axis)
 
 
+def sound(eps: float) -> float:
+    if eps < 0:
+        raise Without("roots of variances that something was taken from")
+    return eps
+
+
 def layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     lead = x.shape[: x.ndim - len(shape)]
-    y = np.reshape(nn.layer_norm(np.reshape(x, (*lead, math.prod(shape))), eps=eps), x.shape)
+    y = np.reshape(nn.layer_norm(np.reshape(x, (*lead, math.prod(shape))), eps=sound(eps)), x.shape)
     return (y if weight is None else y * weight) + (0 if bias is None else bias)
 
 
 def rms_norm(x: Any, shape: Any, weight: Any = None, eps: Any = None) -> Any:
     lead = x.shape[: x.ndim - len(shape)]
     eps = 1.1920928955078125e-07 if eps is None else eps
-    y = np.reshape(nn.rms_norm(np.reshape(x, (*lead, math.prod(shape))), eps=eps), x.shape)
+    y = np.reshape(nn.rms_norm(np.reshape(x, (*lead, math.prod(shape))), eps=sound(eps)), x.shape)
     return y if weight is None else y * weight
 
 
@@ -256,7 +264,7 @@ def batch_norm(x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None
 
 
 def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    return nn.group_norm(x, groups, weight, bias, eps)
+    return nn.group_norm(x, groups, weight, bias, sound(eps))
 
 
 def instance_norm(x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,

@@ -62,6 +62,11 @@ class Sample:
     gradients: list[np.ndarray | None] | None
     limit: float = LIMIT
 
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether there is something to compare in each result."""
+        return all(x.size for x in self.results)
+
     def far(self, other: Sample) -> float:
         """How far off another sample of the same call is."""
         return max(distances(other.results, self.results) + distances(other.gradients, self.gradients), default=0.0)
