@@ -93,7 +93,8 @@ class Accumulator:
         """A partial result of the next elements in a `var`, for `end_block`; no sum of floats: the total itself."""
         if not self.sums_floats:
             return total
-        none, name = self.neutral(total.value.width).value, self.emitter.fresh("block")
+        none = self.emitter.held(self.neutral(total.value.width).value)
+        name = self.emitter.fresh("block")
         self.emitter.line(f"var {name} = {none.text};")
         return Partial(replace(none, text=name))
 

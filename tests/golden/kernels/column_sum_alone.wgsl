@@ -25,10 +25,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var acc5 = v3;
   var acc6 = v3;
   for (var start = 0u; start < 250u; start += 16u) {
-    var block8 = vec4<f32>(f32(0));
-    var block9 = vec4<f32>(f32(0));
-    var block10 = vec4<f32>(f32(0));
-    var block11 = vec4<f32>(f32(0));
+    var block8 = v3;
+    var block9 = v3;
+    var block10 = v3;
+    var block11 = v3;
     for (var k = start; k < min(start + 16u, 250u); k++) {  // at most 16 turns
       let v13 = x0[(((k * 4u) * 8u) + at1) / 4u];
       let v14 = (block8 + v13);

@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let v2 = gc_hold_v4(vec4<f32>(f32(0)));
   var acc1 = v2;
   for (var start = 0u; start < 125u; start += 16u) {
-    var block4 = vec4<f32>(f32(0));
+    var block4 = v2;
     for (var item = start; item < min(start + 16u, 125u); item++) {  // at most 16 turns
       let c6 = (item * 8u + lane) * 4u;
       let v7 = x0[((row * 4000u) + c6) / 4u];
