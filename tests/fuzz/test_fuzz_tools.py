@@ -126,6 +126,8 @@ def test_how_near_is_near() -> None:
     tiny = bound("x0 @ x0", "np.array([3e-18, 1e-20, 1e-20], f32)")
     assert not tiny.wrong(np.float32(9e-36)), "and so may products that are added up"
     assert tiny.wrong(np.float32(8e-36))
+    hidden = bound("graphc.grad(lambda y: np.sum(np.sqrt(y * y)))(np.sin(x0))", "np.array([1e-21, 1e-22], f32)")
+    assert not hidden.decided.any(), "also where a sine before moves by more than that"
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,13 @@ from graphc.ops.attention import attend, attend_backward
 from graphc.ops.structured import scan
 from graphc.tracing.trace import spec, trace
 
-NOISE: Final = (None, "up", "down", "random 1", "random 2", "random 3", "flush", "nearest")
+NOISE: Final = (None, "up", "down", "random 1", "random 2", "random 3", "flush", "nearest", "only flush")
 """The runs: exact; all results moved up, all down; at random; at random with denormal numbers and -0 taken as 0; each
-result the nearest of its element type, so that what is no whole number or zero in float64 may be one."""
+result the nearest of its element type, so that what is no whole number or zero in float64 may be one; exact with
+denormal numbers taken as 0, which noise, as of sines, may hide."""
+
+STILL: Final = (None, "only flush")
+"""The runs in which nothing is moved."""
 
 ULPS: Final = 4.0
 """Units in the last place by which a result is moved."""
@@ -98,7 +102,7 @@ class Wide:
     def _constant(self, array: Any) -> Any:
         """A constant; one that no few digits hold, such as 0.1, is not the same number in float64."""
         wide = _wide(array)
-        if self.noise in (None, "nearest") or array.dtype.kind != "f" or _coarse(wide, 1024):
+        if self.noise in (*STILL, "nearest") or array.dtype.kind != "f" or _coarse(wide, 1024):
             return wide
         return wide * (1 + np.finfo(array.dtype).eps * self._random.uniform(-1, 1, wide.shape))
 
@@ -152,7 +156,7 @@ class Wide:
                 result = np.where(over, np.nan, result)
             elif node.op.name == "prod":  # and what is multiplied on the way infinite, or 0
                 result = np.where(_beyond(node, arrays, attrs), np.nan, result)
-        elif self.noise is not None and node.op.name not in EXACT:
+        elif self.noise not in STILL and node.op.name not in EXACT:
             amount = _amplitude(node, result, dtype, arrays, attrs)
             if self.noise in ("up", "down"):
                 moved = result + (amount if self.noise == "up" else -amount)
@@ -164,7 +168,7 @@ class Wide:
         if (over & np.isfinite(result)).any():
             self.clamped = True
             result = np.where(over, np.copysign(np.inf, result), result)
-        if self.noise == "flush":
+        if self.noise in ("flush", "only flush"):
             result = np.where(np.abs(result) < least, 0.0, result)
         return result
 
