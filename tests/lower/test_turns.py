@@ -276,7 +276,7 @@ def test_too_many_turns_are_refused_with_the_op_and_its_line() -> None:
 
 def test_the_verifier_refuses_what_a_kernel_says_wrongly() -> None:
     b = Body()
-    plan = lower(b.build([b("sum", b.tensor(64, 5000), axes=(1,), keepdims=False)]), TARGETS["software"])
+    plan = lower(b.build([b("max", b.tensor(64, 5000), axes=(1,), keepdims=False)]), TARGETS["software"])
     kernel = plan.kernels[0]
     long = re.sub(r"item < (\d+)u", "item < 20000u", kernel.wgsl)
     assert long != kernel.wgsl
@@ -286,6 +286,17 @@ def test_the_verifier_refuses_what_a_kernel_says_wrongly() -> None:
     endless = replace(kernel, wgsl=kernel.wgsl.replace("item++", "item *= 2u"))
     with pytest.raises(GraphError, match="does not say"):
         check_plan(replace(plan, kernels=(endless,)))
+
+
+def test_the_verifier_counts_the_blocks_of_a_long_sum() -> None:
+    b = Body()
+    plan = lower(b.build([b("sum", b.tensor(64, 5000), axes=(1,), keepdims=False)]), TARGETS["software"])
+    kernel = plan.kernels[0]
+    for text in ("start += 16u", "at most 16 turns"):
+        spoilt = kernel.wgsl.replace(text, text.replace("16", "1"))
+        assert spoilt != kernel.wgsl
+        with pytest.raises(GraphError, match=r"turns its loops|does not say"):
+            check_plan(replace(plan, kernels=(replace(kernel, wgsl=spoilt),)))
 
 
 def test_stages_of_a_megakernel_count_together() -> None:
