@@ -121,9 +121,8 @@ class Origins:
         a, b = map(self.of, terms)
         chained = CHAINED.get(name, ())
         found = {n for n, o in enumerate((a, b)) if o.numbers and o.by in chained}
-        computed = [n for n, o in ((1, b), (0, a)) if o.by not in ("", "number")]
-        if computed and a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
-            found.add(computed[0])
+        if not found and _alike(name, a, b) and (computed := _computed(a, b)) is not None:
+            found.add(computed)
         return frozenset(found)
 
     def hide(self, term: Term, result: Term) -> None:
@@ -142,11 +141,10 @@ class Origins:
         }
         if name in ("mul", "div"):  # a truth times a number is a choice
             found |= {n for n, o in enumerate((a, b)) if o.by == "cast"}
-        if a.leaves & b.leaves and not found and not (name == "mul" and a.product and b.product):
+        if not found and _alike(name, a, b):
             # What is computed is one of its kind; a tensor that is hidden twice is known to be the same.
-            found.add(
-                next((n for n, o in ((1, b), (0, a)) if o.by not in ("", "number")), 0 if b.by == "number" else 1)
-            )
+            computed = _computed(a, b)
+            found.add((0 if b.by == "number" else 1) if computed is None else computed)
         # What is hidden may be in the other operand already: then that is hidden too.
         found |= {1 - n for n in found if self._hidden_leaf(terms[n]) in pairs[n][1].leaves}
         return frozenset(found)
@@ -174,6 +172,16 @@ def hold(term: Term) -> str:
 def is_number(text: str) -> bool:
     """Whether WGSL text is a literal."""
     return text[0].isdigit() or text[0] == "-" or text in ("true", "false")
+
+
+def _alike(name: str, a: Origin, b: Origin) -> bool:
+    """Whether an operation brings equal things together, in another way than as factors of one product."""
+    return not a.leaves.isdisjoint(b.leaves) and not (name == "mul" and a.product and b.product)
+
+
+def _computed(a: Origin, b: Origin) -> int | None:
+    """The number of the operand that operations made, the second one first; None where both are leaves."""
+    return next((n for n, o in ((1, b), (0, a)) if o.by not in ("", "number")), None)
 
 
 def _number(text: str) -> Origin:
