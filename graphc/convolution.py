@@ -237,8 +237,10 @@ def _over_first(
         made = np.reshape(made, (*part.shape[:2], *made.shape[1:]))
         spaced = _placed(made, count, first, every)
         total = spaced if total is None else total + spaced
-    if total is None:
-        raise ShapeError(f"conv: no element of x, of shape {x.shape}, is met by the kernel of shape {w.shape}")
+    if total is None:  # the kernel meets nothing but padding
+        apart_by = zip(x.shape[3:], spread[1:], rest, w.shape[3:], dilations[1:], strides[1:], strict=True)
+        sizes = [((n - 1) * s + sum(p) - (k - 1) * d) // by + 1 for n, s, p, k, d, by in apart_by]
+        total = np.zeros_like(x, shape=(x.shape[0], count, w.shape[0], *sizes))
     return np.moveaxis(total, 1, 2)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import ArgumentError, IndexRangeError, ShapeError, TraceError
 from graphc.ir.types import broadcast_shapes, f32, i32, normalize_axis
 from graphc.tracing import advice
-from graphc.tracing.core import constant, emit, is_tracer, owner
+from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import as_type, cast, common_dtype, converted
 from graphc.tracing.reductions import no_out, traced
 from graphc.tracing.selection import clip, gathered
@@ -200,10 +200,14 @@ def linspace(
     if count < 0:
         raise ShapeError(f"num is {count}: it must not be negative")
     trace = owner((start, stop))
+    parts = count - 1 if endpoint else count
+    if dtype is not None and np.dtype(dtype).kind in "iu" and 0 < parts < 46340 and not retstep:
+        ends = (v for v in (start, stop) if not isinstance(v, int) or v < 0)  # other plain integers are of either kind
+        if {v.dtype.kind if is_tracer(v) else as_array(v).dtype.kind for v in ends} in ({"i"}, {"u"}):
+            return as_type(moveaxis(traced(_whole_steps(trace, start, stop, count, parts)), 0, axis), dtype)
     common = common_dtype((start, stop, np.float32(0)))
     common = common if common.kind == "float" else f32
     first, last = (converted(trace, v, common).as_strong() for v in (start, stop))
-    parts = count - 1 if endpoint else count
     apart: Any = emit("sub", last, first)
     step = apart / parts if parts > 0 else apart * np.nan
     rank = len(broadcast_shapes(first.shape, last.shape))
@@ -217,6 +221,17 @@ def linspace(
         made = np.floor(made) if np.dtype(dtype).kind in "iu" else made
         made = as_type(made, dtype)
     return (made, step) if retstep else made
+
+
+def _whole_steps(trace: Any, start: Any, stop: Any, count: int, parts: int) -> Any:
+    """floor(start + i * (stop - start) / parts) of integers: by quotients, which no float rounds and none exceeds."""
+    common = common_dtype((start, stop))
+    first, last = (converted(trace, v, common).as_strong() for v in (start, stop))
+    rank = len(broadcast_shapes(first.shape, last.shape))
+    turn = np.arange(count).reshape(count, *(1,) * rank)
+    rest: Any = cast(last % parts, i32) - cast(first % parts, i32)
+    whole: Any = last // parts - first // parts + cast(rest // parts, common)
+    return first + whole * turn.astype(first.dtype) + cast(rest % parts * turn.astype(np.int32) // parts, common)
 
 
 def logspace(

@@ -13,7 +13,7 @@ from graphc.tracing.aliases import bare, fresh, view
 from graphc.tracing.core import adopted, as_array, constant, emit, is_tracer, located, owner
 from graphc.tracing.promote import cast
 from graphc.tracing.selection import constant_ids, gathered, index_operand
-from graphc.tracing.shaping import permuted, reshape
+from graphc.tracing.shaping import broadcast_to, permuted, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
 
@@ -315,6 +315,9 @@ def _picked(x: Tracer, arrays: Advanced, shape: Shape, counted: dict[int, tuple[
             ids = emit("broadcast_to", ids, shape=shape)
         ids = reshape(permuted(ids, made), (*lead, -1, *(1,) * len(rest)))
         x = emit("take_along_axis", reshape(x, (*lead, size, *tail)), ids, axis=len(rows))
+    else:  # along the other axes of the result all is alike
+        wide = tuple(shape[d] for d in made[len(rows) :])
+        x = broadcast_to(reshape(x, (*lead, *(1,) * len(wide), *tail)), (*lead, *wide, *tail))
     x = reshape(x, (*(shape[d] for d in made), *tail))
     # The axes of the index arrays go where the first of them stood, or to the front where something parts them.
     before = 0 if apart else sum(a < axes[0] for a in rest)

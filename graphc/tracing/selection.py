@@ -226,7 +226,24 @@ def _column(numbers: NDArray, axis: int, x: Tracer) -> NDArray:
     return numbers.astype(x.dtype).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
 
 
-_STATISTICS: Final[dict[str, Any]] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+def _mean(x: Tracer, axis: int, keepdims: bool) -> Any:
+    """The mean along an axis, of integers the nearest integer: by quotients, which no float rounds and none exceeds."""
+    if x.value.type.dtype.kind == "float":
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    n = x.shape[axis]
+    rest = np.sum(x % n, axis=axis, keepdims=keepdims)
+    return _nearest(np.sum(x // n, axis=axis, keepdims=keepdims) + rest // n, rest % n, n).astype(x.dtype)
+
+
+def _median(x: Tracer, axis: int, keepdims: bool) -> Any:
+    """The median along an axis, of integers the nearest integer."""
+    if x.value.type.dtype.kind == "float":
+        return np.median(x, axis=axis, keepdims=keepdims)
+    n = x.shape[axis]
+    return _mean(part(traced(np.sort(x, axis=axis)), axis, (n - 1) // 2, n // 2 + 1), axis, keepdims)
+
+
+_STATISTICS: Final[dict[str, Any]] = {"maximum": np.max, "minimum": np.min, "mean": _mean, "median": _median}
 _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "constant": ("constant_values",),
     "empty": (),
@@ -253,8 +270,6 @@ def _pad_statistic(x: Tracer, widths: list[tuple[int, int]], of: Any, lengths: A
                 raise ShapeError(f"axis {axis} of {x.value.type} has no elements to pad with")
             some = part(x, axis, 0, beside) if side == 0 else part(x, axis, n - beside, n)
             found: Any = of(some, axis=axis, keepdims=True)
-            if x.value.type.dtype.kind != "float":
-                found = cast(np.rint(found), x.value.type.dtype)
             wide = broadcast_to(found, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
             parts = [wide, *parts] if side == 0 else [*parts, wide]
         x = emit("concatenate", *parts, axis=axis) if len(parts) > 1 else x
@@ -308,15 +323,27 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     no_out(out)
     x = traced(a)
     if x.value.type.dtype.kind != "float":
+        if x.value.type.dtype.kind == "bool":
+            if decimals < 0:
+                raise TraceError(f"{x.value.type} has no tens to round to: write x.astype(np.int32)")
+            return cast(x, f32)
         if decimals >= 0:
-            return cast(x, f32) if x.value.type.dtype.kind == "bool" else x
+            return x
         unit = 10**-decimals
-        return cast(cast(np.rint(x / unit), x.value.type.dtype) * unit, x.value.type.dtype)
+        if unit > np.iinfo(x.dtype).max:
+            return np.zeros_like(x)  # less than half of the unit, whatever it is
+        return _nearest(x // unit, x % unit, unit) * unit
     if decimals == 0:
         return emit("round", x)
     unit = scalar(x, 10.0 ** abs(decimals))
     there, back = ("mul", "div") if decimals > 0 else ("div", "mul")
     return emit(back, emit("round", emit(there, x, unit)), unit)
+
+
+def _nearest(whole: Any, rest: Any, unit: Any) -> Any:
+    """The integer nearest to whole + rest / unit, of 0 <= rest < unit; the even one of two. Nothing leaves integers."""
+    more = (rest > unit - rest) | ((rest == unit - rest) & (whole % 2 != 0))
+    return whole + more.astype(whole.dtype)
 
 
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Tracer:
@@ -338,10 +365,17 @@ def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
     """np.isclose: |a - b| <= atol + rtol * |b|."""
     trace = owner((a, b))
     common = common_dtype((a, b))
+    apart: Any = None
+    integral = common.kind in ("int", "uint")
+    if integral:
+        # Told apart as integers: as float32 those above 2^24 are rounded.
+        m, n = converted(trace, a, common), converted(trace, b, common)
+        apart = (np.maximum(m, n) - np.minimum(m, n)).astype(np.uint32)
     if common not in (f32, f64):
         common = common_dtype((a, b, np.float32(0)))
     x, y = converted(trace, a, common), converted(trace, b, common)
-    close = (abs(x - y) <= atol + rtol * abs(y)) & np.isfinite(y) | (x == y)
+    apart = abs(x - y) if apart is None else cast(apart, common)
+    close = (apart <= atol + rtol * abs(y)) & np.isfinite(y) | (apart == 0 if integral else x == y)
     return close | (np.isnan(x) & np.isnan(y)) if equal_nan else close
 
 

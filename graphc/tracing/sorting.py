@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ShapeError, TraceError
-from graphc.ir.types import dtype_of, f16, f32, i32, normalize_axis
+from graphc.ir.types import Shape, dtype_of, f16, f32, i32, normalize_axis
 from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
 from graphc.tracing.promote import cast, common_dtype, converted, inexact
 from graphc.tracing.reductions import NO, axes_of, flag, no_out, traced
 from graphc.tracing.selection import take
-from graphc.tracing.shaping import ints, moveaxis, part, ravel, reshape
+from graphc.tracing.shaping import broadcast_to, ints, moveaxis, part, ravel, reshape
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar
 
@@ -150,36 +150,49 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Trac
 _METHODS: Final = {"linear", "lower", "higher", "nearest", "midpoint"}
 
 
-def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: bool) -> Tracer:
-    """Quantiles of rows, by interpolation between their elements in order; of those that are not NaN if `ignoring`."""
+def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: bool, empty: bool = False) -> Tracer:
+    """Quantiles of rows, by interpolation between their elements in order; of those that are not NaN if `ignoring`.
+
+    A row of no elements has NaN if `empty`. Integers stay integers where a method picks one of them.
+    """
     if method not in _METHODS:
         raise TraceError(f"method {method!r} cannot be traced: write one of {', '.join(sorted(_METHODS))}")
     x = traced(a)
-    x = cast(x, inexact(x.value.type.dtype))
+    wide = inexact(x.value.type.dtype)
+    whole = x.value.type.dtype.kind in ("int", "uint")
+    if not whole or method in ("linear", "midpoint"):
+        x = cast(x, wide)
     axes = axes_of(x, axis)
     rest = [i for i in range(x.ndim) if i not in axes]
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     rows = moveaxis(x, rest, tuple(range(len(rest))))
     rows = reshape(rows, (*(x.shape[i] for i in rest), -1 if x.size else 0))
     n = rows.shape[-1]
-    if not n:
+    if not n and not empty:
         raise ShapeError(f"{x.value.type} has no elements along axis {axes}, so there is no quantile")
+    wide = f32 if wide == f16 else wide
+    shape: Shape = np.shape(q)
+    known = None if is_tracer(q) else as_array(q)
+    if known is not None and known.size and not ((known >= 0) & (known <= 1)).all():
+        raise ShapeError("quantiles must lie in [0, 1], percentiles in [0, 100]")
+    if not n:
+        made = broadcast_to(scalar(x, np.nan), (*shape, *rows.shape[:-1]))
+        return reshape(made, (*shape, *kept)) if flag(keepdims) else made
     line = ordered(rows)
-    wide = f32 if x.value.type.dtype == f16 else x.value.type.dtype
-    if not is_tracer(q):
-        known = as_array(q)
-        if known.size and not ((known >= 0) & (known <= 1)).all():
-            raise ShapeError("quantiles must lie in [0, 1], percentiles in [0, 100]")
-    place = converted(x.state, q if is_tracer(q) else np.asarray(q, wide.numpy), wide).as_strong()
-    shape = place.shape
-    flat = reshape(place, (place.size,))
-    last: Any = scalar(flat, n - 1)
-    missing = emit("isnan", line)
-    if ignoring:
+    flat: Any
+    last: Any = n - 1
+    if whole and known is not None:
+        flat = np.reshape(known.astype(np.float64), (-1,))  # as NumPy, which has float32 places for float32 only
+    else:
+        place = converted(x.state, q if known is None else known.astype(wide.numpy), wide).as_strong()
+        flat = reshape(place, (place.size,))
+        last = scalar(flat, n - 1)
+    missing: Any = None if whole else emit("isnan", line)
+    if missing is not None and ignoring:
         present: Any = np.sum(emit("not", missing), axis=-1, keepdims=True)
         count = cast(present, wide)
         last = np.maximum(count - 1, 0)
-    elif n:
+    elif missing is not None:
         missing = part(missing, missing.ndim - 1, n - 1, n)  # NaN goes last, so it is there if anywhere
     virtual = flat * last
     lower, upper = np.floor(virtual), np.ceil(virtual)
@@ -192,17 +205,15 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
 
     def at(where: Any) -> Any:
         ids = np.broadcast_to(where, (*rows.shape[:-1], flat.size)).astype(np.int32)
-        return emit("take_along_axis", line, traced(ids), axis=line.ndim - 1)
+        return emit("take_along_axis", line, constant(x.state, ids), axis=line.ndim - 1)
 
     found: Any = at(lower)
     if method in ("linear", "midpoint"):
         share = (virtual - lower if method == "linear" else np.where(upper > lower, 0.5, 0)).astype(x.dtype)
         above = at(upper)
         found = _between(found, above, share)
-    if ignoring:
-        found = np.where(np.all(missing, axis=-1, keepdims=True), np.nan, found)
-    else:
-        found = np.where(missing, np.nan, found)
+    if missing is not None:
+        found = np.where(np.all(missing, axis=-1, keepdims=True) if ignoring else missing, np.nan, found)
     made = moveaxis(cast(found, x.value.type.dtype), -1, 0)
     made = reshape(made, (*shape, *made.shape[1:]))
     return reshape(made, (*shape, *kept)) if flag(keepdims) else made
@@ -235,8 +246,8 @@ def _quantiles(scale: float, ignoring: bool) -> Callable[..., Tracer]:
         no_out(out)
         if weights is not None:
             raise TraceError("weights= of quantiles cannot be traced: repeat the elements with np.repeat")
-        return _quantile(a, q if scale == 1 else q / scale if is_tracer(q) else np.asarray(q) / scale, axis, method,
-                         keepdims, ignoring)  # fmt: skip
+        part_of_one = q if scale == 1 else q / scale if is_tracer(q) else np.asarray(q) / scale
+        return _quantile(a, part_of_one, axis, method, keepdims, ignoring, empty=ignoring)
 
     return quantile
 
@@ -244,7 +255,7 @@ def _quantiles(scale: float, ignoring: bool) -> Callable[..., Tracer]:
 def _median(ignoring: bool) -> Callable[..., Tracer]:
     def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = NO) -> Tracer:
         no_out(out)
-        return _quantile(a, 0.5, axis, "linear", keepdims, ignoring)
+        return _quantile(a, 0.5, axis, "linear", keepdims, ignoring, empty=True)
 
     return median
 

@@ -60,6 +60,10 @@ CASES: Final[list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]] = [
     ((2, 6, 5, 5), (6, 1, 3, 3), {"groups": 6, "padding": 1}),
     ((3, 2, 16), (4, 2, 5), {"padding": 2, "stride": 3}),
     ((1, 9, 4, 4), (16, 9, 1, 1), {}),
+    # The kernel meets nothing but padding.
+    ((2, 1, 2), (3, 1, 2), {"stride": 2, "padding": 1, "dilation": 3}),
+    ((1, 2, 2, 3), (4, 1, 2, 2), {"stride": (2, 1), "padding": (1, 0), "dilation": (3, 1), "groups": 2}),
+    ((2, 2, 2, 3, 4), (2, 1, 2, 2, 3), {"stride": (2, 1, 2), "padding": (1, 1, 0), "dilation": (3, 1, 1), "groups": 2}),
 ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.errors import ShapeError
 from tests.support.everyday import EXACT, SMOOTH
 
 ALL = {**SMOOTH, **EXACT}
@@ -115,3 +116,16 @@ def test_rounded_bools_are_floats() -> None:
     found = graphc.compile(lambda x: np.round(x), device="numpy")(x)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(found), np.round(x))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)], ids=str)
+def test_medians_of_nothing_are_nan(shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape, np.float32)
+    for axis in (None, 0, -1):
+        for median in (np.median, np.nanmedian):
+            found = graphc.compile(lambda x, f=median, a=axis: [f(x, axis=a), f(x, axis=a, keepdims=True)])(x)
+            for got, keepdims in zip(found, (False, True), strict=True):
+                np.testing.assert_array_equal(np.asarray(got), median(x, axis=axis, keepdims=keepdims))
+    with pytest.raises(ShapeError, match="no quantile"):  # as np.quantile, which has no element to give
+        graphc.compile(lambda x: np.quantile(x, 0.5))(x)

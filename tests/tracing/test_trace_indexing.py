@@ -202,3 +202,71 @@ def test_a_moving_window_is_a_view() -> None:
 
     with pytest.raises(graphc.TraceError, match=r"changed|in place"):
         graphc.trace(changed, np.arange(8, dtype=np.float32), 1)
+
+
+ALIKE: dict[str, Any] = {
+    "column of equals": [[1], [1], [1]],
+    "row of equals": [[2, 2]],
+    "one": [[[3]]],
+    "counting column": [[0], [1], [2]],
+    "equal rows that count": [[0, 1, 2], [0, 1, 2]],
+    "equal columns that count down": [[3, 3], [2, 2], [1, 1]],
+    "deep": [[[0, 1]], [[0, 1]], [[0, 1]]],
+    "counting and not": [[0, 1], [1, 0]],
+}
+"""Index arrays of several axes, alike along some of them."""
+
+
+@pytest.mark.parametrize("device", ["numpy", "wgpu"])
+def test_arrays_that_are_alike_along_an_axis_keep_it(device: str) -> None:
+    x = np.round(8 * floats(4, 5))  # sums of these are exact
+    ways: list[Any] = [
+        lambda x, i: x[i],
+        lambda x, i: x[:, i],
+        lambda x, i: x[i, i],
+        lambda x, i: x[i, i[:1]],
+        lambda x, i: x[i[..., :1], i],
+        lambda x, i: x[i, None],
+        lambda x, i: x[-1, i],
+        lambda x, i: x[None][:, i, i],
+        lambda x, i: x[None][..., i, 1:3],
+        lambda x, i: x[i, ::-2],
+    ]
+
+    def read(x: Any) -> Any:
+        return [way(x, np.array(ids)) for ids in ALIKE.values() for way in ways]
+
+    def changed(x: Any) -> Any:
+        at, made = graphc.at(x), []
+        for ids in map(np.array, ALIKE.values()):
+            made += [at[ids].add(2.0), at[:, ids].add(2.0), at[ids, ids].add(np.arange(ids.size).reshape(ids.shape))]
+            made += [at[ids].set(7.0), at[ids, ids].set(7.0)]
+        return made
+
+    def expected(x: Any) -> Any:
+        made = []
+        for ids in map(np.array, ALIKE.values()):
+            keys: tuple[Any, ...] = (ids, (slice(None), ids), (ids, ids))
+            copies = [x.copy() for _ in range(5)]
+            added: tuple[Any, ...] = (2.0, 2.0, np.arange(ids.size).reshape(ids.shape))
+            for copy, key, more in zip(copies, keys, added, strict=False):
+                np.add.at(copy, key, more)
+            copies[3][ids] = 7.0
+            copies[4][ids, ids] = 7.0
+            made += copies
+        return made
+
+    for found, wanted in zip(graphc.compile(read, device=device)(x), read(x), strict=True):
+        np.testing.assert_array_equal(np.asarray(found), wanted)
+    for found, wanted in zip(graphc.compile(changed, device=device)(x), expected(x), strict=True):
+        np.testing.assert_array_equal(np.asarray(found), wanted)
+
+    # What was read so often gets the gradient so often.
+    def total(x: Any) -> Any:
+        return sum(np.sum(part) for part in read(x))
+
+    times = np.zeros_like(x)
+    places = np.arange(x.size).reshape(x.shape)
+    for part in read(places):
+        np.add.at(times.reshape(-1), part.reshape(-1), 1.0)
+    np.testing.assert_array_equal(np.asarray(graphc.compile(graphc.grad(total), device=device)(x)), times)
