@@ -20,7 +20,7 @@ _OURS: Final = tuple(os.path.join(_PACKAGE, *part, "") for part in (("models",),
 _NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 _LIBRARY: Final = {
     os.path.join(_PACKAGE, path): name
-    for path, name in (("nn" + os.sep, "nn"), ("optim" + os.sep, "optim"), ("random.py", "random"))
+    for path, name in (("nn" + os.sep, "nn"), ("optim" + os.sep, "optim"), ("random" + os.sep, "random"))
 }
 _COMMANDS: Final = os.path.join(_PACKAGE, "cli", "")
 """What calls the commands is nobody's code."""

@@ -29,6 +29,15 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "bernoulli": (KEY, 0.5, (2,)),
     "gumbel": (KEY, (2,), np.float32),
     "categorical": (KEY, LOGITS, -1),
+    "permutation": (KEY, LOGITS, 0, False),
+    "shuffle": (KEY, LOGITS, 0),
+    "choice": (KEY, LOGITS, (2,), False, np.ones(3) / 3, 0),
+    "exponential": (KEY, 2.0, (2,)),
+    "gamma": (KEY, 2.0, (2,)),
+    "beta": (KEY, 2.0, 0.5, (2,)),
+    "poisson": (KEY, 2.0, (2,)),
+    "truncated_normal": (KEY, -1.0, 2.0, (2,)),
+    "multivariate_normal": (KEY, np.zeros(2), np.eye(2), (2,)),
 }
 WRONG: dict[str, Any] = {
     "text": "zz",
@@ -52,9 +61,26 @@ MEANT: dict[str, tuple[str, ...]] = {
     "high": ("a half",),
     "mean": ("a half", "not a number"),
     "std": ("a half",),
-    "shape of p": ("nothing",),
 }
 """By argument, what means something."""
+NUMBERS: Any = ("no elements", "long", "longer", "a half")
+"""Numbers and lists of them, which say what is drawn from."""
+MEANT_BY: dict[tuple[str, str], tuple[str, ...]] = {
+    ("permutation", "x"): ("no elements", "long", "longer"),
+    ("permutation", "independent"): ("truth",),
+    ("choice", "replace"): ("truth",),
+    ("choice", "p"): ("nothing",),
+    **dict.fromkeys(
+        (("exponential", "scale"), ("gamma", "a"), ("beta", "a"), ("beta", "b"), ("poisson", "lam")), NUMBERS
+    ),
+    **dict.fromkeys((("truncated_normal", "lower"), ("truncated_normal", "upper")), NUMBERS),
+    ("multivariate_normal", "mean"): ("longer",),
+    **{
+        (name, "shape"): ("nothing", "no elements")
+        for name in ("bernoulli", "exponential", "gamma", "beta", "poisson", "truncated_normal", "multivariate_normal")
+    },
+}
+"""By function and argument."""
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -65,7 +91,7 @@ def test_each_argument_that_makes_no_sense_is_refused(name: str) -> None:
     for place, wrong in itertools.product(range(len(given)), WRONG):
         what = names[place]
         meant = () if name == "randint" and what != "shape" else MEANT.get(what, ())
-        if wrong in (MEANT["shape of p"] + meant if (name, what) == ("bernoulli", "shape") else meant):
+        if wrong in meant + MEANT_BY.get((name, what), ()):
             continue
         args = [WRONG[wrong] if k == place else x for k, x in enumerate(given)]
         for traced in (False, True):
@@ -86,6 +112,25 @@ REFUSED: dict[str, tuple[type[GraphcError], str, Any]] = {
     "an end that is NaN": (ArgumentError, r"uniform: \[nan, 1.0\)", lambda: random.uniform(KEY, low=np.nan)),
     "an end too far": (ArgumentError, "of float16", lambda: random.uniform(KEY, high=1e6, dtype=np.float16)),
     "a seed of truth": (DTypeError, "the seed of random numbers is a bool", lambda: random.key(True)),
+    "gamma of nothing": (ArgumentError, "gamma: a is .*needs numbers above 0", lambda: random.gamma(KEY, 0.0)),
+    "a mean that is negative": (ArgumentError, "poisson: lam is .*at least 0", lambda: random.poisson(KEY, [1, -1])),
+    "a mean that is too large": (ArgumentError, "at most 2", lambda: random.poisson(KEY, 2.0**31)),
+    "bounds turned round": (ArgumentError, "lies above", lambda: random.truncated_normal(KEY, 2.0, 1.0)),
+    "a parameter of another shape": (ShapeError, "cannot be broadcast", lambda: random.gamma(KEY, np.ones(3), (2,))),
+    "a covariance of another shape": (
+        ShapeError, "n, n", lambda: random.multivariate_normal(KEY, np.zeros(2), np.eye(3)),
+    ),
+    "a covariance that is none": (
+        ArgumentError, "positive definite", lambda: random.multivariate_normal(KEY, np.zeros(2), -np.eye(2)),
+    ),
+    "more than there are": (ArgumentError, "4 elements of 3", lambda: random.choice(KEY, 3, (4,), replace=False)),
+    "probabilities of too few": (
+        ArgumentError, "needs 2 that are above 0", lambda: random.choice(KEY, 3, (2,), replace=False, p=[0, 1, 0]),
+    ),
+    "probabilities of others": (ShapeError, "for each of 3", lambda: random.choice(KEY, 3, p=[0.5, 0.5])),
+    "nothing to pick from": (ArgumentError, "choice: 1 elements of 0", lambda: random.choice(KEY, 0)),
+    "an axis that there is not": (ShapeError, "axis 2", lambda: random.permutation(KEY, LOGITS, axis=2)),
+    "shuffle of a number": (DTypeError, "write permutation", lambda: random.shuffle(KEY, 3)),
     "no keys": (ArgumentError, "split: n is 0", lambda: random.split(KEY, 0)),
     "data of several": (ShapeError, "fold_in: the data has shape", lambda: random.fold_in(KEY, np.arange(3))),
     "too many": (ShapeError, "at most 2", lambda: random.uniform(KEY, (10**12,))),
@@ -104,7 +149,7 @@ def test_where_memory_ends_the_error_is_ours(monkeypatch: pytest.MonkeyPatch) ->
     def none_left(*args: Any, **attrs: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(random, "apply", none_left)
+    monkeypatch.setattr(random.draws, "apply", none_left)
     with pytest.raises(OutOfMemoryError, match=r"random numbers of shape \(7,\): no memory"):
         random.uniform(KEY, (7,))
 

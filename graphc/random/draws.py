@@ -33,15 +33,15 @@ def key(seed: SupportsIndex) -> np.ndarray[Any, np.dtype[np.uint32]]:
     Raises TraceError for a traced seed, DTypeError for one that is no integer, ArgumentError for one that is none of 64
     bits, with a sign or without: another seed would have the same key.
     """
-    number = _of_bits(_integer(seed, "seed"), "seed", 64)
+    number = _of_bits(known_integer(seed, "seed"), "seed", 64)
     return np.array([(number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF], dtype=np.uint32)
 
 
 def split(key: Array, n: int = 2) -> Array:
     """`n` new keys, u32[n, 2], independent of each other and of what `key` itself gives. Raises ArgumentError for 0."""
-    if _integer(n, "number of keys") == 0:
+    if known_integer(n, "number of keys") == 0:
         raise located(ArgumentError("split: n is 0: needs a key at least"))
-    return bits(_checked(key) ^ _SPLIT, (n, 2))
+    return bits(checked_key(key) ^ _SPLIT, (n, 2))
 
 
 def fold_in(key: Array, data: Array) -> Array:
@@ -56,9 +56,9 @@ def fold_in(key: Array, data: Array) -> Array:
             raise ShapeError(f"fold_in: the data has shape {data.shape}: needs a scalar; map it with graphc.vmap")
         word = data.astype(np.uint32)
     else:
-        word = np.uint32(_of_bits(_integer(data, "data"), "data", 32) & 0xFFFFFFFF)
+        word = np.uint32(_of_bits(known_integer(data, "data"), "data", 32) & 0xFFFFFFFF)
     # The key is scrambled first, so that (seed 5, data 3) and (seed 6, data 0) do not meet.
-    return bits(bits(_checked(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
+    return bits(bits(checked_key(key) ^ _FOLD, (2,)) ^ np.stack([word, np.zeros_like(word)]), (2,))
 
 
 def bits(key: Array, shape: Lengths = ()) -> Array:
@@ -70,7 +70,7 @@ def bits(key: Array, shape: Lengths = ()) -> Array:
     if math.prod(lengths) > 1 << 32:
         raise located(ShapeError(f"random numbers of shape {lengths}: needs at most 2**32 elements"))
     try:
-        return apply(by_name("random_bits"), _checked(key), shape=lengths)
+        return apply(by_name("random_bits"), checked_key(key), shape=lengths)
     except MemoryError as error:
         if isinstance(error, GraphcError):
             raise
@@ -82,11 +82,11 @@ def uniform(key: Array, shape: Lengths = (), low: float = 0.0, high: float = 1.0
 
     Raises ArgumentError for ends that are no finite numbers of this element type, or in the wrong order.
     """
-    kind, low, high = _float_type(dtype), _number(low, "uniform: low"), _number(high, "uniform: high")
+    kind, low, high = float_type(dtype), known_number(low, "uniform: low"), known_number(high, "uniform: high")
     most = float(np.finfo(kind).max)
     if not low <= high or max(abs(low), abs(high)) > most:
         raise located(ArgumentError(f"uniform: [{low}, {high}) has to be a finite range of {kind}, low before high"))
-    unit = _unit(key, as_shape(shape), kind)
+    unit = unit_interval(key, as_shape(shape), kind)
     if (low, high) == (0.0, 1.0):
         return unit
     # Rounding could carry the sum up to `high`.
@@ -100,10 +100,10 @@ def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0,
 
     Raises ArgumentError for a standard deviation that is negative or NaN, and for what is no number.
     """
-    mean, std = _number(mean, "normal: mean"), _number(std, "normal: std")
+    mean, std = known_number(mean, "normal: mean"), known_number(std, "normal: std")
     if not std >= 0:
         raise located(ArgumentError(f"normal: std is {std!r}: needs a number that is not negative"))
-    pair = _unit(key, (2, *as_shape(shape)), _float_type(dtype))
+    pair = unit_interval(key, (2, *as_shape(shape)), float_type(dtype))
     # 1 - u is in (0, 1], so that the logarithm is finite.
     radius = np.sqrt(-2 * np.log(1 - pair[0]))
     sample = radius * np.cos(2 * math.pi * pair[1])
@@ -112,7 +112,7 @@ def normal(key: Array, shape: Lengths = (), mean: float = 0.0, std: float = 1.0,
 
 def randint(key: Array, shape: Lengths, low: SupportsIndex, high: SupportsIndex) -> Array:
     """Integers i32 in [low, high), each alike to within 2^-32. Raises ArgumentError for an empty range."""
-    first, end = _integer(low, "low"), _integer(high, "high")
+    first, end = known_integer(low, "low"), known_integer(high, "high")
     span = end - first
     if not 0 < span < 1 << 32 or first < -(1 << 31) or end > 1 << 31:
         raise ArgumentError(f"randint: [{first}, {end}) is empty, or not a part of the 32-bit integers")
@@ -155,7 +155,7 @@ def bernoulli(key: Array, p: Array = 0.5, shape: Lengths | None = None) -> Array
 
 def gumbel(key: Array, shape: Lengths = (), dtype: Any = np.float32) -> Array:
     """Standard Gumbel: -log(-log(u)), finite; half precision is drawn in single."""
-    dtype = _float_type(dtype)
+    dtype = float_type(dtype)
     half = dtype == np.float16
     # 23 bits and a half: u is never 0 nor 1, in float32 too.
     u = (bits(key, shape) >> np.uint32(9)).astype(np.float32 if half else dtype) * 2.0**-23 + 2.0**-24
@@ -171,7 +171,7 @@ def categorical(key: Array, logits: Array, axis: int = -1) -> Array:
     if not hasattr(logits, "astype") or logits.dtype.kind not in "iuf":
         found = getattr(logits, "dtype", type(logits).__name__)
         raise located(DTypeError(f"categorical: the logits are a {found}: needs an array of floats"))
-    shape, place = logits.shape, _integer(axis, "axis")
+    shape, place = logits.shape, known_integer(axis, "axis")
     if not -len(shape) <= place < len(shape):
         raise located(ShapeError(f"categorical: axis {place} is out of range for logits of shape {shape}"))
     if shape[place] == 0:
@@ -180,7 +180,7 @@ def categorical(key: Array, logits: Array, axis: int = -1) -> Array:
     return np.argmax(wide + gumbel(key, shape, wide.dtype), axis=place).astype(np.int32)
 
 
-def _unit(key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def unit_interval(key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Uniform in [0, 1) with as many bits as the element type holds."""
     if dtype == np.float64:
         words = bits(key, (2, *shape))
@@ -191,7 +191,7 @@ def _unit(key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return (bits(key, shape) >> np.uint32(21)).astype(dtype) * 2.0**-11
 
 
-def _float_type(dtype: Any) -> np.dtype[Any]:
+def float_type(dtype: Any) -> np.dtype[Any]:
     """The element type of numbers that are drawn."""
     found: np.dtype[Any] | None = None
     with contextlib.suppress(TypeError, ValueError):
@@ -201,7 +201,7 @@ def _float_type(dtype: Any) -> np.dtype[Any]:
     return found
 
 
-def _number(value: Any, what: str) -> float:
+def known_number(value: Any, what: str) -> float:
     """A number that is known, of any kind, as Python's."""
     if is_tracer(value):
         raise located(TraceError(f"{what} is traced, but has to be known: multiply what is drawn, or add to it"))
@@ -213,7 +213,7 @@ def _number(value: Any, what: str) -> float:
         raise located(ArgumentError(f"{what} is an integer beyond all floats")) from None
 
 
-def _integer(value: Any, what: str) -> int:
+def known_integer(value: Any, what: str) -> int:
     """An integer of any kind (Python's, NumPy's, an array of one) as Python's."""
     if is_tracer(value):
         hint = ": write graphc.random.fold_in(key, seed)" if what == "seed" else ", but has to be known"
@@ -234,7 +234,7 @@ def _of_bits(number: int, what: str, bits: int) -> int:
     return number
 
 
-def _checked(key: Array) -> Array:
+def checked_key(key: Array) -> Array:
     """`key`, if it is one."""
     if not hasattr(key, "dtype") or key.dtype != np.uint32:
         raise DTypeError(f"a key is a uint32 array, as graphc.random.key makes it; got {key!r}")
