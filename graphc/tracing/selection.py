@@ -226,7 +226,7 @@ def _column(numbers: NDArray, axis: int, x: Tracer) -> NDArray:
     return numbers.astype(x.dtype).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
 
 
-def _mean(x: Any, axis: int, keepdims: bool) -> Any:
+def _mean(x: Any, axis: int, keepdims: Any) -> Any:
     """The mean along an axis, of integers the nearest integer: by quotients, which no float rounds and none exceeds."""
     if x.value.type.dtype.kind == "float":
         return np.mean(x, axis=axis, keepdims=keepdims)
@@ -235,7 +235,7 @@ def _mean(x: Any, axis: int, keepdims: bool) -> Any:
     return _nearest(np.sum(x // n, axis=axis, keepdims=keepdims) + rest // n, rest % n, n).astype(x.dtype)
 
 
-def _median(x: Any, axis: int, keepdims: bool) -> Any:
+def _median(x: Any, axis: int, keepdims: Any) -> Any:
     """The median along an axis, of integers the nearest integer."""
     if x.value.type.dtype.kind == "float":
         return np.median(x, axis=axis, keepdims=keepdims)
