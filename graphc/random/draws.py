@@ -218,6 +218,8 @@ def known_integer(value: Any, what: str) -> int:
     if is_tracer(value):
         hint = ": write graphc.random.fold_in(key, seed)" if what == "seed" else ", but has to be known"
         raise located(TraceError(f"the {what} of random numbers is traced{hint}"))
+    if isinstance(value, bool | np.bool) and what in ("seed", "data"):
+        return int(value)  # as NumPy's generators take them
     try:
         if not isinstance(value, bool):
             return operator.index(value)

@@ -66,6 +66,8 @@ MEANT: dict[str, tuple[str, ...]] = {
 NUMBERS: Any = ("no elements", "long", "longer", "a half")
 """Numbers and lists of them, which say what is drawn from."""
 MEANT_BY: dict[tuple[str, str], tuple[str, ...]] = {
+    ("key", "seed"): ("truth",),
+    ("fold_in", "data"): ("truth",),
     ("permutation", "x"): ("no elements", "long", "longer"),
     ("permutation", "independent"): ("truth",),
     ("choice", "replace"): ("truth",),
@@ -111,7 +113,7 @@ REFUSED: dict[str, tuple[type[GraphcError], str, Any]] = {
     "ends turned round": (ArgumentError, r"uniform: \[3.0, 1.0\)", lambda: random.uniform(KEY, low=3, high=1)),
     "an end that is NaN": (ArgumentError, r"uniform: \[nan, 1.0\)", lambda: random.uniform(KEY, low=np.nan)),
     "an end too far": (ArgumentError, "of float16", lambda: random.uniform(KEY, high=1e6, dtype=np.float16)),
-    "a seed of truth": (DTypeError, "the seed of random numbers is a bool", lambda: random.key(True)),
+    "keys of truth": (DTypeError, "the number of keys of random numbers is a bool", lambda: random.split(KEY, True)),
     "gamma of nothing": (ArgumentError, "gamma: a is .*needs numbers above 0", lambda: random.gamma(KEY, 0.0)),
     "a mean that is negative": (ArgumentError, "poisson: lam is .*at least 0", lambda: random.poisson(KEY, [1, -1])),
     "a mean that is too large": (ArgumentError, "at most 2", lambda: random.poisson(KEY, 2.0**31)),
@@ -155,6 +157,9 @@ def test_where_memory_ends_the_error_is_ours(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_numbers_of_any_kind_are_taken() -> None:
+    for seed in (True, np.True_, 1, np.uint8(1)):
+        np.testing.assert_array_equal(random.key(1), loose.key(seed))
+        np.testing.assert_array_equal(random.fold_in(KEY, 1), loose.fold_in(KEY, seed))
     want = random.normal(KEY, (3,), 1.0, 2.0)
     for one, two in ((np.float64(1), np.array(2)), (1, 2), (np.int64(1), np.float32(2))):
         found = loose.normal(KEY, (3,), one, two)
