@@ -77,7 +77,7 @@ def choice(
 
 def _elements(name: str, a: Array, axis: SupportsIndex) -> tuple[Array, int]:
     """What is picked from, and its axis from the start."""
-    if not is_tracer(a) and not hasattr(a, "apply_op") and np.ndim(as_array(a)) == 0:
+    if is_known(a) and np.ndim(as_array(a)) == 0:
         a = np.arange(_length(name, a), dtype=np.int32)
     elif is_known(a):
         a = as_array(a)
@@ -117,14 +117,11 @@ def _order(key: Array, shape: tuple[int, ...]) -> Array:
 
 def _weights(p: Array, n: int, least: int) -> Array:
     """Probabilities that are some, as floats. Raises ArgumentError where known ones are not."""
-    if is_known(p):
-        p = as_array(p)
-        if p.dtype.kind not in "iuf":
-            raise located(DTypeError(f"choice: p is {p.dtype}: needs probabilities"))
-        if not (np.isfinite(p) & (p >= 0)).all() or (p.size and np.count_nonzero(p) < least):
-            raise located(ArgumentError(f"choice: p is {p!r}: needs {least} that are above 0, and none below"))
-    elif p.dtype.kind not in "iuf":
+    p = as_array(p) if is_known(p) else p
+    if p.dtype.kind not in "iuf":
         raise located(DTypeError(f"choice: p is {p.dtype}: needs probabilities"))
+    if is_known(p) and not ((np.isfinite(p) & (p >= 0)).all() and (not p.size or np.count_nonzero(p) >= least)):
+        raise located(ArgumentError(f"choice: p is {p!r}: needs {least} that are above 0, and none below"))
     if p.shape != (n,):
         raise located(ShapeError(f"choice: p has shape {p.shape}: needs a probability for each of {n} elements"))
     return p if p.dtype in (np.float32, np.float64) else p.astype(np.float32)

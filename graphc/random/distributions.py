@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ArgumentError, ShapeError, TraceError
-from graphc.ir.types import Lengths, Shape, as_shape
+from graphc.ir.types import Lengths, Shape
 from graphc.random.draws import checked_key, normal, split, unit_interval
 from graphc.random.parameters import is_known, parameter, shape_of
 from graphc.tracing.core import located
@@ -29,7 +29,7 @@ POISSON_TRIES: Final = 20
 def exponential(key: Array, scale: Array = 1.0, shape: Lengths | None = None) -> Array:
     """Exponential of this mean; of `shape`, or of the shape of `scale`. Raises ArgumentError for a negative scale."""
     scale = parameter(scale, "exponential: scale", 0)
-    lengths = shape_of("exponential", shape, scale)
+    lengths = shape_of("exponential", shape, scale.shape)
     return -np.log(1 - unit_interval(key, lengths, scale.dtype)) * scale
 
 
@@ -40,7 +40,7 @@ def gamma(key: Array, a: Array, shape: Lengths | None = None) -> Array:
     an `a` that is not above 0. Source: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
     """
     a = _fixed(parameter(a, "gamma: a", 0, beyond=True), "gamma", "a")
-    size, cubed, boost = _gamma(key, a, shape_of("gamma", shape, a))
+    size, cubed, boost = _gamma(key, a, shape_of("gamma", shape, a.shape))
     return size * cubed * np.exp(boost)
 
 
@@ -48,7 +48,7 @@ def beta(key: Array, a: Array, b: Array, shape: Lengths | None = None) -> Array:
     """Beta of parameters `a` and `b`; of `shape`, or of the shape of both together. Errors and gradients as `gamma`."""
     a = _fixed(parameter(a, "beta: a", 0, beyond=True), "beta", "a")
     b = _fixed(parameter(b, "beta: b", 0, beyond=True), "beta", "b")
-    lengths = shape_of("beta", shape, a, b)
+    lengths = shape_of("beta", shape, a.shape, b.shape)
     keys = split(key, 2)
     parts = [_gamma(k, p, lengths) for k, p in zip((keys[0], keys[1]), (a, b), strict=True)]
     # Both can be too small for floats, so their logarithms are told apart.
@@ -66,7 +66,7 @@ def poisson(key: Array, lam: Array, shape: Lengths | None = None) -> Array:
     lam = parameter(lam, "poisson: lam", 0)
     if is_known(lam) and (lam > 2.0**30).any():
         raise located(ArgumentError(f"poisson: lam is {lam!r}: needs means of at most 2**30"))
-    lengths = shape_of("poisson", shape, lam)
+    lengths = shape_of("poisson", shape, lam.shape)
     known = lam if is_known(lam) else None
     keys = split(key, 2)
     small: Array = None
@@ -91,7 +91,7 @@ def truncated_normal(key: Array, lower: Array = -2.0, upper: Array = 2.0, shape:
     lower, upper = parameter(lower, "truncated_normal: lower"), parameter(upper, "truncated_normal: upper")
     if is_known(lower) and is_known(upper) and (lower > upper).any():
         raise located(ArgumentError(f"truncated_normal: lower {lower!r} lies above upper {upper!r}"))
-    lengths = shape_of("truncated_normal", shape, lower, upper)
+    lengths = shape_of("truncated_normal", shape, lower.shape, upper.shape)
     # Mirrored, so that what is nearer to 0 or beyond it is the upper bound, and small probabilities are exact.
     mirrored = upper > -lower
     low, high = np.where(mirrored, -upper, lower), np.where(mirrored, -lower, upper)
@@ -115,14 +115,7 @@ def multivariate_normal(key: Array, mean: Array, cov: Array, shape: Lengths | No
         raise located(
             ShapeError(f"multivariate_normal: mean {mean.shape} and cov {cov.shape}: needs [..., n] and [..., n, n]")
         )
-    try:
-        own = np.broadcast_shapes(mean.shape[:-1], cov.shape[:-2])
-        lengths = own if shape is None else as_shape(shape)
-        fits = np.broadcast_shapes(own, lengths) == lengths
-    except ValueError:
-        fits = False
-    if not fits:
-        raise located(ShapeError(f"multivariate_normal: mean {mean.shape} and cov {cov.shape} do not fit {shape}"))
+    lengths = shape_of("multivariate_normal", shape, mean.shape[:-1], cov.shape[:-2])
     try:
         root = np.linalg.cholesky(cov)
     except np.linalg.LinAlgError:
@@ -268,6 +261,3 @@ def _tail(key: Array, low: Array, high: Array, shape: Shape) -> Array:
     reach = 1 - np.exp(-0.5 * (high - low) * (high + low))
     proposals = np.sqrt(low * low - 2 * np.log(1 - words[0] * reach))
     return _first(words[1] * proposals <= low, proposals)
-
-
-__all__ = ["beta", "exponential", "gamma", "multivariate_normal", "poisson", "truncated_normal"]

@@ -16,6 +16,7 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, GraphcError, OutOfMemoryError, ShapeError, TraceError
 from graphc.ir.types import Lengths, as_shape
 from graphc.ops import by_name
+from graphc.random.parameters import is_known
 from graphc.tracing.core import is_tracer, located
 from graphc.tracing.settings import is_number
 from graphc.tracing.trace import apply
@@ -143,7 +144,7 @@ def bernoulli(key: Array, p: Array = 0.5, shape: Lengths | None = None) -> Array
 
     Raises ArgumentError for no probability, ShapeError where p cannot be broadcast to `shape`.
     """
-    known = None if is_tracer(p) or hasattr(p, "apply_op") else np.asarray(p)
+    known = np.asarray(p) if is_known(p) else None
     if known is not None and (known.dtype.kind not in "biuf" or not np.all((known >= 0) & (known <= 1))):
         raise located(ArgumentError(f"bernoulli: p is {p!r}: needs probabilities, from 0 to 1"))
     own = p.shape if known is None else known.shape

@@ -41,18 +41,17 @@ def wide(value: Array) -> np.dtype[Any]:
     return np.dtype(np.float64 if value.dtype == np.float64 and value.shape else np.float32)
 
 
-def shape_of(name: str, shape: Lengths | None, *parameters: Array) -> Shape:
+def shape_of(name: str, shape: Lengths | None, *shapes: Shape) -> Shape:
     """The shape that is drawn: the one that is given, or that of the parameters together.
 
-    Raises ShapeError where the parameters cannot be broadcast to it.
+    Raises ShapeError where the shapes of the parameters cannot be broadcast to it.
     """
+    lengths = None if shape is None else as_shape(shape)
     try:
-        own = np.broadcast_shapes(*(p.shape for p in parameters))
-        lengths = own if shape is None else as_shape(shape)
-        fits = np.broadcast_shapes(own, lengths) == lengths
+        own = np.broadcast_shapes(*shapes)
+        if lengths is None or np.broadcast_shapes(own, lengths) == lengths:
+            return own if lengths is None else lengths
     except ValueError:
-        fits = False
-    if not fits:
-        given = " and ".join(str(p.shape) for p in parameters)
-        raise located(ShapeError(f"{name}: parameters of shape {given} cannot be broadcast to shape {shape}"))
-    return lengths
+        pass
+    given = " and ".join(map(str, shapes))
+    raise located(ShapeError(f"{name}: parameters of shape {given} cannot be broadcast to shape {shape}"))
