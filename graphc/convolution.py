@@ -238,9 +238,9 @@ def _over_first(
         spaced = _placed(made, count, first, every)
         total = spaced if total is None else total + spaced
     if total is None:  # the kernel meets nothing but padding
-        apart_by = zip(x.shape[3:], spread[1:], rest, w.shape[3:], dilations[1:], strides[1:], strict=True)
-        sizes = [((n - 1) * s + sum(p) - (k - 1) * d) // by + 1 for n, s, p, k, d, by in apart_by]
-        total = np.zeros_like(x, shape=(x.shape[0], count, w.shape[0], *sizes))
+        nothing = np.zeros_like(x, shape=(*x.shape[:2], *x.shape[3:]))
+        made = convolved(nothing, w[:, :, 0], strides[1:], dilations[1:], rest, spread[1:], groups)  # for its shape
+        total = np.zeros_like(x, shape=(x.shape[0], count, *made.shape[1:]))
     return np.moveaxis(total, 1, 2)
 
 

@@ -171,6 +171,13 @@ def test_padding_in_words() -> None:
         ((2, 3, 5, 5), (4, 2, 3, 3), {}, ShapeError, "x.shape[1] == w.shape[1] * groups"),
         ((2, 4, 5, 5), (3, 2, 3, 3), {"groups": 2}, ShapeError, "a multiple of groups"),
         ((2, 3, 5, 5), (4, 3, 6, 3), {}, ShapeError, "reaches over 6 places of 5 along axis 0"),
+        (
+            (1, 1, 2, 1, 3),
+            (1, 1, 2, 4, 1),
+            {"stride": (2, 1, 1), "padding": (1, 0, 0), "dilation": (3, 1, 1)},
+            ShapeError,
+            "reaches over 4 places of 1",
+        ),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"padding": "full"}, ArgumentError, "'full'"),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"stride": 0}, ArgumentError, "conv: stride 0"),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"dilation": (1, 2, 3)}, ArgumentError, "or 2 of them"),
