@@ -105,10 +105,35 @@ for fn in (np.rint, np.floor, np.ceil, np.trunc):
 """
 
 
+UNSOUND = "import graphc; print(*graphc.device('wgpu').adapter.unsound)"
+
+
 @pytest.mark.parametrize("driver", [name for name in DRIVERS if name.startswith("lavapipe")])
-def test_doubles_are_rounded_whatever_the_width(driver: str) -> None:
+def test_doubles_are_rounded_whatever_the_width_or_refused_in_words(driver: str) -> None:
     done = python(ROUNDING, **environment(driver))
-    assert done.returncode == 0, done.stderr
+    if "shader-f64" in python(UNSOUND, **environment(driver)).stdout:
+        assert driver == "lavapipe-512"
+        assert "cannot compute with float64: its shader-f64 is wrong; device 'numpy' can" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "unsound"),
+    [
+        ("llvmpipe (LLVM 22.1.8, 512 bits)", "Mesa 26.2.6-1 (LLVM 22.1.8)", True),
+        ("llvmpipe (LLVM 22.1.8, 512 bits)", "", True),
+        ("llvmpipe (LLVM 22.1.8, 256 bits)", "Mesa 26.2.6-1 (LLVM 22.1.8)", False),
+        ("llvmpipe (LLVM 22.1.8, 128 bits)", "Mesa 26.2.6-1 (LLVM 22.1.8)", False),
+        ("llvmpipe (LLVM 15.0.6, 512 bits)", "Mesa 22.3.6 (LLVM 15.0.6)", False),
+        ("llvmpipe (LLVM 19.1.7, 512 bits)", "Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)", False),
+        ("llvmpipe (LLVM 20.1.8, 512 bits)", "Mesa 25.1.2 (LLVM 20.1.8)", True),
+        ("NVIDIA H100", "570.86", False),
+    ],
+)
+def test_only_wide_vectors_of_new_drivers_have_no_64_bits(name: str, driver: str, unsound: bool) -> None:
+    found = AdapterInfo(name, "software", "Vulkan", driver, 0, None).unsound
+    assert found == ({"shader-f64", "shader-int64"} if unsound else set())
 
 
 UNDER_WAY = """

@@ -120,7 +120,7 @@ class Queue(Device):
             if self._opened:
                 return
             handle = self.adapter.handle
-            wanted = [f for f in FEATURES if f in handle.features]
+            wanted = [f for f in FEATURES if f in handle.features and f not in self.adapter.unsound]
             limits = {
                 name: max(value, handle.limits[name]) if name.startswith("min") else min(value, handle.limits[name])
                 for name, value in BASELINE.items()
@@ -246,8 +246,9 @@ class Queue(Device):
         """Raise DeviceError for an element type that the device cannot compute with."""
         needs = NEEDS.get(type.dtype.name)
         if needs and needs not in self.features:
+            lacks = f"its {needs} is wrong" if needs in self.adapter.unsound else f"it has no {needs}"
             raise DeviceError(
-                f"{self.name} ({self.adapter.name}) cannot compute with {type.dtype.numpy.name}: it has no {needs}; "
+                f"{self.name} ({self.adapter.name}) cannot compute with {type.dtype.numpy.name}: {lacks}; "
                 "device 'numpy' can"
             )
 
