@@ -36,9 +36,10 @@ class Launch:
         inplace: tuple[tuple[str, str], ...] = (),
         touches: Touches = (),
         clears: tuple[str, ...] = (),
+        threads: int = THREADS,
     ) -> KernelSource:
         """The kernel `name` from a template, with one invocation for each of `items`."""
-        size = min(THREADS, self.context.target.max_invocations)
+        size = min(threads, self.context.target.max_invocations)
         workgroups = grid(-(-items // size), self.context.target)
         text = render(template, size=size, columns=workgroups[0], items=items, **holes)
         return KernelSource(

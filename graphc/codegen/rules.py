@@ -31,7 +31,9 @@ class Rules:
     goes through workgroup memory in blocks; 0: never. scatter: invocations that are enough to add thousands of rows
     each into a large table, before which the rows are put in order otherwise. cores: multiprocessors that share the
     tiles of a product. sums: most sums that one invocation of a product holds in registers. parts: elements that the
-    parts of all sums of a product may take together.
+    parts of all sums of a product may take together. kept: most elements that one invocation keeps in order in
+    registers. pickers: invocations that are enough to pick the first few elements of rows, however long their blocks
+    are; 0: the more, the better. merged: elements of a merged run that one invocation makes.
     """
 
     resident: int
@@ -46,13 +48,16 @@ class Rules:
     cores: int
     sums: int
     parts: int
+    kept: int
+    pickers: int
+    merged: int
 
 
 RULES: Final[dict[AdapterClass, Rules]] = {
     # A workgroup is a task of one thread: a few are enough, and each costs 0.13 us, so none is made to share a sum.
     # Neighbouring items share cache lines, and a barrier suspends every invocation: no more lanes than a vector has.
     # Loads from storage buffers go lane by lane, those of texels four elements at once, and registers that are not
-    # there cost less than loads.
+    # there cost less than loads: sorting 2,048 rows of 32 takes 2 ms in registers, and 16 by counting in memory.
     "software": Rules(
         resident=4,
         neighbours=True,
@@ -66,6 +71,9 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         cores=4,
         sums=128,
         parts=1 << 20,
+        kept=64,
+        pickers=64,
+        merged=32,
     ),
     # Some 8 to 32 cores, each with a few workgroups; loads are coalesced over a workgroup, so neighbours lie in
     # different invocations. Memory is the processor's and slow: few invocations keep it busy. Registers are few, too:
@@ -83,6 +91,9 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         cores=16,
         sums=32,
         parts=1 << 20,
+        kept=16,
+        pickers=0,
+        merged=4,
     ),
     # Some 20 to 140 cores that hide the latency of memory by the number of invocations. A core holds 16 to 32
     # workgroups whatever their size: of a subgroup each, they would fill half of it. A product's invocation holds 64
@@ -101,6 +112,9 @@ RULES: Final[dict[AdapterClass, Rules]] = {
         cores=132,
         sums=64,
         parts=1 << 22,
+        kept=16,
+        pickers=0,
+        merged=4,
     ),
 }
 

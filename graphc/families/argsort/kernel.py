@@ -1,35 +1,36 @@
 """Sorting rows by merging.
 
-Each element of a short block counts how many of the block go before it: that is its place, and no invocation waits for
-another. Then neighbouring runs are merged, twice as long each time: the place of an element in the merged run is its
-place in its own run and the number of elements of the other run that go before it, which it finds by bisection. No
-element needs more than some ten comparisons in a pass, there is no barrier and no workgroup memory, and equal elements
-keep their order since positions decide between them. Where only the first few are wanted, runs stay as short as that;
-and where they are very few, an invocation picks those of a block as it goes through it.
+First the elements of short blocks are put in order: each counts how many of its block go before it, or one invocation
+takes the block and keeps what it has seen in order in its registers. Then neighbouring runs are merged, twice as long
+each time. An invocation makes a part of a merged run, whose begin in both runs it finds by bisection. There is no
+barrier and no workgroup memory, and equal elements keep their order since positions decide between them. Where only the
+first few are wanted, runs stay as short as that, and blocks out of which they are picked are long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from graphc.codegen.kernel import Bindings, BuildContext, KernelSource, Operand, settle
-from graphc.codegen.launch import Launch
+from graphc.codegen.launch import THREADS, Launch
+from graphc.codegen.rules import Rules, rules_of
 from graphc.families.scatter_add.partition import zeros
 from graphc.ir.graph import Graph, Value, new_value
 from graphc.ir.types import TensorType, i32
 
 BLOCK: Final = 32
-"""Elements that are put in order by counting."""
-
-
-MOST_SELECTED: Final = 16
-"""First elements up to which they are picked out of blocks, in registers."""
+"""Elements of a block that is put in order before anything is merged."""
 COUNTED: Final = 64
 """Elements picked out of a row up to which they are put in order by counting, all at once."""
-SELECTED_OF: Final = (64, 256)
-"""Fewest and most elements of such a block: as many as leave half of COUNTED of a row, so that few are put in order."""
+PICKED_OF: Final = (64, 256)
+"""Fewest and most elements of a block out of which some are picked and then put in order by counting: as many as leave
+half of COUNTED of a row, so that few are counted."""
+LONGEST: Final = 4096
+"""Elements of a block that one invocation goes through, at most."""
+FEW: Final = 8
+"""Invocations of a workgroup where there are too few for more: as many as the vectors of a processor have lanes."""
 
 
 def turns(length: int) -> int:
@@ -44,132 +45,162 @@ def stored(length: int, run: int, most: int) -> int:
     return whole * min(run, most) + min(rest, most)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A kernel that makes runs of `run` elements, each in order, of rows that have `width` elements left.
+
+    pick: an invocation takes a run and keeps its first elements in registers. count: one takes an element and counts
+    those of the run that go before it. merge: one makes a part of a run out of two that are half as long.
+    """
+
+    kind: Literal["pick", "count", "merge"]
+    width: int
+    run: int
+
+
+def steps(length: int, most: int, rows: int, rules: Rules) -> list[Step]:
+    """What finds the first `most` of rows of `length` elements, in order, the last with one run for each row."""
+    found: list[Step] = []
+    width, done = length, 0
+    least, greatest = PICKED_OF
+    short = min(max(least, 8 * most, 2 * length * most // COUNTED), greatest)
+    picks = most <= rules.kept and (rules.pickers > 0 or length > short)
+    while True:
+        if picks and rules.pickers:
+            each = -(-width // -(-rules.pickers // rows))
+            step = Step("pick", width, min(max(least, 8 * most, each), LONGEST, width))
+        elif not found:
+            first = Step("pick", width, short) if picks else Step("count", width, min(BLOCK, width))
+            step = Step("pick", width, BLOCK) if rules.pickers else first
+        elif picks and width <= COUNTED:
+            step = Step("count", width, width)
+        else:
+            step = Step("merge", width, 2 * done)
+        found.append(step)
+        if step.run >= width:
+            return found
+        width, done = stored(width, step.run, most), min(step.run, most)
+
+
 def argsort(body: Graph, context: BuildContext) -> list[KernelSource]:
-    """Kernels that sort rows: one that orders blocks, and one for each time that runs are merged."""
+    """Kernels that sort rows."""
     (node,) = body.nodes
     x, out = node.inputs[0], body.outputs[0]
     launch = Launch(body, context, "argsort")
     length, most = x.type.shape[-1], node.attrs["count"]
     if not out.type.size:
         return [zeros(launch, out, 1)]
-    rows, descending = x.type.size // length, node.attrs["descending"]
-    kernels, known, width, run = [], x, length, min(BLOCK, length)
-    least, greatest = SELECTED_OF
-    block = min(max(least, 8 * most, 2 * length * most // COUNTED), greatest)
-    selects = most <= MOST_SELECTED and length > block
-    run = block if selects else run
-    while True:
-        after = stored(width, run, most)
-        last = run >= width
-        made = out if last else new_value(TensorType((rows, after), i32), "runs")
-        if known is x and selects:
-            kernels.append(settle(context, partial(_select, launch, x, made, length, run, most, descending)))
-        elif known is x or (selects and last and width <= COUNTED):
-            kernels.append(
-                settle(context, partial(_order_blocks, launch, x, known, made, width, run, most, descending))
-            )
-        else:
-            kernels.append(settle(context, partial(_merge, launch, x, known, made, width, run // 2, most, descending)))
-        if last:
-            return kernels
-        known, width, run = made, after, 2 * min(run, most)
-        run = width if selects and width <= COUNTED else run
+    rows, rules = x.type.size // length, rules_of(context.target)
+    order = _Order(launch, x, most, node.attrs["descending"], rules)
+    builders = {"pick": _pick, "count": _count, "merge": _merge}
+    kernels, known = [], x
+    found = steps(length, most, rows, rules)
+    for step in found:
+        after = stored(step.width, step.run, most)
+        made = out if step is found[-1] else new_value(TensorType((rows, after), i32), "runs")
+        kernels.append(settle(context, partial(builders[step.kind], order, step, known, made)))
+        known = made
+    return kernels
 
 
-def _order_blocks(
-    launch: Launch,
-    x: Value,
-    known: Value,
-    made: Value,
-    width: int,
-    run: int,
-    most: int,
-    descending: bool,
-    bindings: Bindings,
-) -> KernelSource:
-    """known: x, or the positions of the `width` elements that are left of each of its rows."""
-    source, picked = bindings.read(x), None if known is x else bindings.read(known)
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What all kernels of a sort share."""
+
+    launch: Launch
+    x: Value
+    most: int
+    descending: bool
+    rules: Rules
+
+    @property
+    def length(self) -> int:
+        return self.x.type.shape[-1]
+
+    @property
+    def rows(self) -> int:
+        return self.x.type.size // self.length
+
+    def holes(self, source: Operand, step: Step) -> dict[str, object]:
+        """What each template has."""
+        key, kind = key_of(source)
+        return {
+            "length": self.length,
+            "width": step.width,
+            "run": step.run,
+            "kept": min(step.run, self.most),
+            "key": key,
+            "kind": kind,
+            "less": ">" if self.descending else "<",
+        }
+
+
+def _count(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
+    """known: x, or the positions of the elements that are left of each of its rows."""
+    source, picked = bindings.read(order.x), None if known is order.x else bindings.read(known)
     written = bindings.write(made)
-    kept, after = min(run, most), stored(width, run, most)
+    kept, after = min(step.run, order.most), stored(step.width, step.run, order.most)
     own = "t" if picked is None else f"u32({picked.load('item')})"
-    other = "other" if picked is None else f"u32({picked.load(f'row * {width}u + other')})"
     holes = {
-        **_common(source, x.type.shape[-1], descending),
-        "width": width,
-        "run": run,
-        "kept": kept,
+        **order.holes(source, step),
         "id": own,
-        "other": other,
-        "store": written.store(f"row * {after}u + t / {run}u * {kept}u + place", f"i32({own})"),
+        "other": "other" if picked is None else f"u32({picked.load(f'row * {step.width}u + other')})",
+        "store": written.store(f"row * {after}u + t / {step.run}u * {kept}u + place", f"i32({own})"),
     }
     items = known.type.size
-    return launch.kernel("argsort_blocks", "argsort_blocks", bindings, items, holes, flops=items * run)
+    return order.launch.kernel("argsort_blocks", "argsort_blocks", bindings, items, holes, flops=items * step.run)
 
 
-def _select(
-    launch: Launch, x: Value, made: Value, length: int, run: int, most: int, descending: bool, bindings: Bindings
-) -> KernelSource:
-    source = bindings.read(x)
+def _pick(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
+    """known: x, or the positions of the elements that are left of each of its rows."""
+    source, picked = bindings.read(order.x), None if known is order.x else bindings.read(known)
     written = bindings.write(made)
-    common = _common(source, length, descending)
-    kind, less, after, blocks = common["kind"], common["less"], stored(length, run, most), -(-length // run)
-    insert = [
-        f"        if (({j - 1}u >= held) | (key_{j} {less} key_{j - 1})) {{ let key_there = key_{j - 1}; "
-        f"let id_there = id_{j - 1}; key_{j - 1} = key_{j}; id_{j - 1} = id_{j}; "
-        f"key_{j} = key_there; id_{j} = id_there; }}"
-        for j in reversed(range(1, most))
-    ]
-    place = f"row * {after}u + item % {blocks}u * {most}u"
+    kept, after = min(step.run, order.most), stored(step.width, step.run, order.most)
+    blocks = -(-step.width // step.run)
+    place = f"row * {after}u + item % {blocks}u * {kept}u"
     holes = {
-        **common,
-        "run": run,
-        "kept": most,
-        "last": most - 1,
+        **order.holes(source, step),
+        "id": "t" if picked is None else f"u32({picked.load(f'row * {step.width}u + t')})",
+        "last": kept - 1,
         "blocks": blocks,
-        "declare": "\n".join(f"  var key_{j} = {kind}();\n  var id_{j} = 0u;" for j in range(most)),
-        "insert": "\n".join(insert),
-        "store": "\n".join(
-            f"  if ({j}u < held) {{ {written.store(f'{place} + {j}u', f'i32(id_{j})')} }}" for j in range(most)
-        ),
+        "places": range(kept),
+        "moves": [(j, j - 1) for j in reversed(range(1, kept))],
+        "stores": [(j, written.store(f"{place} + {j}u", f"i32(id_{j})")) for j in range(kept)],
     }
-    items = x.type.size // length * blocks
-    return launch.kernel("argsort_select", "argsort_select", bindings, items, holes, flops=x.type.size)
-
-
-def _merge(
-    launch: Launch,
-    x: Value,
-    known: Value,
-    made: Value,
-    width: int,
-    run: int,
-    most: int,
-    descending: bool,
-    bindings: Bindings,
-) -> KernelSource:
-    """known: the order of runs of `run` elements, of rows that have `width` of them left."""
-    source, runs = bindings.read(x), bindings.read(known)
-    written = bindings.write(made)
-    after, kept = stored(width, 2 * run, most), min(2 * run, most)
-    steps = run.bit_length()
-    holes = {
-        **_common(source, x.type.shape[-1], descending),
-        "width": width,
-        "run": run,
-        "kept": kept,
-        "steps": steps,
-        "own": runs.load("item"),
-        "other": runs.load(f"row * {width}u + begin + middle"),
-        "store": written.store(f"row * {after}u + t / {2 * run}u * {kept}u + place", "own"),
-    }
-    return launch.kernel(
-        "argsort_merge", "argsort_merge", bindings, known.type.size, holes, flops=known.type.size * steps
+    items = order.rows * blocks
+    few = order.rules.pickers and items < order.rules.pickers * THREADS
+    return order.launch.kernel(
+        "argsort_select",
+        "argsort_select",
+        bindings,
+        items,
+        holes,
+        flops=known.type.size * kept,
+        threads=FEW if few else THREADS,
     )
 
 
-def _common(source: Operand, length: int, descending: bool) -> Mapping[str, object]:
-    key, kind = key_of(source)
-    return {"length": length, "key": key, "kind": kind, "less": ">" if descending else "<"}
+def _merge(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
+    """known: the order of runs half as long."""
+    source, runs = bindings.read(order.x), bindings.read(known)
+    written = bindings.write(made)
+    kept, after, half = min(step.run, order.most), stored(step.width, step.run, order.most), step.run // 2
+    pairs, part = -(-step.width // step.run), min(order.rules.merged, kept)
+    parts = -(-kept // part)
+    items = order.rows * pairs * parts
+    holes = {
+        **order.holes(source, step),
+        "run": half,
+        "both": step.run,
+        "pairs": pairs,
+        "part": part,
+        "parts": parts,
+        "steps": half.bit_length(),
+        "known": runs.load("at"),
+        "store": written.store(f"row * {after}u + pair * {kept}u + place", "i32(id)"),
+    }
+    flops = items * (part + half.bit_length())
+    return order.launch.kernel("argsort_merge", "argsort_merge", bindings, items, holes, flops=flops)
 
 
 def key_of(source: Operand) -> tuple[str, str]:

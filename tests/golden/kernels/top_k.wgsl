@@ -4,13 +4,14 @@
 
 // argsort_select: the first 3 elements, in order, of each block of 64 elements of rows of 200.
 // An invocation goes through a block and keeps the best so far in registers: most elements are compared with the last.
-// grid: ceil(28 / 64) workgroups, folded into y; an item is a block
+// grid: ceil(28 / 64) workgroups, folded into y; an item is a block; rows have 200 elements left
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let item = (group.x + group.y * 1u) * 64u + local;
   if (item >= 28u) { return; }
   let row = item / 4u;
   let begin = item % 4u * 64u;
+  let end = min(begin + 64u, 200u);
   var held = 0u;
   var key_0 = i32();
   var id_0 = 0u;
@@ -20,15 +21,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var id_2 = 0u;
   for (var k = 0u; k < 64u; k++) {
     let t = begin + k;
-    if (t < 200u) {
-      let key = key_of(row * 200u + t);
-      if ((held < 3u) | (key > key_2)) {
-        key_2 = key;
-        id_2 = t;
-        if ((1u >= held) | (key_2 > key_1)) { let key_there = key_1; let id_there = id_1; key_1 = key_2; id_1 = id_2; key_2 = key_there; id_2 = id_there; }
-        if ((0u >= held) | (key_1 > key_0)) { let key_there = key_0; let id_there = id_0; key_0 = key_1; id_0 = id_1; key_1 = key_there; id_1 = id_there; }
-        held = min(held + 1u, 3u);
-      }
+    if (t >= end) { break; }
+    let id = t;
+    let key = key_of(row * 200u + id);
+    if ((held < 3u) | (key > key_2)) {
+      // Those that stay before it, and those that move on by one: equal ones stood earlier.
+      let stays_0 = (0u < held) & !(key > key_0);
+      let stays_1 = (1u < held) & !(key > key_1);
+      let stays_2 = (2u < held) & !(key > key_2);
+      key_2 = select(select(key_1, key, stays_1), key_2, stays_2);
+      id_2 = select(select(id_1, id, stays_1), id_2, stays_2);
+      key_1 = select(select(key_0, key, stays_0), key_1, stays_1);
+      id_1 = select(select(id_0, id, stays_0), id_1, stays_1);
+      key_0 = select(key, key_0, stays_0);
+      id_0 = select(id, id_0, stays_0);
+      held = min(held + 1u, 3u);
     }
   }
   if (0u < held) { y0[row * 12u + item % 4u * 3u + 0u] = i32(id_0); }
