@@ -134,6 +134,18 @@ def _linear_gelu(small: bool) -> Workload:
     return Workload(layer, (normal(m, k), normal(k, n) * np.float32(0.05), normal(n)), layer)
 
 
+def _top_k(small: bool) -> Workload:
+    rows, length, k = (4, 100, 3) if small else (64, 1000, 10)
+
+    def greatest(x: Any) -> Any:
+        return graphc.top_k(x, k)[0]
+
+    def partitioned(x: NDArray) -> NDArray:
+        return np.sort(np.partition(x, length - k, axis=-1)[:, -k:])[:, ::-1]
+
+    return Workload(greatest, (normal(rows, length),), partitioned)
+
+
 @dataclass(frozen=True, slots=True)
 class Adam:
     """The numbers of an optimizer. decay_steps: after so many steps the rate has fallen to 0; 0: it stays."""
@@ -255,6 +267,7 @@ CASES: Final[tuple[Case, ...]] = (
         _linear_gelu,
         (Goal("times_unfused", 1.15),),
     ),
+    Case("top-k", "kernels", "the 10 greatest of rows, 64x1000", _top_k, (Goal("times_numpy", 0.33),)),
     Case(
         "gpt",
         "models",
