@@ -51,7 +51,7 @@ docs: adapter $(STAMP)-docs  ## the docs as a site in site/, with the five model
 	$(BIN)/python -m mkdocs build --strict --quiet
 
 KERNELS := tests/ops/test_ops*_gpu.py tests/lower/test_kernels_*.py tests/lower/test_lower_*.py tests/ops/test_*_wgsl.py \
-	tests/lower/test_textures.py tests/passes/test_megakernel.py tests/passes/test_stage.py tests/fusion/test_horizontal.py \
+	tests/lower/test_textures.py tests/passes/test_megakernel.py tests/passes/test_textures_pass.py tests/fusion/test_horizontal.py \
 	tests/ops/test_scan.py tests/ops/test_random.py tests/ops/test_conv.py
 widths: setup    ## the kernels' tests on llvmpipe of 128 and 512 bits, as on other processors
 	LP_NATIVE_VECTOR_WIDTH=128 $(PYTEST) $(KERNELS)

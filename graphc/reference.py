@@ -218,7 +218,7 @@ class _PlanRun:
     def _step(self, number: int, dispatch: Dispatch) -> None:
         """One dispatch."""
         who = f"dispatch {number} ({dispatch.label})"
-        for staging in dispatch.stagings:
+        for staging in dispatch.copies:
             self.textures[staging.texture] = self.owner_of[staging.tensor], self._load(staging.tensor, who)
         for position in dispatch.clears:
             self._claim(position, who)

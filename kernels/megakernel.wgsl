@@ -4,5 +4,5 @@
 // grid: one workgroup; what were workgroups and invocations of a kernel is shared out over its {{size}} invocations
 @compute @workgroup_size({{size}})
 fn main(@builtin(local_invocation_index) local: u32) {
-{{stages}}
+{{members}}
 }

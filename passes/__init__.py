@@ -11,7 +11,7 @@ from graphc.passes.canonicalize.inline import inline
 from graphc.passes.canonicalize.simplify import simplify
 from graphc.passes.fusion.fuse import fuse
 from graphc.passes.marks.megakernel import megakernel
-from graphc.passes.marks.stage import stage
+from graphc.passes.marks.textures import textures
 from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.order import order
 from graphc.passes.memory.residuals import residuals
@@ -35,5 +35,5 @@ __all__ = [
     "run",
     "simplify",
     "split",
-    "stage",
+    "textures",
 ]

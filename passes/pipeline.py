@@ -21,7 +21,7 @@ from graphc.passes.fusion.fuse import Fuse, fuse
 from graphc.passes.fusion.wide import narrow
 from graphc.passes.loops import loops
 from graphc.passes.marks.megakernel import megakernel
-from graphc.passes.marks.stage import stage
+from graphc.passes.marks.textures import textures
 from graphc.passes.memory.alternate import alternate
 from graphc.passes.memory.order import order
 from graphc.passes.memory.residuals import residuals
@@ -50,7 +50,7 @@ DEFAULT: Final[tuple[GraphPass, ...]] = (
     fuse,
     order,
     alternate,
-    stage,
+    textures,
     megakernel,
 )
 

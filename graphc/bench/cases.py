@@ -15,7 +15,7 @@ import numpy as np
 import graphc
 from graphc import nn, optim
 from graphc.bench.peers import PeerProgram
-from graphc.bench.programs import PROGRAMS, Program
+from graphc.bench.programs import PROGRAMS, Example
 from graphc.ir.types import NDArray
 from graphc.models import gpt, microgpt
 from graphc.models.train import training_step
@@ -45,9 +45,9 @@ class Workload:
 
     eager: the same in NumPy, called on the arrays as they are; None: NumPy runs the compiled program, on the device
     "numpy". carried: how many of the first arguments are donated and replaced by the first results from call to call.
-    without: names of the passes that the unfused program leaves out beside `stage`; () stands for all of them. steps:
-    training steps in one call; figures are given for one step. items: what one call gets done, for the rate. peer: the
-    same for PyTorch and tinygrad, whose last result begins with the same number after its first step.
+    without: names of the passes that the unfused program leaves out beside `textures`; () stands for all of them.
+    steps: training steps in one call; figures are given for one step. items: what one call gets done, for the rate.
+    peer: the same for PyTorch and tinygrad, whose last result begins with the same number after its first step.
     """
 
     fn: Callable[..., Any]
@@ -195,7 +195,7 @@ def _named(tree: Any, *above: str) -> dict[str, NDArray]:
     return {"/".join((*above, *map(str, path))): np.asarray(leaf) for path, leaf in zip(paths, leaves, strict=True)}
 
 
-def _program(program: Program) -> Callable[[bool], Workload]:
+def _program(program: Example) -> Callable[[bool], Workload]:
     def make(small: bool) -> Workload:
         arguments = program.make(small)
         what = {"kind": "program", "name": program.name}

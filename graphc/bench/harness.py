@@ -26,7 +26,7 @@ from graphc.bench.peers import Peer, Peers
 from graphc.bench.peers.process import PeerError
 from graphc.executable import Executable
 from graphc.ir.graph import Graph
-from graphc.passes import pipeline, stage
+from graphc.passes import pipeline, textures
 from graphc.runtime import Device
 from graphc.runtime.wgpu.executor import PlanRunner
 from graphc.tuner import Finding, tuning
@@ -85,9 +85,9 @@ class CaseResult:
     """A case with the sample of each variant: fused, unfused, numpy, limit.
 
     unfused: one kernel an op as it stands (for attention: with every other fusion), operands read from buffers. Where
-    large products may read textures, "unfused, staged" is the same program with the pass `stage`. limit: the time that
-    the fused program's kernels would take if each ran at the measured peak of arithmetic or of memory, whichever is
-    slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the better of both ways) and
+    large products may read textures, "unfused, textures" is the same program with the pass `textures`. limit: the time
+    that the fused program's kernels would take if each ran at the measured peak of arithmetic or of memory, whichever
+    is slower for it. metrics: the figures that goals are about. peaks: GB/s (copy: the better of both ways) and
     multiply-add GFLOP/s of the device in the same rounds. Peers that ran have samples of their own ("torch",
     "tinygrad"); absent says why others have none. Where kernels were tuned, "tuned" is the fused program with what was
     found, and "fused" goes by the rules; found: by the tuner, kernel by kernel, in this run.
@@ -300,10 +300,10 @@ def _compiled(work: Workload, how: _Run) -> tuple[dict[str, _Compiled], Sequence
         found = {
             "fused": _Compiled(work, how.device, pipeline.DEFAULT),
             "unfused": _Compiled(work, how.device, _fewer_passes(work.without)),
-            "unfused, staged": _Compiled(work, how.device, (*_fewer_passes(work.without), stage)),
+            "unfused, textures": _Compiled(work, how.device, (*_fewer_passes(work.without), textures)),
         }
-    if not found["unfused, staged"].executable.plan.textures:
-        del found["unfused, staged"]
+    if not found["unfused, textures"].executable.plan.textures:
+        del found["unfused, textures"]
     if not how.tune:
         return found, ()
     with tuning("full", how.tune, how.note) as findings:
@@ -365,8 +365,8 @@ def _time(variant: Any, calls: int) -> float:
 
 
 def _fewer_passes(without: tuple[str, ...]) -> Sequence[pipeline.GraphPass]:
-    """The default passes less `stage` and some others; only what lowering needs where none are named."""
-    left_out = {*without, pipeline.pass_name(stage)}
+    """The default passes less `textures` and some others; only what lowering needs where none are named."""
+    left_out = {*without, pipeline.pass_name(textures)}
     return tuple(p for p in pipeline.DEFAULT if pipeline.pass_name(p) not in left_out) if without else pipeline.LEGALIZE
 
 

@@ -12,7 +12,7 @@ from graphc.bench.harness import CaseResult, Report, Sample
 
 LEGEND: Final = (
     "unfused: one kernel an op as it stands, operands in buffers (attention: every other fusion)",
-    "unfused, staged: the same, large products read textures that their operands are copied to",
+    "unfused, textures: the same, large products read textures that their operands are copied to",
     "us/dispatch: of recording a call; us/command: the same, with copies to textures and compute passes counted",
 )
 

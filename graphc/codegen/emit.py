@@ -61,7 +61,7 @@ class Emitter:
         self._bound: dict[Value, Reader] = {}
         self._scopes = [_Scope(indent)]
         self._count = 0
-        self._staging = False
+        self._textured = False
         self._loops: tuple[int, ...] = ()
         self._sweeps: dict[tuple[tuple[int, ...], str], int] = {}
         self._alone = True
@@ -119,13 +119,13 @@ class Emitter:
         return "\n".join(self._scopes[0].lines)
 
     @contextmanager
-    def staged(self, staging: bool = True) -> Iterator[None]:
+    def textured(self, on: bool = True) -> Iterator[None]:
         """A block in which tensors are read from textures."""
-        before, self._staging = self._staging, staging
+        before, self._textured = self._textured, on
         try:
             yield
         finally:
-            self._staging = before
+            self._textured = before
 
     @contextmanager
     def several(self, several: bool = True) -> Iterator[None]:
@@ -291,12 +291,12 @@ class Emitter:
     def _texel(self, value: Value, index: Index) -> Term:
         """Four elements of a row, or the one element, of a tensor that lies in a texture."""
         row, column = index.matrix
-        operand = self.bindings.stage(value)
+        operand = self.bindings.texture(value)
         self.texels += [self._touched(row, False), self._touched(column, True)]
         return self._loaded(operand, Term(operand.texel(row.text, quarter(column)), LANES, value.type.dtype))
 
     def _load(self, value: Value, index: Index) -> Term:
-        if self._staging:
+        if self._textured:
             return self._texel(value, index)
         flat, dtype = index.flat, value.type.dtype
         aligned = flat.base.align % LANES == 0
@@ -400,7 +400,7 @@ class Emitter:
 
     def _settled(self, index: Index) -> Index:
         """The index with its long expressions named."""
-        return index if self._staging else index.map(self.named)
+        return index if self._textured else index.map(self.named)
 
     def named(self, idx: Idx, longer: int = _LONG) -> Idx:
         """The index with its expression bound with `let`, if it has more than `longer` characters and is no name."""

@@ -297,7 +297,7 @@ class Bindings:
         operand = self._found.get((self.storage(value), False))
         return operand is not None and operand.vector
 
-    def stage(self, value: Value) -> Operand:
+    def texture(self, value: Value) -> Operand:
         """The operand that `value` is read through as a texture; raises GraphError where `texels` has no layout."""
         outer = self.storage(value)
         if outer not in self._textures:
@@ -341,7 +341,7 @@ class Bindings:
 class BuildContext:
     """Where a kernel is built: the target, and the outer tensors that the body's inputs and outputs lie in.
 
-    label: the op names, for the kernel's name. staged: the ops whose operands may be read from textures.
+    label: the op names, for the kernel's name. textured: the ops whose operands may be read from textures.
     uniform: the outer tensors that are bound as uniform buffers. quick: whether a kernel is wanted that compiles soon.
     faults: where range checks report. kernels: those of a node of the body, where it is a kernel of its own.
     """
@@ -349,7 +349,7 @@ class BuildContext:
     target: Target
     storage: Mapping[Value, Value] = field(default_factory=dict)
     label: str = ""
-    staged: frozenset[Node] = frozenset()
+    textured: frozenset[Node] = frozenset()
     uniform: frozenset[Value] = frozenset()
     quick: bool = False
     faults: Faults | None = None

@@ -69,7 +69,7 @@ class Family:
 
     Cost. operations: of an op, a multiply-add counting two; an element that is read and one that is computed count as
     one each. texels: whether its kernels can read an op's operands from textures, and each element often enough.
-    work: operations from which on that pays, where it is not what the pass `stage` takes for all.
+    work: operations from which on that pays, where it is not what the pass `textures` takes for all.
 
     kind, colours: how drawings show it; families of one kind look alike.
 

@@ -18,7 +18,7 @@ def explain(graph: Graph, plan: Plan, decided: Mapping[Node, Decision]) -> str:
     by_value = {value: decision for node, decision in decided.items() for value in node.outputs}
     by_node: dict[int, list[tuple[int, Dispatch]]] = {}
     for number, dispatch in enumerate(plan.dispatches):
-        for part in dispatch.stages or (dispatch,):
+        for part in dispatch.members or (dispatch,):
             by_node.setdefault(part.node, []).append((number, part))
     graph = flatten(graph).graph
     names = value_names(graph)
@@ -50,7 +50,7 @@ def _head(plan: Plan, dispatches: list[Dispatch], numbers: list[int]) -> str:
     names = ", ".join(dict.fromkeys(plan.kernels[d.kernel].name for d in dispatches))
     which = f"dispatch {numbers[0]}" if len({*numbers}) == 1 else f"dispatches {numbers[0]} to {numbers[-1]}"
     read, written = sum(d.bytes_read for d in dispatches), sum(d.bytes_written for d in dispatches)
-    copied = [plan.tensors[s.tensor].name for d in dispatches for s in d.stagings]
+    copied = [plan.tensors[s.tensor].name for d in dispatches for s in d.copies]
     before = f", after copying {', '.join(copied)} to textures" if copied else ""
     flops = sum(d.flops for d in dispatches)
     return f"kernel {names} ({which}): reads {read} bytes, writes {written}, {flops} flops{before}"

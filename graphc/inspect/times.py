@@ -21,7 +21,7 @@ def of_dispatches(profile: Profile | None) -> dict[int, tuple[float, float, int]
 
 def parts_of(dispatch: Dispatch) -> list[tuple[Dispatch, float]]:
     """What a dispatch launches, each with its part of the dispatch's time, by its operations and bytes."""
-    parts = dispatch.stages or (dispatch,)
+    parts = dispatch.members or (dispatch,)
     return list(zip(parts, shared([p.flops + p.bytes_read + p.bytes_written for p in parts]), strict=True))
 
 

@@ -69,7 +69,7 @@ class Begun:
         """The quick launch of a body, or that of one like it over this one's tensors; None where it takes several."""
         tensors = [context.storage[v] for v in (*body.inputs, *body.outputs)]
         number = {value: n for n, value in enumerate(dict.fromkeys(tensors))}
-        marked = tuple(n for n, node in enumerate(body.nodes) if node in context.staged)
+        marked = tuple(n for n, node in enumerate(body.nodes) if node in context.textured)
         key = graph_key(body), tuple((number[t], t.type, t in context.uniform) for t in tensors), marked
         if key not in self._known:
             sources = build(body, context)

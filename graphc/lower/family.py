@@ -19,7 +19,7 @@ from graphc.lower.alike import Alike
 from graphc.lower.begun import Begun
 from graphc.ops.structured import barrier, fused
 from graphc.passes.canonicalize.dce import dce
-from graphc.passes.marks.stage import staged
+from graphc.passes.marks.textures import textured
 from graphc.passes.split import Split
 from graphc.plan.plan import MOST_TURNS, Target, may_be_uniform
 
@@ -73,7 +73,7 @@ def kernels_of(
         return kernels_of(part, body, target, within, uniform, faults, begun, alike)
 
     parts = of_part if alike is None else alike.within(body, within, of_part, uniform)
-    context = BuildContext(target, storage, label_of(body), staged(node), uniform, faults=faults, kernels=parts)
+    context = BuildContext(target, storage, label_of(body), textured(node), uniform, faults=faults, kernels=parts)
     if family.launches:
         return family.build(body, context)
     needs = _type_needs(node, body, target)
@@ -101,7 +101,7 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
     if passed.issuperset(node.outputs):
         return
     whole, family = body_of(node, constants)
-    marked = staged(node)
+    marked = textured(node)
     if not family.fits(whole, target):
         return
     if family.launches:
@@ -118,9 +118,9 @@ def searches(node: Node, constants: Mapping[Value, NDArray], target: Target) -> 
         alone = node
         if family.fuses:
             marks = tuple(i for i, op in enumerate(body.nodes) if op in marked)
-            attrs = {"body": body, "family": family.name, "why": (), "staged": marks}
+            attrs = {"body": body, "family": family.name, "why": (), "textured": marks}
             alone = Node(fused, body.inputs, body.outputs, attrs)
-        found = family.search(body, BuildContext(target, label=label_of(body), staged=marked))
+        found = family.search(body, BuildContext(target, label=label_of(body), textured=marked))
         yield Graph(tuple(dict.fromkeys(alone.inputs)), {}, (alone,), alone.outputs), found
 
 

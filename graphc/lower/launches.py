@@ -1,6 +1,6 @@
 """Launches: from the kernels of a program's steps to the kernels and dispatches of a plan.
 
-The same steps can be launched in several ways: a megakernel as one kernel or as one for each of its stages, a step as
+The same steps can be launched in several ways: a megakernel as one kernel or as one for each of its members, a step as
 the kernel that runs fastest or as those that compile soonest (see graphc.lower.quick).
 """
 
@@ -18,7 +18,7 @@ from graphc.lower.declare import module
 from graphc.lower.lowering import Lowering, Step
 from graphc.lower.megakernel import Megakernel, join
 from graphc.lower.textures import Textures
-from graphc.plan.plan import Access, Binding, Dispatch, Kernel, Loop, Staging, TakeOver, Target
+from graphc.plan.plan import Access, Binding, Dispatch, Kernel, Loop, TakeOver, Target, TextureCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Launches:
     """Makes the launches of a program. copies: into textures, before each step."""
 
     def __init__(
-        self, lowering: Lowering, assignment: BufferAssignment, copies: Mapping[int, Sequence[Staging]]
+        self, lowering: Lowering, assignment: BufferAssignment, copies: Mapping[int, Sequence[TextureCopy]]
     ) -> None:
         self._lowering, self._assignment, self._copies = lowering, assignment, copies
         self._printed = _Printed(lowering)
@@ -100,9 +100,9 @@ class Launches:
             loops.append(Loop(first[loop.first], last[loop.last], loop.times, alive))
         return Made(kernels.named_apart(), tuple(dispatches), tuple(loops), tuple(groups))
 
-    def _dispatch(self, part: Part, kernel: int, stagings: tuple[Staging, ...]) -> Dispatch:
+    def _dispatch(self, part: Part, kernel: int, copies: tuple[TextureCopy, ...]) -> Dispatch:
         step = self._lowering.steps[part.step]
-        dispatch = _dispatch(self._lowering, step, part.source, kernel, part.bindings, stagings, self._printed)
+        dispatch = _dispatch(self._lowering, step, part.source, kernel, part.bindings, copies, self._printed)
         number = self._assignment.number
         clears = tuple(number[o.value] for o in part.source.operands if o.name in part.source.clears)
         return replace(dispatch, taken=part.taken, writes=_writes(part.source), clears=clears)
@@ -178,7 +178,7 @@ def _dispatch(
     source: KernelSource,
     kernel: int,
     bindings: tuple[Binding, ...],
-    stagings: tuple[Staging, ...],
+    copies: tuple[TextureCopy, ...],
     printed: _Printed,
 ) -> Dispatch:
     node = lowering.graph.nodes[step.position] if step.position >= 0 else None
@@ -199,7 +199,7 @@ def _dispatch(
         bytes_read=sum(reads.values()),
         bytes_written=sum(writes.values()),
         flops=source.flops,
-        stagings=stagings,
+        copies=copies,
     )
 
 
@@ -216,20 +216,20 @@ def _op_names(node: Node) -> set[str]:
     return {name for inner in node.attrs["body"].nodes for name in _op_names(inner)}
 
 
-def _joined(stages: Sequence[Dispatch], megakernel: Megakernel) -> Dispatch:
+def _joined(members: Sequence[Dispatch], megakernel: Megakernel) -> Dispatch:
     """The one launch of a megakernel."""
-    lines = tuple(dict.fromkeys(line for stage in stages for line in stage.lines))
+    lines = tuple(dict.fromkeys(line for member in members for line in member.lines))
     return replace(
-        stages[0],
-        label=f"megakernel: {lines[0] + ' ' if lines else ''}{len(stages)} kernels",
-        nodes=tuple(text for stage in stages for text in stage.nodes),
+        members[0],
+        label=f"megakernel: {lines[0] + ' ' if lines else ''}{len(members)} kernels",
+        nodes=tuple(text for member in members for text in member.nodes),
         lines=lines,
         bindings=megakernel.bindings,
         workgroups=(1, 1, 1),
-        bytes_read=sum(stage.bytes_read for stage in stages),
-        bytes_written=sum(stage.bytes_written for stage in stages),
-        flops=sum(stage.flops for stage in stages),
-        stages=tuple(stages),
+        bytes_read=sum(member.bytes_read for member in members),
+        bytes_written=sum(member.bytes_written for member in members),
+        flops=sum(member.flops for member in members),
+        members=tuple(members),
         taken=(),
         writes=(),
         barriers=megakernel.barriers,

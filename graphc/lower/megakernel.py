@@ -1,12 +1,12 @@
-"""Megakernels: small kernels that follow each other become stages of one kernel, run by one workgroup.
+"""Megakernels: small kernels that follow each other become members of one kernel, run by one workgroup.
 
 Where a launch costs more than what it computes (a software adapter wakes its threads for each), one workgroup goes
-through the workgroups of one kernel after the other. Between two stages of which one touches what the other wrote
+through the workgroups of one kernel after the other. Between two members of which one touches what the other wrote
 stands a barrier: all invocations that read or write the memory belong to the one workgroup, so that is enough.
 
-A stage is the text of its kernel, as a function. Memory is bound by buffer instead of by tensor, an arena as one
+A member is the text of its kernel, as a function. Memory is bound by buffer instead of by tensor, an arena as one
 window: a tensor of it is read at its offset. A buffer whose tensors are all accessed alike keeps its element type; else
-it is an array of u32, and accessor functions give its words the type that a stage wants.
+it is an array of u32, and accessor functions give its words the type that a member wants.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST: Final = 45_000
 
 @dataclass(frozen=True, slots=True)
 class Megakernel:
-    """The kernel of a megakernel, what it binds, and the stages before which there is a barrier."""
+    """The kernel of a megakernel, what it binds, and the members before which there is a barrier."""
 
     kernel: Kernel
     bindings: tuple[Binding, ...]
@@ -53,7 +53,7 @@ def megakernels(
     target = lowering.target
     found: list[range] = []
     run, length, spent = _Windows(assignment), 0, 0
-    for n, (source, fits) in enumerate(zip(sources, _stages(lowering, sources), strict=True)):
+    for n, (source, fits) in enumerate(zip(sources, _members(lowering, sources), strict=True)):
         new = _Windows(assignment)
         new.add(source)
         own = _turns(source, target) if fits else 0
@@ -71,15 +71,15 @@ def megakernels(
 
 
 def words(lowering: Lowering) -> frozenset[Value]:
-    """The tensors that stages reach in other elements than vectors of f32.
+    """The tensors that members reach in other elements than vectors of f32.
 
     They are placed apart from the others: an arena that is bound as vectors is read four times as fast as one of words.
     """
     if lowering.target.thrifty:
         return frozenset()
     sources = [step.source for step in lowering.steps]
-    stages = itertools.compress(sources, _stages(lowering, sources))
-    return frozenset(o.value for source in stages for o in source.operands if o.element != "vec4<f32>")
+    members = itertools.compress(sources, _members(lowering, sources))
+    return frozenset(o.value for source in members for o in source.operands if o.element != "vec4<f32>")
 
 
 def joins(lowering: Lowering) -> bool:
@@ -87,8 +87,8 @@ def joins(lowering: Lowering) -> bool:
     return lowering.target.software and marks(lowering.graph)
 
 
-def _stages(lowering: Lowering, sources: Sequence[KernelSource]) -> list[bool]:
-    """For each step, whether it can be a stage: its kernel allows it, and one workgroup computes it soon enough."""
+def _members(lowering: Lowering, sources: Sequence[KernelSource]) -> list[bool]:
+    """For each step, whether it can be a member: its kernel allows it, and one workgroup computes it soon enough."""
     if not joins(lowering):
         return [False] * len(sources)
     nodes = lowering.graph.nodes
@@ -104,7 +104,7 @@ def lanes_of(target: Target) -> int:
 
 
 def _joins(source: KernelSource, target: Target) -> bool:
-    """Whether a kernel can be a stage: no workgroup memory, nothing cleared, 4 bytes an element of whole tensors."""
+    """Whether a kernel can be a member: no workgroup memory, nothing cleared, 4 bytes an element of whole tensors."""
     code = source.code
     if code.waits or len(code.functions) < len(code.declarations) or source.workgroups[1:] != (1, 1) or source.clears:
         return False
@@ -129,7 +129,7 @@ class _Window:
 
 
 class _Windows:
-    """The windows of buffers that stages touch, by number of the buffer."""
+    """The windows of buffers that members touch, by number of the buffer."""
 
     def __init__(self, assignment: BufferAssignment) -> None:
         self.assignment = assignment
@@ -215,7 +215,7 @@ def join(sources: Sequence[KernelSource], assignment: BufferAssignment, target: 
     accessors = "\n".join(line for m in memory.values() for line in m.accessors())
     stored = next((m.name for m in memory.values() if m.access != "uniform"), "")
     helpers = math_source(sorted(calls(code)), stored).rstrip()
-    main = render("megakernel", count=len(sources), size=lanes_of(target), functions=code, stages="\n".join(body))
+    main = render("megakernel", count=len(sources), size=lanes_of(target), functions=code, members="\n".join(body))
     text = "\n\n".join(filter(None, (declared, accessors, helpers, main.rstrip()))) + "\n"
     access = tuple(windows.access(number) for number in windows.found)
     needs = tuple(dict.fromkeys(need for source in sources for need in source.needs))
@@ -236,23 +236,23 @@ def _touches(source: KernelSource, assignment: BufferAssignment) -> list[tuple[i
 
 
 def _collides(a: tuple[int, int, int, bool], b: tuple[int, int, int, bool]) -> bool:
-    """Whether two stages that touch these must not run at once."""
+    """Whether two members that touch these must not run at once."""
     return a[0] == b[0] and a[1] < b[2] and b[1] < a[2] and (a[3] or b[3])
 
 
 def _turns(source: KernelSource, target: Target) -> int:
-    """The turns of all loops while the invocations of a megakernel run a stage."""
+    """The turns of all loops while the invocations of a megakernel run a member."""
     return -(-source.workgroups[0] * source.code.size // lanes_of(target)) * (1 + turns(source.wgsl))
 
 
 def _call(source: KernelSource, number: int, lanes: int) -> str:
-    """The loop that runs all workgroups of a stage."""
+    """The loop that runs all workgroups of a member."""
     size, groups = source.code.size, source.workgroups[0]
     if size == lanes:
         if groups == 1:
-            return f"  stage{number}(vec3<u32>(), local);"
-        return f"  for (var g = 0u; g < {groups}u; g++) {{ stage{number}(vec3<u32>(g, 0u, 0u), local); }}"
-    call = f"stage{number}(vec3<u32>(t / {size}u, 0u, 0u), t % {size}u);"
+            return f"  member{number}(vec3<u32>(), local);"
+        return f"  for (var g = 0u; g < {groups}u; g++) {{ member{number}(vec3<u32>(g, 0u, 0u), local); }}"
+    call = f"member{number}(vec3<u32>(t / {size}u, 0u, 0u), t % {size}u);"
     return f"  for (var t = local; t < {groups * size}u; t += {lanes}u) {{ {call} }}"
 
 
@@ -264,11 +264,11 @@ def _function(source: KernelSource, number: int, memory: Mapping[int, _Memory], 
         stored = operand.dtype.wgsl_storage
         spots[operand.name] = _Spot(memory[tensor.buffer], tensor.offset, operand, stored)
     code = source.code.renamed({name: f"{name}_{number}" for name in source.code.functions})
-    return code.function(f"stage{number}", code.local, _Moved(spots), comments=False).strip()
+    return code.function(f"member{number}", code.local, _Moved(spots), comments=False).strip()
 
 
 class _Memory:
-    """A buffer as a megakernel declares it: with the elements that all its stages want, or as words."""
+    """A buffer as a megakernel declares it: with the elements that all its members want, or as words."""
 
     def __init__(self, name: str, number: int, windows: _Windows) -> None:
         window = windows.found[number]
@@ -309,7 +309,7 @@ class _Memory:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where a stage's tensor lies: in which buffer, at which byte, and as which elements the stage accesses it."""
+    """Where a member's tensor lies: in which buffer, at which byte, and as which elements the member accesses it."""
 
     memory: _Memory
     offset: int

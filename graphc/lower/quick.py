@@ -2,7 +2,7 @@
 
 Kernels that run fastest hold long texts, for which a software adapter's driver takes up to seconds each; others do the
 same, bit for bit, and are compiled in a tenth of the time: products and attentions in small tiles, kernels side by
-side and the stages of megakernels each alone, loops that are not written out. A program starts with those that compile
+side and the members of megakernels each alone, loops that are not written out. A program starts with those that compile
 sooner, and goes over to its own as these are ready and pay (see graphc.runtime.wgpu.compiler).
 """
 

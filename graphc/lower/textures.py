@@ -15,7 +15,7 @@ from typing import Final
 
 from graphc.codegen.kernel import Operand, Texels
 from graphc.lower.buffers import BufferAssignment
-from graphc.plan.plan import Binding, Staging, Texture
+from graphc.plan.plan import Binding, Texture, TextureCopy
 
 KEPT: Final = 2
 """Textures of one size, beyond what one dispatch needs at once: the last tensors read."""
@@ -29,7 +29,7 @@ class Textures:
 
     def __init__(self) -> None:
         self.textures: list[Texture] = []
-        self.copies: dict[int, list[Staging]] = {}
+        self.copies: dict[int, list[TextureCopy]] = {}
         self._sizes: dict[tuple[int, int], list[int]] = {}
         self._tensor: dict[int, int] = {}
         self._place: dict[int, tuple[int, int]] = {}
@@ -69,7 +69,7 @@ class Textures:
                 place = spot.buffer, spot.offset
                 if self._stop < max(self._edge, self._written.get(place, 0), self._read.get(texture, 0)):
                     self._stop = number
-                self.copies.setdefault(self._stop, []).append(Staging(tensor, *place, texture))
+                self.copies.setdefault(self._stop, []).append(TextureCopy(tensor, *place, texture))
                 self._tensor[texture] = tensor
                 self._place[texture] = place
 

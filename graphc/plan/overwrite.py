@@ -2,8 +2,8 @@
 
 Inside a kernel, one invocation is followed through what is on record of it (`Touch`). Invocations run in any order and
 at once, so one may only read what it alone writes, and a result is stored once, so what it has written is no operand
-any more. The stages of a megakernel are ordered by its barriers. Nothing is taken from the rules by which lowering lets
-results take over bytes (`graphc.codegen.inplace`) and sets barriers (`graphc.lower.megakernel`).
+any more. The members of a megakernel are ordered by its barriers. Nothing is taken from the rules by which lowering
+lets results take over bytes (`graphc.codegen.inplace`) and sets barriers (`graphc.lower.megakernel`).
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def check_overwritten(plan: Plan, number: int) -> None:
 
 
 def check_stages(plan: Plan, number: int) -> None:
-    """Raise GraphError where two stages of a megakernel, one of which writes what the other touches, know no order."""
+    """Raise GraphError where two members of a megakernel, one of which writes what the other touches, know no order."""
     dispatch = plan.dispatches[number]
     since: dict[int, list[tuple[int, Binding, bool]]] = {}
-    for position, stage in enumerate(dispatch.stages):
+    for position, member in enumerate(dispatch.members):
         if position in dispatch.barriers:
             since.clear()
-        for at, binding in enumerate(stage.bindings):
-            writes = at in stage.writes
+        for at, binding in enumerate(member.bindings):
+            writes = at in member.writes
             for other, held, written in since.get(binding.buffer, ()):
                 apart = held.offset + held.nbytes <= binding.offset or binding.offset + binding.nbytes <= held.offset
                 if other != position and (writes or written) and not apart:
                     raise GraphError(
-                        f"dispatch {number} ({dispatch.label}) has no barrier between stages {other} and {position}, "
+                        f"dispatch {number} ({dispatch.label}) has no barrier between members {other} and {position}, "
                         f"which both touch the bytes of {plan.tensors[binding.tensor].name}"
                     )
             since.setdefault(binding.buffer, []).append((position, binding, writes))

@@ -98,7 +98,7 @@ class Texture:
 
 
 @dataclass(frozen=True, slots=True)
-class Staging:
+class TextureCopy:
     """A copy of a whole tensor (its place in a buffer) into a texture, row after row, before a dispatch."""
 
     tensor: int
@@ -185,11 +185,11 @@ class Dispatch:
     nodes: printed lines of the ops it computes. node: position of its node in the lowered graph, with the bodies of
     loops in place (graphc.analysis.loops.flatten), or -1 for a copy of
     the tensor of bindings[0] to the tensor of the last binding (an output that is also an input, or given twice).
-    stagings: copies into textures that come before it. clears: positions of tensors that are filled with zeros before
-    it. bytes_read and bytes_written count each operand once; flops counts a multiply-add as two. stages: the launches
+    copies: copies into textures that come before it. clears: positions of tensors that are filled with zeros before
+    it. bytes_read and bytes_written count each operand once; flops counts a multiply-add as two. members: the launches
     that this one stands for, if there are such: its one workgroup computes one after the other. Their bindings say what
     each touches; their kernel and node are its own first ones'. taken: what lies in the bytes of something that the
-    dispatch still reads. writes: positions of the bindings through which it writes. Of a megakernel, its stages say
+    dispatch still reads. writes: positions of the bindings through which it writes. Of a megakernel, its members say
     both, and barriers: before which of them all invocations wait until the others are there.
     """
 
@@ -204,9 +204,9 @@ class Dispatch:
     bytes_read: int
     bytes_written: int
     flops: int
-    stagings: tuple[Staging, ...] = ()
+    copies: tuple[TextureCopy, ...] = ()
     clears: tuple[int, ...] = ()
-    stages: tuple[Dispatch, ...] = ()
+    members: tuple[Dispatch, ...] = ()
     taken: tuple[TakeOver, ...] = ()
     writes: tuple[int, ...] = ()
     barriers: tuple[int, ...] = ()
@@ -314,10 +314,10 @@ class Plan:
         return counts
 
     def apart(self) -> Plan:
-        """The same plan with the stages of each dispatch as dispatches of their own: what lifetimes are counted in."""
-        if not any(d.stages for d in self.dispatches):
+        """The same plan with the members of each dispatch as dispatches of their own: what lifetimes are counted in."""
+        if not any(d.members for d in self.dispatches):
             return self
-        parts = [d.stages or (d,) for d in self.dispatches]
+        parts = [d.members or (d,) for d in self.dispatches]
         ends = list(itertools.accumulate(map(len, parts)))
         loops = tuple(
             replace(loop, first=ends[loop.first] - len(parts[loop.first]), last=ends[loop.last] - 1)
@@ -372,9 +372,9 @@ class Plan:
             ]
             kernel = self.kernels[dispatch.kernel]
             bound = self._operands(dispatch)
-            for staging in dispatch.stagings:
-                tensor = self.tensors[staging.tensor].name
-                lines.append(f"       copy {tensor}@{staging.buffer}+{staging.offset} to texture {staging.texture}")
+            for copy in dispatch.copies:
+                tensor = self.tensors[copy.tensor].name
+                lines.append(f"       copy {tensor}@{copy.buffer}+{copy.offset} to texture {copy.texture}")
             for position in dispatch.clears:
                 place = self.tensors[position]
                 lines.append(f"       clear {place.name}@{place.buffer}+{place.offset}")
@@ -384,7 +384,7 @@ class Plan:
                 + (f" at most {kernel.turns} turns" if kernel.turns else "")
                 + (f"  # {', '.join(dispatch.lines)}" if dispatch.lines else "")
             )
-            lines += [f"       then {s.label}({self._operands(s)})" for s in dispatch.stages]
+            lines += [f"       then {s.label}({self._operands(s)})" for s in dispatch.members]
         return "\n".join(map(wrapped, lines))
 
     def _repr_html_(self) -> str:
@@ -429,8 +429,8 @@ def _dispatch(raw: dict[str, Any]) -> Dispatch:
             "workgroups": tuple(raw["workgroups"]),
             "clears": tuple(raw["clears"]),
             "bindings": tuple(Binding(**b) for b in raw["bindings"]),
-            "stagings": tuple(Staging(**s) for s in raw["stagings"]),
-            "stages": tuple(map(_dispatch, raw["stages"])),
+            "copies": tuple(TextureCopy(**s) for s in raw["copies"]),
+            "members": tuple(map(_dispatch, raw["members"])),
             "writes": tuple(raw["writes"]),
             "barriers": tuple(raw["barriers"]),
             "taken": tuple(

@@ -12,7 +12,7 @@ from graphc.plan.plan import Plan
 @dataclass(frozen=True, slots=True)
 class LifetimeRecord:
     """One tensor of an arena. offset and size in bytes; start and end: the first and the last dispatch that touch it
-    (the stages of a dispatch are counted as dispatches).
+    (the members of a dispatch are counted as dispatches).
 
     Tensors that lie in the same bytes on purpose (a reshape, an update in place) make one record; `names` has them all.
     """

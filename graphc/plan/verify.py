@@ -31,7 +31,7 @@ def check_plan(plan: Plan, alignment: int = 256) -> None:
     binds it, and through all of a loop if it is bound both inside and outside. Tensors of an arena that are alive at
     once share no byte, except that one may take the place of another (its alias) from that one's last dispatch on;
     where that dispatch still reads the other, each of its invocations reads only what it alone writes, and before it
-    does (see `passes.overwrite`). All this counts the stages of a dispatch as dispatches, which are ordered by its
+    does (see `passes.overwrite`). All this counts the members of a dispatch as dispatches, which are ordered by its
     barriers, and what they touch lies in what it binds. Inputs that are not donated, and constants, are only read. A
     texture that is bound holds the tensor it is said to, copied from where that lies. What is cleared before a
     dispatch is written by it.
@@ -67,8 +67,8 @@ class _Use:
 def _uses(plan: Plan) -> dict[int, _Use]:
     uses: dict[int, _Use] = {}
     for number, dispatch in enumerate(plan.dispatches):
-        for staging in dispatch.stagings:
-            uses.setdefault(staging.tensor, _Use(number, number)).last = number
+        for copy in dispatch.copies:
+            uses.setdefault(copy.tensor, _Use(number, number)).last = number
         for binding in dispatch.bindings:
             uses.setdefault(binding.tensor, _Use(number, number)).last = number
         for taken in dispatch.taken:
@@ -103,7 +103,7 @@ def _check_turns(kernel: Kernel) -> None:
 
 
 def _check_launch(plan: Plan, number: int, dispatch: Dispatch) -> None:
-    """What a dispatch binds is what its kernel declares, and has in it what its stages touch."""
+    """What a dispatch binds is what its kernel declares, and has in it what its members touch."""
     who = f"dispatch {number} ({dispatch.label})"
     kernel = plan.kernels[dispatch.kernel]
     if len(kernel.access) != len(dispatch.bindings):
@@ -114,13 +114,13 @@ def _check_launch(plan: Plan, number: int, dispatch: Dispatch) -> None:
             raise GraphError(f"{who} binds {name} as {binding.access}, its kernel as {access}")
     written = {b.tensor for b in dispatch.bindings if b.access == "read_write"}
     for position in dispatch.clears:
-        if position not in written or dispatch.stages:
+        if position not in written or dispatch.members:
             raise GraphError(f"{who} clears {plan.tensors[position].name}, which it does not write")
-    for stage in dispatch.stages:
-        for binding in stage.bindings:
+    for member in dispatch.members:
+        for binding in member.bindings:
             around = [b for b in dispatch.bindings if b.buffer == binding.buffer and _inside(binding, b)]
             if not around or (binding.access == "read_write" and around[0].access != "read_write"):
-                raise GraphError(f"{who} has a stage that touches {_name(plan, binding)}, which it does not bind so")
+                raise GraphError(f"{who} has a member that touches {_name(plan, binding)}, which it does not bind so")
 
 
 def _inside(inner: Binding, outer: Binding) -> bool:
@@ -165,15 +165,15 @@ def _check_textures(plan: Plan) -> None:
     for number in twice.sequence() if plan.textures else ():
         dispatch = plan.dispatches[number]
         who = f"dispatch {number} ({dispatch.label})"
-        for staging in dispatch.stagings:
-            tensor, texture = plan.tensors[staging.tensor], plan.textures[staging.texture]
-            if (staging.buffer, staging.offset) != (tensor.buffer, tensor.offset) or staging.offset % TEXEL_BYTES:
+        for copy in dispatch.copies:
+            tensor, texture = plan.tensors[copy.tensor], plan.textures[copy.texture]
+            if (copy.buffer, copy.offset) != (tensor.buffer, tensor.offset) or copy.offset % TEXEL_BYTES:
                 raise GraphError(f"{who} copies {tensor.name} from outside its place")
             if plan.buffers[tensor.buffer].kind == "arena" and number <= tensor.start:
                 raise GraphError(f"{who} copies {tensor.name}, which nothing has written yet")
             if texture.nbytes != tensor.nbytes or tensor.dtype != "f32" or texture.width * TEXEL_BYTES % ROW_BYTES:
                 raise GraphError(f"{who} copies {tensor.name} to {texture.name}, which has another size")
-            held[staging.texture] = staging.tensor
+            held[copy.texture] = copy.tensor
         for binding in dispatch.bindings:
             if binding.access == "texture" and held.get(binding.texture) != binding.tensor:
                 name = plan.tensors[binding.tensor].name

@@ -23,9 +23,9 @@ from graphc.plan.plan import (
     Loop,
     Plan,
     RangeCheck,
-    Staging,
     Tensor,
     Texture,
+    TextureCopy,
 )
 from graphc.program.at import At
 from graphc.program.model import Function, Parameter, Program, Requirements, leaf_names
@@ -108,7 +108,7 @@ def _function(function: Function, kernels: list[Kernel]) -> dict[str, Any]:
                 "phase": d.phase,
                 "workgroups": list(d.workgroups),
                 "bindings": [window(b) for b in d.bindings],
-                "copies": [[s.tensor, s.buffer, s.offset, s.texture] for s in d.stagings],
+                "copies": [[s.tensor, s.buffer, s.offset, s.texture] for s in d.copies],
                 "clears": list(d.clears),
                 "work": [d.bytes_read, d.bytes_written, d.flops],
             }
@@ -267,7 +267,7 @@ class _Reader:
         )
         x, y, z = (item.whole(1, 65535) for item in raw["workgroups"].list(3))
         read, written, flops = (item.whole() for item in raw["work"].list(3))
-        copies = raw["copies"].each(lambda item: _staging(item, buffers, tensors, textures))
+        copies = raw["copies"].each(lambda item: _texture_copy(item, buffers, tensors, textures))
         clears = raw["clears"].each(lambda item: item.index(len(tensors)))
         if not {b.tensor for b in bindings if b.access == "read_write"}.issuperset(clears):
             raise raw["clears"].wrong("tensors that the dispatch writes")
@@ -339,13 +339,15 @@ def _binding(
     return Binding(tensor.value, buffer.value, offset.value, nbytes.value, access, texture.value)
 
 
-def _staging(at: At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]) -> Staging:
+def _texture_copy(
+    at: At, buffers: Sequence[Buffer], tensors: Sequence[Tensor], textures: Sequence[Texture]
+) -> TextureCopy:
     tensor, buffer, offset, texture = at.list(4)
     home, drawn = buffers[buffer.index(len(buffers))], textures[texture.index(len(textures))]
     tensor.index(len(tensors))
     if offset.whole() + drawn.nbytes > home.nbytes:
         raise offset.wrong(f"at most {home.nbytes - drawn.nbytes}, for texture {drawn.name} out of buffer {home.name}")
-    return Staging(tensor.value, buffer.value, offset.value, texture.value)
+    return TextureCopy(tensor.value, buffer.value, offset.value, texture.value)
 
 
 def _renumbered(dispatch: Dispatch, place: Mapping[int, int]) -> Dispatch:

@@ -154,7 +154,7 @@ def _quoted(key: str | int) -> str:
 
 def requirements(plan: Plan, target: Target) -> Requirements:
     """What running a plan asks of an adapter. target: what it was made for."""
-    stages = [stage for dispatch in plan.dispatches for stage in (dispatch, *dispatch.stages)]
+    launches = [d for dispatch in plan.dispatches for d in (dispatch, *dispatch.members)]
     windows = [b for dispatch in plan.dispatches for b in dispatch.bindings if b.access != "texture"]
     needs = {need for kernel in plan.kernels for need in kernel.needs}
     return Requirements(
@@ -164,7 +164,7 @@ def requirements(plan: Plan, target: Target) -> Requirements:
             "maxStorageBuffersPerShaderStage": _most(plan.dispatches, ("read", "read_write")),
             "maxUniformBuffersPerShaderStage": _most(plan.dispatches, ("uniform",)),
             "maxStorageTexturesPerShaderStage": _most(plan.dispatches, ("texture",)),
-            "maxComputeWorkgroupsPerDimension": max((n for d in stages for n in d.workgroups), default=0),
+            "maxComputeWorkgroupsPerDimension": max((n for d in launches for n in d.workgroups), default=0),
             "maxComputeInvocationsPerWorkgroup": target.max_invocations,
             "maxComputeWorkgroupStorageSize": target.max_shared_bytes,
             "maxTextureDimension2D": max((n for t in plan.textures for n in (t.width, t.height)), default=0),

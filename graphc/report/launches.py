@@ -68,9 +68,9 @@ class Launches:
                 "written": dispatch.bytes_written,
                 "flops": dispatch.flops,
                 "phase": self.rows.text(dispatch.phase),
-                "copied": [s.tensor for s in dispatch.stagings],
+                "copied": [s.tensor for s in dispatch.copies],
                 "parts": [
-                    [part.node, _tensors(part), self.rows.text(part.label)] for part in dispatch.stages or (dispatch,)
+                    [part.node, _tensors(part), self.rows.text(part.label)] for part in dispatch.members or (dispatch,)
                 ],
             }
             if number in timed:

@@ -164,7 +164,7 @@ def _expanded(executable: Executable, family: str) -> bool:
 
 def families(plan: Plan) -> set[str]:
     """The families of all kernels of a plan, and of the launches that others stand for."""
-    launches = [stage for d in plan.dispatches for stage in (d, *d.stages)]
+    launches = [launch for d in plan.dispatches for launch in (d, *d.members)]
     return {plan.kernels[d.kernel].family for d in launches} | {k.family for k in plan.kernels}
 
 

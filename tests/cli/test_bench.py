@@ -75,8 +75,8 @@ def test_large_products_are_measured_unfused_both_ways() -> None:
     case = Case("product", "kernels", "256x256 @ 256x256", lambda small: Workload(np.matmul, (a, b), np.matmul))
     device = graphc.device("wgpu")
     (result,) = run_cases([case], device, repeat=1).results
-    assert ("unfused, staged" in result.samples) == prefers_texels(device.target)
-    assert ("times_unfused_staged" in result.metrics) == prefers_texels(device.target)
+    assert ("unfused, textures" in result.samples) == prefers_texels(device.target)
+    assert ("times_unfused_textures" in result.metrics) == prefers_texels(device.target)
 
 
 def test_a_training_step_carries_its_parameters() -> None:

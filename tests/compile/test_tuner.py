@@ -252,12 +252,12 @@ def test_a_choice_that_does_not_fit_the_target_is_ignored() -> None:
 
 
 def test_every_candidate_is_a_choice_that_is_taken(device: Any) -> None:
-    for target, staged in itertools.product(variants(device).values(), (False, True)):
+    for target, textured in itertools.product(variants(device).values(), (False, True)):
         for a_along, b_along in itertools.product("km", "nk"):
             shape = Shape(2, 200, 64, 96)
-            name = problem_name(shape, a_along, b_along, staged)
-            for tile in candidates(shape, a_along, b_along, target, staged):
-                chosen = choose(shape, a_along, b_along, replace(target, choices={name: tile.choice}), staged)
+            name = problem_name(shape, a_along, b_along, textured)
+            for tile in candidates(shape, a_along, b_along, target, textured):
+                chosen = choose(shape, a_along, b_along, replace(target, choices={name: tile.choice}), textured)
                 assert replace(chosen, splits=1) == tile
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tests.fuzz import blocks, layers, moves, order, pointwise, sums, transforms
 from tests.fuzz.grow import KINDS, MOST, SIZES, Grower, Rejected, Shape, Slot
 from tests.fuzz.off import OFF
-from tests.fuzz.program import Input, Program, quietly
+from tests.fuzz.program import Input, RandomProgram, quietly
 from tests.fuzz.source import Source
 
 MODULES: Final = (blocks, layers, moves, order, pointwise, sums, transforms)
@@ -108,7 +108,7 @@ def _draw_inputs(g: Grower) -> list[Input]:
 
 def draw(
     source: Source, half: bool = True, most: int = 16, only: Callable[[str], bool] = lambda name: name not in OFF
-) -> Program:
+) -> RandomProgram:
     """A random program. half: f16 may occur. most: statements. only: which kinds of them and of programs may occur."""
     wild = only("wild data") and source.chance(15)
     long = only("long axes") and source.chance(4)
@@ -153,7 +153,7 @@ def _grow(g: Grower, kinds: tuple[tuple[str, int], ...]) -> None:
     g.add(f"{next(slot for slot in g.slots if slot.dtype != 'python')}.copy()")
 
 
-def _finished(g: Grower, inputs: list[Input], mode: str, variant: str) -> Program:
+def _finished(g: Grower, inputs: list[Input], mode: str, variant: str) -> RandomProgram:
     """The program with its results: the last value and a few more, in a tree."""
     source = g.source
     made = [s for s in g.slots if s.name.startswith("v")]
@@ -161,7 +161,7 @@ def _finished(g: Grower, inputs: list[Input], mode: str, variant: str) -> Progra
     unread = [s for s in reversed(made) if s.name not in read]
     results = [*unread[: 1 + source.below(5)], *(source.pick(made) for _ in range(source.below(2)))]
     donate: tuple[str, ...] = ()
-    program = Program(tuple(inputs), tuple(g.statements), "", mode, donate, variant)
+    program = RandomProgram(tuple(inputs), tuple(g.statements), "", mode, donate, variant)
     if mode == "update":
         # New values for as many arguments as possible, of their types.
         results, given = [], [s for s in g.slots if s.name.startswith("x") and s.size and s.dtype != "python"]
@@ -175,9 +175,9 @@ def _finished(g: Grower, inputs: list[Input], mode: str, variant: str) -> Progra
     if mode == "gradient" and not any(s.floating and s.size for s in results):
         mode = "forward"
     result = _tree(source, [s.name for s in results])
-    program = Program(program.inputs, program.statements, result, mode, donate, variant)
+    program = RandomProgram(program.inputs, program.statements, result, mode, donate, variant)
     if mode == "gradient" and not program.differentiable():
-        program = Program(program.inputs, program.statements, result, "forward", donate, variant)
+        program = RandomProgram(program.inputs, program.statements, result, "forward", donate, variant)
     return program
 
 

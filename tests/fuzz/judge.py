@@ -26,7 +26,7 @@ from graphc.runtime.registry import adapters
 from graphc.runtime.wgpu.device import WgpuDevice
 from graphc.runtime.wgpu.driver_cache import DriverCache
 from graphc.runtime.wgpu.launching import ENVIRONMENT
-from tests.fuzz.program import Program, quietly
+from tests.fuzz.program import RandomProgram, quietly
 from tests.fuzz.wide import Bound, Wide, bounds
 from tests.support.bits import bits
 from tests.support.planning import over_baseline
@@ -156,7 +156,7 @@ def ways(variant: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def judge(program: Program, only: str = "", target: str = "") -> Seen:
+def judge(program: RandomProgram, only: str = "", target: str = "") -> Seen:
     """Run a program in every way, or only in one (and in NumPy), or compiled for a target; what is wrong."""
     arguments = program.arguments()
     run = program.callable()
@@ -192,7 +192,7 @@ def _raised(way: str, error: BaseException) -> Finding:
 
 def _compiled(
     name: str,
-    program: Program,
+    program: RandomProgram,
     run: Callable[..., Any],
     options: dict[str, Any],
     graph: Graph,
@@ -219,7 +219,7 @@ def _compiled(
     return found
 
 
-def _called(compiled: Any, program: Program, where: Any) -> list[Any]:
+def _called(compiled: Any, program: RandomProgram, where: Any) -> list[Any]:
     given = program.arguments()
     if program.donate:
         given = graphc.tree.map(
@@ -285,7 +285,7 @@ def _mapped(graph: Graph, inputs: Sequence[Any], limits: Sequence[Bound]) -> lis
     return [] if wrong is None else [Finding("mapped", "value", f"inputs mapped {flags}: {wrong}")]
 
 
-def _against_differences(program: Program, graph: Graph, limits: Sequence[Bound]) -> list[Finding]:
+def _against_differences(program: RandomProgram, graph: Graph, limits: Sequence[Bound]) -> list[Finding]:
     """Are the gradients, along a random direction, what differences of the value in float64 say?"""
     text = program.function()
     if any(kind in CALLS_GRAD for kind in program.kinds()) or any(part in text for part in NO_SLOPE):
@@ -340,7 +340,7 @@ def _against_differences(program: Program, graph: Graph, limits: Sequence[Bound]
     ]
 
 
-def _against_numpy(program: Program, limits: Sequence[Bound], clamped: bool, longest: int) -> list[Finding]:
+def _against_numpy(program: RandomProgram, limits: Sequence[Bound], clamped: bool, longest: int) -> list[Finding]:
     """The same function run by NumPy, in its own element types and in float64: is the trace what NumPy computes?
 
     longest: elements of its largest operand. Running sums, and sums along any axis but the last, NumPy adds one number
@@ -376,7 +376,7 @@ def _against_numpy(program: Program, limits: Sequence[Bound], clamped: bool, lon
     return found
 
 
-def script(program: Program, finding: Finding, name: str, target: str = "") -> str:
+def script(program: RandomProgram, finding: Finding, name: str, target: str = "") -> str:
     """A program of its own that shows a finding. target: what it was compiled for."""
     shown, before = {"numpy": 'dict(device="numpy", passes=())', "unfused": "dict(passes=())", "fused": "{}"}, ""
     if target:

@@ -83,7 +83,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Program:
+class RandomProgram:
     """A function of arrays, and how it is to be run.
 
     result: the expression that it returns. mode: "forward"; "gradient" (value, results and gradients of a weighted sum

@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 
 import graphc
-from tests.fuzz.program import NAME, Program, quietly
+from tests.fuzz.program import NAME, RandomProgram, quietly
 from tests.fuzz.source import Source, replayed
 
-Draw = Callable[[Source], Program]
-Fails = Callable[[Program], bool]
+Draw = Callable[[Source], RandomProgram]
+Fails = Callable[[RandomProgram], bool]
 
 
-def shrink(found: Source, draw: Draw, fails: Fails, tries: int) -> Program:
+def shrink(found: Source, draw: Draw, fails: Fails, tries: int) -> RandomProgram:
     """The smallest program met that fails: first fewer and lower choices, then fewer lines; so many tries of either."""
     return _by_lines(_by_choices(found, draw, fails, tries), fails, tries)
 
 
-def _by_choices(found: Source, draw: Draw, fails: Fails, tries: int) -> Program:
+def _by_choices(found: Source, draw: Draw, fails: Fails, tries: int) -> RandomProgram:
     best, seen = found, set[str]()
     program = draw(replayed(best.choices))
     progress = True
@@ -62,7 +62,7 @@ def _simpler(source: Source) -> Iterator[list[int]]:
             yield [*choices[:at], lower, *choices[at + 1 :]]
 
 
-def _by_lines(program: Program, fails: Fails, tries: int) -> Program:
+def _by_lines(program: RandomProgram, fails: Fails, tries: int) -> RandomProgram:
     progress = True
     while progress:
         progress = False
@@ -78,7 +78,7 @@ def _by_lines(program: Program, fails: Fails, tries: int) -> Program:
     return program
 
 
-def runs(program: Program) -> bool:
+def runs(program: RandomProgram) -> bool:
     """Whether NumPy runs a program."""
     try:
         with quietly():
@@ -89,7 +89,7 @@ def runs(program: Program) -> bool:
     return True
 
 
-def _fewer_lines(program: Program) -> Iterator[Program]:
+def _fewer_lines(program: RandomProgram) -> Iterator[RandomProgram]:
     """Programs with something left out."""
     names = list(dict.fromkeys(NAME.findall(program.result)))
     if _pruned(program) != program:
@@ -113,7 +113,7 @@ def _fewer_lines(program: Program) -> Iterator[Program]:
             yield from (_without(program, at, i.name) for i in program.inputs if i.name not in statement.reads)
 
 
-def _without(program: Program, at: int, name: str) -> Program:
+def _without(program: RandomProgram, at: int, name: str) -> RandomProgram:
     """The program with one statement left out, and `name` in the place of its result."""
     (out,) = program.statements[at].outs
 
@@ -125,7 +125,7 @@ def _without(program: Program, at: int, name: str) -> Program:
     return _pruned(replace(program, statements=statements, result=renamed(program.result)))
 
 
-def _pruned(program: Program) -> Program:
+def _pruned(program: RandomProgram) -> RandomProgram:
     """The program without statements and inputs that nothing reads."""
     live = set(NAME.findall(program.result))
     kept = []

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.fuzz import worker
 from tests.fuzz.judge import judge, script
-from tests.fuzz.program import Program
+from tests.fuzz.program import RandomProgram
 from tests.fuzz.strategy import programs
 from tests.support.adapters import run_on
 
@@ -43,7 +43,7 @@ def test_programs_on_swiftshader(tmp_path: Path) -> None:
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(program=programs(half=False, most=3))
-def test_programs_of_hypothesis(program: Program) -> None:
+def test_programs_of_hypothesis(program: RandomProgram) -> None:
     found = judge(program).findings
     assert not found, script(program, found[0], "of hypothesis")
 

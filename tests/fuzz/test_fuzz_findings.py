@@ -6,7 +6,7 @@ import pytest
 
 import graphc
 from tests.fuzz.judge import judge
-from tests.fuzz.program import Input, Program, Statement
+from tests.fuzz.program import Input, RandomProgram, Statement
 
 ODD = "np.array([np.nan, np.inf, -np.inf, 0, 1.5, -2], f32)"
 
@@ -108,7 +108,7 @@ FOUND = {
 def test_found(what: str) -> None:
     text, inputs, mode, variant = FOUND[what]
     named = tuple(Input(f"x{k}", made) for k, made in enumerate(inputs))
-    program = Program(named, (Statement("found", ("v0",), text),), "v0", mode, (), variant)
+    program = RandomProgram(named, (Statement("found", ("v0",), text),), "v0", mode, (), variant)
     seen = judge(program)
     assert seen.decided
     if "f16" in "".join(inputs) and "shader-f16" not in graphc.device("wgpu").target.features:

@@ -26,7 +26,7 @@ from tests.fuzz.draw import draw
 from tests.fuzz.grow import KINDS
 from tests.fuzz.judge import judge, script
 from tests.fuzz.off import OFF
-from tests.fuzz.program import Input, Program, Statement
+from tests.fuzz.program import Input, RandomProgram, Statement
 from tests.fuzz.shrink import shrink
 from tests.fuzz.source import Source, replayed, seeded
 from tests.fuzz.wide import bounds
@@ -76,10 +76,10 @@ def test_a_script_runs_by_itself() -> None:
     }
 
 
-def one(text: str, *inputs: str, mode: str = "forward", donate: tuple[str, ...] = ()) -> Program:
+def one(text: str, *inputs: str, mode: str = "forward", donate: tuple[str, ...] = ()) -> RandomProgram:
     """A program of one statement."""
     named = tuple(Input(f"x{k}", i) for k, i in enumerate(inputs))
-    return Program(named, (Statement("one", ("v0",), text),), "v0", mode, donate)
+    return RandomProgram(named, (Statement("one", ("v0",), text),), "v0", mode, donate)
 
 
 def bound(text: str, *inputs: str) -> Any:
@@ -155,10 +155,10 @@ def test_a_wrong_pass_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -
     wrong = {"fused": {"device": "numpy", "passes": (swapped, *DEFAULT)}}
     monkeypatch.setattr(judging, "ways", lambda variant: wrong)
 
-    def fails(program: Program) -> bool:
+    def fails(program: RandomProgram) -> bool:
         return any(f.symptom == "fused: value" for f in judge(program).findings)
 
-    def drawn(source: Source) -> Program:
+    def drawn(source: Source) -> RandomProgram:
         return draw(source, most=5)
 
     sources = (seeded(f"planted/{number}") for number in range(200))
@@ -198,7 +198,7 @@ def test_quick_programs_start_with_other_kernels_and_end_with_their_own(monkeypa
     waiting: list[int] = []
     called = judging._called
 
-    def watched(compiled: Any, program: Program, where: Any) -> list[Any]:
+    def watched(compiled: Any, program: RandomProgram, where: Any) -> list[Any]:
         results = called(compiled, program, where)
         if where != "numpy":
             waiting.append(compiled.lower(*program.arguments()).prepared().compiled.waiting)

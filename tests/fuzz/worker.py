@@ -11,7 +11,7 @@ import graphc
 from graphc.targets import target_of
 from tests.fuzz.draw import draw
 from tests.fuzz.judge import Finding, judge, script
-from tests.fuzz.program import Program
+from tests.fuzz.program import RandomProgram
 from tests.fuzz.shrink import shrink
 from tests.fuzz.source import Source, seeded
 
@@ -22,7 +22,7 @@ def half(target: str = "") -> bool:
     return "shader-f16" in target_of(target or None, graphc.device("wgpu")).features
 
 
-def drawn(name: str, target: str = "") -> tuple[Program, Source]:
+def drawn(name: str, target: str = "") -> tuple[RandomProgram, Source]:
     """The program called SEED/NUMBER, and the choices that made it; a seed that ends in -N stands for programs of at
     most N statements."""
     source = seeded(name)
@@ -48,7 +48,7 @@ def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9, targ
     program, source = drawn(name, target)
     way = symptom.split(":")[0].removeprefix("plan of ")
 
-    def finding(candidate: Program) -> Finding | None:
+    def finding(candidate: RandomProgram) -> Finding | None:
         return next((f for f in judge(candidate, only=way, target=target).findings if f.symptom == symptom), None)
 
     if way.startswith(("crash", "hang")):  # to try it here would end this process as well
@@ -57,7 +57,7 @@ def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9, targ
     if finding(program) is None:
         return {"kinds": list(program.kinds()), "script": "", "detail": "it does not fail alone"}
 
-    def fails(candidate: Program) -> bool:
+    def fails(candidate: RandomProgram) -> bool:
         return time.monotonic() < end and finding(candidate) is not None
 
     small = shrink(source, _again(name, target), fails, tries)
@@ -66,7 +66,7 @@ def shrunk(name: str, symptom: str, tries: int = 150, seconds: float = 1e9, targ
     return {"kinds": list(small.kinds()), "script": script(small, told, name, target), "detail": told.detail}
 
 
-def _again(name: str, target: str) -> Callable[[Source], Program]:
+def _again(name: str, target: str) -> Callable[[Source], RandomProgram]:
     """Draws a program from other choices, within the limits of this one."""
     return lambda source: draw(source, half(target), _most(name))
 

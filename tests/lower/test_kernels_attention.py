@@ -23,8 +23,8 @@ from graphc.ops import by_name
 from graphc.ops.structured import fused
 from graphc.passes import DEFAULT, pipeline
 from graphc.passes.attention import Attention
+from graphc.passes.marks import textures
 from graphc.passes.marks.megakernel import megakernel
-from graphc.passes.marks.stage import staged
 from graphc.plan.plan import MOST_TURNS, Target
 from tests.support import tint
 from tests.support.lowering import check
@@ -369,12 +369,12 @@ SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"su
 
 
 def marked(graph: Graph) -> Graph:
-    """The graph with its only node claimed for kernels, and marked as the pass `stage` marks a large one."""
+    """The graph with its only node claimed for kernels, and marked as the pass `textures` marks a large one."""
     graph = graph if graph.nodes[0].op is fused else Attention()(graph)
     (node,) = graph.nodes
     body = node.attrs["body"] if node.op is fused else Graph(graph.inputs, {}, (node,), node.outputs)
     (at,) = (i for i, op in enumerate(body.nodes) if op.op in (ATTENTION, BACKWARD))
-    attrs = {"body": body, "family": "attention", "why": (), "staged": (at,)}
+    attrs = {"body": body, "family": "attention", "why": (), "textured": (at,)}
     return replace(graph, nodes=(Node(fused, graph.inputs, graph.outputs, attrs),))
 
 
@@ -394,7 +394,7 @@ def test_operands_in_textures(device: Any, dropout: Any) -> None:
     attrs = {"causal": True, "scale": 0.125, **dropout}
     for op, arrays, graph in textured(**attrs):
         got, plan = run(device, graph, arrays)
-        assert len(plan.textures) == (len(plan.dispatches[0].stagings) if prefers_texels(device.target) else 0)
+        assert len(plan.textures) == (len(plan.dispatches[0].copies) if prefers_texels(device.target) else 0)
         for found, want in zip(got, op.reference(*arrays, **attrs), strict=True):
             np.testing.assert_allclose(found, want, rtol=2e-5, atol=5e-5)
 
@@ -424,10 +424,10 @@ def test_which_operands_are_read_from_textures() -> None:
             assert kernel.wgsl.count("texture_storage_2d<rgba32float, read>") == (3 if op is ATTENTION else 4)
         for other in (replace(SOFTWARE, software=False), replace(SOFTWARE, max_texture=0)):
             assert not lower(graph, other).textures
-        unmarked = replace(graph, nodes=(replace(graph.nodes[0], attrs=graph.nodes[0].attrs | {"staged": ()}),))
+        unmarked = replace(graph, nodes=(replace(graph.nodes[0], attrs=graph.nodes[0].attrs | {"textured": ()}),))
         assert not lower(unmarked, SOFTWARE).textures
     for _, _, graph in textured(d=60, e=64, **attrs):
-        assert {len(d.stagings) for d in lower(graph, SOFTWARE).dispatches} <= {0, 1, 2}
+        assert {len(d.copies) for d in lower(graph, SOFTWARE).dispatches} <= {0, 1, 2}
 
 
 def test_heads_are_read_from_one_texture(device: Any) -> None:
@@ -451,7 +451,7 @@ def test_large_attention_is_marked() -> None:
 
     for length, found in ((256, True), (32, False)):
         graph = pipeline.run(graphc.trace(attend, *operands((4, 6), length, length, 64, 64)), DEFAULT)
-        assert any(staged(node) for node in graph.nodes) == found
+        assert any(textures.textured(node) for node in graph.nodes) == found
         assert bool(lower(graph, SOFTWARE).textures) == found
 
 

@@ -20,13 +20,13 @@ from graphc.ir.types import TensorType, f32
 from graphc.lower import lower
 from graphc.ops import by_name
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.passes.marks.stage import stage
+from graphc.passes.marks.textures import textures
 from graphc.plan.plan import Plan, Target
 from graphc.plan.verify import check_plan
 from graphc.tracing.trace import trace
 from tests.support import tint
 
-UNFUSED = (*pipeline.LEGALIZE, stage)
+UNFUSED = (*pipeline.LEGALIZE, textures)
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
 
 
@@ -44,7 +44,7 @@ def projections(shape: Any = (2, 96, 192), width: Any = 256) -> Any:
     rows = shape[0] * shape[1]
     columns = builder.apply(transpose, builder.apply(reshape, x, shape=(rows, shape[-1])), perm=(1, 0))
     gradient = builder.apply(matmul, columns, builder.apply(reshape, left, shape=(rows, width)))
-    return stage(builder.build([right, gradient]))
+    return textures(builder.build([right, gradient]))
 
 
 def lowered(**change: Any) -> Any:
@@ -64,7 +64,7 @@ def wanted(x: Any, u: Any, v: Any) -> Any:
 def test_an_operand_of_several_products_is_copied_once() -> None:
     _, plan = lowered()
     first = plan.tensors[plan.inputs[0]].name
-    copied = [plan.tensors[s.tensor].name for d in plan.dispatches for s in d.stagings]
+    copied = [plan.tensors[s.tensor].name for d in plan.dispatches for s in d.copies]
     assert copied.count(first) == 1
     assert any(b.access == "texture" for b in plan.dispatches[1].bindings)
     assert plan.memory["texture_bytes"] == sum(t.nbytes for t in plan.textures) > 0
@@ -116,17 +116,17 @@ def test_profiling_times_every_dispatch_between_the_copies(device: Any) -> None:
 def test_a_texture_that_does_not_hold_its_operand_is_found(edit: Any) -> None:
     graph, plan = lowered()
     first = plan.dispatches[0]
-    staging = first.stagings[0]
+    copy = first.copies[0]
     copies = {
-        "no copy": first.stagings[1:],
-        "wrong tensor": (replace(staging, tensor=first.stagings[1].tensor), *first.stagings[1:]),
-        "wrong place": (replace(staging, offset=staging.offset + 256), *first.stagings[1:]),
-        "wrong size": first.stagings,
+        "no copy": first.copies[1:],
+        "wrong tensor": (replace(copy, tensor=first.copies[1].tensor), *first.copies[1:]),
+        "wrong place": (replace(copy, offset=copy.offset + 256), *first.copies[1:]),
+        "wrong size": first.copies,
     }[edit]
     textures = plan.textures
     if edit == "wrong size":
         textures = (replace(textures[0], height=textures[0].height + 1), *textures[1:])
-    broken = replace(plan, textures=textures, dispatches=(replace(first, stagings=copies), *plan.dispatches[1:]))
+    broken = replace(plan, textures=textures, dispatches=(replace(first, copies=copies), *plan.dispatches[1:]))
     check_plan(plan)
     with pytest.raises(GraphError, match=r"texture|copies"):
         check_plan(broken)
@@ -138,11 +138,11 @@ def test_a_texture_that_does_not_hold_its_operand_is_found(edit: Any) -> None:
 def test_small_or_ragged_products_and_other_targets_read_buffers() -> None:
     builder = Builder()
     a, b = builder.input(TensorType((16, 64), f32)), builder.input(TensorType((64, 64), f32))
-    small = stage(builder.build([builder.apply(by_name("matmul"), a, b)]))
+    small = textures(builder.build([builder.apply(by_name("matmul"), a, b)]))
     assert not lower(small, SOFTWARE).textures
     ragged = lower(projections(shape=(2, 96, 190)), SOFTWARE)
     assert ragged.textures
-    assert ragged.inputs[0] not in {s.tensor for d in ragged.dispatches for s in d.stagings}
+    assert ragged.inputs[0] not in {s.tensor for d in ragged.dispatches for s in d.copies}
     for target in (Target(), replace(SOFTWARE, software=False), replace(SOFTWARE, subgroup=4)):
         assert not lower(projections(), target).textures
 
@@ -220,7 +220,7 @@ def test_copies_are_gathered_where_one_of_them_has_to_be() -> None:
     graph = run(trace(program, *(graphc.spec(s) for s in ((320, 256), (320, 256), (256, 256), (256, 256)))), UNFUSED)
     plan = lower(graph, SOFTWARE)
     named = {plan.tensors[t].name: "xyuv"[i] for i, t in enumerate(plan.inputs)}
-    copied = ["".join(named.get(plan.tensors[s.tensor].name, "h") for s in d.stagings) for d in plan.dispatches]
+    copied = ["".join(named.get(plan.tensors[s.tensor].name, "h") for s in d.copies) for d in plan.dispatches]
     products = [d.kernel for d in plan.dispatches if plan.kernels[d.kernel].family == "matmul"]
     assert len(products) == 3
     assert [c for c in copied if c] == ["xu", "hvy"]  # y is read last, and is there already
@@ -233,8 +233,8 @@ def test_a_tensor_that_is_copied_before_it_is_written_is_found() -> None:
     graph = chain()
     plan = lower(graph, SOFTWARE)
     first, second, third = plan.dispatches
-    early = replace(first, stagings=(*first.stagings, *second.stagings))
-    broken = replace(plan, dispatches=(early, replace(second, stagings=()), third))
+    early = replace(first, copies=(*first.copies, *second.copies))
+    broken = replace(plan, dispatches=(early, replace(second, copies=()), third))
     with pytest.raises(GraphError, match="has written yet"):
         check_plan(broken)
     with pytest.raises(GraphError, match="hold no value"):
@@ -245,9 +245,9 @@ def test_a_texture_that_is_overwritten_too_early_is_found() -> None:
     graph = chain()
     plan = lower(graph, SOFTWARE)
     first, second, third = plan.dispatches
-    (late,) = (s for s in third.stagings if plan.buffers[s.buffer].kind == "input")
-    moved = replace(first, stagings=(*first.stagings, late))
-    left = replace(third, stagings=tuple(s for s in third.stagings if s is not late))
+    (late,) = (s for s in third.copies if plan.buffers[s.buffer].kind == "input")
+    moved = replace(first, copies=(*first.copies, late))
+    left = replace(third, copies=tuple(s for s in third.copies if s is not late))
     broken = replace(plan, dispatches=(moved, second, left))
     with pytest.raises(GraphError, match="does not hold it"):
         check_plan(broken)
@@ -267,13 +267,13 @@ def test_no_copy_is_moved_into_a_loop_or_out_of_one() -> None:
     plan = lower(graph, SOFTWARE)
     (loop,) = plan.loops
     inside = range(loop.first, loop.last + 1)
-    assert {plan.textures[s.texture].width for d in plan.dispatches for s in d.stagings} == {64}
+    assert {plan.textures[s.texture].width for d in plan.dispatches for s in d.copies} == {64}
     for number, dispatch in enumerate(plan.dispatches):
-        for staging in dispatch.stagings:
+        for copy in dispatch.copies:
             readers = [
                 n
                 for n, d in enumerate(plan.dispatches)
-                if any((b.tensor, b.texture) == (staging.tensor, staging.texture) for b in d.bindings)
+                if any((b.tensor, b.texture) == (copy.tensor, copy.texture) for b in d.bindings)
             ]
             assert any((n in inside) == (number in inside) and n >= number for n in readers)
     x = normal(512, 256)

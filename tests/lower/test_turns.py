@@ -306,7 +306,7 @@ def test_stages_of_a_megakernel_count_together() -> None:
         x = b("cumsum", b("exp", b("neg", x)), axis=0, reverse=False)
     lowered = pipeline.run(b.build([x]), (*DEFAULT, *pipeline.LEGALIZE))
     plan = lower(lowered, TARGETS["software"])
-    assert any(dispatch.stages for dispatch in plan.dispatches)
+    assert any(dispatch.members for dispatch in plan.dispatches)
     assert MOST_TURNS // 2 < most(plan) <= MOST_TURNS
 
 

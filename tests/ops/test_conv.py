@@ -20,7 +20,7 @@ from graphc.lower.family import searches
 from graphc.ops import by_name
 from graphc.ops.conv import conv
 from graphc.passes import pipeline
-from graphc.passes.marks import stage
+from graphc.passes.marks import textures
 from graphc.plan.plan import Target
 from graphc.tracing.trace import apply
 
@@ -112,7 +112,7 @@ LARGE: Final[list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]] = [
 @pytest.mark.parametrize("case", LARGE, ids=str)
 def test_as_products_of_what_was_packed(case: Any, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large ones, and their gradients; here all count as large."""
-    monkeypatch.setattr(stage, "WORK", 1)
+    monkeypatch.setattr(textures, "WORK", 1)
     x, w, settings = random(*case[0]), random(*case[1], seed=1), case[2]
     g = random(*expected(x, w, settings).shape, seed=2)
 
@@ -126,12 +126,12 @@ def test_as_products_of_what_was_packed(case: Any, device: Any, monkeypatch: pyt
     for ours, theirs in zip(grads, graphc.compile(step, device="numpy")(x, w)[1], strict=True):
         np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4, atol=1e-3)
     plan = graphc.compile(step, device="numpy", target="software").lower(x, w).plan
-    assert sum(len(dispatch.stagings) for dispatch in plan.dispatches) == 6
+    assert sum(len(dispatch.copies) for dispatch in plan.dispatches) == 6
 
 
 def test_transposed_as_a_product(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With zeros between the elements of x; a tile at a time, whichever a tuner would choose."""
-    monkeypatch.setattr(stage, "WORK", 1)
+    monkeypatch.setattr(textures, "WORK", 1)
     x, w = random(2, 6, 7, 5), random(6, 18, 3, 2, seed=1)
 
     def layer(x: Any, w: Any) -> Any:

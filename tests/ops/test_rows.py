@@ -14,14 +14,14 @@ import graphc
 import graphc.codegen.inplace as rule
 from graphc.errors import GraphError
 from graphc.passes.marks.megakernel import megakernel
-from tests.support.rows import WITHIN, Program, programs, softmax
+from tests.support.rows import WITHIN, RandomProgram, programs, softmax
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 ALONE = tuple(p for p in graphc.passes.DEFAULT if p is not megakernel)
 """The default passes with a launch for each kernel, which compiles sooner."""
 
 
-def close(got: Any, want: Any, what: str, program: Program) -> None:
+def close(got: Any, want: Any, what: str, program: RandomProgram) -> None:
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{what}: shape {got.shape}, want {want.shape}\n{program}"
     scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
@@ -29,7 +29,7 @@ def close(got: Any, want: Any, what: str, program: Program) -> None:
     assert worst <= 3e-4 * scale, f"{what}: off by {worst:.3g} of {scale:.3g}\n{program}"
 
 
-def updated(program: Program, seed: int, passes: Any) -> None:
+def updated(program: RandomProgram, seed: int, passes: Any) -> None:
     """One call with what is donated; the arguments are Arrays, so that there is something to take over."""
     xs, w = program.arrays(seed)
     wanted = program([x.astype(np.float64) for x in xs], w.astype(np.float64))
@@ -39,7 +39,7 @@ def updated(program: Program, seed: int, passes: Any) -> None:
         close(got, want, f"result {k}", program)
 
 
-def differentiated(program: Program, seed: int, passes: Any) -> None:
+def differentiated(program: RandomProgram, seed: int, passes: Any) -> None:
     xs, w = program.arrays(seed)
     slopes = graphc.grad(program.loss, argnums=(0, 1))
     wanted = graphc.compile(slopes, device="numpy", passes=())(xs, w)
@@ -48,7 +48,7 @@ def differentiated(program: Program, seed: int, passes: Any) -> None:
         close(got, want, f"gradient {k}", program)
 
 
-def repeated(program: Program, seed: int, passes: Any, times: int) -> None:
+def repeated(program: RandomProgram, seed: int, passes: Any, times: int) -> None:
     """The successors are what the next step of a loop starts with."""
     xs, w = program.arrays(seed)
     over = np.linspace(0, 1, times, dtype="f")
@@ -90,23 +90,23 @@ def test_every_way_to_move_a_row_of_each_length(length: int) -> None:
 
 @settings(max_examples=25, suppress_health_check=QUIET)
 @given(programs(8), st.integers(0, 5))
-def test_updates(program: Program, seed: int) -> None:
+def test_updates(program: RandomProgram, seed: int) -> None:
     updated(program, seed, ALONE)
 
 
 @settings(max_examples=8, suppress_health_check=QUIET)
 @given(programs(6), st.integers(0, 5))
-def test_gradients(program: Program, seed: int) -> None:
+def test_gradients(program: RandomProgram, seed: int) -> None:
     differentiated(program, seed, ALONE)
 
 
 @settings(max_examples=8, suppress_health_check=QUIET)
 @given(programs(6), st.integers(0, 5), st.sampled_from((2, 3, 9)))
-def test_loops(program: Program, seed: int, times: int) -> None:
+def test_loops(program: RandomProgram, seed: int, times: int) -> None:
     repeated(program, seed, ALONE, times)
 
 
-def refused_or_right(program: Program, seed: int, salt: int) -> None:
+def refused_or_right(program: RandomProgram, seed: int, salt: int) -> None:
     """Lower by a rule that takes over bytes by chance, and as often wrongly as not."""
     compiled = graphc.compile(program.separate, device="wgpu", donate=tuple(program.donated), passes=ALONE)
     xs, w = program.arrays(seed)
@@ -125,21 +125,21 @@ def refused_or_right(program: Program, seed: int, salt: int) -> None:
 
 @settings(max_examples=15, suppress_health_check=QUIET)
 @given(programs(5), st.integers(0, 5), st.integers(0, 99))
-def test_what_the_verifier_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+def test_what_the_verifier_lets_pass_is_right(program: RandomProgram, seed: int, salt: int) -> None:
     refused_or_right(program, seed, salt)
 
 
 @pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=QUIET)
 @given(programs(9), st.integers(0, 5), st.integers(0, 99))
-def test_whatever_the_verifier_lets_pass_is_right(program: Program, seed: int, salt: int) -> None:
+def test_whatever_the_verifier_lets_pass_is_right(program: RandomProgram, seed: int, salt: int) -> None:
     refused_or_right(program, seed, salt)
 
 
 @pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=QUIET)
 @given(programs(14), st.integers(0, 99), st.sampled_from((2, 9)), st.booleans())
-def test_many(program: Program, seed: int, times: int, megakernel: bool) -> None:
+def test_many(program: RandomProgram, seed: int, times: int, megakernel: bool) -> None:
     passes = graphc.passes.DEFAULT if megakernel else ALONE
     updated(program, seed, passes)
     differentiated(program, seed, passes)

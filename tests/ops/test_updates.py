@@ -266,7 +266,7 @@ def test_a_loop_writes_the_rows_that_change_alone(name: str) -> None:
         np.testing.assert_array_equal(np.asarray(got), known)
     plan = compiled.lower(cache, rows).plan
     inside = [d for d in plan.apart().dispatches if d.label.startswith("index_update")]
-    written = {plan.kernels[d.kernel].wgsl for d in plan.dispatches if d in inside or set(d.stages) & set(inside)}
+    written = {plan.kernels[d.kernel].wgsl for d in plan.dispatches if d in inside or set(d.members) & set(inside)}
     assert inside
     assert all("written" in text for text in written)
     assert all(d.workgroups == (1, 1, 1) for d in inside)

@@ -46,7 +46,7 @@ def mixed_arguments(columns: int) -> tuple[Any, ...]:
 
 def launched(plan: Plan) -> list[int]:
     """How many kernels each launch holds."""
-    return [len(d.stages) or 1 for d in plan.dispatches]
+    return [len(d.members) or 1 for d in plan.dispatches]
 
 
 def step_of(model: str) -> tuple[Any, Plan]:
@@ -97,7 +97,7 @@ def test_a_loop_runs_its_megakernels_at_each_step() -> None:
     plan = call.lower(*arguments).plan
     (loop,) = plan.loops
     assert loop.times == 6
-    assert any(plan.dispatches[n].stages for n in range(loop.first, loop.last + 1))
+    assert any(plan.dispatches[n].members for n in range(loop.first, loop.last + 1))
     (whole,) = plan.apart().loops
     assert whole.last - whole.first > loop.last - loop.first
     plain = graphc.compile(fn, device="wgpu", target="software", passes=WITHOUT)(*arguments)
@@ -179,26 +179,26 @@ def test_the_mark_says_why() -> None:
 
 def test_the_verifier_refuses_a_stage_outside_of_what_is_bound() -> None:
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
-    number = next(n for n, d in enumerate(plan.dispatches) if d.stages)
+    number = next(n for n, d in enumerate(plan.dispatches) if d.members)
     launch = plan.dispatches[number]
     broken = tuple(
         replace(b, nbytes=b.nbytes - 256) if plan.buffers[b.buffer].kind == "arena" else b for b in launch.bindings
     )
     dispatches = list(plan.dispatches)
     dispatches[number] = replace(launch, bindings=broken)
-    with pytest.raises(GraphError, match="has a stage that touches"):
+    with pytest.raises(GraphError, match="has a member that touches"):
         check_plan(replace(plan, dispatches=tuple(dispatches)))
 
 
 def test_the_verifier_refuses_a_megakernel_without_one_of_its_barriers() -> None:
-    """Each barrier is there for two stages; the text of a megakernel has those that the plan says."""
+    """Each barrier is there for two members; the text of a megakernel has those that the plan says."""
     plan = lower(run(trace(mixed, *(spec(a.shape, a.dtype.name) for a in mixed_arguments(9))), DEFAULT), SOFTWARE)
     for number, launch in enumerate(plan.dispatches):
         assert plan.kernels[launch.kernel].wgsl.count("storageBarrier()") == len(launch.barriers)
         for barrier in launch.barriers:
             left = tuple(b for b in launch.barriers if b != barrier)
             dispatches = (*plan.dispatches[:number], replace(launch, barriers=left), *plan.dispatches[number + 1 :])
-            with pytest.raises(GraphError, match=r"has no barrier between stages \d+ and \d+"):
+            with pytest.raises(GraphError, match=r"has no barrier between members \d+ and \d+"):
                 check_plan(replace(plan, dispatches=dispatches))
     assert sum(len(launch.barriers) for launch in plan.dispatches) > 2
 
@@ -223,7 +223,7 @@ def test_small_variables_of_a_long_loop_lie_in_an_arena_and_large_or_short_ones_
     def kinds(plan: Plan) -> set[str]:
         (loop,) = plan.loops
         names = {t.name for t in plan.tensors if t.shape == plan.tensors[0].shape}
-        bound = [b for d in plan.dispatches[loop.first : loop.last + 1] for s in d.stages or (d,) for b in s.bindings]
+        bound = [b for d in plan.dispatches[loop.first : loop.last + 1] for s in d.members or (d,) for b in s.bindings]
         return {plan.buffers[b.buffer].kind for b in bound if plan.tensors[b.tensor].name in names}
 
     assert kinds(plan_of(16, 8)) == {"arena"}

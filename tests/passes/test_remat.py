@@ -18,7 +18,7 @@ from graphc.passes.fusion.fuse import fuse
 from graphc.passes.memory.order import peak_bytes
 from graphc.passes.memory.remat import Ladder, Remat
 from tests.support.planning import transformer
-from tests.support.programs import Program, programs
+from tests.support.programs import RandomProgram, programs
 
 BEFORE = DEFAULT[: DEFAULT.index(fuse)]
 AFTER = DEFAULT[DEFAULT.index(fuse) :]
@@ -52,7 +52,7 @@ def random_arguments(abstract: Any, seed: int = 0) -> Any:
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(programs(max_steps=20))
-def test_every_step_of_a_ladder_computes_the_same_bits(program: Program) -> None:
+def test_every_step_of_a_ladder_computes_the_same_bits(program: RandomProgram) -> None:
     inputs = program.arrays(0)
     both = graphc.value_and_grad(program.loss, tuple(range(len(inputs))))
     graph = run(graphc.trace(both, *inputs), BEFORE)

@@ -14,7 +14,7 @@ from graphc.ir.graph import BACKWARD, Graph, evaluate
 from graphc.passes import DEFAULT, residuals, run
 from graphc.passes.memory.residuals import masks_from_results
 from tests.support.planning import transformer
-from tests.support.programs import Program, programs
+from tests.support.programs import RandomProgram, programs
 
 BEFORE = DEFAULT[: DEFAULT.index(residuals)]
 WITHOUT = tuple(p for p in DEFAULT if p is not residuals)
@@ -31,7 +31,7 @@ def compiled(fn: Any, passes: Any, *arguments: Any) -> Executable:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(programs(max_steps=25))
-def test_no_bit_changes(program: Program) -> None:
+def test_no_bit_changes(program: RandomProgram) -> None:
     inputs = program.arrays(0)
     graph = traced(graphc.value_and_grad(program.loss, tuple(range(len(inputs)))), *inputs)
     for a, b in zip(evaluate(graph, inputs), evaluate(run(graph, (residuals,)), inputs), strict=True):

@@ -16,7 +16,7 @@ from graphc.passes.pipeline import stages
 from graphc.plan.plan import Target
 from graphc.plan.report import memory_report
 from tests.support.planning import model_step, transformer
-from tests.support.programs import Program, programs
+from tests.support.programs import RandomProgram, programs
 from tests.support.run_graph import has_attention
 
 MEDIAN, WORST = 1.02, 1.10
@@ -69,7 +69,7 @@ def random_ratios(count: int) -> list[float]:
         suppress_health_check=list(HealthCheck),
     )
     @given(programs())
-    def measure(program: Program) -> None:
+    def measure(program: RandomProgram) -> None:
         inputs = program.arrays(0)
         for function in (program, graphc.value_and_grad(program.loss, tuple(range(len(inputs))))):
             for passes in (DEFAULT, ()):

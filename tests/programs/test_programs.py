@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc.bench.programs import PROGRAMS, Program
+from graphc.bench.programs import PROGRAMS, Example
 
 ROUNDED = {"gaussian-process": 3e-4}
 """Where the answer depends on what rounding leaves of a nearly singular matrix."""
@@ -38,7 +38,7 @@ def close(found: Any, wanted: Any, share: float) -> None:
             assert np.array_equal(a, b)
 
 
-def check_run(program: Program, device: str, passes: Sequence[Any]) -> None:
+def check_run(program: Example, device: str, passes: Sequence[Any]) -> None:
     """What it computes is what NumPy computes, or, where it trains, what the device "numpy" does; and it is good."""
     arguments = program.make(True)
     found = graphc.compile(program.run, device=device, passes=passes)(*arguments)
@@ -49,7 +49,7 @@ def check_run(program: Program, device: str, passes: Sequence[Any]) -> None:
         close(found, graphc.compile(program.run, device="numpy", passes=())(*arguments), 1e-3)
 
 
-def check_gradient(program: Program, device: str, passes: Sequence[Any]) -> None:
+def check_gradient(program: Example, device: str, passes: Sequence[Any]) -> None:
     """The loss is NumPy's; each leaf of its gradient is the slope along a random line, in double precision."""
     arguments = program.make(True)
     inside = wide(arguments)

@@ -21,7 +21,7 @@ from graphc.runtime.forks import Threads
 from graphc.runtime.numpy import blocks as numpy_blocks
 from graphc.runtime.numpy.program import NumpyProgram
 from graphc.tracing.trace import trace
-from tests.support.programs import Program, programs
+from tests.support.programs import RandomProgram, programs
 
 
 def same(got: np.ndarray, want: np.ndarray, tolerance: float = 2e-6) -> None:
@@ -177,7 +177,7 @@ def test_results_are_the_callers() -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(program=programs(max_steps=20), seed=st.integers(0, 5))
-def test_random_programs(program: Program, seed: int) -> None:
+def test_random_programs(program: RandomProgram, seed: int) -> None:
     inputs = program.arrays(seed)
     both = graphc.value_and_grad(program.loss, argnums=tuple(range(len(inputs))))
     graph = fused(both, *inputs)

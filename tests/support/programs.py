@@ -67,7 +67,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Program:
+class RandomProgram:
     """shapes: of the inputs. steps: appended to the pool in order. outputs: positions in the pool."""
 
     shapes: tuple[tuple[int, ...], ...]
@@ -108,7 +108,7 @@ class _Slot:
 
 
 @st.composite
-def programs(draw: st.DrawFn, max_steps: int = 40) -> Program:
+def programs(draw: st.DrawFn, max_steps: int = 40) -> RandomProgram:
     """Programs of 1 to `max_steps` steps."""
     shapes = tuple(draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=4)))
     pool = [_Slot(s, True) for s in shapes]
@@ -122,7 +122,7 @@ def programs(draw: st.DrawFn, max_steps: int = 40) -> Program:
         steps.append(step)
     first = len(shapes)
     more = draw(st.lists(st.integers(first, len(pool) - 1), max_size=2))
-    return Program(shapes, tuple(steps), tuple(sorted({len(pool) - 1, *more})))
+    return RandomProgram(shapes, tuple(steps), tuple(sorted({len(pool) - 1, *more})))
 
 
 def _pick(draw: st.DrawFn, pool: Sequence[_Slot], accept: Callable[[_Slot], bool]) -> int | None:

@@ -110,7 +110,7 @@ LENGTHS = (3, 5, 7, 2, 9, 11, 13, 15, 6, 10, 14, 4, 8, 12, 16, 17, 1)
 
 
 @dataclass(frozen=True)
-class Program:
+class RandomProgram:
     """Arrays of (rows, columns) and one of (columns, columns), for products.
 
     steps: appended to the pool in order. successors: the results, as positions in the pool. donated: inputs whose bytes
@@ -154,7 +154,7 @@ class Program:
 
 
 @st.composite
-def programs(draw: st.DrawFn, most: int = 12) -> Program:
+def programs(draw: st.DrawFn, most: int = 12) -> RandomProgram:
     """Programs of 1 to `most` steps."""
     rows, columns = draw(st.sampled_from((33, 5, 3, 2, 1, 16))), draw(st.sampled_from(LENGTHS))
     inputs = draw(st.integers(1, 4))
@@ -166,7 +166,7 @@ def programs(draw: st.DrawFn, most: int = 12) -> Program:
         steps.append(step)
     made = tuple(i for i in unread if i > inputs)
     donated = frozenset(range(inputs)) - draw(st.sets(st.integers(0, inputs - 1)))
-    return Program(rows, columns, inputs, tuple(steps), made, donated)
+    return RandomProgram(rows, columns, inputs, tuple(steps), made, donated)
 
 
 def _step(draw: st.DrawFn, columns: int, pool: list[int], unread: list[int], factor: int) -> Step:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-Program = Callable[[int], Callable[[], float]]
+Prepared = Callable[[int], Callable[[], float]]
 
 
 def version() -> str:
@@ -25,7 +25,7 @@ def configure(tf32: bool) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
 
 
-def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
+def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Prepared:
     """See with_torch.prepare; the tensors lie on the GPU."""
     torch.cuda.empty_cache()
     tensors = {name: torch.from_numpy(array).cuda() for name, array in arrays.items()}
@@ -34,7 +34,7 @@ def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[.
     return _waiting(_repeated(PROGRAMS[what["kind"]](**tensors)))
 
 
-def _waiting(program: Program) -> Program:
+def _waiting(program: Prepared) -> Prepared:
     def run(times: int) -> Callable[[], float]:
         first = program(times)
         torch.cuda.synchronize()
@@ -43,7 +43,7 @@ def _waiting(program: Program) -> Program:
     return run
 
 
-def _repeated(call: Callable[[], Any]) -> Program:
+def _repeated(call: Callable[[], Any]) -> Prepared:
     def run(times: int) -> Callable[[], float]:
         for _ in range(times):
             result = call()

@@ -36,7 +36,7 @@ if not os.environ.get("WEBGPU_PATH"):
 
 from tinygrad import Context, Device, Tensor, TinyJit, nn  # noqa: E402
 
-Program = Callable[[int], Callable[[], float]]
+Prepared = Callable[[int], Callable[[], float]]
 
 
 def version() -> str:
@@ -44,7 +44,7 @@ def version() -> str:
     return f"tinygrad {metadata.version('tinygrad')}, {type(Device[Device.DEFAULT]).__name__}, TinyJit"
 
 
-def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
+def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Prepared:
     """The program as a function of how often it is to run; it returns, once the device is done, what reads the first
     number of the last result.
 
@@ -53,7 +53,7 @@ def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[.
     return _matmul(arrays) if what["kind"] == "matmul" else _training(what, arrays, loss)
 
 
-def _matmul(arrays: Mapping[str, Any]) -> Program:
+def _matmul(arrays: Mapping[str, Any]) -> Prepared:
     a, b = (Tensor(arrays[name]).realize() for name in "ab")
     product = TinyJit(lambda a, b: (a @ b).realize())
 
@@ -66,7 +66,7 @@ def _matmul(arrays: Mapping[str, Any]) -> Program:
     return run
 
 
-def _training(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
+def _training(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Prepared:
     params = {n.removeprefix("params/"): Tensor(a).realize() for n, a in arrays.items() if n.startswith("params/")}
     x, y = ([Tensor(batch).realize() for batch in arrays[name]] for name in "xy")
     optimizer = nn.optim.AdamW(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-Program = Callable[[int], Callable[[], float]]
+Prepared = Callable[[int], Callable[[], float]]
 
 
 def version() -> str:
@@ -17,7 +17,7 @@ def version() -> str:
     return f"PyTorch {torch.__version__}, eager, {torch.get_num_threads()} threads"
 
 
-def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
+def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[..., Any]) -> Prepared:
     """The program as a function of how often it is to run; it returns what reads the first number of the last result.
 
     arrays: ndarrays, or tensors where they are to be. loss: programs.loss.
@@ -28,7 +28,7 @@ def prepare(what: Mapping[str, Any], arrays: Mapping[str, Any], loss: Callable[.
     return _matmul(tensors) if what["kind"] == "matmul" else _training(what, tensors, loss)
 
 
-def _repeated(program: Callable[..., Any], tensors: Mapping[str, Any]) -> Program:
+def _repeated(program: Callable[..., Any], tensors: Mapping[str, Any]) -> Prepared:
     def run(times: int) -> Callable[[], float]:
         for _ in range(times):
             result = program(tensors)
@@ -37,7 +37,7 @@ def _repeated(program: Callable[..., Any], tensors: Mapping[str, Any]) -> Progra
     return run
 
 
-def _matmul(tensors: Mapping[str, Any]) -> Program:
+def _matmul(tensors: Mapping[str, Any]) -> Prepared:
     def run(times: int) -> Callable[[], float]:
         with torch.inference_mode():
             for _ in range(times):
@@ -47,7 +47,7 @@ def _matmul(tensors: Mapping[str, Any]) -> Program:
     return run
 
 
-def _training(what: Mapping[str, Any], tensors: Mapping[str, Any], loss: Callable[..., Any]) -> Program:
+def _training(what: Mapping[str, Any], tensors: Mapping[str, Any], loss: Callable[..., Any]) -> Prepared:
     params = {n.removeprefix("params/"): t.requires_grad_() for n, t in tensors.items() if n.startswith("params/")}
     x, y = (list(tensors[name].long()) for name in "xy")
     rate, end = what["rate"], what["decay_steps"]

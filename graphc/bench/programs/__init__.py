@@ -25,9 +25,9 @@ from graphc.bench.programs import (
     rotary_transformer,
     vae,
 )
-from graphc.bench.programs.record import Program
+from graphc.bench.programs.record import Example
 
-PROGRAMS: Final[tuple[Program, ...]] = (
+PROGRAMS: Final[tuple[Example, ...]] = (
     linear_regression.PROGRAM,
     logistic_regression.PROGRAM,
     kmeans.PROGRAM,
@@ -49,4 +49,4 @@ PROGRAMS: Final[tuple[Program, ...]] = (
     graph_network.PROGRAM,
 )
 
-__all__ = ["PROGRAMS", "Program"]
+__all__ = ["PROGRAMS", "Example"]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, normal, train, weights
+from graphc.bench.programs.record import Example, learns, normal, train, weights
 
 CLASSES: Final = 10
 
@@ -51,4 +51,4 @@ def make(small: bool) -> tuple[Any, ...]:
     return p, xs, ys
 
 
-PROGRAM: Final = Program("cnn", "two convolutions and pools: steps of Adam", make, run, loss, learns(loss))
+PROGRAM: Final = Example("cnn", "two convolutions and pools: steps of Adam", make, run, loss, learns(loss))

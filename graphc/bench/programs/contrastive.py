@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, normal, train, weights
+from graphc.bench.programs.record import Example, learns, normal, train, weights
 
 HEAT: Final = 0.2
 
@@ -46,4 +46,4 @@ def make(small: bool) -> tuple[Any, ...]:
     return weights(rng, {"w1": (width, hidden), "b1": (hidden,), "w2": (hidden, size)}), a, b
 
 
-PROGRAM: Final = Program("contrastive", "two views, all others apart: steps of momentum", make, run, loss, learns(loss))
+PROGRAM: Final = Example("contrastive", "two views, all others apart: steps of momentum", make, run, loss, learns(loss))

@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, normal, weights
+from graphc.bench.programs.record import Example, normal, weights
 
 DISCOUNT: Final = 0.97
 RATE: Final = 0.05
@@ -77,4 +77,4 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(0 < gap[0] < gap[1] and np.isfinite(np.asarray(losses)).all())
 
 
-PROGRAM: Final = Program("dqn", "double Q-learning from replayed transitions: steps of Adam", make, run, loss, holds)
+PROGRAM: Final = Example("dqn", "double Q-learning from replayed transitions: steps of Adam", make, run, loss, holds)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.bench.programs.record import Program, normal
+from graphc.bench.programs.record import Example, normal
 
 
 def kernel(p: Any, a: Any, b: Any) -> Any:
@@ -52,6 +52,6 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(np.all(np.abs(mean - np.sin(arguments[-1][:, 0])) < 4 * std + 0.1))
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "gaussian-process", "Cholesky, solve, and the gradient of the evidence", make, run, loss, holds, run
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, normal, train, weights
+from graphc.bench.programs.record import Example, learns, normal, train, weights
 
 CLASSES: Final = 2
 ROUNDS: Final = 2
@@ -72,7 +72,7 @@ def make(small: bool) -> tuple[Any, ...]:
     return weights(rng, shapes), {"nodes": nodes, **g}, y
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "graph-network",
     "messages by graphc.segment_sum: steps of Adam",
     make,

@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import random
-from graphc.bench.programs.record import Program
+from graphc.bench.programs.record import Example
 
 STEP: Final = 0.15
 LEAPS: Final = 8
@@ -101,7 +101,7 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(moved > 0.6 and np.abs(points).max() < 12)
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "hamiltonian-monte-carlo",
     "grad in fori_loop in vmap in scan",
     make,

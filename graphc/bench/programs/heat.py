@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
-from graphc.bench.programs.record import Program
+from graphc.bench.programs.record import Example
 
 SPEED: Final = 0.2
 
@@ -62,4 +62,4 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(u.min() >= 0 and u.max() <= 1)
 
 
-PROGRAM: Final = Program("heat", "a stencil of slices, 512x512", make, run, loss, holds, run_numpy, loss_numpy)
+PROGRAM: Final = Example("heat", "a stencil of slices, 512x512", make, run, loss, holds, run_numpy, loss_numpy)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
-from graphc.bench.programs.record import Program
+from graphc.bench.programs.record import Example
 
 SYMBOLS: Final = 6
 
@@ -87,6 +87,6 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return float(np.mean(np.asarray(results[0]) == arguments[1])) > 0.8
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "hidden-markov", "Viterbi forwards and back by graphc.scan", make, run, loss, holds, run_numpy, loss_numpy
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.bench.programs.record import Program
+from graphc.bench.programs.record import Example
 
 TAPS: Final = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
@@ -65,6 +65,6 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return float(np.std(np.diff(np.asarray(results[0])))) < float(np.std(np.diff(arguments[0])))
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "image-filters", "blur, Sobel, sharpening, median and histogram of 512x512", make, run, loss, holds, run
 )

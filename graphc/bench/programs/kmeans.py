@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
-from graphc.bench.programs.record import Program, normal
+from graphc.bench.programs.record import Example, normal
 
 ROUNDS: Final = 10
 
@@ -62,4 +62,4 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(loss(centres, arguments[1]) < loss(*arguments) and count.sum() == len(nearest))
 
 
-PROGRAM: Final = Program("k-means", "nearest centres, then means by segment", make, run, loss, holds, run_numpy)
+PROGRAM: Final = Example("k-means", "nearest centres, then means by segment", make, run, loss, holds, run_numpy)

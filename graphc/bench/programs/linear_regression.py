@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.bench.programs.record import Program, normal
+from graphc.bench.programs.record import Example, normal
 
 
 def fit(x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -39,6 +39,6 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(np.all(np.abs(w - truth) < 4 * errors) and r2 > 0.9)
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "linear-regression", "weights, errors and R squared by the normal equations", make, fit, unexplained, holds, fit
 )

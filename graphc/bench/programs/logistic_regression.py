@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
-from graphc.bench.programs.record import Program, learns, normal
+from graphc.bench.programs.record import Example, learns, normal
 
 STEPS: Final = 6
 DECAY: Final = 1e-3
@@ -50,6 +50,6 @@ def make(small: bool) -> tuple[Any, ...]:
     return np.zeros(x.shape[1], np.float32), x, y
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "logistic-regression", "Newton's method with graphc.hessian", make, newton, loss, learns(loss), newton_numpy
 )

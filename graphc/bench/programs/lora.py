@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, normal, weights
+from graphc.bench.programs.record import Example, learns, normal, weights
 
 RANK: Final = 4
 SCALE: Final = 2.0
@@ -67,4 +67,4 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(max(ranks) <= RANK and learns(loss)(arguments, results))
 
 
-PROGRAM: Final = Program("lora", "thin matrices beside a network that stays: steps of Adam", make, run, loss, holds)
+PROGRAM: Final = Example("lora", "thin matrices beside a network that stays: steps of Adam", make, run, loss, holds)

@@ -9,7 +9,7 @@ import numpy as np
 
 import graphc
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, train, weights
+from graphc.bench.programs.record import Example, learns, train, weights
 
 
 def cell(p: Any, carry: tuple[Any, Any], x: Any) -> tuple[tuple[Any, Any], Any]:
@@ -63,7 +63,7 @@ def make(small: bool) -> tuple[Any, ...]:
     return {**p, "out": p["out"][:, 0]}, xs
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "lstm",
     "a cell written out, in graphc.scan: steps of Adam",
     make,

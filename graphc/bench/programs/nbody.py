@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 import graphc
-from graphc.bench.programs.record import Program, normal
+from graphc.bench.programs.record import Example, normal
 
 STEP: Final = 0.01
 SOFT: Final = 0.05
@@ -78,6 +78,6 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(np.ptp(energies) < 0.02 * np.abs(energies).max())
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "n-body", "gravity among all pairs, by leapfrog", make, run, loss, holds, run_numpy, loss_numpy, of=1
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from graphc.bench.programs.record import Program, normal
+from graphc.bench.programs.record import Example, normal
 
 KEPT: Final = 2
 
@@ -40,4 +40,4 @@ def holds(arguments: tuple[Any, ...], results: Any) -> bool:
     return bool(shares.sum() > 0.85 and np.allclose(first @ first.T, np.eye(KEPT), atol=1e-4))
 
 
-PROGRAM: Final = Program("pca", "components by singular values", make, run, loss, holds, run)
+PROGRAM: Final = Example("pca", "components by singular values", make, run, loss, holds, run)

@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import optim
-from graphc.bench.programs.record import Program, learns, train, weights
+from graphc.bench.programs.record import Example, learns, train, weights
 
 SPREAD: Final = 0.1
 
@@ -68,7 +68,7 @@ def make(small: bool) -> tuple[Any, ...]:
     return p, rng.uniform(0, 1, (steps, n, 2)).astype(np.float32)
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "pinn",
     "the heat equation by grad of grad within vmap: steps of Adam",
     make,

@@ -13,7 +13,7 @@ from graphc.ir.types import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Example:
     """A program as somebody writes it who knows NumPy, with what it is compared with.
 
     make(small): its arguments, ndarrays in trees, tiny ones where `small`. run: what is compiled. run_numpy: the same

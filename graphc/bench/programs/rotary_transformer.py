@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, train, weights
+from graphc.bench.programs.record import Example, learns, train, weights
 
 HEADS: Final = 2
 VOCABULARY: Final = 32
@@ -67,6 +67,6 @@ def make(small: bool) -> tuple[Any, ...]:
     return {"table": table, "blocks": blocks}, tokens.astype(np.int32)
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "rotary-transformer", "rotary embeddings, attention, gated units: steps of AdamW", make, run, loss, learns(loss)
 )

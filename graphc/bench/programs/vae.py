@@ -8,7 +8,7 @@ import numpy as np
 
 import graphc
 from graphc import nn, optim
-from graphc.bench.programs.record import Program, learns, train, weights
+from graphc.bench.programs.record import Example, learns, train, weights
 
 
 def mean_loss(p: Any, key: Any, x: Any) -> Any:
@@ -48,6 +48,6 @@ def make(small: bool) -> tuple[Any, ...]:
     return p, graphc.random.key(0), xs.astype(np.float32)
 
 
-PROGRAM: Final = Program(
+PROGRAM: Final = Example(
     "vae", "a normal code with noise from keys: steps of Adam", make, run, loss, learns(loss), torch=False
 )

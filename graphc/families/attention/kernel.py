@@ -2,9 +2,9 @@
 
 A workgroup owns a few rows of one side (queries, or keys for the gradients of keys and values) and walks over the other
 side. There are two kinds of kernels. That of `rows`: a workgroup is one subgroup, whose lanes read what they need from
-memory, or from textures where the pass `stage` marked the node and the target reads texels faster. That of `blocks`: a
-workgroup brings what it reads into workgroup memory, and needs no subgroups. Steps that a causal mask hides altogether
-are not visited. `tile.choose` says which kernel it is.
+memory, or from textures where the pass `textures` marked the node and the target reads texels faster. That of `blocks`:
+a workgroup brings what it reads into workgroup memory, and needs no subgroups. Steps that a causal mask hides
+altogether are not visited. `tile.choose` says which kernel it is.
 """
 
 from __future__ import annotations
@@ -109,9 +109,9 @@ def search(body: Graph, context: BuildContext) -> Search:
     kind: Kind = "forward"
     if node.op is not attention:
         kind = "queries" if node.outputs[0] in body.outputs else "keys"
-    shape, staged = shape_of(node), bool(texels_of(body, context, node))
-    found = candidates(kind, shape, context.target, staged)
-    return Search(problem_name(kind, shape, staged), tuple(tile.choice for tile in found))
+    shape, textured = shape_of(node), bool(texels_of(body, context, node))
+    found = candidates(kind, shape, context.target, textured)
+    return Search(problem_name(kind, shape, textured), tuple(tile.choice for tile in found))
 
 
 def _node(body: Graph) -> Node:

@@ -36,7 +36,7 @@ class RowKernel(AttentionKernel):
     ) -> None:
         super().__init__(body, context, bindings, node, part)
         self.lanes = self.size = context.target.subgroup
-        self.staged = texels_of(body, context, node)
+        self.textured = texels_of(body, context, node)
         self.tile = smallest(tile) if context.quick else tile
         self.each = -(-self.row_count // self.tile.rows)
         self.rows = self.own = -(-self.row_count // self.each)
@@ -173,7 +173,7 @@ class RowKernel(AttentionKernel):
     def read(self, value: Value, row: Idx, element: Idx | None = None) -> str:
         """The name of four elements of a row of `value`, or of its only one."""
         dims = [*self.prefix, row] if element is None else [*self.prefix, row, element]
-        with self.emitter.staged(self.tile.texels and value in self.staged):
+        with self.emitter.textured(self.tile.texels and value in self.textured):
             term = self.emitter.read(value, Index(value.type.shape, dims))
         return self.emitter.name(self.emitter.widened(term, 1 if element is None else LANES)).text
 
@@ -234,7 +234,7 @@ class RowKernel(AttentionKernel):
 
 def texels_of(body: Graph, context: BuildContext, node: Node) -> frozenset[Value]:
     """The operands (q, k, v, dout) that can be read from textures: the node is marked, and texels are whole vectors."""
-    if node not in context.staged or not prefers_texels(context.target):
+    if node not in context.textured or not prefers_texels(context.target):
         return frozenset()
     return frozenset(value for value in node.inputs[:4] if _in_texels(body, context, value))
 
@@ -249,7 +249,7 @@ def _in_texels(body: Graph, context: BuildContext, value: Value) -> bool:
     buffers, textures = Emitter(body, context.bindings()), Emitter(body, context.bindings())
     buffers.read(value, Index(shape, dims))
     try:
-        with textures.staged():
+        with textures.textured():
             textures.read(value, Index(shape, dims))
     except GraphError:
         return False

@@ -97,7 +97,7 @@ ROWS: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (32, 16, 8), "queries"
 """Rows of one subgroup on a software adapter, best first: more of them mean fewer loads for each product, and those are
 what costs, though not all rows have registers. Twice the rows take a driver twice as long to compile, up to 1.2 s."""
 
-STAGED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "queries": (16, 32, 8), "keys": (16, 8)}
+TEXTURED: Final[Mapping[Kind, tuple[int, ...]]] = {"forward": (16, 32, 8), "queries": (16, 32, 8), "keys": (16, 8)}
 """The same with operands read from textures: twice the rows save 2% to 6% more."""
 
 
@@ -158,16 +158,16 @@ def smallest(tile: Tile) -> Tile:
     return replace(tile, rows=min(SMALLEST, tile.rows))
 
 
-def problem_name(kind: Kind, shape: Shape, staged: bool) -> str:
+def problem_name(kind: Kind, shape: Shape, textured: bool) -> str:
     """The tuner's name for attentions like this one: sizes are rounded up to powers of two."""
     text = size_class(shape.batch, shape.queries, shape.keys, shape.head, shape.width)
-    return f"attention {kind} {text}" + (" causal" if shape.causal else "") + (" texels" if staged else "")
+    return f"attention {kind} {text}" + (" causal" if shape.causal else "") + (" texels" if textured else "")
 
 
-def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile | Blocks]:
+def candidates(kind: Kind, shape: Shape, target: Target, textured: bool) -> list[Tile | Blocks]:
     """The search space: what a tuner may try, most promising first; nothing where no kernel serves the target.
 
-    staged: operands can be read from textures.
+    textured: operands can be read from textures.
     """
     least, rows = rules_of(target).blocks, shape.keys if kind == "keys" else shape.queries
     blocks = [
@@ -179,8 +179,8 @@ def candidates(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[T
     ]
     blocks.sort(key=lambda tile: tile != _fitting(kind, shape, rows))
     if min(shape.queries, shape.keys) >= least and min(shape.head, shape.width) >= NARROW:
-        return [*blocks, *_of_subgroups(kind, shape, target, staged)]
-    return [*_of_subgroups(kind, shape, target, staged), *blocks]
+        return [*blocks, *_of_subgroups(kind, shape, target, textured)]
+    return [*_of_subgroups(kind, shape, target, textured), *blocks]
 
 
 def _fitting(kind: Kind, shape: Shape, rows: int) -> Blocks | None:
@@ -195,7 +195,7 @@ def _fitting(kind: Kind, shape: Shape, rows: int) -> Blocks | None:
     return Blocks(16, 16, 4, 4, 8, unrolled=4) if square else None
 
 
-def _of_subgroups(kind: Kind, shape: Shape, target: Target, staged: bool) -> list[Tile]:
+def _of_subgroups(kind: Kind, shape: Shape, target: Target, textured: bool) -> list[Tile]:
     """The tiles of kernels whose workgroup is a subgroup, of 8 to 64 lanes.
 
     A GPU has no registers to spare for half as many rows, nor has anything where an invocation holds more than two
@@ -205,12 +205,12 @@ def _of_subgroups(kind: Kind, shape: Shape, target: Target, staged: bool) -> lis
         return []
     vectors = -(-max(shape.head, shape.width) // (LANES * target.subgroup))
     less = rules_of(target).fewer_rows * (1 if vectors <= 2 else 2)
-    tables = ((True, STAGED), (False, ROWS)) if staged else ((False, ROWS),)
+    tables = ((True, TEXTURED), (False, ROWS)) if textured else ((False, ROWS),)
     return list(dict.fromkeys(Tile(rows // less, texels) for texels, table in tables for rows in table[kind]))
 
 
-def choose(kind: Kind, shape: Shape, target: Target, staged: bool) -> Tile | Blocks:
+def choose(kind: Kind, shape: Shape, target: Target, textured: bool) -> Tile | Blocks:
     """The tile for a kernel: what a tuner chose, else the first candidate."""
-    tiles = candidates(kind, shape, target, staged)
-    chosen = target.choices.get(problem_name(kind, shape, staged))
+    tiles = candidates(kind, shape, target, textured)
+    chosen = target.choices.get(problem_name(kind, shape, textured))
     return next((tile for tile in tiles if tile.choice == chosen), tiles[0])

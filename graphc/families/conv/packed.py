@@ -102,7 +102,12 @@ class Packed(Product):
 def packed(body: Graph, context: BuildContext) -> Packed | None:
     """The product that computes the convolution of a body; None where it is not to be computed so."""
     (node,) = [n for n in body.nodes if convolves(n.op)]
-    if node not in context.staged or not prefers_texels(context.target) or node.out.type.dtype != f32 or not pays(node):
+    if (
+        node not in context.textured
+        or not prefers_texels(context.target)
+        or node.out.type.dtype != f32
+        or not pays(node)
+    ):
         return None
     s, attrs = shape_of(node), node.attrs
     channels = _whole(s.ins)
@@ -131,7 +136,7 @@ def _scratch(name: str, elements: int, target: Target) -> Value | None:
 
 def tile_of(problem: Packed, target: Target) -> Tile | None:
     """The tile, unless its sums would be too long."""
-    tile = choose(problem.shape, "k", "k", target, staged=True)
+    tile = choose(problem.shape, "k", "k", target, textured=True)
     if _name(problem) not in target.choices:
         tile = _by_rule(problem, tile)
     tile = replace(tile, splits=parted(problem.shape, tile, target))
@@ -291,8 +296,8 @@ class _Tiled(Tiled):
     def __init__(
         self, body: Graph, context: BuildContext, bindings: Bindings, problem: Packed, tile: Tile, unrolled: int
     ) -> None:
-        staged = frozenset(("a", "b")) if tile.texels else frozenset[str]()
-        super().__init__(body, context, bindings, problem, tile, staged, unrolled)
+        textured = frozenset(("a", "b")) if tile.texels else frozenset[str]()
+        super().__init__(body, context, bindings, problem, tile, textured, unrolled)
         self.packed = problem
         self.emitter = Emitter(_reading(body, problem), bindings, "")
         line = problem.sizes.size[1]

@@ -35,22 +35,22 @@ UNROLLED = 16
 def build(body: Graph, context: BuildContext) -> list[KernelSource]:
     """The kernel of a body with one matmul; two where the sum is long and the result small (parts, then their sum)."""
     problem = product(body)
-    a_along, b_along, staged = _layout(body, context, problem)
-    tile = choose(problem.shape, a_along, b_along, _with_room(context.target, problem), len(staged) == 2)
-    if len(staged) == 2 and not tile.texels:
-        staged = frozenset()
+    a_along, b_along, textured = _layout(body, context, problem)
+    tile = choose(problem.shape, a_along, b_along, _with_room(context.target, problem), len(textured) == 2)
+    if len(textured) == 2 and not tile.texels:
+        textured = frozenset()
     if tile.splits == 1:
-        return [_product(body, context, problem, tile, staged, None)]
+        return [_product(body, context, problem, tile, textured, None)]
     sums = TensorType((tile.splits, problem.shape.batch * problem.shape.m, problem.shape.n), problem.acc)
     scratch = new_value(sums, "parts")
     return [
-        _product(body, context, problem, tile, staged, scratch),
+        _product(body, context, problem, tile, textured, scratch),
         settle(context, lambda b: sum_parts(body, context, b, "matmul", problem.node.out, tile.splits, scratch)),
     ]
 
 
 def _product(
-    body: Graph, context: BuildContext, problem: Product, tile: Tile, staged: frozenset[str], scratch: Value | None
+    body: Graph, context: BuildContext, problem: Product, tile: Tile, textured: frozenset[str], scratch: Value | None
 ) -> KernelSource:
     """The kernel of a tile, and where drivers take long for it, one that is quick to compile.
 
@@ -59,7 +59,7 @@ def _product(
 
     def kernel(tile: Tile, unrolled: int) -> KernelSource:
         return settle(
-            context, lambda bindings: Tiled(body, context, bindings, problem, tile, staged, unrolled).kernel(scratch)
+            context, lambda bindings: Tiled(body, context, bindings, problem, tile, textured, unrolled).kernel(scratch)
         )
 
     return soon(context, tile, kernel)
@@ -78,9 +78,11 @@ def soon(context: BuildContext, tile: Tile, kernel: Callable[[Tile, int], Kernel
 def search(body: Graph, context: BuildContext) -> Search:
     """The tuner's problem in a body of this family."""
     problem = product(body)
-    a_along, b_along, staged = _layout(body, context, problem)
-    tiles = candidates(problem.shape, a_along, b_along, _with_room(context.target, problem), len(staged) == 2)
-    return Search(problem_name(problem.shape, a_along, b_along, len(staged) == 2), tuple(tile.choice for tile in tiles))
+    a_along, b_along, textured = _layout(body, context, problem)
+    tiles = candidates(problem.shape, a_along, b_along, _with_room(context.target, problem), len(textured) == 2)
+    return Search(
+        problem_name(problem.shape, a_along, b_along, len(textured) == 2), tuple(tile.choice for tile in tiles)
+    )
 
 
 def _with_room(target: Target, problem: Product) -> Target:
@@ -105,7 +107,7 @@ def _vector(body: Graph, context: BuildContext, problem: Product, operand: str, 
 
 def _staged(body: Graph, context: BuildContext, problem: Product, a_along: str, b_along: str) -> frozenset[str]:
     """The operands ("a", "b") to be read from textures: where they may be, and texels are whole vectors."""
-    if problem.node not in context.staged or not prefers_texels(context.target):
+    if problem.node not in context.textured or not prefers_texels(context.target):
         return frozenset()
     return frozenset(o for o, along in (("a", a_along), ("b", b_along)) if _in_texels(body, context, problem, o, along))
 
@@ -113,7 +115,7 @@ def _staged(body: Graph, context: BuildContext, problem: Product, a_along: str, 
 def _in_texels(body: Graph, context: BuildContext, problem: Product, operand: str, along: str) -> bool:
     """Whether lanes along this index read one texel, with no division but by powers of two (shifts)."""
     try:
-        emitter = _read_along(body, context, problem, operand, along, staged=True)
+        emitter = _read_along(body, context, problem, operand, along, textured=True)
     except GraphError:
         return False
     touches = emitter.texels
@@ -123,7 +125,7 @@ def _in_texels(body: Graph, context: BuildContext, problem: Product, operand: st
 
 
 def _read_along(
-    body: Graph, context: BuildContext, problem: Product, operand: str, along: str, staged: bool = False
+    body: Graph, context: BuildContext, problem: Product, operand: str, along: str, textured: bool = False
 ) -> Emitter:
     """An emitter that has read one vector of an operand, with its lanes along this index."""
     size = problem.shape
@@ -131,7 +133,7 @@ def _read_along(
     where = {name: variable(name, max(length, 1)) for name, length in lengths.items()}
     where[along] = Idx(f"({along} * 4u)", 1, LANES, max(lengths[along], 1))
     emitter, batch = Emitter(body, context.bindings()), variable("batch", max(size.batch, 1))
-    with emitter.staged(staged):
+    with emitter.textured(textured):
         if operand == "a":
             emitter.read(problem.node.inputs[0], problem.a(batch, where["m"], where["k"]))
         else:
@@ -147,7 +149,7 @@ _NOTHING: list[Row] = []
 class Tiled:
     """Writes the tiled kernel. Names in the WGSL: a<i>, b<j> loaded, c<row>_<column> sums.
 
-    staged: the operands ("a", "b") that are read from textures. unrolled: most elements of a tile whose epilogue is
+    textured: the operands ("a", "b") that are read from textures. unrolled: most elements of a tile whose epilogue is
     written out for each. What is computed as a product of matrices is a kernel of another family, and says where the
     elements of its operands lie.
     """
@@ -161,10 +163,10 @@ class Tiled:
         bindings: Bindings,
         problem: Product,
         tile: Tile,
-        staged: frozenset[str],
+        textured: frozenset[str],
         unrolled: int,
     ) -> None:
-        self.staged, self.unrolled = staged, unrolled
+        self.textured, self.unrolled = textured, unrolled
         self.body, self.context, self.bindings, self.problem, self.tile = body, context, bindings, problem, tile
         self.emitter = Emitter(body, bindings, "")
         size = problem.shape
@@ -319,7 +321,7 @@ class Tiled:
     def operand(self, which: str, index: Index, width: int) -> str:
         """The name of an operand's vector (or element), in the type of the sums; a broadcast fills the vector."""
         value = self.problem.operands[0 if which == "a" else 1]
-        with self.emitter.staged(which in self.staged), self.emitter.several():
+        with self.emitter.textured(which in self.textured), self.emitter.several():
             term = self.emitter.widened(self.emitter.read(value, index), width)
         if term.dtype != self.problem.acc:
             term = Term(f"{Lanes(term.width)(self.problem.acc)}({term.text})", term.width, self.problem.acc)

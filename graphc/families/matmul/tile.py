@@ -120,7 +120,7 @@ SPREAD: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 }
 """(rows, columns) of one subgroup of 8 lanes a workgroup, with GFLOPS measured on a software adapter of two cores."""
 
-STAGED: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
+TEXTURED: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
     "kn": {(24, 3): 90, (32, 2): 89, (20, 3): 87, (16, 3): 86, (24, 2): 83, (16, 2): 78, (16, 1): 72, (8, 2): 62},
     "mn": {(32, 2): 83, (64, 1): 80, (32, 1): 79, (24, 2): 77, (16, 2): 75, (16, 1): 72},
     "kk": {(32, 8): 79, (24, 8): 76, (32, 4): 71, (16, 8): 70, (16, 4): 67, (16, 1): 41},
@@ -141,18 +141,18 @@ DIRECT: Final[Mapping[str, Mapping[tuple[int, int], float]]] = {
 """The same where every invocation loads its own rows of A."""
 
 
-def choose(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool = False) -> Tile:
+def choose(shape: Shape, a_along: str, b_along: str, target: Target, textured: bool = False) -> Tile:
     """The tile for a product whose operands are read along these indices.
 
     The tile of least estimated time is taken, work with its overhang over the tile's speed: on a software adapter,
     where it has subgroups, tiles of one subgroup a workgroup; on a GPU, tiles that a workgroup shares in workgroup
     memory, unless the sums or the results are small. Then the sum is split where the tiles alone keep too little of the
-    device busy, or where it is so long that one f32 sum loses accuracy. staged: both operands can be read from
+    device busy, or where it is so long that one f32 sum loses accuracy. textured: both operands can be read from
     textures. What a tuner chose goes before all that.
     """
-    tile = _tuned(shape, a_along, b_along, target, staged)
+    tile = _tuned(shape, a_along, b_along, target, textured)
     if tile is None and target.software:
-        tile = _software(shape, a_along, b_along, target, staged)[0]
+        tile = _software(shape, a_along, b_along, target, textured)[0]
     if tile is None:
         tile = _on_gpu(shape, a_along, b_along, target)
     return replace(tile, splits=parted(shape, tile, target))
@@ -168,17 +168,17 @@ def smallest(tile: Tile) -> Tile:
     return replace(tile, rows=min(rows, tile.rows), columns=min(columns, tile.columns))
 
 
-def problem_name(shape: Shape, a_along: str, b_along: str, staged: bool) -> str:
+def problem_name(shape: Shape, a_along: str, b_along: str, textured: bool) -> str:
     """The tuner's name for products like this one: sizes are rounded up to powers of two."""
     sizes = size_class(shape.batch, shape.m, shape.k, shape.n)
-    return f"matmul {a_along}{b_along} {sizes}" + (" texels" if staged else "")
+    return f"matmul {a_along}{b_along} {sizes}" + (" texels" if textured else "")
 
 
-def candidates(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
+def candidates(shape: Shape, a_along: str, b_along: str, target: Target, textured: bool) -> list[Tile]:
     """The search space: tiles that a tuner may try, most promising first."""
     if target.software:
-        tiles = _software(shape, a_along, b_along, target, staged)
-        return [*tiles, *_software(shape, a_along, b_along, target, False)[:2]] if staged else tiles
+        tiles = _software(shape, a_along, b_along, target, textured)
+        return [*tiles, *_software(shape, a_along, b_along, target, False)[:2]] if textured else tiles
     first = _on_gpu(shape, a_along, b_along, target)
     thin = _thin(shape, a_along, b_along, target)
     tiles = [*_shared(shape, a_along, b_along, target), *thin, *_direct(shape, a_along, b_along, target)]
@@ -212,14 +212,14 @@ def can_meet(tile: Tile, target: Target) -> bool:
     return alone and fits and tile.rows <= tile.team and tile.team.bit_count() == 1
 
 
-def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> Tile | None:
+def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, textured: bool) -> Tile | None:
     """The tile that a tuner chose, if there is one and the target can run it."""
-    found = target.choices.get(problem_name(shape, a_along, b_along, staged))
+    found = target.choices.get(problem_name(shape, a_along, b_along, textured))
     if found is None or len(found) != 9 or min(found[:4]) < 1:
         return None
     lanes, groups, rows, columns, spread, texels, depth, stages, team = found
     fits = lanes * groups <= target.max_invocations and (not spread or (groups == 1 and lanes == target.subgroup))
-    if not fits or (texels and not staged) or (a_along == "m" and rows % 4):
+    if not fits or (texels and not textured) or (a_along == "m" and rows % 4):
         return None
     tile = Tile(lanes, groups, rows, columns, bool(spread), a_along, b_along, 1, bool(texels), depth, stages, team)
     if team != 1:
@@ -227,13 +227,13 @@ def _tuned(shape: Shape, a_along: str, b_along: str, target: Target, staged: boo
     return tile if (not depth and stages == 1) or can_share(tile, shape, target) else None
 
 
-def _software(shape: Shape, a_along: str, b_along: str, target: Target, staged: bool) -> list[Tile]:
+def _software(shape: Shape, a_along: str, b_along: str, target: Target, textured: bool) -> list[Tile]:
     """The measured tiles, that of least estimated time first."""
     spread = target.subgroup >= 4
     lanes = target.subgroup if spread else 8
-    table = (STAGED if staged and spread else SPREAD if spread else DIRECT)[a_along + b_along]
+    table = (TEXTURED if textured and spread else SPREAD if spread else DIRECT)[a_along + b_along]
     tiles = {
-        Tile(lanes, 1, rows, columns, spread, a_along, b_along, texels=staged): speed
+        Tile(lanes, 1, rows, columns, spread, a_along, b_along, texels=textured): speed
         for (rows, columns), speed in table.items()
     }
     if lanes < 8:

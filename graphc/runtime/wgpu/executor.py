@@ -443,10 +443,10 @@ class PlanRunner(Runner):
             memory = bound[tensor.buffer]
             start = self._start(tensor.buffer, memory) + tensor.offset
             found.append(native.Clear(memory.buffer, start, tensor.padded_bytes))
-        for staging in step.dispatch.stagings:
-            memory = bound[staging.buffer]
-            start = self._start(staging.buffer, memory) + staging.offset
-            found.append(native.Copy(memory.buffer, start, self._textures[staging.texture]))
+        for copy in step.dispatch.copies:
+            memory = bound[copy.buffer]
+            start = self._start(copy.buffer, memory) + copy.offset
+            found.append(native.Copy(memory.buffer, start, self._textures[copy.texture]))
         return found
 
     def _group(self, step: Step, bound: Bound) -> Any:

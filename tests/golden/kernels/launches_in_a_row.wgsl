@@ -53,7 +53,7 @@ fn gc_tanh_v4(x: vec4<f32>) -> vec4<f32> {
   return select(y, x, gc_isnan_v4(x) | (a < vec4<f32>(1e-4)));
 }
 
-fn stage0(group: vec3<u32>, local: u32) {
+fn member0(group: vec3<u32>, local: u32) {
   let tile = group.x + group.y * 1u;
   if (tile >= 1u) { return; }
   let batch = tile / 1u;
@@ -168,7 +168,7 @@ fn stage0(group: vec3<u32>, local: u32) {
   }
 }
 
-fn stage1(group: vec3<u32>, local: u32) {
+fn member1(group: vec3<u32>, local: u32) {
   let tile = group.x + group.y * 1u;
   if (tile >= 1u) { return; }
   let batch = tile / 1u;
@@ -279,7 +279,7 @@ fn stage1(group: vec3<u32>, local: u32) {
   }
 }
 
-fn stage2(group: vec3<u32>, local: u32) {
+fn member2(group: vec3<u32>, local: u32) {
   let row = group.x * 64u + local;
   let lane = 0u;
   if (row >= 4u) { return; }
@@ -309,9 +309,9 @@ fn stage2(group: vec3<u32>, local: u32) {
 // grid: one workgroup; what were workgroups and invocations of a kernel is shared out over its 8 invocations
 @compute @workgroup_size(8)
 fn main(@builtin(local_invocation_index) local: u32) {
-  stage0(vec3<u32>(), local);
+  member0(vec3<u32>(), local);
   storageBarrier();
-  stage1(vec3<u32>(), local);
+  member1(vec3<u32>(), local);
   storageBarrier();
-  for (var t = local; t < 64u; t += 8u) { stage2(vec3<u32>(t / 64u, 0u, 0u), t % 64u); }
+  for (var t = local; t < 64u; t += 8u) { member2(vec3<u32>(t / 64u, 0u, 0u), t % 64u); }
 }

@@ -1,4 +1,4 @@
-"""stage: large products are marked, whether they were fused or not, and lowering stages nothing else."""
+"""textures: large products are marked, whether they were fused or not, and lowering copies nothing else."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from graphc import reference
 from graphc.inspect.viz.draw import to_dot
 from graphc.ir.graph import Graph
 from graphc.lower import lower
-from graphc.passes import DEFAULT, pipeline, run, stage
-from graphc.passes.marks.stage import WORK, staged
+from graphc.passes import DEFAULT, pipeline, run, textures
+from graphc.passes.marks.textures import WORK, textured
 from graphc.plan.plan import Target
 from graphc.tracing.trace import spec, trace
 from graphc.tuner import problems
 
 SOFTWARE = Target("software", subgroup=8, software=True, features=frozenset({"subgroup"}))
-UNFUSED = (*pipeline.LEGALIZE, stage)
+UNFUSED = (*pipeline.LEGALIZE, textures)
 
 
 def layer(x: Any, u: Any, v: Any) -> Any:
@@ -35,16 +35,16 @@ def traced(rows: int = 256) -> Graph:
 @pytest.mark.parametrize("passes", [DEFAULT, UNFUSED], ids=["fused", "unfused"])
 def test_the_large_product_is_marked_with_its_reason(passes: Any) -> None:
     graph = run(traced(), passes)
-    (marked,) = (node for node in graph.nodes if staged(node))
+    (marked,) = (node for node in graph.nodes if textured(node))
     assert marked.attrs["family"] == "matmul"
-    assert [op.out.type.shape for op in staged(marked)] == [(256, 256)]
+    assert [op.out.type.shape for op in textured(marked)] == [(256, 256)]
     assert "34 million operations pay for copying" in marked.attrs["why"][-1]
     plan = lower(graph, SOFTWARE)
-    assert [bool(d.stagings) for d in plan.dispatches if "matmul" in d.label].count(True) == 1
+    assert [bool(d.copies) for d in plan.dispatches if "matmul" in d.label].count(True) == 1
 
 
 def test_without_the_pass_operands_are_read_from_buffers() -> None:
-    for passes in ((), pipeline.LEGALIZE, tuple(p for p in DEFAULT if p is not stage)):
+    for passes in ((), pipeline.LEGALIZE, tuple(p for p in DEFAULT if p is not textures)):
         assert not lower(run(traced(), passes), SOFTWARE).textures
     assert not lower(run(traced(), DEFAULT), replace(SOFTWARE, software=False)).textures
 
@@ -52,7 +52,7 @@ def test_without_the_pass_operands_are_read_from_buffers() -> None:
 def test_a_small_program_is_left_as_it_is() -> None:
     graph = traced(rows=8)
     assert WORK > 2 * 8 * 256 * 256
-    assert stage(graph) is graph
+    assert textures(graph) is graph
 
 
 def test_the_marked_graph_computes_the_same() -> None:
@@ -74,7 +74,7 @@ def test_a_product_of_a_loop_is_marked_in_its_body() -> None:
 
     graph = run(trace(loop, spec((256, 256)), spec((256, 256))), DEFAULT)
     (repeat,) = (node for node in graph.nodes if "length" in node.attrs)
-    assert any(staged(node) for node in repeat.attrs["body"].nodes)
+    assert any(textured(node) for node in repeat.attrs["body"].nodes)
     assert lower(graph, SOFTWARE).textures
 
 
@@ -92,5 +92,5 @@ def test_explain_and_pictures_show_the_decision() -> None:
     compiled = graphc.compile(layer, device="wgpu").lower(spec((256, 256)), spec((256, 256)), spec((256, 8)))
     assert "operands may be read from textures: 34 million operations" in compiled.explain()
     assert ("to textures" in compiled.explain().splitlines()[2]) == bool(compiled.plan.textures)
-    assert "stage" in dict(compiled.stages)
-    assert "staged" in to_dot(compiled.stages[-1][1], ops=True)
+    assert "textures" in dict(compiled.stages)
+    assert "textured" in to_dot(compiled.stages[-1][1], ops=True)

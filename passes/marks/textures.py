@@ -1,8 +1,8 @@
-"""stage: the products, and attentions, whose operands may be read from textures.
+"""textures: the products, and attentions, whose operands may be read from textures.
 
 A software adapter loads from a storage buffer lane by lane, and from a texture four elements at once: a product whose
 operands have been copied to textures takes 0.6 of the time (lavapipe: 90 GFLOPS for 50). The pass marks the
-products that are large enough to pay for the copies. It knows no target: lowering stages what is marked where the
+products that are large enough to pay for the copies. It knows no target: lowering copies what is marked where the
 target reads texels faster, and where an operand lies in whole rows of them. The products of an attention count as one.
 """
 
@@ -22,17 +22,17 @@ WORK: Final = 1 << 24
 whose kernels gain more by it asks for less."""
 
 
-def stage(graph: Graph) -> Graph:
-    """Mark each large product or attention: attrs["staged"] of its kernel holds its position among the body's ops.
+def textures(graph: Graph) -> Graph:
+    """Mark each large product or attention: attrs["textured"] of its kernel holds its position among the body's ops.
 
     One that was not fused becomes a kernel of one op, to hold the mark. Attrs["why"] gets the reason.
     """
     return map_nodes(graph, _marked)
 
 
-def staged(node: Node) -> frozenset[Node]:
+def textured(node: Node) -> frozenset[Node]:
     """The ops in a node's body whose operands may be read from textures."""
-    return frozenset(node.attrs["body"].nodes[i] for i in node.attrs.get("staged", ()))
+    return frozenset(node.attrs["body"].nodes[i] for i in node.attrs.get("textured", ()))
 
 
 def _marked(node: Node) -> Node:
@@ -47,7 +47,7 @@ def _marked(node: Node) -> Node:
         return node
     work = " and ".join(f"{operations(body.nodes[i]) / 1e6:,.0f}" for i in large)
     why = f"operands may be read from textures: {work} million operations pay for copying them"
-    return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs.get("why", ()), why), "staged": large})
+    return replace(kernel, attrs={**kernel.attrs, "why": (*kernel.attrs.get("why", ()), why), "textured": large})
 
 
 def _alone(node: Node) -> Node:
