@@ -9,6 +9,7 @@ first few are wanted, runs stay as short as that, and blocks out of which they a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -24,7 +25,7 @@ BLOCK: Final = 32
 """Elements of a block that is put in order before anything is merged."""
 COUNTED: Final = 64
 """Elements picked out of a row up to which they are put in order by counting, all at once."""
-PICKED_OF: Final = (64, 256)
+SELECTED_OF: Final = (64, 256)
 """Fewest and most elements of a block out of which some are picked and then put in order by counting: as many as leave
 half of COUNTED of a row, so that few are counted."""
 LONGEST: Final = 4096
@@ -39,47 +40,59 @@ def turns(length: int) -> int:
     return min(length, BLOCK) + passes * max(length.bit_length(), 1)
 
 
-def stored(length: int, run: int, most: int) -> int:
-    """Elements that are left of a row of `length` when each run of `run` keeps no more than its first `most`."""
-    whole, rest = divmod(length, run)
-    return whole * min(run, most) + min(rest, most)
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """A kernel that makes runs of `run` elements, each in order, of rows that have `width` elements left.
 
-    pick: an invocation takes a run and keeps its first elements in registers. count: one takes an element and counts
-    those of the run that go before it. merge: one makes a part of a run out of two that are half as long.
+    Of each run its first `most` are kept. select: an invocation takes a run and keeps them in registers. count: one
+    takes an element and counts those of the run that go before it. merge: one makes a part of a run out of two that are
+    half as long.
     """
 
-    kind: Literal["pick", "count", "merge"]
+    kind: Literal["select", "count", "merge"]
     width: int
     run: int
+    most: int
+
+    @property
+    def kept(self) -> int:
+        """Elements that are kept of each run but the last of a row."""
+        return min(self.run, self.most)
+
+    @property
+    def runs(self) -> int:
+        """Runs of a row."""
+        return -(-self.width // self.run)
+
+    @property
+    def left(self) -> int:
+        """Elements that are kept of a row."""
+        return self.width // self.run * self.kept + min(self.width % self.run, self.most)
 
 
 def steps(length: int, most: int, rows: int, rules: Rules) -> list[Step]:
     """What finds the first `most` of rows of `length` elements, in order, the last with one run for each row."""
     found: list[Step] = []
-    width, done = length, 0
-    least, greatest = PICKED_OF
+    least, greatest = SELECTED_OF
     short = min(max(least, 8 * most, 2 * length * most // COUNTED), greatest)
-    picks = most <= rules.kept and (rules.pickers > 0 or length > short)
-    while True:
-        if picks and rules.pickers:
+    selects = most <= rules.kept and (rules.pickers > 0 or length > short)
+    while not found or found[-1].runs > 1:
+        width = found[-1].left if found else length
+        if selects and rules.pickers:
             each = -(-width // -(-rules.pickers // rows))
-            step = Step("pick", width, min(max(least, 8 * most, each), LONGEST, width))
-        elif not found:
-            first = Step("pick", width, short) if picks else Step("count", width, min(BLOCK, width))
-            step = Step("pick", width, BLOCK) if rules.pickers else first
-        elif picks and width <= COUNTED:
-            step = Step("count", width, width)
+            step = Step("select", width, min(max(least, 8 * most, each), LONGEST, width), most)
+        elif found and selects and width <= COUNTED:
+            step = Step("count", width, width, most)
+        elif found:
+            step = Step("merge", width, 2 * found[-1].kept, most)
+        elif rules.pickers:
+            step = Step("select", width, BLOCK, most)
+        elif selects:
+            step = Step("select", width, short, most)
         else:
-            step = Step("merge", width, 2 * done)
+            step = Step("count", width, min(BLOCK, width), most)
         found.append(step)
-        if step.run >= width:
-            return found
-        width, done = stored(width, step.run, most), min(step.run, most)
+    return found
 
 
 def argsort(body: Graph, context: BuildContext) -> list[KernelSource]:
@@ -87,17 +100,14 @@ def argsort(body: Graph, context: BuildContext) -> list[KernelSource]:
     (node,) = body.nodes
     x, out = node.inputs[0], body.outputs[0]
     launch = Launch(body, context, "argsort")
-    length, most = x.type.shape[-1], node.attrs["count"]
     if not out.type.size:
         return [zeros(launch, out, 1)]
-    rows, rules = x.type.size // length, rules_of(context.target)
-    order = _Order(launch, x, most, node.attrs["descending"], rules)
-    builders = {"pick": _pick, "count": _count, "merge": _merge}
+    order = _Order(launch, x, node.attrs["descending"], rules_of(context.target))
+    builders = {"select": _select, "count": _count, "merge": _merge}
     kernels, known = [], x
-    found = steps(length, most, rows, rules)
+    found = steps(order.length, node.attrs["count"], order.rows, order.rules)
     for step in found:
-        after = stored(step.width, step.run, most)
-        made = out if step is found[-1] else new_value(TensorType((rows, after), i32), "runs")
+        made = out if step is found[-1] else new_value(TensorType((order.rows, step.left), i32), "runs")
         kernels.append(settle(context, partial(builders[step.kind], order, step, known, made)))
         known = made
     return kernels
@@ -109,7 +119,6 @@ class _Order:
 
     launch: Launch
     x: Value
-    most: int
     descending: bool
     rules: Rules
 
@@ -121,85 +130,72 @@ class _Order:
     def rows(self) -> int:
         return self.x.type.size // self.length
 
-    def holes(self, source: Operand, step: Step) -> dict[str, object]:
+    def holes(self, step: Step, bindings: Bindings) -> dict[str, object]:
         """What each template has."""
-        key, kind = key_of(source)
+        key, kind = key_of(bindings.read(self.x))
         return {
             "length": self.length,
             "width": step.width,
             "run": step.run,
-            "kept": min(step.run, self.most),
+            "kept": step.kept,
             "key": key,
             "kind": kind,
             "less": ">" if self.descending else "<",
         }
 
+    def ids(self, step: Step, known: Value, bindings: Bindings) -> Callable[[str], str]:
+        """The positions in its row of x of what stands at a place of a row; known: x, or positions that are left."""
+        if known is self.x:
+            return lambda place: place
+        picked = bindings.read(known)
+        return lambda place: f"u32({picked.load(f'row * {step.width}u + {place}')})"
+
 
 def _count(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
-    """known: x, or the positions of the elements that are left of each of its rows."""
-    source, picked = bindings.read(order.x), None if known is order.x else bindings.read(known)
-    written = bindings.write(made)
-    kept, after = min(step.run, order.most), stored(step.width, step.run, order.most)
-    own = "t" if picked is None else f"u32({picked.load('item')})"
-    holes = {
-        **order.holes(source, step),
-        "id": own,
-        "other": "other" if picked is None else f"u32({picked.load(f'row * {step.width}u + other')})",
-        "store": written.store(f"row * {after}u + t / {step.run}u * {kept}u + place", f"i32({own})"),
-    }
+    holes = order.holes(step, bindings)
+    ids, written = order.ids(step, known, bindings), bindings.write(made)
+    own = ids("t")
+    store = written.store(f"row * {step.left}u + t / {step.run}u * {step.kept}u + place", f"i32({own})")
+    holes |= {"id": own, "other": ids("other"), "store": store}
     items = known.type.size
-    return order.launch.kernel("argsort_blocks", "argsort_blocks", bindings, items, holes, flops=items * step.run)
+    return order.launch.kernel("argsort_count", "argsort_count", bindings, items, holes, flops=items * step.run)
 
 
-def _pick(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
-    """known: x, or the positions of the elements that are left of each of its rows."""
-    source, picked = bindings.read(order.x), None if known is order.x else bindings.read(known)
-    written = bindings.write(made)
-    kept, after = min(step.run, order.most), stored(step.width, step.run, order.most)
-    blocks = -(-step.width // step.run)
-    place = f"row * {after}u + item % {blocks}u * {kept}u"
-    holes = {
-        **order.holes(source, step),
-        "id": "t" if picked is None else f"u32({picked.load(f'row * {step.width}u + t')})",
-        "last": kept - 1,
-        "blocks": blocks,
-        "places": range(kept),
-        "moves": [(j, j - 1) for j in reversed(range(1, kept))],
-        "stores": [(j, written.store(f"{place} + {j}u", f"i32(id_{j})")) for j in range(kept)],
+def _select(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
+    holes = order.holes(step, bindings)
+    ids, written = order.ids(step, known, bindings), bindings.write(made)
+    place = f"row * {step.left}u + item % {step.runs}u * {step.kept}u"
+    holes |= {
+        "id": ids("t"),
+        "last": step.kept - 1,
+        "blocks": step.runs,
+        "places": range(step.kept),
+        "moves": [(j, j - 1) for j in reversed(range(1, step.kept))],
+        "stores": [(j, written.store(f"{place} + {j}u", f"i32(id_{j})")) for j in range(step.kept)],
     }
-    items = order.rows * blocks
-    few = order.rules.pickers and items < order.rules.pickers * THREADS
-    return order.launch.kernel(
-        "argsort_select",
-        "argsort_select",
-        bindings,
-        items,
-        holes,
-        flops=known.type.size * kept,
-        threads=FEW if few else THREADS,
-    )
+    items, flops = order.rows * step.runs, known.type.size * step.kept
+    threads = FEW if items < order.rules.pickers * THREADS else THREADS
+    return order.launch.kernel("argsort_select", "argsort_select", bindings, items, holes, flops=flops, threads=threads)
 
 
 def _merge(order: _Order, step: Step, known: Value, made: Value, bindings: Bindings) -> KernelSource:
     """known: the order of runs half as long."""
-    source, runs = bindings.read(order.x), bindings.read(known)
-    written = bindings.write(made)
-    kept, after, half = min(step.run, order.most), stored(step.width, step.run, order.most), step.run // 2
-    pairs, part = -(-step.width // step.run), min(order.rules.merged, kept)
-    parts = -(-kept // part)
-    items = order.rows * pairs * parts
-    holes = {
-        **order.holes(source, step),
+    holes = order.holes(step, bindings)
+    runs, written = bindings.read(known), bindings.write(made)
+    half, part = step.run // 2, min(order.rules.merged, step.kept)
+    parts, bisections = -(-step.kept // part), half.bit_length()
+    holes |= {
         "run": half,
         "both": step.run,
-        "pairs": pairs,
+        "pairs": step.runs,
         "part": part,
         "parts": parts,
-        "steps": half.bit_length(),
+        "steps": bisections,
         "known": runs.load("at"),
-        "store": written.store(f"row * {after}u + pair * {kept}u + place", "i32(id)"),
+        "store": written.store(f"row * {step.left}u + pair * {step.kept}u + place", "i32(id)"),
     }
-    flops = items * (part + half.bit_length())
+    items = order.rows * step.runs * parts
+    flops = items * (part + bisections)
     return order.launch.kernel("argsort_merge", "argsort_merge", bindings, items, holes, flops=flops)
 
 

@@ -1,8 +1,8 @@
-// argsort_blocks: workgroups [(8, 1, 1)], binds read, read_write
+// argsort_count: workgroups [(8, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y0: array<i32>;
 
-// argsort_blocks: the order of each block of 32 elements of rows of 70, of which 32 are kept.
+// argsort_count: the order of each block of 32 elements of rows of 70, of which 32 are kept.
 // The place of an element is the number of those in its block that go before it; rows have 70 elements left.
 // grid: ceil(490 / 64) workgroups, folded into y; an item is an element
 @compute @workgroup_size(64)

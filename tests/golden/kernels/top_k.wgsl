@@ -48,12 +48,12 @@ fn key_of(at: u32) -> i32 {
   return select(select(bits, -(bits & 0x7fffffff), bits < 0), 0x7fffffff, (bits & 0x7fffffff) > 0x7f800000);
 }
 
-// argsort_blocks: workgroups [(2, 1, 1)], binds read, read_write, read_write
+// argsort_count: workgroups [(2, 1, 1)], binds read, read_write, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x1: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y0: array<i32>;
 
-// argsort_blocks: the order of each block of 12 elements of rows of 200, of which 3 are kept.
+// argsort_count: the order of each block of 12 elements of rows of 200, of which 3 are kept.
 // The place of an element is the number of those in its block that go before it; rows have 12 elements left.
 // grid: ceil(84 / 64) workgroups, folded into y; an item is an element
 @compute @workgroup_size(64)
@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (item >= 84u) { return; }
   let row = item / 12u;
   let t = item % 12u;
-  let own = key_of(row * 200u + u32(x1[item]));
+  let own = key_of(row * 200u + u32(x1[row * 12u + t]));
   let begin = t / 12u * 12u;
   var place = 0u;
   for (var k = 0u; k < 12u; k++) {
@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       place += u32((known > own) | ((known == own) & (other < t)));
     }
   }
-  if (place < 3u) { y0[row * 3u + t / 12u * 3u + place] = i32(u32(x1[item])); }
+  if (place < 3u) { y0[row * 3u + t / 12u * 3u + place] = i32(u32(x1[row * 12u + t])); }
 }
 
 fn key_of(at: u32) -> i32 {

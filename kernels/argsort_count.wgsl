@@ -1,4 +1,4 @@
-// argsort_blocks: the order of each block of {{run}} elements of rows of {{length}}, of which {{kept}} are kept.
+// argsort_count: the order of each block of {{run}} elements of rows of {{length}}, of which {{kept}} are kept.
 // The place of an element is the number of those in its block that go before it; rows have {{width}} elements left.
 // grid: ceil({{items}} / {{size}}) workgroups, folded into y; an item is an element
 @compute @workgroup_size({{size}})
