@@ -262,9 +262,13 @@ def _qr_vjp(g: Any, out: Any, a: Any, *, complete: bool) -> tuple[Any]:
 
 
 def _tall_qr(to_q: Any, to_r: Any, q: Any, r: Any) -> Any:
-    inner = r @ _turned(np.triu(to_r)) - _turned(to_q) @ q
-    both = np.tril(inner) + _turned(np.tril(inner, -1))
-    found = to_q + q @ both
+    """The gradient of a with q r = a, where q has no more columns than rows. What of `to_q` lies within q's columns
+    counts by its skew part alone: summed with its transpose, it would have to cancel before it is divided by r."""
+    own, within = r @ _turned(np.triu(to_r)), _turned(q) @ to_q
+    lower = np.tril(own, -1)
+    found = q @ (np.tril(own) + _turned(lower) + np.tril(within - _turned(within), -1))
+    if q.shape[-2] > q.shape[-1]:
+        found = found + (to_q - q @ within)
     return _turned(apply(triangular_solve, r, _turned(found), lower=False, unit=False, transposed=False))
 
 

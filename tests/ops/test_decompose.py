@@ -248,6 +248,22 @@ def test_columns_that_complete_have_no_gradient() -> None:
         graphc.grad(lambda x: np.sum(L.qr(x, "complete")[0]))(normal(4, 2))
 
 
+def test_the_gradient_of_qr_does_not_cancel_before_it_is_divided() -> None:
+    q, r = L.qr(normal(4, 4).astype(np.float64))
+    r[-1, -1] = 1e-4
+    r = r.astype(np.float32).astype(np.float64)
+    to_q, to_r = normal(2, 4, 4).astype(np.float64)
+    inner = np.tril(r @ np.triu(to_r).T - to_q.T @ q)
+    want = L.solve(r, (to_q + q @ (inner + np.tril(inner, -1).T)).T).T
+
+    def gradient(to_q: Any, to_r: Any, q: Any, r: Any) -> Any:
+        rule: Any = decompose.qr.vjp
+        return rule((to_q, to_r), (q, r), q @ r, complete=False)[0]
+
+    narrow = (x.astype(np.float32) for x in (to_q, to_r, q, r))
+    assert relative(np.asarray(graphc.compile(gradient, device="numpy")(*narrow)), want) < 5e-6
+
+
 def test_vmap_is_a_stack() -> None:
     a, b = positive(4, 3, 3), normal(3, 2)
 
