@@ -12,7 +12,7 @@ from graphc.ir.graph import BACKWARD, FORWARD, UPDATE, Graph, Node, Source, Valu
 from graphc.ops.movement import reshape
 from graphc.ops.structured import fused
 from graphc.passes.fusion.facts import OTHER_PHASE, Facts
-from graphc.passes.fusion.group import Group, Pairs
+from graphc.passes.fusion.group import Group, Pairs, inlined_members
 from graphc.passes.fusion.partition import Partition
 
 Reasons = dict[Group, tuple[str, ...]]
@@ -134,18 +134,6 @@ def _one_shape(group: Group) -> tuple[list[Value], list[tuple[Node, Node]]]:
         shaped.append((inner, Node(reshape, (flat,), (value,), {"shape": value.type.shape})))
         found.append(flat)
     return found, shaped
-
-
-def inlined_members(facts: Facts, group: Group) -> list[Node]:
-    """The inlinable nodes that the group reads through."""
-    found: dict[Node, None] = {}
-    stack = [v for n in group.nodes for v in facts.nodes[n].inputs]
-    while stack:
-        node = facts.inlinable.get(stack.pop())
-        if node is not None and node not in found:
-            found[node] = None
-            stack += node.inputs
-    return list(found)
 
 
 def _merged(facts: Facts, group: Group, nodes: list[Node]) -> Source:

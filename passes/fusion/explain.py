@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphc.ir.graph import Node, Value
-from graphc.passes.fusion.build import inlined_members
 from graphc.passes.fusion.facts import Facts
-from graphc.passes.fusion.group import Group
+from graphc.passes.fusion.group import Group, inlined_members
 from graphc.passes.fusion.partition import Partition
 
 MAX_STOPS: Final = 4

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graphc.families.record import Family
-from graphc.ir.graph import Value
+from graphc.ir.graph import Node, Value
+from graphc.passes.fusion.facts import Facts
 
 Pairs = dict[Value, Value]
 """Results, and the inputs whose bytes they take over."""
@@ -38,3 +39,15 @@ class Group:
     parts: tuple[Group, ...] = ()
     reports: bool = False
     aliasable: Pairs | None = None
+
+
+def inlined_members(facts: Facts, group: Group) -> list[Node]:
+    """The inlinable nodes that the group reads through."""
+    found: dict[Node, None] = {}
+    stack = [v for n in group.nodes for v in facts.nodes[n].inputs]
+    while stack:
+        node = facts.inlinable.get(stack.pop())
+        if node is not None and node not in found:
+            found[node] = None
+            stack += node.inputs
+    return list(found)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.graph import Graph, Value
 from graphc.passes.fusion.facts import Facts
-from graphc.passes.fusion.group import Group, Pairs
+from graphc.passes.fusion.group import Group, Pairs, inlined_members
 
 
 class Aliasing:
@@ -43,24 +43,22 @@ class Aliasing:
 def _read_in_place(facts: Facts, group: Group, value: Value) -> bool:
     """Whether the group reads each element of an input only for the results at the same position.
 
-    What is read through a view may be, too, but its kernel would not always see that.
+    What is read through a view may be, too, but its kernel would not always see that. Nor may a view of what is made
+    from the input be read: its kernel computes that anew at other positions.
     """
-    inside = set(group.nodes)
-    readers = [n for n in facts.users.get(value, ()) if n in inside]
-    if value.type.size != group.size or value.type.size == 1 or not set(readers).isdisjoint(group.roots):
+    if value.type.size != group.size or value.type.size == 1:
         return False
-    return all(_plainly(facts, facts.nodes[n], value) for n in readers)
-
-
-def _plainly(facts: Facts, node: Node, value: Value) -> bool:
-    """Whether an op reads a value of its own shape, element by element, and through no view."""
-    if not node.op.elementwise or node.out.type.shape != value.type.shape:
-        return False
-    views = [v for v in node.inputs if v in facts.inlinable]
-    while views:
-        for operand in facts.inlinable[views.pop()].inputs:
-            if operand is value:
+    inside = [*(facts.nodes[n] for n in group.nodes), *inlined_members(facts, group)]
+    roots = {facts.nodes[n] for n in group.roots}
+    made = {value}
+    for node in sorted(inside, key=facts.position.__getitem__):
+        if made.isdisjoint(node.inputs):
+            continue
+        if node in roots:
+            if value in node.inputs:
                 return False
-            if operand in facts.inlinable:
-                views.append(operand)
+            continue
+        if not node.op.elementwise or (value in node.inputs and node.out.type.shape != value.type.shape):
+            return False
+        made.update(node.outputs)
     return True

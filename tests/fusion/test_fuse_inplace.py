@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import graphc
 from graphc import nn, optim
 from graphc.ir.graph import Graph, Value, evaluate
-from graphc.ir.types import f32
+from graphc.ir.types import f32, i32
 from graphc.lower import lower
 from graphc.passes.fusion.fuse import Fuse, fuse
 from graphc.passes.memory.order import order
@@ -94,6 +94,15 @@ def test_two_results_that_wait_for_each_other_are_not_both_claimed() -> None:
     first, second = adam_step(make, x, dy, a), adam_step(make, x, dy, b)
     first[0], second[0] = make.op("add", first[0], b[0]), make.op("add", second[0], a[0])
     planned(make.build([*first, *second]), EVERY)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_made_of_an_input_and_picked_by_index_keeps_it(shape: tuple[int, int], axis: int) -> None:
+    make = Maker()
+    x, *ids = make.tensor(*shape), make.tensor(*shape, dtype=i32), make.tensor(*shape, dtype=i32)
+    picked = make.op("take_along_axis", make.op("exp", x), make.op("add", *ids), axis=axis)
+    planned(make.build([make.op("add", make.op("mul", x, 0.5), picked), picked]), EVERY, buffers=4)
 
 
 @pytest.mark.parametrize("shape", [(32, 16, 12), (64, 20, 8), (2048, 8, 4)])
