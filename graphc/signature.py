@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,12 +53,12 @@ def leaf_key(leaf: Any, what: str = "an argument") -> LeafKey:
 class Static:
     """A static argument of one call. key: its position where it was given by position, else its name.
 
-    kind: the type of the value, since 1 and True and 1.0 are equal but do not trace alike.
+    kind: what tells equal values apart that do not trace alike (see `_kind`).
     """
 
     key: int | str
     name: str
-    kind: type
+    kind: Hashable
     value: Hashable
 
 
@@ -78,6 +80,24 @@ class Signature:
 
     def __str__(self) -> str:
         return ", ".join([_text(leaf) for leaf in self.leaves] + [f"{s.name}={s.value!r}" for s in self.static])
+
+
+def _kind(value: Any) -> Hashable:
+    """The type of a static value and of what it holds, and signs of zeros: it tells 1 from 1.0, and 0.0 from -0.0."""
+    kind = type(value)
+    if isinstance(value, float | np.floating):
+        return kind, math.copysign(1.0, value) if value == 0 else 1.0
+    if isinstance(value, complex | np.complexfloating):
+        return kind, _kind(value.real), _kind(value.imag)
+    if isinstance(value, tuple):
+        return kind, *map(_kind, value)
+    if isinstance(value, frozenset):
+        return kind, frozenset((_kind(item), item) for item in value)
+    if isinstance(value, slice):
+        return kind, _kind(value.start), _kind(value.stop), _kind(value.step)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return kind, *(_kind(getattr(value, field.name)) for field in dataclasses.fields(value) if field.compare)
+    return (kind,)
 
 
 def _text(leaf: LeafKey) -> str:
@@ -207,7 +227,7 @@ class Parameters:
             hash(value)
         except TypeError:
             raise TraceError(f"static argument {name} is a {type(value).__name__}, which is not hashable") from None
-        return Static(key, name, type(value), value)
+        return Static(key, name, _kind(value), value)
 
     def bind(self, static: tuple[Static, ...]) -> Callable[..., Any]:
         """The function of the dynamic arguments alone."""
