@@ -123,23 +123,26 @@ def reduced(ufunc: np.ufunc, array: Any, axis: Any, dtype: Any, keepdims: Any, i
     neutral = ASSOCIATIVE[ufunc]
     if neutral is None and ufunc in (np.fmax, np.fmin) and x.value.type.dtype.kind == "float":
         neutral = np.nan  # which both leave out
+    begun = initial is not NO and initial is not None
+    if neutral is None and begun:
+        neutral = initial  # what is joined with it more than once is the same
     if where is not True:
-        start = initial if initial is not NO and initial is not None else neutral
-        if start is None:
+        if neutral is None:
             raise ShapeError("where= may leave nothing: give initial=")
-        x = _spread_where(x, where, start)
+        x = _spread_where(x, where, neutral)
     axes = axes_of(x, axis)
     empty = [i for i in axes if x.shape[i] == 0]
     if empty:
         if neutral is None:
             raise ShapeError(f"{x.value.type} has no elements along axis {empty[0]}")
         kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-        x = broadcast_to(constant(x.state, x.dtype.type(neutral)), kept)
+        none = neutral if is_tracer(neutral) else constant(x.state, x.dtype.type(neutral))
+        x = broadcast_to(none, kept)
     if ufunc in (np.gcd, np.hypot) and all(x.shape[i] == 1 for i in axes):
         x = traced(ufunc(x, x.dtype.type(0)))  # of one element too it is not negative
     for i in axes:
         x = whole(x, i, ufunc)
-    if initial is not NO and initial is not None:
+    if begun:
         x = traced(ufunc(x, initial))
     if flag(keepdims):
         return x

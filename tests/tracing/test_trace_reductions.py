@@ -9,6 +9,7 @@ import pytest
 
 import graphc
 from graphc.errors import DTypeError
+from graphc.tracing.scans import ASSOCIATIVE
 from tests.support.operands import B, H, M, N, T, X
 from tests.support.tracing import assert_same
 
@@ -141,3 +142,29 @@ def test_a_ufunc_of_floats_has_no_results_of_another_dtype(ufunc: Any, dtype: An
         with pytest.raises(DTypeError, match="cannot be of dtype"):
             graphc.trace(lambda x, fn=fn: fn(x, dtype=dtype), x)
         np.testing.assert_allclose(graphc.compile(lambda x, fn=fn: fn(x), device="numpy")(x), fn(x), rtol=1e-6)
+
+
+MASK = np.array([[True, False, True], [False, False, False]])
+TRUTHS = np.array([[True, True, False], [False, True, True]])
+REDUCED = [
+    *((u, np.array([[1, 2, 3], [4, 5, 6]], np.float32), 1.5) for u in ASSOCIATIVE if "ff->f" in u.types),
+    *((u, np.array([[1, 2, 3], [4, 5, 6]], np.int32), 5) for u in ASSOCIATIVE if "ii->i" in u.types),
+    *(
+        (u, MASK.T[:2, :2].repeat(2, 1)[:, :3], k)
+        for u in (np.logical_and, np.logical_or, np.logical_xor)
+        for k in (True, False)
+    ),
+]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("ufunc", "x", "initial"), REDUCED)
+def test_what_is_masked_counts_nothing(ufunc: Any, x: Any, initial: Any, axis: int) -> None:
+    """Neither it nor the initial value once more, and without elements the initial value is the result."""
+    for masked, array in ((MASK, x), (True, x), (MASK[:, :0], x[:, :0])):
+
+        def reduced(x: Any, masked: Any = masked) -> Any:
+            return ufunc.reduce(x, axis=axis, where=masked, initial=initial)
+
+        found = np.asarray(graphc.compile(reduced, device="numpy")(array))
+        np.testing.assert_allclose(found, reduced(array), rtol=1e-6)
