@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import ArgumentError, IndexRangeError, ShapeError, TraceError
 from graphc.ir.types import broadcast_shapes, f32, i32, normalize_axis
 from graphc.tracing import advice
-from graphc.tracing.core import as_array, constant, emit, is_tracer, owner
+from graphc.tracing.core import as_array, constant, emit, is_tracer, of_several, owner
 from graphc.tracing.promote import as_type, cast, common_dtype, converted
 from graphc.tracing.reductions import no_out, traced
 from graphc.tracing.selection import clip, gathered
@@ -51,7 +51,11 @@ def block(arrays: Any) -> Any:
 
 
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    """np.piecewise: the function of the last condition that holds; 0 where none does."""
+    """np.piecewise: the function of the last condition that holds; 0 where none does.
+
+    A function is called on the whole array, where NumPy gives it the elements that it counts for. Raises TraceError
+    where that may differ: for one that makes an element of several.
+    """
     t = traced(x)
     conditions = condlist if isinstance(condlist, list | tuple) and len(condlist) and (
         np.ndim(condlist[0]) or not t.ndim
@@ -67,8 +71,20 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
         raise ShapeError(f"{len(conditions)} conditions need as many functions, or one more, got {count}")
     made: Any = np.zeros_like(t)
     for condition, function in zip(conditions, funclist, strict=True):
-        value = function(t, *args, **kw) if callable(function) else function
+        value = _of_each(function, t, args, kw) if callable(function) else function
         made = np.where(condition, converted(t.state, value, t.value.type.dtype), made)
+    return made
+
+
+def _of_each(function: Callable[..., Any], x: Tracer, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+    """The function of an array that has to make each element of one."""
+    before = len(x.state.builder.nodes)
+    made = function(x, *args, **kw)
+    if several := of_several(x.state.builder.nodes[before:], [x.value]):
+        raise TraceError(
+            f"a function has {', '.join(several)}, which is more than one element's, and np.piecewise gives it those "
+            "alone for which its condition holds: write np.where(condition, made, 0) with what it makes of the array"
+        )
     return made
 
 

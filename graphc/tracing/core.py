@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from graphc.errors import TraceError
+from graphc.ir.graph import Node, Value
 from graphc.ir.op import Op
 from graphc.ir.types import DType, NDArray, check_plain, dtype_of, narrow
 from graphc.ops import by_name
@@ -28,12 +29,33 @@ __all__ = [
     "is_tracer",
     "is_weak",
     "located",
+    "of_several",
     "owner",
     "require_functions",
     "running",
     "untraced",
     "wrapping",
 ]
+
+
+SPREAD: Final = frozenset(("broadcast_to", "cast"))
+"""Operations that change no element, beside those of single elements."""
+
+
+def of_several(nodes: Iterable[Node], values: Iterable[Value]) -> list[str]:
+    """Names of the ops that make an element of several of the values, or of one at another place: max, cumsum, flip.
+
+    What is picked out of another array by indices that come of the values is made of one element.
+    """
+    made, found = set(values), set()
+    for node in nodes:
+        if made.isdisjoint(node.inputs):
+            continue
+        read = [v for k, v in enumerate(node.inputs) if k != node.op.indices]
+        if not (node.op.elementwise or node.op.name in SPREAD or made.isdisjoint(read)):
+            found.add(node.op.name)
+        made.update(node.outputs)
+    return sorted(found)
 
 
 def owner(operands: Sequence[Any]) -> Trace:

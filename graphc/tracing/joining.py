@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc.errors import GraphcError, TraceError
 from graphc.tracing.aliases import fresh
-from graphc.tracing.core import current, is_tracer, located
+from graphc.tracing.core import current, is_tracer, located, of_several
 from graphc.tracing.promote import as_type
 from graphc.tracing.reductions import traced
 from graphc.tracing.shaping import reshape, stack
@@ -34,8 +34,6 @@ MATH: Final = {
 }
 """Functions of math whose results are numbers, and those of NumPy that are them."""
 
-SPREAD: Final = frozenset(("broadcast_to", "cast"))
-"""Operations that change no element, beside those of single elements."""
 _lock: Final = threading.Lock()
 _own: Final[dict[str, Any]] = {name: getattr(np, name) for name in NAMES}
 _running: list[int] = [0]
@@ -104,13 +102,10 @@ def _vectorized(self: np.vectorize, *args: Any, **kwargs: Any) -> Any:
         given = np.broadcast_arrays(*args, *kwargs.values())
         before = len(trace.builder.nodes)
         made = self.pyfunc(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
-        joining = {n.op.name for n in trace.builder.nodes[before:] if not (n.op.elementwise or n.op.name in SPREAD)}
-        if joining:
-            raise TraceError(
-                f"its function has {', '.join(sorted(joining))}, which is more than one element's: call it"
-            )
-        several = made if isinstance(made, tuple) else (made,)
-        results: list[Any] = [np.broadcast_to(traced(one), given[0].shape) for one in several]
+        if several := of_several(trace.builder.nodes[before:], [x.value for x in map(traced, given)]):
+            raise TraceError(f"its function has {', '.join(several)}, which is more than one element's: call it")
+        parts = made if isinstance(made, tuple) else (made,)
+        results: list[Any] = [np.broadcast_to(traced(one), given[0].shape) for one in parts]
         return tuple(results) if isinstance(made, tuple) else results[0]
     except GraphcError as error:
         raise located(error, "vectorize") from None

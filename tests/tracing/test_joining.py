@@ -51,6 +51,39 @@ def test_arrays_of_traced_values(name: str) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+PIECES: dict[str, Callable[[Any], Any]] = {
+    "of an element": lambda v: np.clip(v, 0, 1) ** 2 + np.sum(np.arange(3)),
+    "of a table": lambda v: np.interp(v, np.arange(3.0) - 2, np.arange(3.0) ** 2),
+}
+MIXED: dict[str, Callable[[Any], Any]] = {
+    "greatest": lambda v: v.max() + 0 * v,
+    "mean": lambda v: v - v.mean(),
+    "sums": np.cumsum,
+    "turned": lambda v: v[::-1],
+    "ordered": np.sort,
+    "in the end": lambda v: (v * np.abs(v)) / np.linalg.norm(v),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_pieces_are_numpys(name: str) -> None:
+    def pieces(v: Any) -> Any:
+        return np.piecewise(v, [v < 1, v > 1.5], [PIECES[name], lambda v: -v, 7])
+
+    np.testing.assert_allclose(np.asarray(graphc.compile(pieces, device="numpy")(V)), pieces(V), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_functions_of_an_element_that_take_several_are_refused(name: str) -> None:
+    def pieces(v: Any) -> Any:
+        return np.piecewise(v, [v < 1], [MIXED[name], 0])
+
+    with pytest.raises(graphc.TraceError, match=r"piecewise: .*more than one element's.*np\.where"):
+        graphc.compile(pieces, device="numpy")(V)
+    with pytest.raises(graphc.TraceError, match=r"vectorize: .*more than one element's"):
+        graphc.compile(lambda v: np.vectorize(MIXED[name])(v), device="numpy")(V)
+
+
 def test_gradients_pass() -> None:
     gradient = graphc.grad(lambda v: np.sum(np.array([v[0] ** 2, v[1], 3.0])))(V)
     np.testing.assert_allclose(np.asarray(gradient), [0, 1, 0, 0, 0, 0, 0], atol=1e-6)
