@@ -302,7 +302,7 @@ def _pad_constant(x: Tracer, widths: list[tuple[int, int]], values: Any) -> Trac
     fills = np.broadcast_to(np.asarray(values), (x.ndim, 2))
     if x.ndim == 0 or not any(low or high for low, high in widths):
         return x
-    if (fills == fills.flat[0]).all():
+    if len({fill.tobytes() for fill in fills.flat}) == 1:  # the same bits: 0.0 is not -0.0
         return _pad_node(x, tuple(w[0] for w in widths), tuple(w[1] for w in widths), fills.flat[0])
     none = [0] * x.ndim
     for axis, (width, fill) in enumerate(zip(widths, fills, strict=True)):

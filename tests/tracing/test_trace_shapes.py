@@ -77,6 +77,7 @@ SHAPES: dict[str, Any] = {
         np.pad(t[0], ((1, 2), (2, 1)), constant_values=((1, 2), (3, 4))),
         np.pad(t, 0),
         np.pad(t[0, 0], (1, 0), constant_values=-np.inf),
+        np.copysign(1, np.pad(t[0, 0], 1, constant_values=(0.0, -0.0))),
     ),
     "pad modes": lambda t: tuple(
         np.pad(t, ((1, 1), (2, 0), (0, 3)), mode=m) for m in ("edge", "reflect", "symmetric", "wrap")
