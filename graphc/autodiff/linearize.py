@@ -87,8 +87,11 @@ def back_from(
     flags: Value,
 ) -> Sequence[Value]:
     """The results of the loop that goes back from where a loop ended: it counts down from the steps that were made,
-    takes rows of `stacks`, and ends at the first one. flags: whether the loop went on, of each step."""
+    takes rows of `stacks`, and ends at the first one. flags: whether the loop went on, of each step. Of a loop that
+    makes none, what was carried is the result."""
     length = node.attrs["length"]
+    if not length:
+        return carried
     went: Any = np.any(np.reshape(wrap(builder, flags), (length, -1)), axis=1)
     last: Any = np.sum(went.astype(np.int32), dtype=np.int32) - np.int32(1)
     body = Builder(builder.source)

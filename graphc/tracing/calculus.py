@@ -265,11 +265,23 @@ def sinc(x: Any) -> Any:
     t = traced(x)
     t = cast(t, inexact(t.value.type.dtype))
     angle = emit("mul", t, scalar(t, math.pi))
-    zero = emit("eq", t, scalar(t, 0))
-    safe = emit("where", zero, scalar(t, 1), angle)
-    # Near 0 the sine is its argument: there the gradient is that of 1 - angle ** 2 / 6.
-    near = emit("sub", scalar(t, 1), emit("div", emit("mul", angle, angle), scalar(t, 6)))
-    return emit("where", zero, near, emit("div", emit("sin", safe), safe))
+    near = emit("lt", emit("abs", angle), scalar(t, 1))
+    # The derivatives of a quotient cancel near 0; those of the series do not.
+    small = emit("where", near, angle, scalar(t, 0))
+    square = emit("mul", small, small)
+    series = scalar(t, 0)
+    for k in reversed(range(_sinc_terms(float(np.finfo(t.value.type.dtype.numpy).eps)))):
+        series = emit("add", emit("mul", series, square), scalar(t, (-1) ** k / math.factorial(2 * k + 1)))
+    far = emit("where", near, scalar(t, 1), angle)
+    return emit("where", near, series, emit("div", emit("sin", far), far))
+
+
+def _sinc_terms(eps: float) -> int:
+    """Terms of the series of sin(a) / a that count for |a| < 1, in its second derivative too."""
+    count = 1
+    while 2 * count * (2 * count - 1) / math.factorial(2 * count + 1) > eps / 2:
+        count += 1
+    return count
 
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:

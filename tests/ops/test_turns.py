@@ -189,3 +189,28 @@ def test_what_needs_a_bound_says_so() -> None:
         graphc.compile(lambda x: slope(np.int32(3) + x[0, 0].astype(np.int32), x, None), device="numpy")(X)
     with pytest.raises(TraceError, match="never ends"):
         graphc.compile(lambda x: graphc.while_loop(lambda s: True, lambda s: s + 1, x), device="numpy")(X)
+
+
+@pytest.mark.parametrize(("device", "passes"), [("numpy", ()), ("wgpu", graphc.passes.DEFAULT)])
+def test_a_loop_of_no_turns_hands_its_cotangents_on(device: str, passes: Any) -> None:
+    ways: Any = {"device": device, "passes": passes}
+
+    def repeated(x: Any, w: Any) -> Any:
+        return graphc.while_loop(lambda s: s > 1, lambda s: s / 2 * w, x, max_steps=0) * 3
+
+    def bounded(x: Any, w: Any) -> Any:
+        return graphc.fori_loop(0, w.astype(np.int32), lambda i, s: s * w + i, x, max_steps=0) * 3
+
+    def inner(x: Any, w: Any) -> Any:
+        return graphc.scan(lambda c, _: (repeated(c, w), None), x, None, length=2)[0] / 3
+
+    x, w = np.float32(5), np.float32(2)
+    for fn in (repeated, bounded, inner):
+        one = graphc.compile(graphc.grad(fn, argnums=(0, 1)), **ways)
+        assert [float(g) for g in one(x, w)] == [3, 0]
+        twice = graphc.compile(graphc.grad(lambda x, w, fn=fn: graphc.grad(fn)(x * x, w)), **ways)
+        assert float(twice(x, w)) == 0
+        many = graphc.compile(graphc.vmap(graphc.grad(fn), in_axes=(0, None)), **ways)
+        np.testing.assert_array_equal(np.asarray(many(x + np.arange(3, dtype=np.float32), w)), [3, 3, 3])
+        tangent = graphc.compile(lambda x, w, fn=fn: graphc.jvp(fn, (x, w), (x, w))[1], **ways)
+        assert float(tangent(x, w)) == 15
