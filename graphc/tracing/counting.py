@@ -158,17 +158,36 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         beside = emit("add", place, scalar(place, 1))
         x0, x1 = (emit("take", points, i, axis=0, clamp=True) for i in (place, beside))
         y0, y1 = (emit("take", values, i, axis=0, clamp=True) for i in (place, beside))
-        width = emit("sub", x1, x0)
-        flat = emit("eq", width, scalar(width, 0))
-        slope = emit("div", emit("sub", y1, y0), emit("where", flat, scalar(width, 1), width))
-        made = emit("add", emit("mul", slope, emit("sub", at, x0)), y0)
-        made = emit("where", emit("eq", at, x1), y1, made)
+        made = _on_line(at, x0, x1, y0, y1)
     begin, end = reshape(part(points, 0, 0, 1), ()), reshape(part(points, 0, n - 1, n), ())
     before = first if left is None else converted(trace, left, common)
     after = last if right is None else converted(trace, right, common)
     made = emit("where", emit("lt", at, begin), before, made)
     made = emit("where", emit("gt", at, end), after, made)
     return emit("where", emit("isnan", at), at, made)
+
+
+def _on_line(at: Tracer, x0: Tracer, x1: Tracer, y0: Tracer, y1: Tracer) -> Tracer:
+    """The line through two points, at places between them: from the first point, or from the second where that is NaN.
+
+    Where both are NaN it is the height that both points have, if they have the same, and at a point always that point's
+    own. The gradient goes through what is taken alone: an infinite slope that is not does not reach it.
+    """
+    zero, one = scalar(at, 0), scalar(at, 1)
+    across, up = emit("sub", x1, x0), emit("sub", y1, y0)
+    steep = emit("div", up, emit("where", emit("eq", across, zero), one, across))
+    steep = emit("stop_gradient", steep)
+    second = emit("isnan", emit("add", emit("mul", steep, emit("sub", at, x0)), y0))
+    neither = emit("and", second, emit("isnan", emit("add", emit("mul", steep, emit("sub", at, x1)), y1)))
+    first_point = emit("and", second, emit("eq", at, x0))
+    last_point = emit("eq", at, x1)
+    held = emit("or", first_point, emit("and", neither, emit("eq", y0, y1)))
+    held = emit("or", held, last_point)
+    across = emit("where", emit("or", held, emit("eq", across, zero)), one, across)
+    slope = emit("div", emit("where", held, zero, up), across)
+    step = emit("where", held, zero, emit("sub", at, emit("where", second, x1, x0)))
+    line = emit("add", emit("mul", slope, step), emit("where", second, y1, y0))
+    return emit("where", held, emit("where", last_point, y1, y0), line)
 
 
 TABLE: Final[dict[Any, Callable[..., Any]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +11,16 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.errors import ShapeError
 from tests.support.tracing import assert_same
 
 WAYS = {"numpy": ("numpy", ()), "wgpu": ("wgpu", ()), "wgpu passes": ("wgpu", graphc.passes.DEFAULT)}
+
+untyped: Any = np
+"""NumPy for arguments that its types leave out."""
+
+NEWEST = "m.ndim != 1" in inspect.getsource(np.cov)
+"""Whether this NumPy turns one row, too, where rowvar is false."""
 
 
 def results(fn: Callable[..., Any], way: str, *args: Any) -> list[Any]:
@@ -41,3 +50,40 @@ def test_sinc_and_its_derivatives_hold_near_0(way: str) -> None:
     np.testing.assert_allclose(found[0], np.sinc(x.astype(np.float64)), rtol=1e-6)
     np.testing.assert_allclose(found[1], first, rtol=1e-5)
     np.testing.assert_allclose(found[2], second, rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_interp_between_points_that_are_no_numbers(way: str) -> None:
+    inf, nan = np.inf, np.nan
+    cases = (
+        ([0, 1, 2], [1, inf, 3], [0, 0.5, 1, 1.5, 2, 3]),
+        ([0, 1, 2], [-inf, inf, inf], [-1, 0, 0.5, 1, 1.5, 2]),
+        ([-inf, 0, 1, inf], [1, 2, 3, 4], [-inf, -5, 0, 0.5, 1, 7, inf, nan]),
+        ([-inf, inf], [2, 2], [-inf, 0, inf]),
+        ([-inf, inf], [2, 3], [-inf, 0, inf]),
+        ([0, 1, 2, 3], [1, nan, 3, 4], [0, 0.5, 1, 1.5, 2, 2.5, 3]),
+        ([0, 1, 1, 2], [1, 2, 3, 4], [0.5, 1, 1.5]),
+    )
+    for case in cases:
+        xp, fp, x = (np.array(v, np.float32) for v in case)
+        with np.errstate(all="ignore"):
+            wanted = np.interp(x, xp, fp)
+        np.testing.assert_array_equal(results(np.interp, way, x, xp, fp)[0], wanted.astype(np.float32))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_gradient_of_interp_is_that_of_the_line_that_is_taken(way: str) -> None:
+    def total(x: Any, xp: Any, fp: Any) -> Any:
+        return np.sum(np.interp(x, xp, fp))
+
+    slopes = graphc.grad(total, argnums=(0, 1, 2))
+    f32 = np.float32
+    x, xp, fp = np.array([0, 0.5, 1, 1.25], f32), np.array([0, 1, 2], f32), np.array([1, 3, 4], f32)
+    dx, dxp, dfp = results(slopes, way, x, xp, fp)
+    np.testing.assert_allclose(dx, [2, 2, 1, 1])
+    np.testing.assert_allclose(dxp, [-2 - 1, -1 - 1 - 0.75, -0.25])
+    np.testing.assert_allclose(dfp, [1.5, 0.5 + 1 + 0.75, 0.25])
+    outer = np.array([-np.inf, 0, 1, np.inf], f32)
+    dx, _, dfp = results(slopes, way, np.array([-5, 0.5, 7], f32), outer, np.array([1, 2, 3, 4], f32))
+    np.testing.assert_allclose(dx, [0, 1, 0])
+    np.testing.assert_allclose(dfp, [0, 1.5, 1.5, 0])
