@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError, TraceError
-from graphc.ir.types import DType, bool_, dtype_of, i32, u32, x64_enabled
+from graphc.ir.types import DType, bool_, dtype_of, f16, f32, i32, u32, x64_enabled
 from graphc.tracing import advice
 from graphc.tracing.core import constant, emit, is_tracer, is_weak, owner
 from graphc.tracing.promote import cast, converted, kind_of, loop_dtypes, mixes_signs, requested
@@ -276,12 +276,21 @@ def _exp2(x: Tracer) -> Tracer:
 
 
 def _ldexp(x: Tracer, n: Tracer) -> Tracer:
-    """x * 2 ** n in two steps, neither of which leaves the range where the result does not."""
+    """x * 2 ** n in three steps, none of which leaves the range, nor rounds what a later one rounds again."""
     dtype = x.value.type.dtype
-    half = emit("shift_right", n, scalar(n, 1))
-    rest = emit("sub", n, half)
-    first, second = (emit("pow", scalar(x, 2), cast(k, dtype)) for k in (half, rest))
-    return emit("mul", emit("mul", x, first), second)
+    if dtype == f16:
+        return cast(_ldexp(cast(x, f32), n), f16)
+    info = np.finfo(dtype.numpy)
+    most, least = int(info.maxexp) - 1, int(info.minexp)
+    down = least + int(info.nmant) + 1  # what is below the smallest normal number after it is 0 after the next one
+    for _ in range(2):
+        above, below = emit("gt", n, scalar(n, most)), emit("lt", n, scalar(n, least))
+        taken = emit("where", above, scalar(n, most), emit("where", below, scalar(n, down), scalar(n, 0)))
+        factor = emit("where", below, scalar(x, 2.0**down), scalar(x, 1))
+        x = emit("mul", x, emit("where", above, scalar(x, 2.0**most), factor))
+        n = emit("sub", n, taken)
+    n = emit("minimum", emit("maximum", n, scalar(n, least)), scalar(n, most))
+    return emit("mul", x, emit("pow", scalar(x, 2), cast(n, dtype)))
 
 
 def _gcd(a: Tracer, b: Tracer) -> Tracer:

@@ -87,3 +87,31 @@ def test_the_gradient_of_interp_is_that_of_the_line_that_is_taken(way: str) -> N
     dx, _, dfp = results(slopes, way, np.array([-5, 0.5, 7], f32), outer, np.array([1, 2, 3, 4], f32))
     np.testing.assert_allclose(dx, [0, 1, 0])
     np.testing.assert_allclose(dfp, [0, 1.5, 1.5, 0])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ldexp_reaches_every_number_and_saturates(way: str) -> None:
+    f32 = np.float32
+    x = np.array([0, -0.0, 1, -1.75, 1.9999999, 1e-45, -1e-38, 3e38, 1e-20, np.inf, -np.inf, np.nan], f32)
+    n = np.concatenate([np.arange(-300, 301, 7), [-150, -149, -127, -126, 127, 128, 256, -(10**9), 10**9]])
+    n = np.concatenate([n, [np.iinfo(np.int32).min, np.iinfo(np.int32).max]]).astype(np.int32)[:, None]
+    with np.errstate(all="ignore"):
+        wanted = np.ldexp(x, n)
+        flushed = np.ldexp(np.where(np.abs(x) < np.finfo(f32).tiny, np.copysign(f32(0), x), x), n)
+    found = results(np.ldexp, way, x, n)[0]
+    assert found.dtype == f32
+    assert (np.signbit(found) == np.signbit(wanted))[~np.isnan(wanted)].all()
+    # A device may take a subnormal number for 0.
+    equal = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (found == flushed)
+    assert (equal | ((found == 0) & (np.abs(wanted) < np.finfo(f32).tiny))).all()
+    if way == "numpy":
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_ldexp_of_half_precision_is_computed_in_single() -> None:
+    x, n = np.array([0, 1.5, 65504, 6e-8, -np.inf], np.float16), np.arange(-60, 60, 3, np.int32)[:, None]
+    with np.errstate(all="ignore"):
+        wanted = np.ldexp(x, n)
+    found = results(np.ldexp, "numpy", x, n)[0]
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, wanted)
