@@ -141,7 +141,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     """np.unwrap."""
     x = traced(p)
     axis = normalize_axis(axis, x.ndim)
-    whole = x.value.type.dtype.kind != "float" and isinstance(period, int)
+    whole = x.value.type.dtype.kind != "float" and isinstance(period, int | np.integer)
     if not whole:
         x = cast(x, inexact(x.value.type.dtype))
     steps: Any = diff(x, axis=axis)
@@ -173,7 +173,7 @@ def cov(
         raise TraceError("dtype= cannot be traced: write .astype on the argument")
     rows = _variables(m, rowvar)
     if y is not None:
-        rows = concatenate((rows, _variables(y, rowvar)), 0)
+        rows = concatenate((rows, _variables(y, rowvar, one_row_stays=True)), 0)
     rows = cast(rows, inexact(rows.value.type.dtype))
     less = (0 if bias else 1) if ddof is None else int(ddof)
     if ddof is not None and ddof != less:
@@ -194,7 +194,7 @@ def cov(
         total = np.sum(weights)
         mean = np.sum(values * weights, axis=1, keepdims=True) / total
         inner = 1 if aweights is None else np.sum(weights * cast(traced(aweights), rows.value.type.dtype)) / total
-        factor = total - less * inner
+        factor = np.maximum(total - less * inner, 0)
         apart = values - mean
         other = apart * weights
     made = apart @ other.T
@@ -213,13 +213,14 @@ def _check_weights(weights: Any, what: str, count: int) -> None:
         raise ArgumentError(f"{what} hold what is no integer: they count, and aweights weigh")
 
 
-def _variables(m: Any, rowvar: bool) -> Tracer:
+def _variables(m: Any, rowvar: bool, one_row_stays: bool = False) -> Tracer:
+    """Rows of observations, one for each variable."""
     x = traced(m)
     if x.ndim > 2:
         raise ShapeError(f"{x.value.type} has {x.ndim} axes: needs one or two")
     if x.ndim < 2:
         return reshape(x, (1, x.size))
-    return x if rowvar or x.shape[0] == 1 else moveaxis(x, 0, 1)
+    return x if rowvar or (one_row_stays and x.shape[0] == 1) else moveaxis(x, 0, 1)
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, bias: Any = NO, ddof: Any = NO, *, dtype: Any = None) -> Any:

@@ -115,3 +115,28 @@ def test_ldexp_of_half_precision_is_computed_in_single() -> None:
     found = results(np.ldexp, "numpy", x, n)[0]
     assert found.dtype == np.float16
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("rowvar", [True, False])
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (3, 1), (2, 3), (1, 1)])
+def test_cov_of_one_row_is_of_one_observation(shape: tuple[int, ...], rowvar: bool) -> None:
+    x = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape) ** 2
+    wanted = np.cov(x, rowvar=rowvar, ddof=0)
+    if NEWEST:
+        found = results(lambda x: np.cov(x, rowvar=rowvar, ddof=0), "numpy", x)[0]
+        assert found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    # The rows of a second argument are taken as they were, where there is one of them.
+    assert_same(lambda x: np.cov(x, x * x, ddof=0), x)
+
+
+def test_cov_of_one_variable_beside_another_of_one_row() -> None:
+    x, y = np.array([[1], [2], [4]], np.float32), np.array([[3, 1, 2]], np.float32)
+    assert_same(lambda x, y: np.cov(x, y, rowvar=False), x, y)
+
+
+def test_cov_of_too_few_weighted_observations_has_no_number() -> None:
+    x = np.array([[1, 2, 4], [3, 1, 2]], np.float32)
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        wanted = np.cov(x, fweights=[1, 0, 1], ddof=3)
+    np.testing.assert_array_equal(results(lambda x: np.cov(x, fweights=[1, 0, 1], ddof=3), "numpy", x)[0], wanted)
