@@ -166,6 +166,23 @@ def _power(x: Tracer, y: Tracer) -> Tracer:
     return emit("pow", x, y)
 
 
+def _float_power(x: Tracer, y: Tracer) -> Tracer:
+    """x ** y, which for a half is no square root in NumPy: of -inf it is inf, and of -0 it is 0."""
+    held = y.state.builder.constants.get(y.value)
+    half = held is not None and held.size == 1 and held.ndim <= x.ndim and held.item() == 0.5
+    return emit("sqrt", _of_power(x)) if half else _power(x, y)
+
+
+def _of_power(x: Tracer) -> Tracer:
+    """`x` with 0 for -0 and inf for -inf: of these a power to a half is not the root, but that of the others.
+
+    -0 becomes 0 by a sum, in which the gradient is that of x itself.
+    """
+    square = emit("stop_gradient", emit("mul", x, x))
+    zero = emit("where", emit("eq", x, scalar(x, 0)), emit("add", x, square), x)
+    return emit("where", emit("eq", x, scalar(x, -math.inf)), scalar(x, math.inf), zero)
+
+
 def _constant_power(x: Tracer, power: float) -> Tracer | None:
     floats = x.value.type.dtype.kind == "float"
     if power == 1:
@@ -176,7 +193,7 @@ def _constant_power(x: Tracer, power: float) -> Tracer | None:
     if floats and power == 0.5:
         return emit("sqrt", x)
     if floats and power == -0.5:
-        return emit("rsqrt", x)
+        return emit("rsqrt", _of_power(x))
     if floats and power == -1:
         return emit("div", scalar(x, 1), x)
     if floats and power == -2:
@@ -332,7 +349,7 @@ RULES: Final[dict[Any, Rule]] = {
     np.divmod: _divmod,
     np.modf: _modf,
     np.power: _power,
-    np.float_power: _power,
+    np.float_power: _float_power,
     np.negative: node("neg"),
     np.positive: _itself,
     np.conjugate: _itself,

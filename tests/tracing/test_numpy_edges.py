@@ -140,3 +140,23 @@ def test_cov_of_too_few_weighted_observations_has_no_number() -> None:
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="Degrees of freedom"):
         wanted = np.cov(x, fweights=[1, 0, 1], ddof=3)
     np.testing.assert_array_equal(results(lambda x: np.cov(x, fweights=[1, 0, 1], ddof=3), "numpy", x)[0], wanted)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_powers_of_signed_zeros_and_infinities(way: str) -> None:
+    x = np.array([-np.inf, -0.0, 0, -2, 0.25, 4, np.inf, np.nan], np.float32)
+    for power in (-3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 2, 3, 4):
+        for fn in (lambda x, n=power: x**n, lambda x, n=power: np.power(x, n), lambda x, n=power: np.float_power(x, n)):
+            with np.errstate(all="ignore"):
+                wanted = np.asarray(fn(x), np.float32)
+            found = results(fn, way, x)[0]
+            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+            assert (np.signbit(found) == np.signbit(wanted))[~np.isnan(wanted)].all(), power
+
+
+def test_the_gradient_of_a_root_is_that_of_the_power() -> None:
+    x = np.array([0.25, 4, 0, np.inf], np.float32)
+    found = results(graphc.grad(lambda x: np.sum(x**-0.5)), "numpy", x)[0]
+    np.testing.assert_allclose(found, [-4, -0.0625, -np.inf, 0])
+    found = results(graphc.grad(lambda x: np.sum(np.float_power(x, 0.5))), "numpy", x)[0]
+    np.testing.assert_allclose(found, [1, 0.25, np.inf, 0])
