@@ -147,6 +147,10 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Trac
     return cast(search(edges.as_strong(), values.as_strong(), side == "right"), dtype_of(np.int64))
 
 
+_LISTED: Final = 1 << 16
+"""Places that are listed for each count of elements that are no NaN; more of them are computed, in single precision."""
+
+
 _METHODS: Final = {"linear", "lower", "higher", "nearest", "midpoint"}
 
 
@@ -181,8 +185,10 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
     line = ordered(rows)
     flat: Any
     last: Any = n - 1
-    if whole and known is not None:
-        flat = np.reshape(known.astype(np.float64), (-1,))  # as NumPy, which has float32 places for float32 only
+    if known is not None:  # places are counted as NumPy counts them, in single for what is single alone
+        known = np.reshape(known.astype(np.promote_types(known.dtype, np.float32)), (-1,))
+    if known is not None and (whole or not ignoring):
+        flat = known
     else:
         place = converted(x.state, q if known is None else known.astype(wide.numpy), wide).as_strong()
         flat = reshape(place, (place.size,))
@@ -194,14 +200,15 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
         last = np.maximum(count - 1, 0)
     elif missing is not None:
         missing = part(missing, missing.ndim - 1, n - 1, n)  # NaN goes last, so it is there if anywhere
-    virtual = flat * last
-    lower, upper = np.floor(virtual), np.ceil(virtual)
-    if method == "lower":
-        upper = lower
-    elif method == "higher":
-        lower = upper
-    elif method == "nearest":
-        lower = upper = np.rint(virtual)
+    if missing is not None and ignoring and known is not None and _rounds(known, n) and n * known.size < _LISTED:
+        # As many elements are left as only the numbers say: a list has the places for each count.
+        counts = np.arange(n + 1).clip(1).astype(known.dtype)[:, None] - known.dtype.type(1)
+        lower, upper, share = (
+            emit("take", constant(x.state, v), cast(np.squeeze(present, -1), i32), axis=0, clamp=True)
+            for v in _places(counts * known, method, x.dtype)
+        )
+    else:
+        lower, upper, share = _places(flat * last, method, x.dtype)
 
     def at(where: Any) -> Any:
         ids = np.broadcast_to(where, (*rows.shape[:-1], flat.size)).astype(np.int32)
@@ -209,7 +216,6 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
 
     found: Any = at(lower)
     if method in ("linear", "midpoint"):
-        share = (virtual - lower if method == "linear" else np.where(upper > lower, 0.5, 0)).astype(x.dtype)
         above = at(upper)
         found = _between(found, above, share)
     if missing is not None:
@@ -217,6 +223,24 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignoring: b
     made = moveaxis(cast(found, x.value.type.dtype), -1, 0)
     made = reshape(made, (*shape, *made.shape[1:]))
     return reshape(made, (*shape, *kept)) if flag(keepdims) else made
+
+
+def _rounds(shares: Any, count: int) -> bool:
+    """Whether a share of so many elements may be no number of single precision."""
+    return count >= 1 << 16 or bool((shares * 256 % 1 != 0).any())
+
+
+def _places(virtual: Any, method: str, dtype: Any) -> tuple[Any, Any, Any]:
+    """The places before and after one between elements, and how far it is from the first to the second."""
+    lower, upper = np.floor(virtual), np.ceil(virtual)
+    if method == "lower":
+        upper = lower
+    elif method == "higher":
+        lower = upper
+    elif method == "nearest":
+        lower = upper = np.rint(virtual)
+    share = np.where(upper > lower, 0.5, 0) if method == "midpoint" else virtual - lower
+    return lower, upper, share.astype(dtype)
 
 
 def _between(low: Any, high: Any, share: Any) -> Any:

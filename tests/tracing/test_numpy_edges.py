@@ -160,3 +160,36 @@ def test_the_gradient_of_a_root_is_that_of_the_power() -> None:
     np.testing.assert_allclose(found, [-4, -0.0625, -np.inf, 0])
     found = results(graphc.grad(lambda x: np.sum(np.float_power(x, 0.5))), "numpy", x)[0]
     np.testing.assert_allclose(found, [1, 0.25, np.inf, 0])
+
+
+@pytest.mark.parametrize("method", ["linear", "lower", "higher", "nearest", "midpoint"])
+def test_quantiles_stand_where_numpy_puts_them(method: Any) -> None:
+    x = np.arange(101, dtype=np.float32) ** 2
+    few = np.where(np.arange(101) % 3 == 1, np.nan, x)
+    shares = np.arange(101)
+
+    def taken(x: Any, few: Any) -> Any:
+        tenths = shares / 1000 * 7
+        return (
+            np.percentile(x, shares, method=method),
+            np.quantile(x, tenths, method=method),
+            np.quantile(x, tenths.astype(np.float32), method=method),
+            np.nanpercentile(few.reshape(1, -1), shares, axis=1, method=method),
+            np.nanquantile(few, tenths, method=method),
+            np.nanquantile(np.stack([few, x, few * np.nan]), 0.29, axis=1, method=method),
+            np.nanpercentile(few, 29, method=method),
+            np.percentile(few, shares, method=method),
+            [np.percentile(x[:n], 29, method=method) for n in (1, 2, 30, 100)],
+        )
+
+    with pytest.warns(RuntimeWarning, match="All-NaN"):
+        assert_same(taken, x, few, rtol=1e-6)
+    np.testing.assert_array_equal(
+        results(lambda x: np.percentile(x, shares, method=method), "wgpu passes", x)[0],
+        np.percentile(x, shares, method=method).astype(np.float32),
+    )
+
+
+def test_medians_are_in_the_middle() -> None:
+    x = np.array([[3, 1, np.nan, 2, 5, 8], [4, 1, 2, 7, 9, 1]], np.float32)
+    assert_same(lambda x: (np.median(x, axis=1), np.nanmedian(x, axis=1), np.nanmedian(x)), x)
