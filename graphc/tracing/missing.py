@@ -9,7 +9,20 @@ import numpy as np
 
 from graphc.tracing.core import emit
 from graphc.tracing.promote import cast, inexact, requested
-from graphc.tracing.reductions import NO, all_, extremum_of, is_all, mean, position_of, prod, std, sum, traced, var
+from graphc.tracing.reductions import (
+    NO,
+    all_,
+    chosen,
+    extremum_of,
+    is_all,
+    mean,
+    position_of,
+    prod,
+    std,
+    sum,
+    traced,
+    var,
+)
 from graphc.tracing.tracer import Tracer
 from graphc.tracing.ufuncs import scalar, truth
 
@@ -55,7 +68,7 @@ def _extremum(name: str) -> Callable[..., Any]:
         if x.value.type.dtype.kind != "float" or x.size == 0 or (initial is NO and not is_all(where)):
             return extremum_of(name)(x, axis, out, keepdims, initial, where)
         left = _left(x, where)
-        found = extremum_of(name)(emit("where", left, x, scalar(x, neutral)), axis, out, keepdims)
+        found = extremum_of(name)(chosen(x, left, neutral), axis, out, keepdims)
         nothing = all_(emit("not", left), axis, keepdims=keepdims)
         found = emit("where", nothing, scalar(found, np.nan), found)
         return found if initial is NO else join(found, initial)

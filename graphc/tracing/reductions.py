@@ -60,7 +60,16 @@ def chosen(x: Tracer, where: Any, neutral: Any) -> Tracer:
     if is_all(where):
         return x
     mask = truth(adopted(x.state, where) if is_tracer(where) else converted(x.state, where, bool_))
+    if not _spreads_to(mask.shape, x.shape):
+        raise ShapeError(f"where= has shape {mask.shape}: it must broadcast to {x.shape}, the shape of what is reduced")
     return emit("where", mask, x, neutral if is_tracer(neutral) else scalar(x, neutral))
+
+
+def _spreads_to(shape: Shape, wanted: Shape) -> bool:
+    """Whether an array of one shape broadcasts to another."""
+    return len(shape) <= len(wanted) and all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(wanted), strict=False)
+    )
 
 
 def is_all(where: Any) -> bool:

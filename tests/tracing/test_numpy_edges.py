@@ -193,3 +193,35 @@ def test_quantiles_stand_where_numpy_puts_them(method: Any) -> None:
 def test_medians_are_in_the_middle() -> None:
     x = np.array([[3, 1, np.nan, 2, 5, 8], [4, 1, 2, 7, 9, 1]], np.float32)
     assert_same(lambda x: (np.median(x, axis=1), np.nanmedian(x, axis=1), np.nanmedian(x)), x)
+
+
+WHERE = (
+    np.sum,
+    np.prod,
+    np.mean,
+    np.var,
+    np.std,
+    np.any,
+    np.all,
+    np.nansum,
+    np.nanmean,
+    np.nanstd,
+    functools.partial(np.max, initial=0),
+    functools.partial(np.nanmin, initial=9),
+)
+
+
+@pytest.mark.parametrize("fn", WHERE)
+@pytest.mark.parametrize("shapes", [((3,), (2, 3)), ((3,), (1, 3)), ((1, 3), (2, 3)), ((2, 1), (2, 3)), ((), (3,))])
+def test_a_mask_does_not_make_what_is_reduced_larger(fn: Any, shapes: tuple[Any, Any]) -> None:
+    x, mask = np.ones(shapes[0], np.float32), np.ones(shapes[1], np.bool_)
+    with pytest.raises(ValueError):
+        fn(x, where=mask)
+    with pytest.raises(ShapeError, match=r"where= has shape .*: it must broadcast to"):
+        graphc.compile(lambda x, mask: fn(x, where=mask), device="numpy")(x, mask)
+
+
+def test_a_mask_of_fewer_axes_stands_for_all_rows() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for mask in map(np.array, ([True, False, True], [[True], [False]], True, [[True]])):
+        assert_same(lambda x, m=mask: (np.sum(x, axis=0, where=m), np.sum(x, where=m)), x)
