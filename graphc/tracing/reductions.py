@@ -326,9 +326,14 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         return (made, np.full_like(made, count)) if returned else made
     x, w = traced(a), traced(weights)
     if x.shape != w.shape:
-        if not isinstance(axis, int) or w.ndim != 1:
-            raise ShapeError(f"weights are {w.value.type}: need the shape of {x.value.type}, or one axis of it")
-        w = emit("reshape", w, shape=tuple(n if i == axis % x.ndim else 1 for i, n in enumerate(x.shape)))
+        given = axis if isinstance(axis, tuple | list) else () if axis is None else (axis,)
+        axes = tuple(normalize_axis(i, x.ndim) for i in given)
+        if not axes or w.shape != tuple(x.shape[i] for i in axes):
+            raise ShapeError(
+                f"weights are {w.value.type}, axis is {axis!r}: need the shape of {x.value.type}, or that of these axes"
+            )
+        turned: Any = np.transpose(w, sorted(range(len(axes)), key=axes.__getitem__))
+        w = emit("reshape", turned, shape=tuple(n if i in axes else 1 for i, n in enumerate(x.shape)))
     kept: Any = flag(keepdims)
     spread: Any = np.broadcast_to(w, x.shape)
     total = np.sum(spread, axis=axis, keepdims=kept)

@@ -225,3 +225,28 @@ def test_a_mask_of_fewer_axes_stands_for_all_rows() -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     for mask in map(np.array, ([True, False, True], [[True], [False]], True, [[True]])):
         assert_same(lambda x, m=mask: (np.sum(x, axis=0, where=m), np.sum(x, where=m)), x)
+
+
+def test_axes_of_weights_are_any_integers() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    w = np.arange(1, 25, dtype=np.float32).reshape(2, 3, 4)
+    assert_same(
+        lambda x, w: (
+            untyped.average(x, axis=np.int64(1), weights=w[0, :, 0]),
+            untyped.average(x, axis=-1, weights=w[0, 0], returned=True),
+            untyped.average(x, axis=(2,), weights=w[0, 0]),
+            untyped.average(x, axis=(0, 2), weights=w[:, 0], keepdims=True),
+            untyped.average(x, axis=(2, 0), weights=w[:, 0].T),
+            untyped.average(x, axis=np.uint8(0), weights=w),
+        ),
+        x,
+        w,
+    )
+    with pytest.raises(ShapeError, match=r"weights are f32\[4\], axis is 0: need the shape of f32\[2,3,4\]"):
+        graphc.compile(lambda x, w: untyped.average(x, axis=0, weights=w[0, 0]), device="numpy")(x, w)
+    with pytest.raises(ShapeError, match="axis is None"):
+        graphc.compile(lambda x, w: untyped.average(x, weights=w[0, 0]), device="numpy")(x, w)
+
+
+def test_the_period_of_integers_is_any_integer() -> None:
+    assert_same(lambda x: untyped.unwrap(x, period=np.int64(10)), np.array([1, 8, 15, 3, 0, 25], np.int32))
