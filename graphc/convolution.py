@@ -50,6 +50,18 @@ def conv(
     axes = _axes("conv", x, w, "[O, C / groups, *kernel]")
     strides, dilations = _each("conv: stride", stride, axes, 1), _each("conv: dilation", dilation, axes, 1)
     around = _around("conv", x.shape[2:], w.shape[2:], strides, dilations, padding)
+    if groups < 1 or w.shape[1] * groups != x.shape[1] or w.shape[0] % groups:
+        raise ShapeError(
+            f"conv: x has shape {x.shape}, w {w.shape} and groups is {groups}: need x.shape[1] == w.shape[1] * groups, "
+            "and w.shape[0] a multiple of groups"
+        )
+    for axis, (taps, apart, more) in enumerate(zip(w.shape[2:], dilations, around, strict=True)):
+        whole, reach = x.shape[2 + axis] + sum(more), (taps - 1) * apart + 1
+        if taps < 1 or whole < reach:
+            raise ShapeError(
+                f"conv: x has shape {x.shape}, w {w.shape}: the kernel reaches over {reach} places of {whole} along "
+                f"axis {axis}"
+            )
     return convolved(x, w, strides, dilations, around, [1] * axes, groups)
 
 
@@ -86,6 +98,13 @@ def conv_transpose(
             "w.shape[0], a multiple of groups"
         )
     reach = [(n - 1) * apart for n, apart in zip(w.shape[2:], dilations, strict=True)]
+    for axis, (size, step) in enumerate(zip(x.shape[2:], strides, strict=True)):
+        made = (size - 1) * step + reach[axis] + 1 - 2 * paddings[axis] + more[axis]
+        if made < 1:
+            raise ShapeError(
+                f"conv_transpose: x has shape {x.shape}, w {w.shape} and padding is {padding!r}: that leaves {made} "
+                f"places along axis {axis}"
+            )
     around = [(r - p, r - p + m) for r, p, m in zip(reach, paddings, more, strict=True)]
     turned = np.flip(w, tuple(range(2, 2 + axes)))
     parts = np.reshape(turned, (groups, w.shape[0] // groups, *w.shape[1:]))

@@ -178,6 +178,9 @@ def test_padding_in_words() -> None:
             ShapeError,
             "reaches over 4 places of 1",
         ),
+        ((1, 1, 4), (1, 1, 2), {"dilation": 5}, ShapeError, "x has shape (1, 1, 4), w (1, 1, 2): the kernel reaches"),
+        ((1, 2, 4), (1, 1, 2), {}, ShapeError, "x has shape (1, 2, 4), w (1, 1, 2) and groups is 1: need"),
+        ((1, 1, 4, 4, 4), (1, 1, 2, 2, 2), {"dilation": (1, 1, 4)}, ShapeError, "places of 4 along axis 2"),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"padding": "full"}, ArgumentError, "'full'"),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"stride": 0}, ArgumentError, "conv: stride 0"),
         ((2, 3, 5, 5), (4, 3, 3, 3), {"dilation": (1, 2, 3)}, ArgumentError, "or 2 of them"),
@@ -187,6 +190,14 @@ def test_what_does_not_fit(x: Any, w: Any, settings: Any, error: type[Exception]
     with pytest.raises(error) as found:
         nn.conv(np.zeros(x, np.float32), np.zeros(w, np.float32), **settings)
     assert text in str(found.value)
+
+
+def test_padding_of_a_transposed_convolution_that_leaves_nothing() -> None:
+    x, w = np.zeros((1, 1, 4), np.float32), np.zeros((1, 1, 2), np.float32)
+    with pytest.raises(
+        ShapeError, match=r"x has shape \(1, 1, 4\), .* padding is 3: that leaves -1 places along axis 0"
+    ):
+        nn.conv_transpose(x, w, padding=3)
 
 
 def test_bias_and_activation_are_written_from_registers(device: Any) -> None:
