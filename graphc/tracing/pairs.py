@@ -101,10 +101,13 @@ def _parts(x: Any) -> tuple[Any, Any]:
 
 def _product(a: Any, b: Any, times: Callable[[Any, Any], Any]) -> Pair:
     (p, q), (r, s) = _parts(a), _parts(b)
+    # A real number has an imaginary part of 0, whose products give a result of 0 its sign.
     if q is None:
-        return Pair(times(p, r), times(p, s))
+        real, imag = times(p, r), times(p, s)
+        return Pair(real, imag + r * 0.0 if times is np.multiply else imag + 0.0)
     if s is None:
-        return Pair(times(p, r), times(q, r))
+        real, imag = times(p, r), times(q, r)
+        return Pair(real, imag + p * 0.0 if times is np.multiply else imag + 0.0)
     return Pair(times(p, r) - times(q, s), times(p, s) + times(q, r))
 
 
@@ -119,12 +122,26 @@ def _sum(ufunc: Any) -> Callable[[Any, Any], Pair]:
 
 
 def _quotient(a: Any, b: Any) -> Pair:
-    r, s = _parts(b)
+    """By Smith's rule, whose numbers are no squares: these leave the range where the quotient does not."""
+    (p, q), (r, s) = _parts(a), _parts(b)
     if s is None:
-        return Pair(a.real / r, a.imag / r)
-    made = _product(a, Pair(r, -s), np.multiply)
-    size = r * r + s * s
-    return Pair(made.real / size, made.imag / size)
+        r = np.where(r == 0, np.abs(r), r) if np.ndim(r) or not isinstance(r, int | float) else abs(r) if r == 0 else r
+        return Pair(p / r, q / r)
+    q = 0.0 if q is None else q
+    if not np.ndim(r) and isinstance(r, float):
+        wide = abs(r) >= abs(s)
+        ratio = (s / r if r else 0.0) if wide else r / s
+        size = r + s * ratio if wide else s + r * ratio
+        if wide:
+            return Pair((p + q * ratio) / size, (q - p * ratio) / size)
+        return Pair((p * ratio + q) / size, (q * ratio - p) / size)
+    wide = np.abs(r) >= np.abs(s)
+    greater, smaller = np.where(wide, r, s), np.where(wide, s, r)
+    ratio = smaller / np.where(greater == 0, 1, greater)
+    size = greater + smaller * ratio
+    size = np.where(size == 0, np.abs(size), size)
+    first, second = np.where(wide, 1, ratio), np.where(wide, ratio, 1)
+    return Pair((p * first + q * second) / size, (q * first - p * second) / size)
 
 
 def _exp(z: Pair) -> Pair:

@@ -250,3 +250,44 @@ def test_axes_of_weights_are_any_integers() -> None:
 
 def test_the_period_of_integers_is_any_integer() -> None:
     assert_same(lambda x: untyped.unwrap(x, period=np.int64(10)), np.array([1, 8, 15, 3, 0, 25], np.int32))
+
+
+ANGLES = np.array([-2, 2, 0, -0.0], np.float32)
+SIZES = np.array([1e20, 1e-25, 3, -1e30], np.float32)
+COMPLEX: dict[str, Callable[[Any], Any]] = {
+    "real times complex": lambda v: v * (1 + 0j),
+    "complex times real": lambda v: (1 + 0j) * v,
+    "pair times real": lambda v: (v + 1j * v) * v,
+    "quotient": lambda v: (v + 1j * v) / (v + 2j * v),
+    "quotient across": lambda v: (v - 1j * v) / (v * 0.5 + 2j * v),
+    "reciprocal": lambda v: 1 / (v + 2j * v),
+    "by a number": lambda v: v / (3 + 4j),
+    "by an imaginary number": lambda v: (v + 1j) / 2j,
+    "by a real array": lambda v: (v + 1j) / v,
+    "by a real number": lambda v: (v + 1j) / 4,
+    "by zero": lambda v: (v + 1j) / (v * 0 + 0j * v),
+    "a number by an array": lambda v: (1 + 2j) / (v * 1j + v),
+    "by an array of numbers": lambda v: (v + 1j * v) / np.array([1 + 1j, 2j, 3, -1 - 2j]),
+}
+
+
+@pytest.mark.parametrize("way", ["numpy", "wgpu passes"])
+def test_complex_numbers_have_the_signs_and_the_range_of_numpys(way: str) -> None:
+    def parts(v: Any) -> Any:
+        made = [fn(v) for fn in COMPLEX.values()]
+        return [(np.real(z), np.imag(z), np.angle(z)) for z in made]
+
+    for v in (ANGLES, SIZES):
+        with np.errstate(all="ignore"):
+            wanted = graphc.tree.leaves(parts(v))
+        for k, (found, want) in enumerate(zip(results(parts, way, v), wanted, strict=True)):
+            name = list(COMPLEX)[k // 3]
+            np.testing.assert_allclose(found, want, rtol=1e-5, err_msg=name)
+            assert (np.signbit(found) == np.signbit(want))[~np.isnan(want)].all(), name
+
+
+def test_the_gradient_of_a_quotient_of_complex_numbers_is_finite() -> None:
+    x = np.array([2, -3, 10], np.float32)
+    found = results(graphc.grad(lambda x: np.sum(np.real((x + 1j) / (x * 2 - 1j * x)))), "numpy", x)[0]
+    # Re((x + i) / (2 x - i x)) = (2 x - 1) / (5 x)
+    np.testing.assert_allclose(found, 1 / (5 * x.astype(np.float64) ** 2), rtol=1e-5)
