@@ -45,13 +45,15 @@ def _turned(x: Any) -> Any:
 
 
 def _symmetric(a: Any, lower: bool) -> Any:
-    """The symmetric matrix of a triangle of `a`, with a gradient to both."""
-    x = _matrices(a, square=True)
-    middle = (x + _turned(x)) * 0.5
-    mirrored = np.tril(x) + _turned(np.tril(x, -1)) if lower else np.triu(x) + _turned(np.triu(x, 1))
-    # What is read of the other triangle has no part in the value, and no gradient of its own.
-    same = emit("eq", x, _turned(x))
-    return emit("where", same, middle, middle + emit("stop_gradient", mirrored - middle))
+    """The symmetric matrix of a triangle of `a`, whatever the other one holds; half of the gradient goes to each."""
+
+    def mirrored(a: Any) -> Any:
+        return np.tril(a) + _turned(np.tril(a, -1)) if lower else np.triu(a) + _turned(np.triu(a, 1))
+
+    def backward(made: Any, a: Any, g: Any) -> Any:
+        return (g + _turned(g)) * 0.5
+
+    return with_gradient("symmetric", mirrored, lambda a: (mirrored(a), a), backward, _matrices(a, square=True))
 
 
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:

@@ -185,14 +185,43 @@ def test_equal_values_have_a_gradient() -> None:
     np.testing.assert_allclose(np.asarray(found), np.eye(4) * (1 + 1 - 0.25), atol=1e-6)
 
 
-def test_only_the_triangle_that_numpy_reads_counts() -> None:
+READ: tuple[tuple[Callable[[Any], Any], bool], ...] = (
+    (L.cholesky, True),
+    (lambda a: L.cholesky(a, upper=True), False),
+    (L.eigvalsh, True),
+    (lambda a: L.eigh(a, "U")[1] ** 2, False),
+    (lambda a: L.svd(a, hermitian=True)[1], True),
+    (lambda a: L.pinv(a, hermitian=True), True),
+    (lambda a: L.matrix_rank(a, hermitian=True), True),
+)
+
+
+def with_other(a: np.ndarray, lower: bool) -> np.ndarray:
+    """A symmetric matrix once for each thing that its other triangle may hold."""
+    other = np.array([1, 1e8, np.inf, np.nan], np.float32)[:, None, None]
+    return np.where(np.tri(len(a), dtype=bool) if lower else np.tri(len(a), dtype=bool).T, a, other)
+
+
+def test_only_the_triangle_that_numpy_reads_counts(device: Any) -> None:
     a = positive(4, 4)
-    lower, upper = np.tril(a) + np.triu(normal(4, 4), 1), np.triu(a) + np.tril(normal(4, 4), -1)
-    np.testing.assert_allclose(graphc.compile(L.cholesky, device="numpy")(lower), L.cholesky(a), atol=1e-6)
-    values = graphc.compile(lambda x: L.eigvalsh(x, "U"), device="numpy")(upper)
-    np.testing.assert_allclose(values, L.eigvalsh(a), atol=1e-5)
-    gradient = np.asarray(graphc.compile(graphc.grad(lambda x: np.sum(L.cholesky(x))), device="numpy")(a))
-    np.testing.assert_allclose(gradient, gradient.T, atol=1e-6)
+    program = graphc.compile(lambda low, high: [f(low if lower else high) for f, lower in READ], device=device)
+    found = program(with_other(a, True), with_other(a, False))
+    for got, (function, _) in zip(found, READ, strict=True):
+        for one in np.asarray(got):
+            np.testing.assert_allclose(one, function(a), atol=1e-5)
+
+
+@pytest.mark.parametrize(("function", "lower"), READ[:-1])
+def test_each_triangle_has_half_of_the_gradient_whatever_the_other_one_holds(
+    function: Callable[[Any], Any], lower: bool
+) -> None:
+    a = positive(4, 4)
+    weights = np.cos(np.arange(function(a).size)).reshape(function(a).shape).astype(np.float32)
+    gradient = graphc.compile(graphc.vmap(graphc.grad(lambda a: np.sum(function(a) * weights))), device="numpy")
+    found, (want,) = np.asarray(gradient(with_other(a, lower))), np.asarray(gradient(a[None]))
+    np.testing.assert_allclose(want, want.T, atol=1e-6)
+    for one in found:
+        np.testing.assert_allclose(one, want, atol=1e-5)
 
 
 def test_a_gradient_of_a_gradient() -> None:

@@ -1,4 +1,4 @@
-// map_add_mul_tril_eq_sub_and_1_more: workgroups [(19, 1, 1)], binds read, read_write
+// map_tril_add: workgroups [(19, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y0: array<vec4<f32>>;
 
@@ -12,7 +12,7 @@ fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
 }
 
-// map: each output element is computed from the inputs on its own; add_mul_tril_eq_sub_and_1_more
+// map: each output element is computed from the inputs on its own; tril_add
 // grid: ceil(items / (64 x 1)) workgroups, folded into y; an item is 4 consecutive element(s)
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -20,28 +20,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var step = 0u; step < 1u; step++) {
     let i = first + step * 64u;
     if (i >= 1200u) { return; }
-    let at1 = (i * 4u);
-    let v2 = vec4<f32>(x0[at1], x0[at1 + 1u], x0[at1 + 2u], x0[at1 + 3u]);
-    let at3 = (((((i * 4u) / 1600u) * 1600u) + (((i * 4u) % 40u) * 40u)) + (((i * 4u) / 40u) % 40u));
-    let v4 = vec4<f32>(x0[at3], x0[at3 + 40u], x0[at3 + 80u], x0[at3 + 120u]);
-    let v5 = gc_hold_v4(v4);
-    let v6 = (v2 == v5);
-    let v7 = (v2 + v5);
-    let v8 = (v7 * vec4<f32>(0.5f));
-    let v9 = (vec4<u32>((((i * 4u) / 40u) % 40u)) >= (((i * 4u) % 40u) + vec4<u32>(0u, 1u, 2u, 3u)));
-    let v10 = gc_hold(0.0f);
-    let v11 = select(vec4<f32>(v10), v2, v9);
-    let v12 = ((((i * 4u) % 40u) + vec4<u32>(0u, 1u, 2u, 3u)) >= vec4<u32>(((((i * 4u) / 40u) % 40u) + 1u)));
-    let v13 = vec4<f32>(x0[at3], x0[at3 + 40u], x0[at3 + 80u], x0[at3 + 120u]);
-    let v14 = select(vec4<f32>(v10), v13, v12);
-    let v15 = gc_hold_v4(v14);
-    let v16 = (v11 + v15);
-    let v17 = gc_hold_v4(v8);
-    let v18 = (v16 - v17);
-    let v19 = gc_hold_v4(v18);
-    let v20 = (v8 + v19);
-    let v21 = select(v20, v17, v6);
-    y0[i] = v21;
+    let v1 = (vec4<u32>((((i * 4u) / 40u) % 40u)) >= (((i * 4u) % 40u) + vec4<u32>(0u, 1u, 2u, 3u)));
+    let at2 = (i * 4u);
+    let v3 = vec4<f32>(x0[at2], x0[at2 + 1u], x0[at2 + 2u], x0[at2 + 3u]);
+    let v4 = gc_hold(0.0f);
+    let v5 = select(vec4<f32>(v4), v3, v1);
+    let v6 = ((((i * 4u) % 40u) + vec4<u32>(0u, 1u, 2u, 3u)) >= vec4<u32>(((((i * 4u) / 40u) % 40u) + 1u)));
+    let at7 = (((((i * 4u) / 1600u) * 1600u) + (((i * 4u) % 40u) * 40u)) + (((i * 4u) / 40u) % 40u));
+    let v8 = vec4<f32>(x0[at7], x0[at7 + 40u], x0[at7 + 80u], x0[at7 + 120u]);
+    let v9 = select(vec4<f32>(v4), v8, v6);
+    let v10 = gc_hold_v4(v9);
+    let v11 = (v5 + v10);
+    y0[i] = v11;
   }
 }
 

@@ -1,4 +1,4 @@
-// map_add_mul_tril_eq_sub_and_1_more: workgroups [(1, 1, 1)], binds read, read_write
+// map_tril_add: workgroups [(1, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y0: array<vec4<f32>>;
 
@@ -12,7 +12,7 @@ fn gc_hold_v4(x: vec4<f32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) + vec4<u32>(gc_unknown()));
 }
 
-// map: each output element is computed from the inputs on its own; add_mul_tril_eq_sub_and_1_more
+// map: each output element is computed from the inputs on its own; tril_add
 // grid: ceil(items / (64 x 1)) workgroups, folded into y; an item is 4 consecutive element(s)
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -20,28 +20,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var step = 0u; step < 1u; step++) {
     let i = first + step * 64u;
     if (i >= 13u) { return; }
-    let at1 = (i * 4u);
-    let v2 = vec4<f32>(x0[at1], x0[at1 + 1u], x0[at1 + 2u], x0[at1 + 3u]);
+    let v1 = (((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 7u) % 7u) >= (((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) % 7u));
+    let at2 = ((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 7u) % 7u);
     let at3 = (((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) % 7u);
-    let at4 = ((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 7u) % 7u);
-    let v5 = vec4<f32>(x0[((at3 * 7u) + at4).x], x0[((at3 * 7u) + at4).y], x0[((at3 * 7u) + at4).z], x0[((at3 * 7u) + at4).w]);
-    let v6 = gc_hold_v4(v5);
-    let v7 = (v2 == v6);
-    let v8 = (v2 + v6);
-    let v9 = (v8 * vec4<f32>(0.5f));
-    let v10 = (((((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) / 7u) % 7u) >= (((i * 4u) + vec4<u32>(0u, 1u, 2u, 3u)) % 7u));
-    let v11 = gc_hold(0.0f);
-    let v12 = select(vec4<f32>(v11), v2, v10);
-    let v13 = (at3 >= (at4 + 1u));
-    let v14 = select(vec4<f32>(v11), v5, v13);
-    let v15 = gc_hold_v4(v14);
-    let v16 = (v12 + v15);
-    let v17 = gc_hold_v4(v9);
-    let v18 = (v16 - v17);
-    let v19 = gc_hold_v4(v18);
-    let v20 = (v9 + v19);
-    let v21 = select(v20, v17, v7);
-    y0[i] = v21;
+    let at4 = (i * 4u);
+    let v5 = vec4<f32>(x0[at4], x0[at4 + 1u], x0[at4 + 2u], x0[at4 + 3u]);
+    let v6 = gc_hold(0.0f);
+    let v7 = select(vec4<f32>(v6), v5, v1);
+    let v8 = (at3 >= (at2 + 1u));
+    let v9 = vec4<f32>(x0[((at3 * 7u) + at2).x], x0[((at3 * 7u) + at2).y], x0[((at3 * 7u) + at2).z], x0[((at3 * 7u) + at2).w]);
+    let v10 = select(vec4<f32>(v6), v9, v8);
+    let v11 = gc_hold_v4(v10);
+    let v12 = (v7 + v11);
+    y0[i] = v12;
   }
 }
 
