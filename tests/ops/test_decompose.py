@@ -140,6 +140,16 @@ def test_stacks(batch: tuple[int, ...], device: Any) -> None:
         np.testing.assert_allclose(np.asarray(got), want, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("shape", [(2, 0), (0, 2), (3, 2, 0)])
+def test_what_completes_a_matrix_without_elements_is_the_identity(shape: tuple[int, ...], device: Any) -> None:
+    def program(a: Any) -> Any:
+        return *L.qr(a, "complete"), *L.svd(a)
+
+    a = np.zeros(shape, np.float32)
+    for got, want in zip(graphc.compile(program, device=device)(a), program(a), strict=True):
+        np.testing.assert_array_equal(np.asarray(got), want)
+
+
 def test_what_has_no_result_is_nan_or_infinite(device: Any) -> None:
     a = np.stack([positive(4, 4), -positive(4, 4), positive(4, 4), np.zeros((4, 4), np.float32)])
     a[2, 3, 1] = np.nan
