@@ -30,13 +30,19 @@ _SVD: Final[Any] = type(np.linalg.svd(_EYE))
 _SLOGDET: Final[Any] = type(np.linalg.slogdet(_EYE))
 
 
-def _matrices(a: Any, square: bool = False) -> Any:
-    """An operand as a stack of matrices of floats."""
+def _stack(a: Any, square: bool) -> Any:
+    """An operand as a stack of matrices."""
     x = traced(a)
     if x.ndim < 2:
         raise ShapeError(f"{x.value.type}: needs matrices, 2 axes or more")
     if square and x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"{x.value.type}: needs square matrices")
+    return x
+
+
+def _matrices(a: Any, square: bool = False) -> Any:
+    """An operand as a stack of matrices of floats."""
+    x = _stack(a, square)
     return cast(x, inexact(x.value.type.dtype)).as_strong()
 
 
@@ -354,10 +360,10 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
 def matrix_power(a: Any, n: int) -> Any:
     """np.linalg.matrix_power, of negative powers too; raises TraceError for what is no integer."""
     (n,) = ints(n, "matrix_power: n")
+    x = _stack(a, square=True)
     if n == 0:
-        x = _matrices(a, square=True)
         return np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
-    return products.matrix_power(a if n > 0 else inv(a), abs(n))
+    return products.matrix_power(x if n > 0 else inv(x), abs(n))
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

@@ -268,9 +268,19 @@ def test_everything_else_of_linalg() -> None:
     assert np.allclose(found[-1], np.insert(L.lstsq(left, v)[0][::-1], 1, 0), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.bool_, np.float16, np.float32])
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_a_power_has_the_element_type_of_its_matrix(n: int, dtype: Any) -> None:
+    a = np.broadcast_to(np.array([[1, 1], [0, 1]], dtype), (3, 2, 2))
+    found = graphc.compile(lambda a: L.matrix_power(a, n), device="numpy")(a)
+    assert found.dtype == a.dtype
+    np.testing.assert_array_equal(np.asarray(found), L.matrix_power(a, n))
+
+
 @pytest.mark.parametrize(
     ("text", "function"),
     [
+        ("needs square matrices", lambda x: L.matrix_power(x, 1)),
         ("needs square matrices", lambda x: L.inv(x)),
         ("2 axes or more", lambda x: L.det(x[0])),
         ("as many rows", lambda x: L.solve(x[:, :3], x[:2])),
