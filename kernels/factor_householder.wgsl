@@ -1,6 +1,7 @@
 // factor_householder: columns {{first}} to {{end}} of R, and below it the vectors of the reflections that lead there
 // grid: a workgroup for each of {{items}} matrices, folded into y
 var<workgroup> parts: array<{{type}}, {{size}}>;
+var<workgroup> squares: array<vec3<{{type}}>, {{size}}>;
 
 @compute @workgroup_size({{size}})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -9,21 +10,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local / {{block}}u;
   for (var c = 0u; c < {{count}}u; c++) {
     let j = {{first}}u + c;
-    var square = {{type}}();
+    var square = vec3<{{type}}>();
     for (var i = j + 1u + local; i < {{m}}u; i += {{size}}u) {  // at most {{turns}} turns
-      let below = {{below}};
-      square += below * below;
+      square += square_of({{below}});
     }
-    parts[local] = square;
+    squares[local] = square;
     for (var half = {{size}}u / 2u; half > 0u; half /= 2u) {  // at most {{halvings}} turns
       workgroupBarrier();
-      if (local < half) { parts[local] += parts[local + half]; }
+      if (local < half) { squares[local] += squares[local + half]; }
     }
     workgroupBarrier();
-    let rest = parts[0];
+    let rest = squares[0];
     let top = {{top}};
-    let length = sqrt(top * top + rest);
-    let none = rest == {{type}}(0.0);
+    let length = length_of(square_of(top) + rest);
+    let none = rest.x + rest.y + rest.z == {{type}}(0.0);
     let made = select(select(-length, length, top < {{type}}(0.0)), top, none);
     let share = select((made - top) / made, {{type}}(0.0), none);
     let scale = select({{type}}(1.0) / (top - made), {{type}}(0.0), none);
@@ -59,3 +59,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     storageBarrier();
   }
 }
+
+{{lengths}}

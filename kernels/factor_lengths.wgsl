@@ -4,10 +4,11 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let item = (group.x + group.y * {{columns}}u) * {{size}}u + local;
   if (item >= {{items}}u) { return; }
-  var total = {{type}}();
+  var total = vec3<{{type}}>();
   for (var i = 0u; i < {{length}}u; i++) {
-    let element = {{element}};
-    total += element * element;
+    total += square_of({{element}});
   }
   {{store}}
 }
+
+{{lengths}}

@@ -372,11 +372,14 @@ def _svd(a: NDArray) -> tuple[NDArray, NDArray, NDArray]:
 def _svd_vjp(g: Any, out: Any, a: Any) -> tuple[Any]:
     (to_u, to_s, to_vh), (u, s, vh) = g, out
     v, to_v, (m, n) = _turned(vh), _turned(to_vh), a.shape[-2:]
-    # 1 / (s[j]^2 - s[i]^2) as a product, which loses no digits.
+    # s[j] / (s[j]^2 - s[i]^2) as a product of numbers of the size of 1 and of 1 / s, which loses no digits.
     total = s[..., None, :] + s[..., :, None]
-    apart = _apart(s) * np.where(total == 0, 0, 1 / np.where(total == 0, 1, total))
-    inner_u, inner_v = apart * (_turned(u) @ to_u), apart * (vh @ to_v)
-    inner = (inner_u + _turned(inner_u)) * s[..., None, :] + s[..., :, None] * (inner_v + _turned(inner_v))
+    total = np.where(total == 0, 1, total)
+    inner_u, inner_v = _turned(u) @ to_u, vh @ to_v
+    inner = _apart(s) * (
+        (inner_u - _turned(inner_u)) * (s[..., None, :] / total)
+        + (s[..., :, None] / total) * (inner_v - _turned(inner_v))
+    )
     made = u @ (inner + _diagonal(to_s)) @ vh
     inverse = np.where(s == 0, 0, 1 / np.where(s == 0, 1, s))
     if m > n:

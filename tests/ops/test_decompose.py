@@ -140,6 +140,41 @@ def test_stacks(batch: tuple[int, ...], device: Any) -> None:
         np.testing.assert_allclose(np.asarray(got), want, rtol=2e-5, atol=2e-5)
 
 
+SCALES = np.array([1e-36, 1e-25, 1e-20, 1, 1e20, 1e36], np.float32)
+
+
+def test_matrices_of_any_scale(device: Any) -> None:
+    """Where squares of elements are 0 or infinite; in the last two, within a matrix too."""
+    a = normal(4, 3) * SCALES[:, None, None]
+    columns, rows = normal(4, 3) * np.float32([1e-25, 1, 1e25]), np.diag(np.float32([1, 1e-25, 1e5]))
+    b = normal(4)
+
+    def program(a: Any, columns: Any, rows: Any) -> Any:
+        (u, s, vh), q = L.svd(a, full_matrices=False), L.qr(columns)
+        solved = [L.lstsq(a[n], b)[0] for n in (1, 4)]
+        whole = (u * (s / s[:, :1])[:, None, :]) @ vh
+        return *L.qr(a), *q, s[..., None], whole, L.matrix_rank(a), L.pinv(a), *solved, L.svdvals(rows)
+
+    found = graphc.compile(program, device=device)(a, columns, rows)
+    want = program(*(x.astype(np.float64) for x in (a, columns, rows)))
+    for got, known in zip(found, want, strict=True):
+        along = {1: (), 2: -2, 3: (-2, -1)}[known.ndim]
+        size = np.max(np.abs(known), axis=along, keepdims=True)
+        np.testing.assert_allclose(np.asarray(got) / size, known / size, atol=5e-6)
+
+
+def test_gradients_of_matrices_of_any_scale() -> None:
+    def loss(a: Any) -> Any:  # the same at each scale
+        (u, s, vh), (q, r) = L.svd(a, full_matrices=False), L.qr(a)
+        return np.sum(np.sin(u[0] * vh[1])) + np.sum(np.sin(q)) + s[0] / s[1] + r[0, 1] / r[0, 0]
+
+    a = normal(4, 3)
+    gradient = graphc.compile(graphc.vmap(graphc.grad(loss)), device="numpy")
+    scales = SCALES[1:-1]
+    found = np.asarray(gradient(a * scales[:, None, None])) * scales[:, None, None]
+    np.testing.assert_allclose(found, np.broadcast_to(found[2], found.shape), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", [(2, 0), (0, 2), (3, 2, 0)])
 def test_what_completes_a_matrix_without_elements_is_the_identity(shape: tuple[int, ...], device: Any) -> None:
     def program(a: Any) -> Any:

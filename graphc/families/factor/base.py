@@ -161,6 +161,69 @@ def update(
     return settle(launch.context, generate)
 
 
+_SQUARES: Final[dict[str, tuple[int, int, int]]] = {"f32": (50, 80, 63), "f64": (480, 600, 520)}
+"""Powers of two for each element type: how far from 1 a number is squared as it is, by what a larger one is divided
+before, and by what a smaller one is multiplied."""
+
+
+def lengths(kind: str) -> str:
+    """Functions for the length of vectors of any scale: square_of(element), to be added, and length_of(sum).
+
+    Large, middling and small elements have a sum each, in which no square overflows or vanishes.
+    """
+    far, down, up = _SQUARES[kind]
+    large, small, less, more = (f"{kind}({2.0**n!r})" for n in (far, -far, -down, up))
+    whole, tiny, zero = f"{kind}({2.0**down!r})", f"{kind}({2.0**-up!r})", f"{kind}(0.0)"
+    return f"""// The square of x in the part of its size: (large, middling, small).
+fn square_of(x: {kind}) -> vec3<{kind}> {{
+  let large = abs(x) > {large};
+  let small = abs(x) < {small};
+  let scaled = x * select(select({kind}(1.0), {more}, small), {less}, large);
+  let square = scaled * scaled;
+  return select(vec3<{kind}>(), vec3<{kind}>(square), vec3<bool>(large, !large & !small, small));
+}}
+
+// The root of a sum of such squares.
+fn length_of(total: vec3<{kind}>) -> {kind} {{
+  let own = sqrt(select(total.y + total.z * {tiny} * {tiny}, total.z, total.y == {zero}));
+  let length = own * select({kind}(1.0), {tiny}, total.y == {zero});
+  return select(sqrt(total.x + total.y * {less} * {less}) * {whole}, length, total.x == {zero});
+}}"""
+
+
+_EXPONENT: Final[dict[str, tuple[str, int]]] = {
+    "f32": ("(bitcast<u32>(element) >> 23u) & 0xffu", 0xFF),
+    "f64": ("u32((bitcast<i64>(element) >> 52u) & i64(0x7ff))", 0x7FF),
+}
+"""How the exponent of an element is read of its bits, and that of what is infinite or NaN."""
+
+
+def power(kind: str, exponent: str, inverse: bool = False) -> str:
+    """The expression of a power of two with this exponent, in its bits, or of 1 divided by it."""
+    bits = f"({_EXPONENT[kind][1] - 1}u - {exponent})" if inverse else exponent
+    return f"bitcast<f32>({bits} << 23u)" if kind == "f32" else f"gc_from_words64({bits} << 20u, 0u)"
+
+
+def exponents_of(launch: Launch, a: Value, made: Value) -> KernelSource:
+    """The kernel that finds the exponent of the largest element of each matrix, of which `power` makes numbers."""
+    count, rows, width = size_of(a)
+    area, size = rows * width, invocations(launch, rows * width)
+    exponent, most = _EXPONENT[a.type.dtype.wgsl]
+
+    def generate(bindings: Bindings) -> KernelSource:
+        holes = {
+            "area": area,
+            "turns": -(-area // size),
+            "halvings": size.bit_length() - 1,
+            "element": bindings.read(a).load(f"matrix * {area}u + e"),
+            "exponent": exponent,
+            "store": bindings.write(made).store("matrix", f"clamp(found[0], 1u, {most - 2}u)"),
+        }
+        return shared(launch, "factor_scale", bindings, count, size, holes, 0)
+
+    return settle(launch.context, generate)
+
+
 def panel(launch: Launch, n: int) -> int:
     """Columns of a panel of matrices of n rows: as many as leave an invocation few enough turns."""
     block, size = BLOCK, invocations(launch, n * min(n, BLOCK))
@@ -176,10 +239,13 @@ __all__ = [
     "Matrix",
     "Part",
     "copied",
+    "exponents_of",
     "fill",
     "invocations",
+    "lengths",
     "panel",
     "partial",
+    "power",
     "reading",
     "settle",
     "shared",

@@ -8,6 +8,7 @@ vectors times singular values.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from graphc.codegen.kernel import Bindings, KernelSource, settle
@@ -17,8 +18,11 @@ from graphc.families.factor.base import (
     FEW,
     MOST,
     Matrix,
+    exponents_of,
     fill,
     invocations,
+    lengths,
+    power,
     reading,
     shared,
     size_of,
@@ -166,12 +170,16 @@ def _work(a: Value, n: int, length: int) -> Value:
     return new_value(TensorType((*a.type.shape[:-2], n, length + n), a.type.dtype), "rotated")
 
 
-def _start(launch: Launch, a: Value, work: Value, length: int, row: str, column: str) -> KernelSource:
-    """The kernel that writes the rows, and the identity beside them."""
+def _start(
+    launch: Launch, a: Value, work: Value, length: int, row: str, column: str, exponents: Value | None = None
+) -> KernelSource:
+    """The kernel that writes the rows, and the identity beside them. exponents: of what the rows are divided by."""
     kind = work.type.dtype.wgsl
 
     def body(bindings: Bindings, written: Matrix) -> str:
         known = reading(bindings, a).load(row, column)
+        if exponents is not None:
+            known = f"{known} * {power(kind, bindings.read(exponents).load('matrix'), inverse=True)}"
         return f"""  var element = select({kind}(0.0), {kind}(1.0), column == row + {length}u);
   if (column < {length}u) {{ element = {known}; }}
   {written.store("row", "column", "element")}"""
@@ -189,11 +197,12 @@ def _ordered(
     vectors: Value,
     turned: bool,
     left: Value | None = None,
+    exponents: Value | None = None,
 ) -> KernelSource:
     """The kernel that writes values and vectors in order.
 
     keys: where the values stand, None for the diagonal of `work`. turned: whether vectors become columns. left: where
-    the rows themselves go, each divided by its value, as columns.
+    the rows themselves go, each divided by its value, as columns. exponents: of what the values are multiplied by.
     """
     count, n, _ = size_of(work)
 
@@ -211,6 +220,9 @@ def _ordered(
             store = writing(bindings, left).store("k", "rank", text)
             extra = f"  for (var k = 0u; k < {length}u; k++) {{\n    {store}\n  }}"
         place = ("k", "rank") if turned else ("rank", "k")
+        value = "value"
+        if exponents is not None:
+            value = f"value * {power(work.type.dtype.wgsl, bindings.read(exponents).load('matrix'))}"
         holes = {
             "n": n,
             "type": work.type.dtype.wgsl,
@@ -221,7 +233,7 @@ def _ordered(
             "less": less,
             "element": rows.load("row", f"{length}u + k"),
             "value": source.load(own),
-            "store_value": bindings.write(values).store(f"matrix * {n}u + rank", "value"),
+            "store_value": bindings.write(values).store(f"matrix * {n}u + rank", value),
             "store_vector": made.store(*place, "sign * element"),
             "more": extra,
         }
@@ -249,7 +261,7 @@ def svd(launch: Launch, body: Graph) -> list[KernelSource]:
     tall = m >= n
     few, length = min(m, n), max(m, n)
     work = _work(a, few, length)
-    lengths = new_value(s.type, "lengths")
+    found, exponents = new_value(s.type, "lengths"), new_value(TensorType((math.prod(batch),), u32), "exponents")
     left = new_value(TensorType((*batch, length, few), a.type.dtype), "left")
     place = ("column", "row") if tall else ("row", "column")
 
@@ -258,19 +270,22 @@ def svd(launch: Launch, body: Graph) -> list[KernelSource]:
         holes = {
             "length": length,
             "type": a.type.dtype.wgsl,
+            "lengths": lengths(a.type.dtype.wgsl),
             "element": rows.load(f"item * {length + few}u + i"),
-            "store": bindings.write(lengths).store("item", "sqrt(total)"),
+            "store": bindings.write(found).store("item", "length_of(total)"),
         }
         return launch.kernel("factor_lengths", "factor_lengths", bindings, s.type.size, holes, flops=2 * work.type.size)
 
+    # Squares stay within the element type where the largest element is about 1: a power of two divides all for that.
     # The rows divided by their lengths are orthogonal but where a length is 0, or nearly: reflections complete them.
     shares = shares_of(left)
     whole = new_value(left.type, "whole")
     kernels = [
-        _start(launch, a, work, length, *place),
+        exponents_of(launch, a, exponents),
+        _start(launch, a, work, length, *place, exponents),
         *_rotated(launch, work, length),
         settle(launch.context, measure),
-        _ordered(launch, work, lengths, length, ">", s, vh if tall else u, not tall, left),
+        _ordered(launch, work, found, length, ">", s, vh if tall else u, not tall, left, exponents),
         *reflected(launch, left, shares),
         *unfolded(launch, left, shares, whole),
     ]

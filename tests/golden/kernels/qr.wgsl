@@ -21,6 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 // factor_householder: columns 0 to 16 of R, and below it the vectors of the reflections that lead there
 // grid: a workgroup for each of 1 matrices, folded into y
 var<workgroup> parts: array<f32, 64>;
+var<workgroup> squares: array<vec3<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -29,21 +30,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local / 16u;
   for (var c = 0u; c < 16u; c++) {
     let j = 0u + c;
-    var square = f32();
+    var square = vec3<f32>();
     for (var i = j + 1u + local; i < 40u; i += 64u) {  // at most 1 turns
-      let below = y0[matrix * 800u + (i) * 20u + j];
-      square += below * below;
+      square += square_of(y0[matrix * 800u + (i) * 20u + j]);
     }
-    parts[local] = square;
+    squares[local] = square;
     for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
       workgroupBarrier();
-      if (local < half) { parts[local] += parts[local + half]; }
+      if (local < half) { squares[local] += squares[local + half]; }
     }
     workgroupBarrier();
-    let rest = parts[0];
+    let rest = squares[0];
     let top = y0[matrix * 800u + (j) * 20u + j];
-    let length = sqrt(top * top + rest);
-    let none = rest == f32(0.0);
+    let length = length_of(square_of(top) + rest);
+    let none = rest.x + rest.y + rest.z == f32(0.0);
     let made = select(select(-length, length, top < f32(0.0)), top, none);
     let share = select((made - top) / made, f32(0.0), none);
     let scale = select(f32(1.0) / (top - made), f32(0.0), none);
@@ -78,6 +78,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     storageBarrier();
   }
+}
+
+// The square of x in the part of its size: (large, middling, small).
+fn square_of(x: f32) -> vec3<f32> {
+  let large = abs(x) > f32(1125899906842624.0);
+  let small = abs(x) < f32(8.881784197001252e-16);
+  let scaled = x * select(select(f32(1.0), f32(9.223372036854776e+18), small), f32(8.271806125530277e-25), large);
+  let square = scaled * scaled;
+  return select(vec3<f32>(), vec3<f32>(square), vec3<bool>(large, !large & !small, small));
+}
+
+// The root of a sum of such squares.
+fn length_of(total: vec3<f32>) -> f32 {
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
 }
 
 // factor_reflect: workgroups [(4, 1, 1)], binds read_write, read_write
@@ -123,6 +139,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 // factor_householder: columns 16 to 20 of R, and below it the vectors of the reflections that lead there
 // grid: a workgroup for each of 1 matrices, folded into y
 var<workgroup> parts: array<f32, 64>;
+var<workgroup> squares: array<vec3<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -131,21 +148,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local / 16u;
   for (var c = 0u; c < 4u; c++) {
     let j = 16u + c;
-    var square = f32();
+    var square = vec3<f32>();
     for (var i = j + 1u + local; i < 40u; i += 64u) {  // at most 1 turns
-      let below = y0[matrix * 800u + (i) * 20u + j];
-      square += below * below;
+      square += square_of(y0[matrix * 800u + (i) * 20u + j]);
     }
-    parts[local] = square;
+    squares[local] = square;
     for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
       workgroupBarrier();
-      if (local < half) { parts[local] += parts[local + half]; }
+      if (local < half) { squares[local] += squares[local + half]; }
     }
     workgroupBarrier();
-    let rest = parts[0];
+    let rest = squares[0];
     let top = y0[matrix * 800u + (j) * 20u + j];
-    let length = sqrt(top * top + rest);
-    let none = rest == f32(0.0);
+    let length = length_of(square_of(top) + rest);
+    let none = rest.x + rest.y + rest.z == f32(0.0);
     let made = select(select(-length, length, top < f32(0.0)), top, none);
     let share = select((made - top) / made, f32(0.0), none);
     let scale = select(f32(1.0) / (top - made), f32(0.0), none);
@@ -180,6 +196,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     storageBarrier();
   }
+}
+
+// The square of x in the part of its size: (large, middling, small).
+fn square_of(x: f32) -> vec3<f32> {
+  let large = abs(x) > f32(1125899906842624.0);
+  let small = abs(x) < f32(8.881784197001252e-16);
+  let scaled = x * select(select(f32(1.0), f32(9.223372036854776e+18), small), f32(8.271806125530277e-25), large);
+  let square = scaled * scaled;
+  return select(vec3<f32>(), vec3<f32>(square), vec3<bool>(large, !large & !small, small));
+}
+
+// The root of a sum of such squares.
+fn length_of(total: vec3<f32>) -> f32 {
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
 }
 
 // factor_fill_2: workgroups [(7, 1, 1)], binds read_write, read_write

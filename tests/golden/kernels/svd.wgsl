@@ -1,6 +1,33 @@
-// factor_fill: workgroups [(1, 1, 1)], binds read, read_write
+// factor_scale: workgroups [(1, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y0: array<u32>;
+
+// factor_scale: the exponent, in its bits, of the largest of the 35 elements of each matrix
+// grid: a workgroup for each of 1 matrices, folded into y
+var<workgroup> found: array<u32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let matrix = group.x + group.y * 1u;
+  if (matrix >= 1u) { return; }
+  var most = 0u;
+  for (var e = local; e < 35u; e += 64u) {  // at most 1 turns
+    let element = x0[matrix * 35u + e];
+    most = max(most, (bitcast<u32>(element) >> 23u) & 0xffu);
+  }
+  found[local] = most;
+  for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
+    workgroupBarrier();
+    if (local < half) { found[local] = max(found[local], found[local + half]); }
+  }
+  workgroupBarrier();
+  if (local == 0u) { y0[matrix] = clamp(found[0], 1u, 253u); }
+}
+
+// factor_fill: workgroups [(1, 1, 1)], binds read, read_write, read_write
+@group(0) @binding(0) var<storage, read> x0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x1: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
 
 // factor_fill: rows beside the identity, matrices of 5 rows and 12 columns, element by element
 // grid: ceil(60 / 64) workgroups, folded into y; an item is an element
@@ -12,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let row = item / 12u % 5u;
   let matrix = item / 60u;
   var element = select(f32(0.0), f32(1.0), column == row + 7u);
-  if (column < 7u) { element = x0[matrix * 35u + (column) * 5u + row]; }
+  if (column < 7u) { element = x0[matrix * 35u + (column) * 5u + row] * bitcast<f32>((254u - x1[matrix]) << 23u); }
   y0[matrix * 60u + (row) * 12u + column] = element;
 }
 
@@ -106,20 +133,36 @@ fn rotation(pp: f32, qq: f32, pq: f32) -> vec2<f32> {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let item = (group.x + group.y * 1u) * 64u + local;
   if (item >= 5u) { return; }
-  var total = f32();
+  var total = vec3<f32>();
   for (var i = 0u; i < 7u; i++) {
-    let element = x0[item * 12u + i];
-    total += element * element;
+    total += square_of(x0[item * 12u + i]);
   }
-  y0[item] = sqrt(total);
+  y0[item] = length_of(total);
 }
 
-// factor_order: workgroups [(1, 1, 1)], binds read_write, read_write, read_write, read_write, read_write
+// The square of x in the part of its size: (large, middling, small).
+fn square_of(x: f32) -> vec3<f32> {
+  let large = abs(x) > f32(1125899906842624.0);
+  let small = abs(x) < f32(8.881784197001252e-16);
+  let scaled = x * select(select(f32(1.0), f32(9.223372036854776e+18), small), f32(8.271806125530277e-25), large);
+  let square = scaled * scaled;
+  return select(vec3<f32>(), vec3<f32>(square), vec3<bool>(large, !large & !small, small));
+}
+
+// The root of a sum of such squares.
+fn length_of(total: vec3<f32>) -> f32 {
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
+}
+
+// factor_order: workgroups [(1, 1, 1)], binds read_write, read_write, read_write, read_write, read_write, read_write
 @group(0) @binding(0) var<storage, read_write> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x1: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y1: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y2: array<f32>;
+@group(0) @binding(2) var<storage, read_write> x2: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y1: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y2: array<f32>;
 
 // factor_order: what was found of 5 rows of each matrix, in order, with vectors whose largest element is positive
 // grid: ceil(5 / 64) workgroups, folded into y; an item is a row
@@ -143,7 +186,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
   }
   let value = x1[item];
-  y2[matrix * 5u + rank] = value;
+  y2[matrix * 5u + rank] = value * bitcast<f32>(x2[matrix] << 23u);
   for (var k = 0u; k < 5u; k++) {
     let element = x0[matrix * 60u + (row) * 12u + 7u + k];
     y0[matrix * 25u + (rank) * 5u + k] = sign * element;
@@ -165,6 +208,7 @@ fn key_of(at: u32) -> i32 {
 // factor_householder: columns 0 to 5 of R, and below it the vectors of the reflections that lead there
 // grid: a workgroup for each of 1 matrices, folded into y
 var<workgroup> parts: array<f32, 64>;
+var<workgroup> squares: array<vec3<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -173,21 +217,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lane = local / 16u;
   for (var c = 0u; c < 5u; c++) {
     let j = 0u + c;
-    var square = f32();
+    var square = vec3<f32>();
     for (var i = j + 1u + local; i < 7u; i += 64u) {  // at most 1 turns
-      let below = y0[matrix * 35u + (i) * 5u + j];
-      square += below * below;
+      square += square_of(y0[matrix * 35u + (i) * 5u + j]);
     }
-    parts[local] = square;
+    squares[local] = square;
     for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
       workgroupBarrier();
-      if (local < half) { parts[local] += parts[local + half]; }
+      if (local < half) { squares[local] += squares[local + half]; }
     }
     workgroupBarrier();
-    let rest = parts[0];
+    let rest = squares[0];
     let top = y0[matrix * 35u + (j) * 5u + j];
-    let length = sqrt(top * top + rest);
-    let none = rest == f32(0.0);
+    let length = length_of(square_of(top) + rest);
+    let none = rest.x + rest.y + rest.z == f32(0.0);
     let made = select(select(-length, length, top < f32(0.0)), top, none);
     let share = select((made - top) / made, f32(0.0), none);
     let scale = select(f32(1.0) / (top - made), f32(0.0), none);
@@ -222,6 +265,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     storageBarrier();
   }
+}
+
+// The square of x in the part of its size: (large, middling, small).
+fn square_of(x: f32) -> vec3<f32> {
+  let large = abs(x) > f32(1125899906842624.0);
+  let small = abs(x) < f32(8.881784197001252e-16);
+  let scaled = x * select(select(f32(1.0), f32(9.223372036854776e+18), small), f32(8.271806125530277e-25), large);
+  let square = scaled * scaled;
+  return select(vec3<f32>(), vec3<f32>(square), vec3<bool>(large, !large & !small, small));
+}
+
+// The root of a sum of such squares.
+fn length_of(total: vec3<f32>) -> f32 {
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
 }
 
 // factor_fill_2: workgroups [(1, 1, 1)], binds read_write
