@@ -146,7 +146,8 @@ SCALES = np.array([1e-36, 1e-25, 1e-20, 1, 1e20, 1e36], np.float32)
 def test_matrices_of_any_scale(device: Any) -> None:
     """Where squares of elements are 0 or infinite; in the last two, within a matrix too."""
     a = normal(4, 3) * SCALES[:, None, None]
-    columns, rows = normal(4, 3) * np.float32([1e-25, 1, 1e25]), np.diag(np.float32([1, 1e-25, 1e5]))
+    columns = normal(4, 3) * np.array([1e-25, 1, 1e25], np.float32)
+    rows = np.diag(np.array([1, 1e-25, 1e5], np.float32))
     b = normal(4)
 
     def program(a: Any, columns: Any, rows: Any) -> Any:
@@ -158,7 +159,7 @@ def test_matrices_of_any_scale(device: Any) -> None:
     found = graphc.compile(program, device=device)(a, columns, rows)
     want = program(*(x.astype(np.float64) for x in (a, columns, rows)))
     for got, known in zip(found, want, strict=True):
-        along = {1: (), 2: -2, 3: (-2, -1)}[known.ndim]
+        along: Any = {1: (), 2: -2, 3: (-2, -1)}[known.ndim]
         size = np.max(np.abs(known), axis=along, keepdims=True)
         np.testing.assert_allclose(np.asarray(got) / size, known / size, atol=5e-6)
 
