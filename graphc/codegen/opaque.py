@@ -110,7 +110,9 @@ class Origins:
         if len(terms) == 1:
             made = origins[0].by
             computed = name in ("sqrt", "rsqrt") and made in ("add", "sub", "mul", "div")
-            return frozenset((0,)) if computed or (name == "neg" and made in ("add", "sub")) else frozenset()
+            negated = name == "neg" and made in ("add", "sub")
+            root = name == "abs" and made in ("sqrt", "rsqrt")  # which is negative for -0 alone
+            return frozenset((0,)) if computed or negated or root else frozenset()
         return self._pair(name, terms, *origins)
 
     def between(self, name: str, terms: Sequence[Term]) -> frozenset[int]:

@@ -193,7 +193,8 @@ def _constant_power(x: Tracer, power: float) -> Tracer | None:
     if floats and power == 0.5:
         return emit("sqrt", x)
     if floats and power == -0.5:
-        return emit("rsqrt", _of_power(x))
+        root = emit("abs", emit("rsqrt", x))  # of -0 it is inf, which 1 / sqrt(-0) is not
+        return emit("where", emit("eq", x, scalar(x, -math.inf)), scalar(x, 0), root)
     if floats and power == -1:
         return emit("div", scalar(x, 1), x)
     if floats and power == -2:

@@ -143,6 +143,14 @@ def test_cov_of_too_few_weighted_observations_has_no_number() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_sizes_of_roots_of_minus_zero(way: str) -> None:
+    """Drivers take a root for positive, and its size for the root itself."""
+    x = np.array([-0.0, 0, 4], np.float32)
+    for found in (*results(lambda x: np.abs(np.sqrt(x)), way, x), *results(lambda x: np.abs(x**-0.5), way, x)):
+        assert not np.signbit(found).any()
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_powers_of_signed_zeros_and_infinities(way: str) -> None:
     x = np.array([-np.inf, -0.0, 0, -2, 0.25, 4, np.inf, np.nan], np.float32)
     for power in (-3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 2, 3, 4):
