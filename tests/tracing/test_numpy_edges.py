@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_ldexp_reaches_every_number_and_saturates(way: str) -> None:
 
 
 def test_ldexp_of_half_precision_is_computed_in_single() -> None:
-    x, n = np.array([0, 1.5, 65504, 6e-8, -np.inf], np.float16), np.arange(-60, 60, 3, np.int32)[:, None]
+    x, n = np.array([0, 1.5, 65504, 6e-8, -np.inf], np.float16), np.arange(-60, 60, 3, dtype=np.int32)[:, None]
     with np.errstate(all="ignore"):
         wanted = np.ldexp(x, n)
     found = results(np.ldexp, "numpy", x, n)[0]
@@ -154,7 +155,11 @@ def test_sizes_of_roots_of_minus_zero(way: str) -> None:
 def test_powers_of_signed_zeros_and_infinities(way: str) -> None:
     x = np.array([-np.inf, -0.0, 0, -2, 0.25, 4, np.inf, np.nan], np.float32)
     for power in (-3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 2, 3, 4):
-        for fn in (lambda x, n=power: x**n, lambda x, n=power: np.power(x, n), lambda x, n=power: np.float_power(x, n)):
+        for raised in (operator.pow, np.power, np.float_power):
+
+            def fn(x: Any, raised: Any = raised, power: Any = power) -> Any:
+                return raised(x, power)
+
             with np.errstate(all="ignore"):
                 wanted = np.asarray(fn(x), np.float32)
             found = results(fn, way, x)[0]
