@@ -127,32 +127,6 @@ def test_static_values_differ_by_type(name: Any) -> None:
     assert len(f.signatures) == 2
 
 
-@dataclass(frozen=True)
-class Setting:
-    value: Any
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [lambda k: k, lambda k: (k,), lambda k: ((k, 2),), lambda k: frozenset((k,)), Setting, lambda k: Setting((k,))],
-    ids=["alone", "tuple", "nested", "set", "dataclass", "dataclass of a tuple"],
-)
-def test_static_values_that_are_equal_are_told_apart(name: Any, wrap: Any) -> None:
-    def number(k: Any) -> Any:
-        while not isinstance(k, int | float):
-            k = k.value if isinstance(k, Setting) else next(iter(k))
-        return k
-
-    f = graphc.compile(lambda x, k: x * number(k), device=name, static="k")
-    large = np.array([2**30], np.int32)
-    for k in (4, 4.0, 1, True, 1.0, 4):
-        assert f(large, wrap(k)).dtype == (np.float32 if isinstance(k, float) else np.int32)
-    assert float(f(large, wrap(4.0))[0]) == 2.0**32
-    signs = graphc.compile(lambda x, k: np.copysign(x, number(k)), device=name, static="k")
-    assert [float(signs(np.float32(3), wrap(k))) for k in (0.0, -0.0, 0.0)] == [3, -3, 3]
-    assert len(signs.signatures) == 2
-
-
 def test_retrace_is_logged_with_its_reason(name: Any, caplog: pytest.LogCaptureFixture) -> None:
     f = graphc.compile(scaled_tanh, device=name)
     with caplog.at_level(logging.INFO, logger="graphc"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -213,3 +214,30 @@ def test_sizes_of_limits(limit: Any, found: int | None) -> None:
 def test_what_is_no_size_of_a_limit(limit: Any) -> None:
     with pytest.raises(graphc.ArgumentError, match="is no size"):
         parse_bytes(limit)
+
+
+@dataclass(frozen=True)
+class Setting:
+    value: Any
+
+
+@pytest.mark.parametrize("name", ["numpy", "wgpu"])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda k: k, lambda k: (k,), lambda k: ((k, 2),), lambda k: frozenset((k,)), Setting, lambda k: Setting((k,))],
+    ids=["alone", "tuple", "nested", "set", "dataclass", "dataclass of a tuple"],
+)
+def test_static_values_that_are_equal_are_told_apart(name: str, wrap: Any) -> None:
+    def number(k: Any) -> Any:
+        while not isinstance(k, int | float):
+            k = k.value if isinstance(k, Setting) else next(iter(k))
+        return k
+
+    f = graphc.compile(lambda x, k: x * number(k), device=name, static="k")
+    large = np.array([2**30], np.int32)
+    for k in (4, 4.0, 1, True, 1.0, 4):
+        assert f(large, wrap(k)).dtype == (np.float32 if isinstance(k, float) else np.int32)
+    assert float(f(large, wrap(4.0))[0]) == 2.0**32
+    signs = graphc.compile(lambda x, k: np.copysign(x, number(k)), device=name, static="k")
+    assert [float(signs(np.float32(3), wrap(k))) for k in (0.0, -0.0, 0.0)] == [3, -3, 3]
+    assert len(signs.signatures) == 2
