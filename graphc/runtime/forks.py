@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol
+
+from graphc.runtime.weak import Alive
 
 
 class Renewed(Protocol):
@@ -20,19 +21,17 @@ class Renewed(Protocol):
         """Called in the child, before anything else runs there."""
 
 
-# Not a WeakSet, which forgets what is gone by code of Python's: there, Ctrl-C would be lost.
-_known: Final[set[weakref.ref[Any]]] = set()
+_known: Final[Alive[Renewed]] = Alive()
 
 
 def renew(item: Renewed) -> None:
     """Call `item.after_fork()` in every process that is forked from this one."""
-    _known.add(weakref.ref(item, _known.discard))
+    _known.add(item)
 
 
 def _after_fork() -> None:
-    for known in list(_known):
-        if (item := known()) is not None:
-            item.after_fork()
+    for item in _known:
+        item.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import weakref
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from graphc.runtime.base import Device
 from graphc.runtime.forks import Lock
 from graphc.runtime.methods import ABOVE
 from graphc.runtime.numpy.device import NumpyDevice
+from graphc.runtime.weak import Attached
 from graphc.runtime.wgpu.c_types import make_ready
 from graphc.runtime.wgpu.interrupts import deferred
 
@@ -58,12 +60,15 @@ _registry: Final = _Registry()
 def _enumerate() -> list[AdapterInfo]:
     """All adapters through the native backends; OpenGL is asked only where there is no other (its loader is noisy)."""
     try:
-        import wgpu
-        from wgpu.backends.wgpu_native import _ffi, extras
+        with deferred:  # the binding reads a header meanwhile, by objects with finalizers
+            import wgpu
+            from wgpu.backends.wgpu_native import _api, _ffi, extras
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         _registry.missing = f"the package wgpu cannot be imported ({str(error).partition(chr(10))[0]})"
         return []
     make_ready(_ffi.ffi)
+    if isinstance(kept := getattr(_api, "_refs_per_struct", None), weakref.WeakKeyDictionary):
+        _api._refs_per_struct = Attached(kept.items())
     _separate_shader_caches()
     if "XDG_RUNTIME_DIR" not in os.environ:
         # Mesa's layer that asks the desktop for its favourite GPU complains loudly where there is no desktop.

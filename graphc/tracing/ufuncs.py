@@ -156,11 +156,11 @@ def _isinf(x: Tracer) -> Tracer:
 
 def _power(x: Tracer, y: Tracer) -> Tracer:
     """x ** y; small constant powers become multiplications, 0.5 a square root."""
+    power = _one_power(x, y)
+    found = None if power is None else _constant_power(x, power)
+    if found is not None:
+        return found
     held = y.state.builder.constants.get(y.value)
-    if held is not None and held.size == 1 and held.ndim <= x.ndim:
-        found = _constant_power(x, held.item())
-        if found is not None:
-            return found
     if y.value.type.dtype.kind == "int" and held is not None and held.size and int(held.min()) < 0:
         raise DTypeError("integers to negative integer powers are not integers: make the base a float")
     return emit("pow", x, y)
@@ -168,9 +168,13 @@ def _power(x: Tracer, y: Tracer) -> Tracer:
 
 def _float_power(x: Tracer, y: Tracer) -> Tracer:
     """x ** y, which for a half is no square root in NumPy: of -inf it is inf, and of -0 it is 0."""
+    return emit("sqrt", _of_power(x)) if _one_power(x, y) == 0.5 else _power(x, y)
+
+
+def _one_power(x: Tracer, y: Tracer) -> float | None:
+    """The exponent of x ** y where it is known, one for all, and gives the result no axes that x has not."""
     held = y.state.builder.constants.get(y.value)
-    half = held is not None and held.size == 1 and held.ndim <= x.ndim and held.item() == 0.5
-    return emit("sqrt", _of_power(x)) if half else _power(x, y)
+    return held.item() if held is not None and held.size == 1 and held.ndim <= x.ndim else None
 
 
 def _of_power(x: Tracer) -> Tracer:

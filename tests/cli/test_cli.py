@@ -374,7 +374,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(names: str, tmp_path: Path) -> None:
             if line.startswith("step 1/"):
                 break
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert out == "run\n"
     found = re.search(r"interrupted after (\d+) of 1000000 steps; go on with: graphc train microgpt --resume run", err)

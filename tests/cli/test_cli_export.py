@@ -46,7 +46,7 @@ def test_a_run_becomes_a_page_that_is_served(tmp_path: Path, capfd: pytest.Captu
             assert reply.headers["Content-Type"] == "text/javascript"
             assert reply.headers["Cache-Control"] == "no-cache"
         server.send_signal(signal.SIGINT)
-        _, said = server.communicate(timeout=60)
+        _, said = server.communicate(timeout=600)
         assert server.returncode == 0
         assert "Traceback" not in said
 

@@ -106,7 +106,7 @@ def test_a_failure_has_a_script_and_the_status_1(
     text = Path(report_module.FAILURE).read_text("utf-8")
     assert "cumsum" in (ast.get_docstring(ast.parse(text)) or "")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, report_module.FAILURE], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, report_module.FAILURE], env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr  # the kernels are right again
 
 

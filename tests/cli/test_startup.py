@@ -32,7 +32,7 @@ sys.meta_path.insert(0, Presses())
 def pressed(folder: Path, name: str, *command: str) -> subprocess.CompletedProcess[str]:
     (folder / "sitecustomize.py").write_text(PRESSES.format(name=name))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "GRAPHC_DEVICE": "numpy"}
-    done = subprocess.run([sys.executable, *command], env=env, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *command], env=env, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.stdout == ""
     return done
 

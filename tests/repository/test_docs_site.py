@@ -39,14 +39,14 @@ def test_the_gallery_is_live_under_any_path(tmp_path: Path) -> None:
         for name in MODELS:
             found.page.locator(f"iframe[src^='{name}/']").scroll_into_view_if_needed()
             live = found.page.frame_locator(f"iframe[src^='{name}/']")
-            live.locator("#sample:enabled").wait_for(timeout=120_000)
+            live.locator("#sample:enabled").wait_for()
             live.locator("#sample").click()
-            live.locator("#status", has_text="Ready.").wait_for(timeout=120_000)
-            live.locator("#samples", has_text="a").wait_for(timeout=120_000)
+            live.locator("#status", has_text="Ready.").wait_for()
+            live.locator("#samples", has_text="a").wait_for()
             live.locator("#steps").fill("3")
             live.locator("#train").click()
-            live.locator("#train", has_text="Train").wait_for(timeout=120_000)
-            live.locator("#sample:enabled").wait_for(timeout=120_000)
+            live.locator("#train", has_text="Train").wait_for()
+            live.locator("#sample:enabled").wait_for()
             assert live.locator("#status").inner_text() == "Ready."
             assert live.locator("#loss").inner_text() != "–"
         assert not found.errors

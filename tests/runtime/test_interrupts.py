@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wgpu.backends.wgpu_native import _api
 from wgpu.backends.wgpu_native._ffi import ffi
 
-from graphc.runtime.wgpu import native
+from graphc.runtime.weak import Alive, Attached
+from graphc.runtime.wgpu import interrupts, native
 from graphc.runtime.wgpu.interrupts import deferred
 from tests.support.interrupted import loops
 
@@ -62,6 +64,26 @@ def test_it_is_raised_at_the_end_of_the_outermost_context() -> None:
     with deferred:
         seen.append("once")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_is_not_lost_while_the_handler_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pressed once more between the change of the handler and the next line."""
+
+    class Pressing:
+        getsignal = staticmethod(signal.getsignal)
+
+        @staticmethod
+        def signal(number: int, handler: Any) -> None:
+            signal.signal(number, handler)
+            if handler is not signal.default_int_handler:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(interrupts, "_raw", Pressing)
+    with pytest.raises(KeyboardInterrupt), deferred:
+        pass
+    monkeypatch.undo()
+    with deferred:
+        pass
 
 
 def test_a_handler_of_ones_own_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +157,36 @@ def test_ctrl_c_at_the_beginning_of_a_callback(name: str, device: Any) -> None:
         pass
     with deferred:
         pass
+
+
+def test_what_belongs_to_objects_that_are_gone_is_forgotten_by_no_line_of_python(device: Any) -> None:
+    """Ctrl-C in a finalizer is printed and lost; the binding keeps much of what it makes for a call by such."""
+
+    class Known:
+        pass
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_qualname)
+
+    called: list[str] = []
+    attached, alive = Attached(), Alive[Known]()
+    one, other = Known(), Known()
+    for item in (one, other):
+        attached[item] = str(item)
+        alive.add(item)
+    assert attached.get(one) == str(one)
+    assert attached.get(Known(), 5) == 5
+    sys.setprofile(count)
+    try:
+        del one, item
+        del other
+    finally:
+        sys.setprofile(None)
+    assert not called
+    assert len(attached) == 0
+    assert not list(alive)
+    assert isinstance(_api._refs_per_struct, Attached)  # `device` has opened the binding
 
 
 STARTING = """

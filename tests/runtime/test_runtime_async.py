@@ -259,7 +259,7 @@ def test_threads_train_side_by_side(device: Any) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=600)
     for i in range(4):
         np.testing.assert_array_equal(found[i], run(starts[i], shared))
 
@@ -311,7 +311,7 @@ def test_closing_waits_for_a_reader() -> None:
     while not device._readers and reader.is_alive():
         time.sleep(0.001)
     device.close()
-    reader.join(timeout=60)
+    reader.join(timeout=600)
     np.testing.assert_allclose(found[0], heavy(HEAVY), rtol=1e-3)
     with pytest.raises(graphc.DeviceError, match="closed"):
         program(HEAVY)
@@ -342,7 +342,7 @@ threading.Thread(target=results[2].block_until_ready, daemon=True).start()
 )
 def test_a_process_ends_cleanly_with_work_under_way(end: Any, status: Any) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", EXIT.format(end=end)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", EXIT.format(end=end)], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr

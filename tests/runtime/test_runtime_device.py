@@ -29,7 +29,7 @@ def in_new_process(code: Any, **environment: Any) -> Any:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
@@ -164,7 +164,7 @@ def test_threads_share_a_device(device: Any) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=600)
     assert not any(thread.is_alive() for thread in threads)
     assert not wrong
     assert len(double.signatures) == 1

@@ -25,6 +25,9 @@ QUIET = ("--no-first-run", "--disable-background-networking", "--disable-compone
 BLANK = "<!doctype html><title>blank</title><link rel=icon href=data:,>"
 """A page for scripts: `blank.html` in a folder that is served."""
 
+PATIENCE = 600_000
+"""Milliseconds after which what a page has not done counts as never: a busy machine is no fault of the page."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -71,6 +74,7 @@ class Page:
 
     def __init__(self, running: Any) -> None:
         self.page = running.new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -227,7 +227,7 @@ def test_a_state_may_hold_an_array_twice_and_arrays_of_the_host(functions: Path,
 
 
 def status_of(found: Page) -> str:
-    found.page.wait_for_function("document.getElementById('status').textContent !== 'Loading…'", timeout=60_000)
+    found.page.wait_for_function("document.getElementById('status').textContent !== 'Loading…'")
     return str(found.page.inner_text("#status"))
 
 

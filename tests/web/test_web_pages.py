@@ -82,7 +82,7 @@ def opened(running: Any, url: str) -> Page:
     """The page, ready."""
     found = Page(running)
     found.page.goto(url)
-    found.page.wait_for_function("document.getElementById('status').textContent !== 'Loading…'", timeout=120_000)
+    found.page.wait_for_function("document.getElementById('status').textContent !== 'Loading…'")
     assert found.page.inner_text("#status") == "Ready."
     return found
 
@@ -90,7 +90,7 @@ def opened(running: Any, url: str) -> Page:
 def click(found: Page, name: str) -> None:
     """Click a button, and wait until the page is ready again."""
     found.page.get_by_role("button", name=name, exact=True).click()
-    found.page.wait_for_function("document.getElementById('sample').disabled === false", timeout=900_000)
+    found.page.wait_for_function("document.getElementById('sample').disabled === false")
     assert found.page.inner_text("#status") == "Ready."
 
 

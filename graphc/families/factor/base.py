@@ -167,28 +167,11 @@ before, and by what a smaller one is multiplied."""
 
 
 def lengths(kind: str) -> str:
-    """Functions for the length of vectors of any scale: square_of(element), to be added, and length_of(sum).
-
-    Large, middling and small elements have a sum each, in which no square overflows or vanishes.
-    """
+    """Functions for the length of vectors of any scale: square_of(element), to be added, and length_of(sum)."""
     far, down, up = _SQUARES[kind]
-    large, small, less, more = (f"{kind}({2.0**n!r})" for n in (far, -far, -down, up))
-    whole, tiny, zero = f"{kind}({2.0**down!r})", f"{kind}({2.0**-up!r})", f"{kind}(0.0)"
-    return f"""// The square of x in the part of its size: (large, middling, small).
-fn square_of(x: {kind}) -> vec3<{kind}> {{
-  let large = abs(x) > {large};
-  let small = abs(x) < {small};
-  let scaled = x * select(select({kind}(1.0), {more}, small), {less}, large);
-  let square = scaled * scaled;
-  return select(vec3<{kind}>(), vec3<{kind}>(square), vec3<bool>(large, !large & !small, small));
-}}
-
-// The root of a sum of such squares.
-fn length_of(total: vec3<{kind}>) -> {kind} {{
-  let own = sqrt(select(total.y + total.z * {tiny} * {tiny}, total.z, total.y == {zero}));
-  let length = own * select({kind}(1.0), {tiny}, total.y == {zero});
-  return select(sqrt(total.x + total.y * {less} * {less}) * {whole}, length, total.x == {zero});
-}}"""
+    powers = {"large": far, "small": -far, "less": -down, "whole": down, "more": up, "tiny": -up}
+    numbers = {name: f"{kind}({2.0**power!r})" for name, power in powers.items()}
+    return render("factor_squares", type=kind, down=down, up=up, **numbers).rstrip()
 
 
 _EXPONENT: Final[dict[str, tuple[str, int]]] = {

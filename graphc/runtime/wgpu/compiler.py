@@ -13,7 +13,6 @@ import os
 import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import wgpu
 
 from graphc.errors import GraphcError
 from graphc.plan.plan import Kernel, Plan
+from graphc.runtime.weak import Alive
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.driver_cache import DriverCache
 from graphc.runtime.wgpu.interrupts import deferred
@@ -217,12 +217,12 @@ class Compiler:
             self._helper.close()
 
 
-_compilers: Final[weakref.WeakSet[Compiler]] = weakref.WeakSet()
+_compilers: Final[Alive[Compiler]] = Alive()
 
 
 @atexit.register
 def _stop_all() -> None:
-    for compiler in list(_compilers):
+    for compiler in _compilers:
         compiler.stop()
 
 

@@ -53,7 +53,8 @@ class Deferred:
         if callable(before):  # else it is ignored, ends the process, or belongs to somebody who is not Python
             _raw.signal(_SIGINT, self._note)
         # From here on nothing is raised, so that this is done as a whole.
-        self._before, self._hit, self._depth = before, False, 1
+        # `_hit` is left alone: it may have been pressed since.
+        self._before, self._depth = before, 1
 
     def __exit__(self, *exc: object) -> None:
         if threading.get_ident() != threading.main_thread().ident:
@@ -65,7 +66,7 @@ class Deferred:
         if callable(before):
             _raw.signal(_SIGINT, before)
             if self._hit or self._missed:
-                self._missed = False
+                self._hit = self._missed = False
                 before(_SIGINT, sys._getframe(1))
 
 

@@ -11,7 +11,6 @@ import atexit
 import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from graphc.ir.types import NDArray, TensorType, dtype_of, narrow
 from graphc.runtime.adapter import AdapterInfo
 from graphc.runtime.array import Array, bounds_of
 from graphc.runtime.base import Device, pauses
+from graphc.runtime.weak import Alive
 from graphc.runtime.wgpu import native
 from graphc.runtime.wgpu.interrupts import deferred
 from graphc.runtime.wgpu.memory import Memory, Pool, Readback, StagingRing
@@ -408,7 +408,7 @@ class Queue(Device):
             self.closed = True
 
 
-_opened: Final[weakref.WeakSet[Queue]] = weakref.WeakSet()
+_opened: Final[Alive[Queue]] = Alive()
 EXIT_SECONDS: Final = 10.0
 """How long a process that ends waits for its programs."""
 
@@ -417,7 +417,7 @@ EXIT_SECONDS: Final = 10.0
 def _settle_all() -> None:
     """Let programs end before the process does: some drivers (SwiftShader) crash where it ends under their threads."""
     until = time.monotonic() + EXIT_SECONDS
-    for device in list(_opened):
+    for device in _opened:
         device.settle(until)
 
 
