@@ -140,6 +140,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   y0[item] = length_of(total);
 }
 
+// factor_squares: functions for the length of vectors of any scale, of which other kernels are made
+// Squares of large, middling and small elements have a sum each, in which none overflows or vanishes: large ones are
+// squared times 2^-80, small ones times 2^63.
+
 // The square of x in the part of its size: (large, middling, small).
 fn square_of(x: f32) -> vec3<f32> {
   let large = abs(x) > f32(1125899906842624.0);
@@ -151,9 +155,9 @@ fn square_of(x: f32) -> vec3<f32> {
 
 // The root of a sum of such squares.
 fn length_of(total: vec3<f32>) -> f32 {
-  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
-  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
-  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32()));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32());
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32());
 }
 
 // factor_order: workgroups [(1, 1, 1)], binds read_write, read_write, read_write, read_write, read_write, read_write
@@ -267,6 +271,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 }
 
+// factor_squares: functions for the length of vectors of any scale, of which other kernels are made
+// Squares of large, middling and small elements have a sum each, in which none overflows or vanishes: large ones are
+// squared times 2^-80, small ones times 2^63.
+
 // The square of x in the part of its size: (large, middling, small).
 fn square_of(x: f32) -> vec3<f32> {
   let large = abs(x) > f32(1125899906842624.0);
@@ -278,9 +286,9 @@ fn square_of(x: f32) -> vec3<f32> {
 
 // The root of a sum of such squares.
 fn length_of(total: vec3<f32>) -> f32 {
-  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32(0.0)));
-  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32(0.0));
-  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32(0.0));
+  let own = sqrt(select(total.y + total.z * f32(1.0842021724855044e-19) * f32(1.0842021724855044e-19), total.z, total.y == f32()));
+  let length = own * select(f32(1.0), f32(1.0842021724855044e-19), total.y == f32());
+  return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32());
 }
 
 // factor_fill_2: workgroups [(1, 1, 1)], binds read_write
