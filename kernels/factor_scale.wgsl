@@ -1,11 +1,11 @@
-// factor_scale: the exponent, in its bits, of the largest of the {{area}} elements of each matrix
-// grid: a workgroup for each of {{items}} matrices, folded into y
+// factor_scale: the exponent, in its bits, of the largest of the {{area}} elements of each {{what}}
+// grid: a workgroup for each {{what}}, {{items}} of them, folded into y
 var<workgroup> found: array<u32, {{size}}>;
 
 @compute @workgroup_size({{size}})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let matrix = group.x + group.y * {{columns}}u;
-  if (matrix >= {{items}}u) { return; }
+  let item = group.x + group.y * {{columns}}u;
+  if (item >= {{items}}u) { return; }
   var most = 0u;
   for (var e = local; e < {{area}}u; e += {{size}}u) {  // at most {{turns}} turns
     let element = {{element}};

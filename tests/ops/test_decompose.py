@@ -144,20 +144,24 @@ SCALES = np.array([1e-36, 1e-25, 1e-20, 1, 1e20, 1e36], np.float32)
 
 
 def test_matrices_of_any_scale(device: Any) -> None:
-    """Where squares of elements are 0 or infinite; in the last two, within a matrix too."""
+    """Where squares of elements are 0 or infinite, and what is left of them denormal, which drivers may take for 0; in
+    the last two, within a matrix too."""
     a = normal(4, 3) * SCALES[:, None, None]
     columns = normal(4, 3) * np.array([1e-25, 1, 1e25], np.float32)
     rows = np.diag(np.array([1, 1e-25, 1e5], np.float32))
     b = normal(4)
+    symmetric = np.broadcast_to(positive(4, 4), (6, 4, 4)) * SCALES[:, None, None] + np.triu(normal(4, 4), 1)
 
-    def program(a: Any, columns: Any, rows: Any) -> Any:
+    def program(a: Any, columns: Any, rows: Any, symmetric: Any) -> Any:
         (u, s, vh), q = L.svd(a, full_matrices=False), L.qr(columns)
+        values, vectors = L.eigh(symmetric)  # of the lower triangle: what stands above it counts for nothing
         solved = [L.lstsq(a[n], b)[0] for n in (1, 4)]
         whole = (u * (s / s[:, :1])[:, None, :]) @ vh
-        return *L.qr(a), *q, s[..., None], whole, L.matrix_rank(a), L.pinv(a), *solved, L.svdvals(rows)
+        parts = (values[..., None], vectors**2, L.svdvals(rows))
+        return *L.qr(a), *q, s[..., None], whole, L.matrix_rank(a), L.pinv(a), *solved, *parts
 
-    found = graphc.compile(program, device=device)(a, columns, rows)
-    want = program(*(x.astype(np.float64) for x in (a, columns, rows)))
+    found = graphc.compile(program, device=device)(a, columns, rows, symmetric)
+    want = program(*(x.astype(np.float64) for x in (a, columns, rows, symmetric)))
     for got, known in zip(found, want, strict=True):
         along: Any = {1: (), 2: -2, 3: (-2, -1)}[known.ndim]
         size = np.max(np.abs(known), axis=along, keepdims=True)

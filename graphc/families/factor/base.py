@@ -187,22 +187,33 @@ def power(kind: str, exponent: str, inverse: bool = False) -> str:
     return f"bitcast<f32>({bits} << 23u)" if kind == "f32" else f"gc_from_words64({bits} << 20u, 0u)"
 
 
-def exponents_of(launch: Launch, a: Value, made: Value) -> KernelSource:
-    """The kernel that finds the exponent of the largest element of each matrix, of which `power` makes numbers."""
+def exponents_of(launch: Launch, a: Value, made: Value, what: str = "matrix") -> KernelSource:
+    """The kernel that finds the exponent of the largest element of each part, of which `power` makes numbers.
+
+    what: the parts of `a`: each "matrix", each "column" of each, or each "lower triangle" with its diagonal.
+    """
     count, rows, width = size_of(a)
-    area, size = rows * width, invocations(launch, rows * width)
+    area = rows if what == "column" else rows * width
+    size, zero = invocations(launch, area), f"{a.type.dtype.wgsl}(0.0)"
     exponent, most = _EXPONENT[a.type.dtype.wgsl]
 
     def generate(bindings: Bindings) -> KernelSource:
+        known = bindings.read(a)
+        element = known.load(f"item * {area}u + e")
+        if what == "column":
+            element = known.load(f"(item / {width}u * {rows}u + e) * {width}u + item % {width}u")
+        elif what == "lower triangle":
+            element = f"select({zero}, {element}, e % {width}u <= e / {width}u)"
         holes = {
+            "what": what,
             "area": area,
             "turns": -(-area // size),
             "halvings": size.bit_length() - 1,
-            "element": bindings.read(a).load(f"matrix * {area}u + e"),
+            "element": element,
             "exponent": exponent,
-            "store": bindings.write(made).store("matrix", f"clamp(found[0], 1u, {most - 2}u)"),
+            "store": bindings.write(made).store("item", f"clamp(found[0], 1u, {most - 2}u)"),
         }
-        return shared(launch, "factor_scale", bindings, count, size, holes, 0)
+        return shared(launch, "factor_scale", bindings, count * rows * width // area, size, holes, 0)
 
     return settle(launch.context, generate)
 

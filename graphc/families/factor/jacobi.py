@@ -245,12 +245,13 @@ def _ordered(
 def eigh(launch: Launch, body: Graph) -> list[KernelSource]:
     """The kernels of eigenvalues and eigenvectors."""
     (a,), (values, vectors) = body.nodes[0].inputs, body.outputs
-    n = a.type.shape[-1]
-    work = _work(a, n, n)
+    count, n, _ = size_of(a)
+    work, exponents = _work(a, n, n), new_value(TensorType((count,), u32), "exponents")
     return [
-        _start(launch, a, work, n, "max(row, column)", "min(row, column)"),
+        exponents_of(launch, a, exponents, "lower triangle"),
+        _start(launch, a, work, n, "max(row, column)", "min(row, column)", exponents),
         *_rotated(launch, work, 0),
-        _ordered(launch, work, None, n, "<", values, vectors, True),
+        _ordered(launch, work, None, n, "<", values, vectors, True, exponents=exponents),
     ]
 
 

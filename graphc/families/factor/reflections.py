@@ -7,10 +7,11 @@ from graphc.codegen.launch import Launch
 from graphc.families.factor.base import (
     MOST,
     Matrix,
-    copied,
+    exponents_of,
     fill,
     invocations,
     lengths,
+    power,
     reading,
     shared,
     size_of,
@@ -18,7 +19,7 @@ from graphc.families.factor.base import (
 )
 from graphc.families.scatter_add.partition import zeros
 from graphc.ir.graph import Graph, Value, new_value
-from graphc.ir.types import TensorType
+from graphc.ir.types import TensorType, u32
 
 PANEL = 16
 """Most columns of a panel."""
@@ -29,18 +30,34 @@ def qr(launch: Launch, body: Graph) -> list[KernelSource]:
     (a,), (q, r) = body.nodes[0].inputs, body.nodes[0].outputs  # of which what has no elements is no output
     if not a.type.size:
         return [*(zeros(launch, out, 1) for out in (r,) if out.type.size), *unfolded(launch, a, a, q)]
-    work = new_value(a.type, "reflections")
-    shares = shares_of(a)
-    upper = "select({zero}, {x}, column >= row)"
-    kernels = [copied(launch, a, work, "a copy"), *reflected(launch, work, shares)]
+    work, shares = new_value(a.type, "reflections"), shares_of(a)
+    count, _, n = size_of(a)
+    exponents = new_value(TensorType((count * n,), u32), "exponents")
+    # Where elements are small, parts of them may be so small that drivers take them for 0: powers of two make the
+    # largest element of each column about 1. Q stays as it is, and the columns of R are multiplied back.
+    kernels = [
+        exponents_of(launch, a, exponents, "column"),
+        _scaled(launch, a, work, "columns divided by a power of two", exponents, True),
+        *reflected(launch, work, shares),
+    ]
     if r.type.size:
-        kernels.append(_upper(launch, work, r, upper))
+        kernels.append(_scaled(launch, work, r, "the upper triangle", exponents, False))
     return [*kernels, *unfolded(launch, work, shares, q)]
 
 
-def _upper(launch: Launch, work: Value, r: Value, value: str) -> KernelSource:
-    """The kernel that copies R; rows and columns of the work lie as those of R do, of which there may be fewer."""
-    return copied(launch, work, r, "the upper triangle", value)
+def _scaled(launch: Launch, source: Value, made: Value, what: str, exponents: Value, inverse: bool) -> KernelSource:
+    """The kernel that copies columns divided by powers of two (`inverse`), or the upper triangle multiplied by them.
+
+    Rows and columns of both lie alike; `made` may have fewer of them.
+    """
+    kind, (_, _, width) = made.type.dtype.wgsl, size_of(made)
+
+    def body(bindings: Bindings, written: Matrix) -> str:
+        number = power(kind, bindings.read(exponents).load(f"matrix * {width}u + column"), inverse)
+        text = f"{reading(bindings, source).load('row', 'column')} * {number}"
+        return f"  {written.store('row', 'column', text if inverse else f'select({kind}(0.0), {text}, column >= row)')}"
+
+    return fill(launch, made, what, body)
 
 
 def shares_of(a: Value) -> Value:

@@ -36,9 +36,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 }
 
-// factor_fill: workgroups [(2, 1, 1)], binds read_write, read_write
+// factor_scale: workgroups [(1, 1, 1)], binds read_write, read_write
 @group(0) @binding(0) var<storage, read_write> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y0: array<u32>;
+
+// factor_scale: the exponent, in its bits, of the largest of the 49 elements of each lower triangle
+// grid: a workgroup for each lower triangle, 1 of them, folded into y
+var<workgroup> found: array<u32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let item = group.x + group.y * 1u;
+  if (item >= 1u) { return; }
+  var most = 0u;
+  for (var e = local; e < 49u; e += 64u) {  // at most 1 turns
+    let element = select(f32(0.0), x0[item * 49u + e], e % 7u <= e / 7u);
+    most = max(most, (bitcast<u32>(element) >> 23u) & 0xffu);
+  }
+  found[local] = most;
+  for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
+    workgroupBarrier();
+    if (local < half) { found[local] = max(found[local], found[local + half]); }
+  }
+  workgroupBarrier();
+  if (local == 0u) { y0[item] = clamp(found[0], 1u, 253u); }
+}
+
+// factor_fill: workgroups [(2, 1, 1)], binds read_write, read_write, read_write
+@group(0) @binding(0) var<storage, read_write> x0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x1: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
 
 // factor_fill: rows beside the identity, matrices of 7 rows and 14 columns, element by element
 // grid: ceil(98 / 64) workgroups, folded into y; an item is an element
@@ -50,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let row = item / 14u % 7u;
   let matrix = item / 98u;
   var element = select(f32(0.0), f32(1.0), column == row + 7u);
-  if (column < 7u) { element = x0[matrix * 49u + (max(row, column)) * 7u + min(row, column)]; }
+  if (column < 7u) { element = x0[matrix * 49u + (max(row, column)) * 7u + min(row, column)] * bitcast<f32>((254u - x1[matrix]) << 23u); }
   y0[matrix * 98u + (row) * 14u + column] = element;
 }
 
@@ -127,10 +154,11 @@ fn rotation(pp: f32, qq: f32, pq: f32) -> vec2<f32> {
   return vec2<f32>(f32(2.0) * half / (f32(1.0) + half * half), half);
 }
 
-// factor_order: workgroups [(1, 1, 1)], binds read_write, read_write, read_write
+// factor_order: workgroups [(1, 1, 1)], binds read_write, read_write, read_write, read_write
 @group(0) @binding(0) var<storage, read_write> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y1: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x1: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y1: array<f32>;
 
 // factor_order: what was found of 7 rows of each matrix, in order, with vectors whose largest element is positive
 // grid: ceil(7 / 64) workgroups, folded into y; an item is a row
@@ -154,7 +182,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
   }
   let value = x0[matrix * 98u + (row) * 14u + row];
-  y1[matrix * 7u + rank] = value;
+  y1[matrix * 7u + rank] = value * bitcast<f32>(x1[matrix] << 23u);
   for (var k = 0u; k < 7u; k++) {
     let element = x0[matrix * 98u + (row) * 14u + 7u + k];
     y0[matrix * 49u + (k) * 7u + rank] = sign * element;

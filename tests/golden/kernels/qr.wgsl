@@ -1,8 +1,35 @@
-// factor_fill: workgroups [(13, 1, 1)], binds read, read_write
+// factor_scale: workgroups [(20, 1, 1)], binds read, read_write
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y0: array<u32>;
 
-// factor_fill: a copy, matrices of 40 rows and 20 columns, element by element
+// factor_scale: the exponent, in its bits, of the largest of the 40 elements of each column
+// grid: a workgroup for each column, 20 of them, folded into y
+var<workgroup> found: array<u32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let item = group.x + group.y * 20u;
+  if (item >= 20u) { return; }
+  var most = 0u;
+  for (var e = local; e < 40u; e += 64u) {  // at most 1 turns
+    let element = x0[(item / 20u * 40u + e) * 20u + item % 20u];
+    most = max(most, (bitcast<u32>(element) >> 23u) & 0xffu);
+  }
+  found[local] = most;
+  for (var half = 64u / 2u; half > 0u; half /= 2u) {  // at most 6 turns
+    workgroupBarrier();
+    if (local < half) { found[local] = max(found[local], found[local + half]); }
+  }
+  workgroupBarrier();
+  if (local == 0u) { y0[item] = clamp(found[0], 1u, 253u); }
+}
+
+// factor_fill: workgroups [(13, 1, 1)], binds read_write, read, read_write
+@group(0) @binding(0) var<storage, read_write> x0: array<u32>;
+@group(0) @binding(1) var<storage, read> x1: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
+
+// factor_fill: columns divided by a power of two, matrices of 40 rows and 20 columns, element by element
 // grid: ceil(800 / 64) workgroups, folded into y; an item is an element
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -11,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = item % 20u;
   let row = item / 20u % 40u;
   let matrix = item / 800u;
-  y0[matrix * 800u + (row) * 20u + column] = x0[matrix * 800u + (row) * 20u + column];
+  y0[matrix * 800u + (row) * 20u + column] = x1[matrix * 800u + (row) * 20u + column] * bitcast<f32>((254u - x0[matrix * 20u + column]) << 23u);
 }
 
 // factor_householder: workgroups [(1, 1, 1)], binds read_write, read_write
@@ -222,9 +249,10 @@ fn length_of(total: vec3<f32>) -> f32 {
   return select(sqrt(total.x + total.y * f32(8.271806125530277e-25) * f32(8.271806125530277e-25)) * f32(1.2089258196146292e+24), length, total.x == f32());
 }
 
-// factor_fill_2: workgroups [(7, 1, 1)], binds read_write, read_write
-@group(0) @binding(0) var<storage, read_write> x0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y0: array<f32>;
+// factor_fill_2: workgroups [(7, 1, 1)], binds read_write, read_write, read_write
+@group(0) @binding(0) var<storage, read_write> x0: array<u32>;
+@group(0) @binding(1) var<storage, read_write> x1: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
 
 // factor_fill: the upper triangle, matrices of 20 rows and 20 columns, element by element
 // grid: ceil(400 / 64) workgroups, folded into y; an item is an element
@@ -235,7 +263,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = item % 20u;
   let row = item / 20u % 20u;
   let matrix = item / 400u;
-  y0[matrix * 400u + (row) * 20u + column] = select(f32(0.0), x0[matrix * 800u + (row) * 20u + column], column >= row);
+  y0[matrix * 400u + (row) * 20u + column] = select(f32(0.0), x1[matrix * 800u + (row) * 20u + column] * bitcast<f32>(x0[matrix * 20u + column] << 23u), column >= row);
 }
 
 // factor_fill_3: workgroups [(13, 1, 1)], binds read_write

@@ -3,16 +3,16 @@
 @group(0) @binding(1) var<storage, read_write> y0: array<u32>;
 
 // factor_scale: the exponent, in its bits, of the largest of the 35 elements of each matrix
-// grid: a workgroup for each of 1 matrices, folded into y
+// grid: a workgroup for each matrix, 1 of them, folded into y
 var<workgroup> found: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let matrix = group.x + group.y * 1u;
-  if (matrix >= 1u) { return; }
+  let item = group.x + group.y * 1u;
+  if (item >= 1u) { return; }
   var most = 0u;
   for (var e = local; e < 35u; e += 64u) {  // at most 1 turns
-    let element = x0[matrix * 35u + e];
+    let element = x0[item * 35u + e];
     most = max(most, (bitcast<u32>(element) >> 23u) & 0xffu);
   }
   found[local] = most;
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (local < half) { found[local] = max(found[local], found[local + half]); }
   }
   workgroupBarrier();
-  if (local == 0u) { y0[matrix] = clamp(found[0], 1u, 253u); }
+  if (local == 0u) { y0[item] = clamp(found[0], 1u, 253u); }
 }
 
 // factor_fill: workgroups [(1, 1, 1)], binds read, read_write, read_write
