@@ -102,9 +102,9 @@ def test_ldexp_reaches_every_number_and_saturates(way: str) -> None:
     found = results(np.ldexp, way, x, n)[0]
     assert found.dtype == f32
     assert (np.signbit(found) == np.signbit(wanted))[~np.isnan(wanted)].all()
-    # A device may take a subnormal number for 0.
+    # A device may take a subnormal number for 0, and one that only rounding makes the smallest normal number.
     equal = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (found == flushed)
-    assert (equal | ((found == 0) & (np.abs(wanted) < np.finfo(f32).tiny))).all()
+    assert (equal | ((found == 0) & (np.abs(wanted) <= np.finfo(f32).tiny))).all()
     if way == "numpy":
         np.testing.assert_array_equal(found, wanted)
 
