@@ -170,16 +170,13 @@ def _work(a: Value, n: int, length: int) -> Value:
     return new_value(TensorType((*a.type.shape[:-2], n, length + n), a.type.dtype), "rotated")
 
 
-def _start(
-    launch: Launch, a: Value, work: Value, length: int, row: str, column: str, exponents: Value | None = None
-) -> KernelSource:
+def _start(launch: Launch, a: Value, work: Value, length: int, row: str, column: str, exponents: Value) -> KernelSource:
     """The kernel that writes the rows, and the identity beside them. exponents: of what the rows are divided by."""
     kind = work.type.dtype.wgsl
 
     def body(bindings: Bindings, written: Matrix) -> str:
         known = reading(bindings, a).load(row, column)
-        if exponents is not None:
-            known = f"{known} * {power(kind, bindings.read(exponents).load('matrix'), inverse=True)}"
+        known = f"{known} * {power(kind, bindings.read(exponents).load('matrix'), inverse=True)}"
         return f"""  var element = select({kind}(0.0), {kind}(1.0), column == row + {length}u);
   if (column < {length}u) {{ element = {known}; }}
   {written.store("row", "column", "element")}"""
@@ -196,8 +193,8 @@ def _ordered(
     values: Value,
     vectors: Value,
     turned: bool,
+    exponents: Value,
     left: Value | None = None,
-    exponents: Value | None = None,
 ) -> KernelSource:
     """The kernel that writes values and vectors in order.
 
@@ -220,9 +217,7 @@ def _ordered(
             store = writing(bindings, left).store("k", "rank", text)
             extra = f"  for (var k = 0u; k < {length}u; k++) {{\n    {store}\n  }}"
         place = ("k", "rank") if turned else ("rank", "k")
-        value = "value"
-        if exponents is not None:
-            value = f"value * {power(work.type.dtype.wgsl, bindings.read(exponents).load('matrix'))}"
+        value = f"value * {power(work.type.dtype.wgsl, bindings.read(exponents).load('matrix'))}"
         holes = {
             "n": n,
             "type": work.type.dtype.wgsl,
@@ -251,7 +246,7 @@ def eigh(launch: Launch, body: Graph) -> list[KernelSource]:
         exponents_of(launch, a, exponents, "lower triangle"),
         _start(launch, a, work, n, "max(row, column)", "min(row, column)", exponents),
         *_rotated(launch, work, 0),
-        _ordered(launch, work, None, n, "<", values, vectors, True, exponents=exponents),
+        _ordered(launch, work, None, n, "<", values, vectors, True, exponents),
     ]
 
 
@@ -286,7 +281,7 @@ def svd(launch: Launch, body: Graph) -> list[KernelSource]:
         _start(launch, a, work, length, *place, exponents),
         *_rotated(launch, work, length),
         settle(launch.context, measure),
-        _ordered(launch, work, found, length, ">", s, vh if tall else u, not tall, left, exponents),
+        _ordered(launch, work, found, length, ">", s, vh if tall else u, not tall, exponents, left),
         *reflected(launch, left, shares),
         *unfolded(launch, left, shares, whole),
     ]
