@@ -100,17 +100,17 @@ def fill(launch: Launch, made: Value, what: str, body: Callable[[Bindings, Matri
     return settle(launch.context, generate)
 
 
-def copied(launch: Launch, source: Value, made: Value, what: str, value: str = "{x}", start: str = "") -> KernelSource:
+def copied(launch: Launch, source: Value, made: Value, what: str, value: str = "{x}") -> KernelSource:
     """The kernel that writes each element of `made` from that of `source` at the same place.
 
-    value: an expression of the element {x}, at row and column, with {zero} and {one} of its type.
+    value: an expression of the element {x}, at row and column, with {zero} of its type.
     """
     kind = made.type.dtype.wgsl
 
     def body(bindings: Bindings, written: Matrix) -> str:
         known = reading(bindings, source).load("row", "column")
-        text = value.format(x=known, zero=f"{kind}(0.0)", one=f"{kind}(1.0)")
-        return f"{start}  {written.store('row', 'column', text)}"
+        text = value.format(x=known, zero=f"{kind}(0.0)")
+        return f"  {written.store('row', 'column', text)}"
 
     return fill(launch, made, what, body)
 
