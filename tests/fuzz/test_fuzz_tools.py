@@ -76,10 +76,12 @@ def test_a_script_runs_by_itself() -> None:
     }
 
 
-def one(text: str, *inputs: str, mode: str = "forward", donate: tuple[str, ...] = ()) -> RandomProgram:
+def one(
+    text: str, *inputs: str, mode: str = "forward", donate: tuple[str, ...] = (), kind: str = "one"
+) -> RandomProgram:
     """A program of one statement."""
     named = tuple(Input(f"x{k}", i) for k, i in enumerate(inputs))
-    return RandomProgram(named, (Statement("one", ("v0",), text),), "v0", mode, donate)
+    return RandomProgram(named, (Statement(kind, ("v0",), text),), "v0", mode, donate)
 
 
 def bound(text: str, *inputs: str) -> Any:
@@ -174,6 +176,20 @@ def test_a_wrong_trace_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(functions.TABLE, np.flip, lambda m, axis=None: m)
     found = judge(one("np.flip(x0, 0)", "np.arange(3, dtype=f32)")).findings
     assert {f.symptom for f in found} == {"eager: value", "eager float64: value"}
+
+
+@pytest.mark.parametrize(("element", "asked"), [("4.0", True), ("np.nan", False), ("np.inf", False)])
+def test_numpy_is_asked_for_factors_of_finite_matrices_alone(
+    monkeypatch: pytest.MonkeyPatch, element: str, asked: bool
+) -> None:
+    """Of a matrix with NaN, the LAPACK that NumPy was built with says which elements are NaN, or refuses it."""
+    from graphc.tracing import functions
+
+    monkeypatch.setitem(functions.TABLE, np.linalg.cholesky, lambda a: functions.TABLE[np.linalg.inv](a))
+    text = "np.linalg.cholesky(x0.mT @ x0 + 2 * np.eye(2, dtype=f32))"
+    program = one(text, f"np.array([[1.0, 2.0], [3.0, {element}]], f32)", kind="decomposition")
+    ways = {f.way for f in judge(program).findings}
+    assert ways == ({"eager", "eager float64"} if asked else set())
 
 
 def test_a_wrong_batching_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

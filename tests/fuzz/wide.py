@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from graphc.ir.graph import Graph, Node, Value
+from graphc.ir.op import Custom
 from graphc.ir.types import DType, f64
 from graphc.ops.attention import attend, attend_backward
 from graphc.ops.structured import scan
@@ -64,6 +65,9 @@ JUMPS: Final = frozenset(("floor", "ceil", "trunc", "round", "sign", "floordiv",
 PLAIN: Final[dict[str, Callable[..., Any]]] = {"attention": attend, "attention_backward": attend_backward}
 """Ops that compute in many steps, and the functions that they stand for."""
 
+FACTORS: Final = Custom("factor")
+"""The lowering of decompositions."""
+
 RANGE: Final = {
     "f32": (float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).eps)),
     "f16": (float(np.finfo(np.float16).max), float(np.finfo(np.float16).tiny), float(np.finfo(np.float16).eps)),
@@ -73,12 +77,14 @@ RANGE: Final = {
 class Wide:
     """One run in float64. noise: one of NOISE. clamped: whether a number was too large for its element type.
 
+    unfactorable: whether a decomposition was given NaN or infinity.
     decisions: a checksum of each result that jumps where its operands change a little: integers, truth values, floors.
     """
 
     def __init__(self, noise: str | None) -> None:
         self.noise = noise
         self.clamped = False
+        self.unfactorable = False
         self.decisions: list[int] = []
         self._random = np.random.default_rng(NOISE.index(noise))
 
@@ -121,6 +127,8 @@ class Wide:
 
     def _node(self, node: Node, arrays: list[Any]) -> list[Any]:
         attrs = {key: _wide_dtype(value) for key, value in node.attrs.items()}
+        if node.op.lowering == FACTORS:
+            self.unfactorable |= not all(np.isfinite(a).all() for a in arrays)
         with np.errstate(all="ignore"):
             made = node.op.reference(*arrays, **attrs)
             results = made if isinstance(made, tuple) else (made,)
