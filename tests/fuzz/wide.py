@@ -280,13 +280,27 @@ class Bound:
         return self.decided & ~same & ~close
 
 
-def bounds(graph: Graph, arrays: Sequence[Any]) -> tuple[list[Bound], bool]:
-    """What the outputs of a graph must be, and whether a number was too large for its element type on the way."""
-    runs, clamped, decisions = [], False, set()
+@dataclass(frozen=True)
+class Met:
+    """What a graph comes upon on its way.
+
+    clamped: a number too large for its element type. jumps: results that jump where their operands change a little.
+    unfactorable: NaN or infinity in a matrix that is decomposed.
+    """
+
+    clamped: bool
+    jumps: bool
+    unfactorable: bool
+
+
+def bounds(graph: Graph, arrays: Sequence[Any]) -> tuple[list[Bound], Met]:
+    """What the outputs of a graph must be, and what was met on the way."""
+    runs, clamped, unfactorable, decisions = [], False, False, set()
     for noise in NOISE:
         wide = Wide(noise)
         runs.append(wide.run(graph, arrays))
         clamped |= wide.clamped
+        unfactorable |= wide.unfactorable
         decisions.add(tuple(wide.decisions))
     found = []
     for value, *made in zip(graph.outputs, *runs, strict=True):
@@ -307,4 +321,4 @@ def bounds(graph: Graph, arrays: Sequence[Any]) -> tuple[list[Bound], bool]:
         if len(decisions) > 1:
             decided &= ~told_apart(exact, apart, eps)
         found.append(Bound(exact, decided, np.nan_to_num(near)))
-    return found, clamped
+    return found, Met(clamped, any(decisions), unfactorable)
