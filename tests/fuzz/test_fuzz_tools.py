@@ -201,6 +201,21 @@ def test_numpy_is_not_asked_in_float32_where_long_sums_jump(monkeypatch: pytest.
     assert ways == ({"eager", "eager float64"} if jump == "np.cos" else {"eager float64"})
 
 
+@pytest.mark.parametrize(("size", "asked"), [(3e3, True), (3e4, False)])
+def test_numpy_is_not_asked_in_float16_for_what_it_cannot_add(
+    monkeypatch: pytest.MonkeyPatch, size: float, asked: bool
+) -> None:
+    """np.nanmean adds in float16: a sum beyond 65,504 is infinite there, and the mean is not."""
+    from graphc.tracing import functions
+
+    text, given = "np.nanmean(x0, axis=0)", f"np.array([[{size}], [{size}], [{size}]], np.float16)"
+    assert judge(one(text, given)).findings == []
+    monkeypatch.setitem(functions.TABLE, np.flip, lambda m, axis=None: m)
+    other = given.replace(str(size), str(size / 2), 1)
+    ways = {f.way for f in judge(one("np.flip(x0 - np.nanmean(x0, axis=0), 0)", other)).findings}
+    assert ways == ({"eager", "eager float64"} if asked else {"eager float64"})
+
+
 def test_a_wrong_batching_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {"cumsum": batching.as_before}
     monkeypatch.setattr(batch, "rule_of", lambda op: wrong.get(op.name) or batching.rule_of(op))
