@@ -45,7 +45,7 @@ class Fuse:
 
         launches: also join what is independent, which saves launches and changes little of what is stored.
         """
-        prepared = pack_scalars(narrow_nodes(prune(graph), self.max_buffers))
+        prepared = narrow_nodes(pack_scalars(prune(graph)), self.max_buffers)
         families = frozenset(self.families)
         limits = Limits(self.max_buffers, self.max_binding_bytes, self.max_nodes, families, self.donated)
         part = Partition(Facts(prepared), limits)

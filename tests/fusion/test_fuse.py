@@ -394,6 +394,29 @@ def test_a_tensor_larger_than_a_binding_counts_as_several_buffers() -> None:
     assert all(2 * (len(n.inputs) + len(n.outputs)) <= 8 for n in kernels(narrow))
 
 
+def _turned(s: Any, x: Any) -> Any:
+    return sum(np.cos(s * i) * x + np.sin(s * i) for i in range(14))
+
+
+def _stacked(s: Any, x: Any) -> Any:
+    return np.stack([x + np.exp(-s * i) for i in range(40)])
+
+
+def _laddered(s: Any, x: Any) -> Any:
+    powers = [s]
+    for i in range(2, 70):
+        powers.append(powers[-1] * s / np.float32(i))
+    return np.concatenate([x * p for p in powers])
+
+
+@pytest.mark.parametrize("program", [_turned, _stacked, _laddered])
+def test_any_number_of_scalars_may_be_read_beside_an_array(program: Any) -> None:
+    """They are packed into one tensor, and that by kernels that bind no more buffers than others do."""
+    arrays = np.float32(0.7), np.linspace(0.1, 2, 5).astype(np.float32)
+    found = np.asarray(graphc.compile(program)(*arrays))
+    np.testing.assert_allclose(found, program(*arrays), rtol=1e-5, atol=1e-6)
+
+
 def test_updates_of_parameters_of_one_size_share_kernels() -> None:
     """As far as the buffers allow, also where they wait for all gradients: two parameters with a moment each."""
 

@@ -103,6 +103,18 @@ def broadcast(g: Grower) -> None:
     g.add(g.source.pick(texts))
 
 
+@kind("many scalars", 1)
+def many_scalars(g: Grower) -> None:
+    """More of them than a kernel binds buffers, each computed, all read beside an array."""
+    a, n = g.floats(lambda s: s.size > 1), g.source.pick((9, 14, 20, 40))
+    s = f"np.tanh({g.like(a)}.ravel()[0])"
+    texts = (
+        f"sum(np.cos({s} * i) * {a} + np.sin({s} * i) for i in range({n}))",
+        f"np.stack([{a} + np.cos(-{s} * i) for i in range({n})])",
+    )
+    g.add(g.source.pick(texts))
+
+
 @kind("pad", 3)
 def pad(g: Grower) -> None:
     a = g.choose(lambda s: s.rank > 0 and not s.boolean)
