@@ -266,6 +266,7 @@ class _Partly:
     ) -> None:
         self._fn, self._whole, self._known, self._names = fn, signature, known, names
         self.__name__ = getattr(fn, "__name__", "function")
+        self.__wrapped__ = fn  # where tracing looks for random numbers of the user's
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
 

@@ -54,6 +54,10 @@ def broken(x):
 
 def branching(x):
     return x if x[0] > 0 else -x
+
+
+def drawing(x):
+    return x + np.random.normal(size=3)
 """
 LOSS = ("mine.py:loss", "--arg", "{w: f32[6,4], b: f32[4]}", "--arg", "f32[5,6]", "--arg", "i32[5]<4")
 
@@ -136,6 +140,7 @@ def test_its_gradient(command: Command) -> None:
         ("nonsense", 2, "neither a model (batchnorm_mlp, bigram"),
         ("mine.py:broken --arg f32[3]", 1, "raised NameError: name 'missing' is not defined, at mine.py:33"),
         ("mine.py:branching --arg f32[3]", 1, "np.where"),
+        ("mine.py:drawing --arg f32[3]", 1, "write graphc.random.normal(key, shape)"),
         ("typo.py:f", 1, "typo.py:1: "),
         ("ends.py:f", 1, "it ends the process when it is imported"),
         ("fails.py:f", 1, "fails.py cannot be imported: ValueError"),
