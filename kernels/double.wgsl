@@ -8,9 +8,9 @@ fn gc_hold64{{S}}(x: {{D}}) -> {{D}} {
   return bitcast<{{D}}>(bitcast<{{L}}>(x) + {{L}}({{U}}(gc_unknown())));
 }
 
-// The float with these bits, given as two words.
+// The float with these bits, given as two words. Naga takes words of 32 bits that become 64 for signed ones.
 fn gc_from_words64(high: u32, low: u32) -> f64 {
-  return bitcast<f64>((i64(high) << 32u) | i64(low));
+  return bitcast<f64>((i64(high) << 32u) | (i64(low) & i64(0xffffffff)));
 }
 
 fn gc_isnan64{{S}}(x: {{D}}) -> {{B}} {
@@ -307,6 +307,86 @@ fn gc_reduced64{{S}}(x: {{D}}, n: {{D}}) -> {{D}} {
   return rest - (n * {{D}}(2.0222662487959506e-21) - ((high - rest) - middle));
 }
 
+// x in quarters of a turn, for |x| > 1e5: what is left after the nearest number of them, in radians, in `part` 0, and that
+// number modulo 4 in `part` 1. As gc_quarters, with 192 bits of 2 / pi.
+fn gc_far64{{S}}(x: {{D}}, part: i32) -> {{D}} {
+  // 2 / pi in binary, after two words of zeros: the first bit of the third word is worth a half.
+  var words = array<u32, 39>(
+    0x00000000u, 0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u,
+    0xfe5163abu, 0xdebbc561u, 0xb7246e3au, 0x424dd2e0u, 0x06492eeau, 0x09d1921cu, 0xfe1deb1cu, 0xb129a73eu,
+    0xe88235f5u, 0x2ebb4484u, 0xe99c7026u, 0xb45f7e41u, 0x3991d639u, 0x835339f4u, 0x9c845f8bu, 0xbdf9283bu,
+    0x1ff897ffu, 0xde05980fu, 0xef2f118bu, 0x5a0a6d1fu, 0x6d367ecfu, 0x27cb09b7u, 0x4f463f66u, 0x9e5fea2du,
+    0x7527bac7u, 0xebe5f17bu, 0x3d0739f7u, 0x8a5292eau, 0x6bfb5fb1u, 0x1f8d5d08u, 0x56033046u,
+  );
+  let bits = bitcast<{{L}}>(x) & {{L}}(0x7fffffffffffffff);
+  let top = {{U}}(bits >> {{U}}(32u));
+  let low = {{U}}(bits & {{L}}(0xffffffff));
+  let high = (top & {{U}}(0xfffffu)) | {{U}}(0x100000u);
+  let skip = max(top >> {{U}}(20u), {{U}}(1013u)) - {{U}}(1013u);
+  let begin = skip >> {{U}}(5u);
+  var w0 = {{U}}(0u);
+  var w1 = {{U}}(0u);
+  var w2 = {{U}}(0u);
+  var w3 = {{U}}(0u);
+  var w4 = {{U}}(0u);
+  var w5 = {{U}}(0u);
+  var w6 = {{U}}(0u);
+  for (var k = 0u; k < 39u; k++) {
+    let word = {{U}}(words[k]);
+    let at = {{U}}(k) - begin;
+    w0 = select(w0, word, at == {{U}}(0u));
+    w1 = select(w1, word, at == {{U}}(1u));
+    w2 = select(w2, word, at == {{U}}(2u));
+    w3 = select(w3, word, at == {{U}}(3u));
+    w4 = select(w4, word, at == {{U}}(4u));
+    w5 = select(w5, word, at == {{U}}(5u));
+    w6 = select(w6, word, at == {{U}}(6u));
+  }
+  let up = skip & {{U}}(31u);
+  let down = {{U}}(31u) - up;
+  let a0 = (w0 << up) | ((w1 >> {{U}}(1u)) >> down);
+  let a1 = (w1 << up) | ((w2 >> {{U}}(1u)) >> down);
+  let a2 = (w2 << up) | ((w3 >> {{U}}(1u)) >> down);
+  let a3 = (w3 << up) | ((w4 >> {{U}}(1u)) >> down);
+  let a4 = (w4 << up) | ((w5 >> {{U}}(1u)) >> down);
+  let a5 = (w5 << up) | ((w6 >> {{U}}(1u)) >> down);
+  // The product with the 53 bits of x, a word at a time from the last; what lies above the first is whole turns.
+  let zero = {{U}}(0u);
+  let s5 = gc_word64{{S}}(low, high, a5, zero, zero, {{L}}(0));
+  let s4 = gc_word64{{S}}(low, high, a4, a5, zero, s5);
+  let s3 = gc_word64{{S}}(low, high, a3, a4, a5, s4);
+  let s2 = gc_word64{{S}}(low, high, a2, a3, a4, s3);
+  let s1 = gc_word64{{S}}(low, high, a1, a2, a3, s2);
+  let s0 = gc_word64{{S}}(low, high, a0, a1, a2, s1);
+  let p0 = {{U}}(s0 & {{L}}(0xffffffff));
+  let p1 = {{U}}(s1 & {{L}}(0xffffffff));
+  let p2 = {{U}}(s2 & {{L}}(0xffffffff));
+  let p3 = {{U}}(s3 & {{L}}(0xffffffff));
+  let p4 = {{U}}(s4 & {{L}}(0xffffffff));
+  let count = (p0 + {{U}}(0x20000000u)) >> {{U}}(30u);
+  let negative = (p0 & {{U}}(0x20000000u)) != {{U}}(0u);
+  let turned = select({{U}}(0u), {{U}}(0xffffffffu), negative);
+  let f0 = ((p0 << {{U}}(2u)) | (p1 >> {{U}}(30u))) ^ turned;
+  let f1 = ((p1 << {{U}}(2u)) | (p2 >> {{U}}(30u))) ^ turned;
+  let f2 = ((p2 << {{U}}(2u)) | (p3 >> {{U}}(30u))) ^ turned;
+  let f3 = ((p3 << {{U}}(2u)) | (p4 >> {{U}}(30u))) ^ turned;
+  let tail = {{D}}(f2) * {{D}}(1.262177448353619e-29) + {{D}}(f3) * {{D}}(2.938735877055719e-39);
+  let size = {{D}}(f0) * {{D}}(2.3283064365386963e-10) + ({{D}}(f1) * {{D}}(5.421010862427522e-20) + tail);
+  let left = size * {{D}}(1.5707963267948966);
+  let back = negative != (x < {{D}}(0.0));
+  let quarters = select({{D}}(count), -{{D}}(count), x < {{D}}(0.0));
+  return select(quarters, select(left, -left, back), {{B}}(part == 0));
+}
+
+// A word of (high 2^32 + low) a, of which `a`, `next` and `last` are this word and the two after it; with the carry of
+// the sum before, and its own carry above 32 bits.
+fn gc_word64{{S}}(low: {{U}}, high: {{U}}, a: {{U}}, next: {{U}}, last: {{U}}, before: {{L}}) -> {{L}} {
+  let word = {{L}}(0xffffffff);  // see gc_from_words64
+  let one = ({{L}}(low * a) & word) + ({{L}}(gc_mulhi{{S}}(low, next)) & word);
+  let two = ({{L}}(high * next) & word) + ({{L}}(gc_mulhi{{S}}(high, last)) & word);
+  return one + two + (before >> {{U}}(32u));
+}
+
 // sin(r) where `turned` is false, cos(r) where it is true, for |r| <= pi / 4.
 fn gc_sincos64{{S}}(r: {{D}}, turned: {{B}}) -> {{D}} {
   let s = r * r;
@@ -320,9 +400,17 @@ fn gc_sincos64{{S}}(r: {{D}}, turned: {{B}}) -> {{D}} {
 }
 
 fn gc_turned64{{S}}(x: {{D}}, shift: i32) -> {{D}} {
-  let n = gc_quarter64{{S}}(clamp(x, {{D}}(-1e15), {{D}}(1e15)));
-  let quadrant = {{L}}(n) + {{L}}(i64(shift));
-  let value = gc_sincos64{{S}}(gc_reduced64{{S}}(x, n), (quadrant & {{L}}(1)) != {{L}}(0));
+  let near = clamp(x, {{D}}(-1e5), {{D}}(1e5));
+  let rounded = gc_quarter64{{S}}(near);
+  var left = gc_reduced64{{S}}(near, rounded);
+  var count = {{L}}(rounded);
+  let far = x != near;
+  if (any(far)) {
+    left = select(left, gc_far64{{S}}(x, 0), far);
+    count = select(count, {{L}}(gc_far64{{S}}(x, 1)), far);
+  }
+  let quadrant = count + {{L}}(i64(shift));
+  let value = gc_sincos64{{S}}(left, (quadrant & {{L}}(1)) != {{L}}(0));
   let result = select(value, -value, (quadrant & {{L}}(2)) != {{L}}(0));
   return select(gc_nan64{{S}}(x), result, gc_isfinite64{{S}}(x));
 }

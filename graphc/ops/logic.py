@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ir.op import Case, NotDifferentiable, Op, Pointwise, Width
-from graphc.ir.types import DType, NDArray, TensorType, bool_, broadcast_shapes, f32, f64, i32, u32
+from graphc.ir.types import DType, NDArray, TensorType, bool_, broadcast_shapes, f32, f64, i32, i64, u32
 from graphc.ops.elementwise import COMMUTATIVE, NUMERIC, POINTWISE, binary, call_test, same_dtype, unary
 from graphc.ops.samples import EDGES, INTEGER_EDGES, binary_cases, booleans, integers, pairs, sample
 
@@ -209,17 +209,17 @@ def _wgsl_cast(w: Width, node: Any, x: str) -> str:
         return x
     if dtype == bool_:
         return f"!({x} == {w(source)}(0))"  # true for NaN
-    if source.kind != "float" or dtype not in (i32, u32):
+    if source == u32 and dtype == i64:
+        return f"({w(dtype)}({x}) & {w(dtype)}(0xffffffff))"  # naga extends the sign
+    if source.kind != "float" or dtype.kind == "float":
         return f"{w(dtype)}({x})"
     wide = source if source == f64 else f32
     number = x if source == wide else f"{w(wide)}({x})"
-    low, above, top = (
-        ("-2147483648", "2147483648.0", "2147483647") if dtype == i32 else ("0", "4294967296.0", "4294967295")
-    )
-    # The greatest float32 below `above` is 128 (256 for u32) less than it; every integer is a float64.
-    below = f"{top}.0" if wide == f64 else {i32: "2147483520.0", u32: "4294967040.0"}[dtype]
-    inside = f"{w(dtype)}(clamp({number}, {w(wide)}({low}.0), {w(wide)}({below})))"
-    clamped = f"select({inside}, {w(dtype)}({top}), {number} >= {w(wide)}({above}))"
+    info = np.iinfo(dtype.numpy)
+    low, top, above = float(info.min), info.max, float(info.max // 2 + 1) * 2
+    below = float(np.nextafter(wide.numpy.type(above), wide.numpy.type(0)))  # the greatest number of it that fits
+    inside = f"{w(dtype)}(clamp({number}, {w(wide)}({low:.1f}), {w(wide)}({min(below, top):.1f})))"
+    clamped = f"select({inside}, {w(dtype)}({top}), {number} >= {w(wide)}({above:.1f}))"
     return f"select({clamped}, {w(dtype)}(0), {call_test(w, wide, 'gc_isnan', number)})"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc.errors import DeviceError, DTypeError
 from graphc.ir import types
 from graphc.ir.graph import Builder, Graph, Value, evaluate, infer_types
@@ -170,7 +171,45 @@ def test_float64_functions_are_accurate(name: str, device: Any, monkeypatch: pyt
     spread = np.exp(rng.uniform(-600, 600, 3000))
     x = np.concatenate([rng.uniform(-8, 8, 9000), rng.uniform(-1e-3, 1e-3, 1000), spread, -spread])
     if name in ("sin", "cos"):
-        x = np.concatenate([x[np.abs(x) < 1e4], rng.uniform(-1e5, 1e5, 3000)])
-    case = Case((x,), rtol=1e-15, atol=1e-300)
+        quarters = np.round(np.exp(rng.uniform(0, 36, 3000))) * (np.pi / 2)
+        near = [5.319372648326541e255, 6381956970095103 * 2.0**797, 1e5, -1e5, np.nextafter(1e5, 2e5)]
+        x = np.concatenate([x, rng.uniform(-3e5, 3e5, 3000), quarters, -quarters, near])
+    case = Case((x,), rtol=2e-15 if name in ("sin", "cos") else 1e-15, atol=1e-300)
     graph, arrays = alone(by_name(name), (case,))
     check(graph, arrays, (case,), device)
+
+
+NUMBERS = (1.7976931348623157e308, 1.7e308, 1e-310, -5e-324, 4.9406564584124654e-320)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_of_64_bits_in_a_program(number: float, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that no literal can hold."""
+    if not {"shader-f64", "shader-int64"} <= device.target.features:
+        pytest.skip("this adapter has no 64-bit types")
+    monkeypatch.setattr(types._Precision, "x64", True)
+    x = np.array([1.0, -1.0, 2.0])
+    found = np.asarray(graphc.compile(lambda x: np.where(x > 0, number, x), device=device)(x))
+    assert found.tobytes() == np.where(x > 0, number, x).tobytes()
+
+
+def test_integers_of_64_bits_from_others(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsigned ones keep their values, and floats beyond the ends give the ends, as with 32 bits."""
+    if not {"shader-f64", "shader-int64"} <= device.target.features:
+        pytest.skip("this adapter has no 64-bit types")
+    monkeypatch.setattr(types._Precision, "x64", True)
+    edges = np.array([0, 1, 2**31 - 1, 2**31, 2**32 - 1], np.uint32)
+    signed = edges.astype(np.int32)
+    wide = np.array([1e19, -1e19, np.nan, np.inf, -np.inf, 9.3e18, -(2.0**63), 1.5, -1.5, 2.0**53 + 2])
+
+    def program(*arrays: Any) -> Any:
+        return [a.astype(np.int64) for a in arrays]
+
+    arrays = edges, signed, wide, wide.astype(np.float32)
+    found = [np.asarray(a) for a in graphc.compile(program, device=device)(*arrays)]
+    most = np.iinfo(np.int64)
+    ends = [most.max, most.min, 0, most.max, most.min, most.max, most.min, 1, -1]
+    np.testing.assert_array_equal(found[0], edges.astype(np.int64))
+    np.testing.assert_array_equal(found[1], signed.astype(np.int64))
+    np.testing.assert_array_equal(found[2], [*ends, 2**53 + 2])
+    np.testing.assert_array_equal(found[3], [*ends, 2**53])
