@@ -324,58 +324,35 @@ fn gc_far64{{S}}(x: {{D}}, part: i32) -> {{D}} {
   let high = (top & {{U}}(0xfffffu)) | {{U}}(0x100000u);
   let skip = max(top >> {{U}}(20u), {{U}}(1013u)) - {{U}}(1013u);
   let begin = skip >> {{U}}(5u);
-  var w0 = {{U}}(0u);
-  var w1 = {{U}}(0u);
-  var w2 = {{U}}(0u);
-  var w3 = {{U}}(0u);
-  var w4 = {{U}}(0u);
-  var w5 = {{U}}(0u);
-  var w6 = {{U}}(0u);
+  var a: array<{{U}}, 8>;
   for (var k = 0u; k < 39u; k++) {
-    let word = {{U}}(words[k]);
-    let at = {{U}}(k) - begin;
-    w0 = select(w0, word, at == {{U}}(0u));
-    w1 = select(w1, word, at == {{U}}(1u));
-    w2 = select(w2, word, at == {{U}}(2u));
-    w3 = select(w3, word, at == {{U}}(3u));
-    w4 = select(w4, word, at == {{U}}(4u));
-    w5 = select(w5, word, at == {{U}}(5u));
-    w6 = select(w6, word, at == {{U}}(6u));
+    for (var j = 0u; j < 7u; j++) {
+      a[j] = select(a[j], {{U}}(words[k]), {{U}}(k) == begin + {{U}}(j));
+    }
   }
   let up = skip & {{U}}(31u);
-  let down = {{U}}(31u) - up;
-  let a0 = (w0 << up) | ((w1 >> {{U}}(1u)) >> down);
-  let a1 = (w1 << up) | ((w2 >> {{U}}(1u)) >> down);
-  let a2 = (w2 << up) | ((w3 >> {{U}}(1u)) >> down);
-  let a3 = (w3 << up) | ((w4 >> {{U}}(1u)) >> down);
-  let a4 = (w4 << up) | ((w5 >> {{U}}(1u)) >> down);
-  let a5 = (w5 << up) | ((w6 >> {{U}}(1u)) >> down);
+  for (var j = 0u; j < 6u; j++) {
+    a[j] = (a[j] << up) | ((a[j + 1u] >> {{U}}(1u)) >> ({{U}}(31u) - up));
+  }
+  a[6] = {{U}}(0u);
   // The product with the 53 bits of x, a word at a time from the last; what lies above the first is whole turns.
-  let zero = {{U}}(0u);
-  let s5 = gc_word64{{S}}(low, high, a5, zero, zero, {{L}}(0));
-  let s4 = gc_word64{{S}}(low, high, a4, a5, zero, s5);
-  let s3 = gc_word64{{S}}(low, high, a3, a4, a5, s4);
-  let s2 = gc_word64{{S}}(low, high, a2, a3, a4, s3);
-  let s1 = gc_word64{{S}}(low, high, a1, a2, a3, s2);
-  let s0 = gc_word64{{S}}(low, high, a0, a1, a2, s1);
-  let p0 = {{U}}(s0 & {{L}}(0xffffffff));
-  let p1 = {{U}}(s1 & {{L}}(0xffffffff));
-  let p2 = {{U}}(s2 & {{L}}(0xffffffff));
-  let p3 = {{U}}(s3 & {{L}}(0xffffffff));
-  let p4 = {{U}}(s4 & {{L}}(0xffffffff));
-  let count = (p0 + {{U}}(0x20000000u)) >> {{U}}(30u);
-  let negative = (p0 & {{U}}(0x20000000u)) != {{U}}(0u);
+  var p: array<{{U}}, 6>;
+  var sum = {{L}}(0);
+  for (var j = 6u; j > 0u; j--) {
+    sum = gc_word64{{S}}(low, high, a[j - 1u], a[j], a[j + 1u], sum);
+    p[j - 1u] = {{U}}(sum & {{L}}(0xffffffff));
+  }
+  let count = {{D}}((p[0] + {{U}}(0x20000000u)) >> {{U}}(30u));
+  let negative = (p[0] & {{U}}(0x20000000u)) != {{U}}(0u);
   let turned = select({{U}}(0u), {{U}}(0xffffffffu), negative);
-  let f0 = ((p0 << {{U}}(2u)) | (p1 >> {{U}}(30u))) ^ turned;
-  let f1 = ((p1 << {{U}}(2u)) | (p2 >> {{U}}(30u))) ^ turned;
-  let f2 = ((p2 << {{U}}(2u)) | (p3 >> {{U}}(30u))) ^ turned;
-  let f3 = ((p3 << {{U}}(2u)) | (p4 >> {{U}}(30u))) ^ turned;
-  let tail = {{D}}(f2) * {{D}}(1.262177448353619e-29) + {{D}}(f3) * {{D}}(2.938735877055719e-39);
-  let size = {{D}}(f0) * {{D}}(2.3283064365386963e-10) + ({{D}}(f1) * {{D}}(5.421010862427522e-20) + tail);
+  var size = {{D}}(0.0);
+  for (var j = 4u; j > 0u; j--) {
+    let word = ((p[j - 1u] << {{U}}(2u)) | (p[j] >> {{U}}(30u))) ^ turned;
+    size = (size + {{D}}(word)) * {{D}}(2.3283064365386963e-10);
+  }
   let left = size * {{D}}(1.5707963267948966);
   let back = negative != (x < {{D}}(0.0));
-  let quarters = select({{D}}(count), -{{D}}(count), x < {{D}}(0.0));
-  return select(quarters, select(left, -left, back), {{B}}(part == 0));
+  return select(select(count, -count, x < {{D}}(0.0)), select(left, -left, back), {{B}}(part == 0));
 }
 
 // A word of (high 2^32 + low) a, of which `a`, `next` and `last` are this word and the two after it; with the carry of

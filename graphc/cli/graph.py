@@ -71,7 +71,7 @@ def graph(
     stage = stage or ("planned" if target else "fused")
     if as_text and (as_json or passed or out or stage not in ("traced", "fused")):
         raise click.UsageError(
-            "--text prints the graph as traced or as kernels, and goes without --json, --diff and --out"
+            "--text prints the graph as traced or as kernels, and goes without --json, --diff, --out and --target"
         )
     if timed and (target or passed or as_json or stage != "fused" or (out is None and not as_text)):
         raise click.UsageError("--profile goes with --text, and with --out FILE.svg or .dot, of the stage fused")
