@@ -85,6 +85,10 @@ def nested_scan(g: Grower) -> None:
     g.add(f"graphc.scan(step, {a}[0, 0], {a})", 2, prelude)
 
 
+MOST_NESTED = 20_000
+"""Elements at most in a loop of loops: its gradient keeps what each of 800 turns had, and a buffer holds 256 MB."""
+
+
 @kind("while", 3)
 def while_loop(g: Grower) -> None:
     """A loop that ends by itself, or at its bound; in some, each turn holds another one."""
@@ -94,7 +98,7 @@ def while_loop(g: Grower) -> None:
     ends, bound = g.source.pick((5, 0, 1, 2, 9, 17)), g.source.pick((40, 3, 12))
     prelude = f"def turn(state):\n    i, c = state\n    return i + 1, {way}"
     body = "turn"
-    if g.source.chance(25):
+    if g.source.chance(25) and a.size <= MOST_NESTED:
         around = (
             "lambda state: (state[0], graphc.while_loop(lambda s: s[0] < state[0] * 3, turn, state, max_steps=20)[1])"
         )
